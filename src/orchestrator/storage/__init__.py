@@ -1,0 +1,5 @@
+"""Where state rests: in memory or in SQLite, behind one port that the same contract tests run over.
+
+Owns transactions, migrations and the durable order of what was written.
+Must never look inside a profile's record: a record is bytes, and only its first eight say when to wake.
+"""
