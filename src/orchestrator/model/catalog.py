@@ -1,0 +1,43 @@
+"""The catalog: every journey that is in force, indexed by what an event asks of it.
+
+Owns the order in which journeys go (priority, highest first, then id) and the answer to "does anybody
+ask for this event?", which keeps an event that nobody waits for as cheap as reading it. Immutable: a
+new version makes a new catalog.
+"""
+
+from collections.abc import Iterable
+
+from orchestrator.model.journey import Journey
+from orchestrator.model.project import Project
+
+# Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
+PROFILE_EVENTS = frozenset({"profile_updated", "consent_changed", "preference_changed"})
+RECEIPTS = frozenset(
+    f"message_{what}"
+    for what in ("sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed")
+)
+# Receipts that change a profile even when no journey asks for them.
+TELLING_RECEIPTS = frozenset({"message_bounced", "message_complained", "message_unsubscribed"})
+
+
+class Catalog:
+    """The project with its journeys: `current` versions in order, and any older ones that entries are pinned to."""
+
+    def __init__(self, project: Project, current: Iterable[Journey], older: Iterable[Journey] = ()) -> None:
+        self.project = project
+        self.current = tuple(sorted(current, key=lambda journey: (-journey.priority, journey.id)))
+        self.versions = {(journey.id, journey.version): journey for journey in (*older, *self.current)}
+        self._enters: dict[str, tuple[Journey, ...]] = {}
+        for journey in self.current:
+            for event_type in journey.enters_by_event:
+                self._enters[event_type] = (*self._enters.get(event_type, ()), journey)
+        asked = frozenset().union(*(journey.asks for journey in self.versions.values()))
+        self.wanted = asked | PROFILE_EVENTS | TELLING_RECEIPTS
+
+    def journey(self, journey_id: str, version: int) -> Journey | None:
+        """Find the version that an entry is pinned to; None when it is gone."""
+        return self.versions.get((journey_id, version))
+
+    def entered_by(self, event_type: str) -> tuple[Journey, ...]:
+        """Current journeys with an enter rule for this event type, in order."""
+        return self._enters.get(event_type, ())

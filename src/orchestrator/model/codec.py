@@ -1,0 +1,69 @@
+"""State at rest: bytes, with its next wake-up in front and a format that can be upgraded.
+
+Owns the layout of a record:
+
+    bytes 0..7   due_ms, big-endian: the earliest instant at which anything wakes; 0 for nothing
+    byte  8      the state format
+    bytes 9..    the state as MessagePack
+
+A runtime reads `due_of(record)` without decoding the rest: that is how timers are rebuilt and how a
+stale wake-up is recognised. Never writes a format newer than it was asked to.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from orchestrator.errors import StorageError
+from orchestrator.model.state import State
+
+FORMAT = 1
+
+# From the untyped content of format n to that of format n + 1; applied in order when an older record is read.
+Upgrade = Callable[[list[Any]], list[Any]]
+UPGRADES: dict[int, Upgrade] = {}
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(State).decode
+_HEADER = {number: bytes([number]) for number in range(256)}
+
+
+def encode(state: State) -> bytes:
+    """Encode a state as a record of the newest format."""
+    return state.due_ms().to_bytes(8, "big") + _HEADER[FORMAT] + _encode(state)
+
+
+def decode(record: bytes) -> State:
+    """Decode a record of this format or an older one.
+
+    Raises StorageError for a record that a newer release wrote, or that is no record at all.
+    """
+    if len(record) > 9 and record[8] == FORMAT:
+        try:
+            return _decode(memoryview(record)[9:])
+        except msgspec.DecodeError as error:
+            raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error
+    return _decode_older(record)
+
+
+def due_of(record: bytes) -> int:
+    """Read a record's next wake-up in epoch milliseconds, 0 for none, without decoding the rest."""
+    return int.from_bytes(record[:8], "big")
+
+
+def _decode_older(record: bytes) -> State:
+    if len(record) <= 9:
+        raise StorageError(f"a state record of {len(record)} bytes is too short; restore it from a backup")
+    number = record[8]
+    if number > FORMAT:
+        raise StorageError(
+            f"state format {number} was written by a newer release and this one reads up to {FORMAT}; upgrade this process"
+        )
+    content = msgspec.msgpack.decode(memoryview(record)[9:])
+    while number < FORMAT:
+        if number not in UPGRADES:
+            raise StorageError(f"state format {number} is unknown; this release reads up to {FORMAT}")
+        content = UPGRADES[number](content)
+        number += 1
+    return msgspec.convert(content, State)

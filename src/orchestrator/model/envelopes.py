@@ -1,0 +1,219 @@
+"""Envelopes: the shapes in which events arrive, and one event out of each.
+
+Owns the reading of native, CloudEvents 1.0 and Segment records (CONTRACTS.md, "Events in"). The
+envelope is recognised per record. What is malformed raises EventError with a stable reason; the
+caller puts the record into dead letters and goes on.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from orchestrator.errors import EventError
+from orchestrator.model import ids, instants
+from orchestrator.model.event import Event
+
+# A record over this many bytes is refused unread (CONTRACTS.md).
+MAX_RECORD_BYTES = 1 << 20
+
+Name = str | int
+
+
+class _Envelope(msgspec.Struct):
+    """The fields of all three envelopes, so that one pass over the bytes is enough."""
+
+    id: Name | None = None
+    type: str | None = None
+    time: str | int | float | None = None
+    customer_id: Name | None = None
+    identifiers: dict[str, Name | None] | None = None
+    channel: str | None = None
+    properties: msgspec.Raw | None = None
+    # CloudEvents
+    specversion: str | None = None
+    subject: Name | None = None
+    data: msgspec.Raw | None = None
+    # Segment
+    event: str | None = None
+    user_id: Name | None = msgspec.field(name="userId", default=None)
+    anonymous_id: Name | None = msgspec.field(name="anonymousId", default=None)
+    previous_id: Name | None = msgspec.field(name="previousId", default=None)
+    group_id: Name | None = msgspec.field(name="groupId", default=None)
+    message_id: str | None = msgspec.field(name="messageId", default=None)
+    timestamp: str | int | float | None = None
+    traits: msgspec.Raw | None = None
+    name: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+SEGMENT_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
+
+
+def read(raw: bytes, arrived_ms: int) -> Event:
+    """Read one JSON record of any envelope into an event.
+
+    `arrived_ms` stands in for an event without a time of its own. Raises EventError with reason
+    `too_large`, `not_json`, `bad_envelope`, `no_type`, `nobody` or `bad_time`.
+    """
+    if len(raw) > MAX_RECORD_BYTES:
+        raise EventError("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
+    try:
+        envelope = _decode(raw)
+    except msgspec.ValidationError as error:
+        raise EventError("bad_envelope", f"{error}; see the envelopes in CONTRACTS") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EventError("not_json", f"the record is not JSON: {error}") from error
+    if envelope.specversion is not None:
+        return _from_cloud_event(envelope, raw, arrived_ms)
+    if envelope.type in SEGMENT_TYPES and (envelope.user_id is not None or envelope.anonymous_id is not None):
+        return _from_segment(envelope, raw, arrived_ms)
+    return _event(
+        envelope.id,
+        envelope.type,
+        envelope.time,
+        envelope.customer_id,
+        envelope.identifiers,
+        envelope.channel,
+        envelope.properties,
+        raw,
+        arrived_ms,
+    )
+
+
+def read_binary_cloud_event(headers: Iterable[tuple[str, bytes]], raw: bytes, arrived_ms: int) -> Event:
+    """Read a CloudEvent in Kafka's binary mode: attributes in `ce_` headers, data as the record's value.
+
+    Raises EventError like `read`.
+    """
+    if len(raw) > MAX_RECORD_BYTES:
+        raise EventError("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
+    try:
+        attributes = {name[3:].lower(): value.decode() for name, value in headers if name.lower().startswith("ce_")}
+        data = raw or b"{}"
+        _decode_object(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EventError("not_json", f"the data of the CloudEvent is not a JSON object: {error}") from error
+    return _event(
+        attributes.get("id"),
+        attributes.get("type"),
+        attributes.get("time"),
+        attributes.get("subject"),
+        None,
+        attributes.get("channel"),
+        msgspec.Raw(data),
+        raw,
+        arrived_ms,
+    )
+
+
+def _event(
+    event_id: Name | None,
+    event_type: str | None,
+    time: str | float | None,
+    customer_id: Name | None,
+    identifiers: Mapping[str, Name | None] | None,
+    channel: str | None,
+    properties: msgspec.Raw | None,
+    raw: bytes,
+    arrived_ms: int,
+) -> Event:
+    if not event_type:
+        raise EventError("no_type", "the event has no type; name what happened in `type`")
+    known = {kind: str(value) for kind, value in identifiers.items() if value not in (None, "")} if identifiers else {}
+    if customer_id is None or customer_id == "":
+        # A customer_id among the identifiers is the same thing in another place.
+        customer_id = known.pop("customer_id", None)
+        if customer_id is None and not known:
+            raise EventError("nobody", "the event names nobody; give a customer_id or identifiers")
+    if time is None:
+        time_ms: int | None = arrived_ms
+    else:
+        time_ms = instants.parse(time)
+        if time_ms is None:
+            raise EventError("bad_time", "the time is neither RFC 3339 nor epoch milliseconds")
+    return Event(
+        id=ids.record_id(raw) if event_id is None or event_id == "" else str(event_id),
+        type=event_type,
+        time_ms=time_ms,  # type: ignore[arg-type]  # None was refused above
+        customer_id=None if customer_id is None else str(customer_id),
+        identifiers=known,
+        channel=channel,
+        raw_properties=_object(properties),
+    )
+
+
+def _object(properties: msgspec.Raw | None) -> msgspec.Raw | None:
+    """Let `properties: null` count as none given."""
+    return None if properties is None or bytes(properties) == b"null" else properties
+
+
+def _from_cloud_event(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event:
+    return _event(
+        envelope.id,
+        envelope.type,
+        envelope.time,
+        envelope.subject,
+        envelope.identifiers,
+        envelope.channel,
+        envelope.data,
+        raw,
+        arrived_ms,
+    )
+
+
+def _tracked(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+    return envelope.event, envelope.properties
+
+
+def _identified(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+    return "profile_updated", envelope.traits
+
+
+def _paged(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+    return "page_viewed", _with_name(envelope)
+
+
+def _screened(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+    return "screen_viewed", _with_name(envelope)
+
+
+def _grouped(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+    traits = _decode_object(envelope.traits) if _object(envelope.traits) is not None else {}  # type: ignore[arg-type]
+    groups = {"groups": {str(envelope.group_id): traits}}
+    return "profile_updated", msgspec.Raw(msgspec.json.encode(groups))
+
+
+def _aliased(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+    return "profile_aliased", None
+
+
+def _with_name(envelope: _Envelope) -> msgspec.Raw | None:
+    if envelope.name is None:
+        return envelope.properties
+    properties = _decode_object(envelope.properties) if _object(envelope.properties) is not None else {}  # type: ignore[arg-type]
+    return msgspec.Raw(msgspec.json.encode({**properties, "name": envelope.name}))
+
+
+_SEGMENT: dict[str, Callable[[_Envelope], tuple[str | None, msgspec.Raw | None]]] = {
+    "track": _tracked,
+    "identify": _identified,
+    "page": _paged,
+    "screen": _screened,
+    "group": _grouped,
+    "alias": _aliased,
+}
+
+
+def _from_segment(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event:
+    try:
+        event_type, properties = _SEGMENT[envelope.type or ""](envelope)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EventError("bad_properties", f"traits and properties must be JSON objects: {error}") from error
+    others = {"anonymous_id": envelope.anonymous_id, "previous_id": envelope.previous_id}
+    time = envelope.timestamp if envelope.timestamp is not None else envelope.time
+    channel = envelope.channel
+    return _event(
+        envelope.message_id, event_type, time, envelope.user_id, others, channel, properties, raw, arrived_ms
+    )

@@ -1,0 +1,74 @@
+"""The profile: a customer as we know them.
+
+Owns traits, identifiers, consents and preferences, and the questions that can be asked of them.
+Never decides whether a message may leave; that is the engine's.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Consent(msgspec.Struct, array_like=True):
+    """One statement of consent; without channel or purpose it covers all of them."""
+
+    channel: str | None
+    purpose: str | None
+    granted: bool
+    confirmed: bool
+    at_ms: int
+    source: str | None = None
+    wording: str | None = None
+    method: str | None = None
+    evidence: Any = None
+
+    def covers(self, channel: str, purpose: str) -> bool:
+        """Whether this statement speaks about sending for that purpose on that channel."""
+        return self.channel in (None, channel) and self.purpose in (None, purpose)
+
+    def replaces(self, older: "Consent") -> bool:
+        """Whether this statement covers everything the older one does, so that the older may go."""
+        return self.channel in (None, older.channel) and self.purpose in (None, older.purpose)
+
+
+class Profile(msgspec.Struct, array_like=True):
+    """One customer.
+
+    `identifiers` holds the values by kind, newest last. `traits` holds what profile_updated and
+    preference_changed said, language and timezone among them. `prefers` is the customer's own order of
+    channels. `unreachable` holds, by channel, the address that bounced: another address is reachable.
+    """
+
+    id: str
+    customer_id: str | None = None
+    identifiers: dict[str, list[str]] = {}
+    traits: dict[str, Any] = {}
+    consents: list[Consent] = []
+    prefers: list[str] = []
+    unreachable: dict[str, str] = {}
+    last_seen_ms: dict[str, int] = {}
+    first_seen_ms: int = 0
+    quiet_hours: list[dict[str, Any]] = []
+
+    def value(self, name: str) -> Any:
+        """Look up `profile.<name>`: a trait, else the newest identifier of that kind, else None."""
+        found = self.traits.get(name)
+        if found is not None:
+            return found
+        if name == "customer_id":
+            return self.customer_id
+        if name == "id":
+            return self.id
+        known = self.identifiers.get(name)
+        return known[-1] if known else None
+
+    def consent_for(self, channel: str, purpose: str) -> Consent | None:
+        """Find the statement that decides for (channel, purpose): the latest that covers it.
+
+        Of statements made at one instant the one received last decides.
+        """
+        latest = None
+        for consent in self.consents:
+            if consent.covers(channel, purpose) and (latest is None or consent.at_ms >= latest.at_ms):
+                latest = consent
+        return latest

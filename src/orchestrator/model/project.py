@@ -1,0 +1,96 @@
+"""The project: what marketers own for all journeys together, compiled from orchestrator.yaml.
+
+Owns channels, purposes, caps, quiet hours, consent rules and messages as values. Minutes are counted
+from local midnight, lengths are milliseconds.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from orchestrator.model.expression import Expression
+
+ConsentRule = Literal["opt_in", "double_opt_in", "opt_out", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `at_most` messages in any window of `per_ms`; on one channel, or on all of them."""
+
+    at_most: int
+    per_ms: int
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """The local window [from, to), in minutes of the day; over midnight when `to` is not after `from`.
+
+    `days` are the weekdays (Monday is 0) on which the window begins; all where it is empty.
+    """
+
+    from_minute: int
+    to_minute: int
+    days: frozenset[int] = frozenset()
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A road to the customer: where the address is found and its place in the project's order."""
+
+    name: str
+    address: Expression
+    preferred_order: int | None = None
+    track: tuple[str, ...] = ("clicks",)
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Why we speak: which consent it needs, and its policies (the project's own are merged in)."""
+
+    name: str
+    consent: ConsentRule
+    caps: tuple[Cap, ...] = ()
+    quiet_hours: tuple[QuietHours, ...] = ()
+    only_if: Expression | None = None
+    pauses_during_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Content to one person: what the engine must know of it to decide and to fill `data`.
+
+    `channels` are those it has content for, in the project's order. `reads` maps a channel to the paths
+    that its templates name, such as ("profile", "first_name") or ("steps", "settle", "event",
+    "properties", "items"). `languages` are those it is written in, the project's first one first.
+    """
+
+    id: str
+    channels: tuple[str, ...]
+    purpose: str | None = None
+    reads: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The whole of orchestrator.yaml, and the messages, as the engine reads them.
+
+    `identifiers` are the kinds of identifier, strongest first. `channels` are in project order.
+    """
+
+    name: str
+    timezone: str = "UTC"
+    languages: tuple[str, ...] = ("en",)
+    brand: dict[str, Any] = field(default_factory=dict)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    purposes: dict[str, Purpose] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
+    identifiers: tuple[str, ...] = ("customer_id",)
+    holdout_percent: float = 0.0
+
+    @property
+    def preferred_channels(self) -> tuple[str, ...]:
+        """Channels that take part in `preferred`, in the project's order."""
+        ranked = [channel for channel in self.channels.values() if channel.preferred_order is not None]
+        return tuple(channel.name for channel in sorted(ranked, key=lambda channel: channel.preferred_order or 0))
