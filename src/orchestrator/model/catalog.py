@@ -39,5 +39,5 @@ class Catalog:
         return self.versions.get((journey_id, version))
 
     def entered_by(self, event_type: str) -> tuple[Journey, ...]:
-        """Current journeys with an enter rule for this event type, in order."""
+        """List the current journeys with an enter rule for this event type, in order."""
         return self._enters.get(event_type, ())

@@ -58,7 +58,7 @@ def _decode_older(record: bytes) -> State:
     number = record[8]
     if number > FORMAT:
         raise StorageError(
-            f"state format {number} was written by a newer release and this one reads up to {FORMAT}; upgrade this process"
+            f"state format {number} was written by a newer release, this one reads up to {FORMAT}; upgrade this process"
         )
     content = msgspec.msgpack.decode(memoryview(record)[9:])
     while number < FORMAT:

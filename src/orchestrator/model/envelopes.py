@@ -214,6 +214,4 @@ def _from_segment(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event:
     others = {"anonymous_id": envelope.anonymous_id, "previous_id": envelope.previous_id}
     time = envelope.timestamp if envelope.timestamp is not None else envelope.time
     channel = envelope.channel
-    return _event(
-        envelope.message_id, event_type, time, envelope.user_id, others, channel, properties, raw, arrived_ms
-    )
+    return _event(envelope.message_id, event_type, time, envelope.user_id, others, channel, properties, raw, arrived_ms)

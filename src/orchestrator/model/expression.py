@@ -66,5 +66,5 @@ class Expression:
         return bool(self.evaluate(scope))
 
     def values_seen(self, scope: Scope) -> dict[str, Any]:
-        """The values this expression looks at, by their names, for a decision's `saw`."""
+        """Collect the values this expression looks at, by their names, for a decision's `saw`."""
         return {name: get(scope) for name, get in self.saw}

@@ -197,8 +197,8 @@ class Journey:
     """One published version of a journey.
 
     `entry_reads` are the opening event's properties that anybody reads (None: all), `keeps_event` and
-    `event_reads` the same for the entry's last event. `exits_by_event`, `goals_by_event` and `enters_by_event` index the
-    rules in the author's order by event type. `steps` is keyed by step id, in the author's order.
+    `event_reads` the same for the entry's last event. `enters_by_event`, `exits_by_event`, `goals_by_event` and
+    `untils_by_event` index the rules by event type. `steps` is keyed by step id; all in the author's order.
     """
 
     id: str

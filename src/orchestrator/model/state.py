@@ -97,7 +97,7 @@ class State(msgspec.Struct, array_like=True):
         self.seen = (self.seen + digest)[-REMEMBERED_EVENTS * DIGEST_BYTES :]
 
     def due_ms(self) -> int:
-        """The earliest instant at which anything here wakes by itself; 0 when nothing does."""
+        """Find the earliest instant at which anything here wakes by itself; 0 when nothing does."""
         due = 0
         for entry in self.entries:
             if entry.due_ms and (not due or entry.due_ms < due):
