@@ -20,7 +20,7 @@ class Scope:
 
     `properties` are those of the event at hand (bare names in a `where`), `event` its envelope: the
     event at hand, or the entry's last event where no event is at hand. `entry` is None while deciding
-    whether to enter; `opening` then stands for `entry.` of an entry that does not exist yet.
+    whether to enter.
     """
 
     __slots__ = ("entry", "event", "now_ms", "project", "properties", "state")
@@ -40,10 +40,31 @@ class Scope:
         self.entry = entry
         self.properties: dict[str, Any] = event.properties if event is not None else {}
 
-    def of_entry(self, entry: "Entry | None") -> "Scope":
-        """Aim this scope at an entry; the event at hand stays."""
-        self.entry = entry
-        return self
+    def event_value(self, name: str) -> Any:
+        """Look up `event.<name>`: type, channel, id, or time as epoch milliseconds."""
+        event = self.event
+        if event is None:
+            return None
+        return event.time_ms if name == "time" else getattr(event, name, None)
+
+    def entry_value(self, name: str) -> Any:
+        """Look up `entry.<name>`, a property of the opening event."""
+        return None if self.entry is None else self.entry.properties.get(name)
+
+    def step_value(self, step_id: str, name: str) -> Any:
+        """Look up `steps.<id>.<name>`, but for `event` and `events`."""
+        result = None if self.entry is None else self.entry.results.get(step_id)
+        return None if result is None else result.value(name)
+
+    def step_event(self, step_id: str) -> "KeptEvent | None":
+        """Find `steps.<id>.event`: the latest event that the step took."""
+        result = None if self.entry is None else self.entry.results.get(step_id)
+        return None if result is None else result.event
+
+    def step_events(self, step_id: str) -> "list[KeptEvent]":
+        """Find `steps.<id>.events`: all events that the step took, the newest 100."""
+        result = None if self.entry is None else self.entry.results.get(step_id)
+        return [] if result is None else result.events
 
 
 @dataclass(frozen=True, slots=True)

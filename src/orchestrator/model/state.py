@@ -17,12 +17,35 @@ REMEMBERED_EVENTS = 128
 DIGEST_BYTES = 8
 
 
+class Result(msgspec.Struct, array_like=True):
+    """What a step left behind, as far as anybody reads it: `steps.<id>.<field>`.
+
+    `event` is the latest event that the step took, `events` all of them (newest 100). `values` holds
+    what only some verbs leave, by field name.
+    """
+
+    status: str | None = None
+    channel: str | None = None
+    action_id: str | None = None
+    name: str | None = None
+    event: KeptEvent | None = None
+    events: list[KeptEvent] = []
+    values: dict[str, Any] = {}
+
+    def value(self, name: str) -> Any:
+        """Look up `steps.<id>.<name>`, None when the step left no such thing."""
+        if name in ("status", "channel", "action_id", "name"):
+            return getattr(self, name)
+        return self.values.get(name)
+
+
 class Entry(msgspec.Struct, array_like=True):
     """One passage of a profile through a journey.
 
-    `step` is where it stands. `due_ms` is when it wakes by itself, 0 when it only waits for an event.
-    `results` holds what steps left behind, by step id: status, channel, action_id, name, event, events
-    and so on, as far as anybody reads it. `rounds` counts, by the id of a repeat step, [round, start in
+    `step` is where it stands, "" once it has ended. `due_ms` is when it wakes by itself, 0 when it only
+    waits for an event. `properties` are the opening event's, as far as anybody reads them, `event` the
+    last event it took, `channel` that event's. `results` are what steps left behind, by step id. `held`
+    are the refusals already on record for the message that is held. `rounds` counts, by the id of a repeat step, [round, start in
     ms]. `sent_ms` is the instant of its last message, 0 for none. `parked` names why it is parked.
     """
 
@@ -34,7 +57,7 @@ class Entry(msgspec.Struct, array_like=True):
     step: str
     due_ms: int = 0
     properties: dict[str, Any] = {}
-    results: dict[str, dict[str, Any]] = {}
+    results: dict[str, Result] = {}
     event: KeptEvent | None = None
     channel: str | None = None
     rounds: dict[str, list[int]] = {}
