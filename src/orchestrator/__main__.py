@@ -1,6 +1,6 @@
-"""Makes `python -m orchestrator` the same as the command `orchestrator`.
+"""The command `orchestrator`, as `python -m orchestrator`.
 
-Must never do anything that the command does not.
+Owns nothing but the call. Must never do anything that the command does not.
 """
 
 from orchestrator.cli import main

@@ -4,6 +4,7 @@ Must never import the product: these rules are about what is written, not about 
 """
 
 import ast
+import fnmatch
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SKIPPED_FOLDERS = {"build", "dist", "node_modules", "__pycache__"}
+# Names only, no paths: what git ignores is nobody's business here. `.git` is a folder, or in a second worktree a file.
+IGNORED = [".git", *(ROOT / ".gitignore").read_text(encoding="utf-8").replace("/\n", "\n").split()]
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,10 @@ class Source:
 
 
 def _walk(folder: Path) -> list[Path]:
-    """Return the files a checkout holds; what tools leave behind hides in folders that begin with a dot."""
-    found: list[Path] = []
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
-            hidden = entry.name.startswith(".") and entry.name != ".ci"
-            if not hidden and entry.name not in SKIPPED_FOLDERS and not entry.name.endswith(".egg-info"):
-                found += _walk(entry)
-        elif entry.name != ".git":  # in a second worktree, .git is a file that holds this machine's path
-            found.append(entry)
-    return found
+    """Return the files that a commit of this checkout would hold, also where there is no git."""
+    entries = [entry for entry in sorted(folder.iterdir()) if not any(fnmatch.fnmatch(entry.name, p) for p in IGNORED)]
+    files = [entry for entry in entries if not entry.is_dir()]
+    return files + [file for entry in entries if entry.is_dir() for file in _walk(entry)]
 
 
 @pytest.fixture(scope="session")

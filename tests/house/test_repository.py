@@ -6,6 +6,8 @@ Must never reach the network.
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -77,18 +79,42 @@ def _pins(root: Path) -> dict[str, str]:
     return dict(pin.split("==") for pin in pins)
 
 
-def test_every_dependency_is_pinned_to_a_version_it_allows(root):
+def _wanted(root: Path) -> list[Requirement]:
+    """Return what pyproject.toml asks for, all extras included."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"].values()
-    wanted = [Requirement(text) for group in [project["dependencies"], *extras] for text in group]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    requirements = [Requirement(text) for group in groups for text in group]
+    return [requirement for requirement in requirements if requirement.name != project["name"]]
+
+
+def _installed_closure(requirements: Iterable[Requirement]) -> Iterator[str]:
+    """Name everything that an installation of these brings along on this machine."""
+    waiting, seen = list(requirements), set()
+    while waiting:
+        requirement = waiting.pop()
+        step = (canonicalize_name(requirement.name), frozenset(requirement.extras))
+        if step in seen:
+            continue
+        seen.add(step)
+        yield step[0]
+        for text in distribution(requirement.name).requires or []:
+            further = Requirement(text)
+            applies = [extra for extra in ["", *requirement.extras] if _holds(further, extra)]
+            waiting += [further] * bool(applies)
+
+
+def _holds(requirement: Requirement, extra: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+
+
+def test_every_dependency_is_pinned_to_a_version_it_allows(root):
     pins = _pins(root)
-    missing = [
-        str(requirement)
-        for requirement in wanted
-        if requirement.name != project["name"]
-        if not requirement.specifier.contains(pins.get(canonicalize_name(requirement.name), "0"))
-    ]
-    assert missing == []
+    wanted = [(canonicalize_name(requirement.name), requirement.specifier) for requirement in _wanted(root)]
+    assert [name for name, versions in wanted if not versions.contains(pins.get(name, "0"))] == []
+
+
+def test_what_dependencies_bring_along_is_pinned_too(root):
+    assert set(_installed_closure(_wanted(root))) - set(_pins(root)) == set()
 
 
 def test_constraints_are_sorted_and_single(root):

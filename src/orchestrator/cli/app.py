@@ -1,5 +1,6 @@
-"""The application that every command hangs on, and the options that belong to none of them.
+"""The application that every command hangs on.
 
+Owns the options that belong to no single command.
 Must never import a command's needs: `orchestrator --help` answers in under a quarter of a second.
 """
 

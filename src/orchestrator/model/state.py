@@ -45,8 +45,9 @@ class Entry(msgspec.Struct, array_like=True):
     `step` is where it stands, "" once it has ended. `due_ms` is when it wakes by itself, 0 when it only
     waits for an event. `properties` are the opening event's, as far as anybody reads them, `event` the
     last event it took, `channel` that event's. `results` are what steps left behind, by step id. `held`
-    are the refusals already on record for the message that is held. `rounds` counts, by the id of a repeat step, [round, start in
-    ms]. `sent_ms` is the instant of its last message, 0 for none. `parked` names why it is parked.
+    are the refusals already on record for the message that is held. `rounds` counts, by the id of a repeat
+    step, [round, start in ms]. `sent_ms` is the instant of its last message, 0 for none. `parked` names why it
+    is parked.
     """
 
     id: str
