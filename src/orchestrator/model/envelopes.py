@@ -19,6 +19,9 @@ MAX_RECORD_BYTES = 1 << 20
 
 Name = str | int
 
+# What stands for "not given": a field of type Raw can have no alternative, not even None.
+_ABSENT = msgspec.Raw()
+
 
 class _Envelope(msgspec.Struct):
     """The fields of all three envelopes, so that one pass over the bytes is enough."""
@@ -29,11 +32,11 @@ class _Envelope(msgspec.Struct):
     customer_id: Name | None = None
     identifiers: dict[str, Name | None] | None = None
     channel: str | None = None
-    properties: msgspec.Raw | None = None
+    properties: msgspec.Raw = _ABSENT
     # CloudEvents
     specversion: str | None = None
     subject: Name | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _ABSENT
     # Segment
     event: str | None = None
     user_id: Name | None = msgspec.field(name="userId", default=None)
@@ -42,7 +45,7 @@ class _Envelope(msgspec.Struct):
     group_id: Name | None = msgspec.field(name="groupId", default=None)
     message_id: str | None = msgspec.field(name="messageId", default=None)
     timestamp: str | int | float | None = None
-    traits: msgspec.Raw | None = None
+    traits: msgspec.Raw = _ABSENT
     name: str | None = None
 
 
@@ -115,7 +118,7 @@ def _event(
     customer_id: Name | None,
     identifiers: Mapping[str, Name | None] | None,
     channel: str | None,
-    properties: msgspec.Raw | None,
+    properties: msgspec.Raw,
     raw: bytes,
     arrived_ms: int,
 ) -> Event:
@@ -144,9 +147,9 @@ def _event(
     )
 
 
-def _object(properties: msgspec.Raw | None) -> msgspec.Raw | None:
+def _object(properties: msgspec.Raw) -> msgspec.Raw | None:
     """Let `properties: null` count as none given."""
-    return None if properties is None or bytes(properties) == b"null" else properties
+    return None if bytes(properties) in (b"", b"null") else properties
 
 
 def _from_cloud_event(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event:
@@ -163,40 +166,40 @@ def _from_cloud_event(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event
     )
 
 
-def _tracked(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+def _tracked(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
     return envelope.event, envelope.properties
 
 
-def _identified(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+def _identified(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
     return "profile_updated", envelope.traits
 
 
-def _paged(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+def _paged(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
     return "page_viewed", _with_name(envelope)
 
 
-def _screened(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
+def _screened(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
     return "screen_viewed", _with_name(envelope)
 
 
-def _grouped(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
-    traits = _decode_object(envelope.traits) if _object(envelope.traits) is not None else {}  # type: ignore[arg-type]
+def _grouped(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
+    traits = _decode_object(envelope.traits) if _object(envelope.traits) is not None else {}
     groups = {"groups": {str(envelope.group_id): traits}}
     return "profile_updated", msgspec.Raw(msgspec.json.encode(groups))
 
 
-def _aliased(envelope: _Envelope) -> tuple[str | None, msgspec.Raw | None]:
-    return "profile_aliased", None
+def _aliased(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
+    return "profile_aliased", _ABSENT
 
 
-def _with_name(envelope: _Envelope) -> msgspec.Raw | None:
+def _with_name(envelope: _Envelope) -> msgspec.Raw:
     if envelope.name is None:
         return envelope.properties
-    properties = _decode_object(envelope.properties) if _object(envelope.properties) is not None else {}  # type: ignore[arg-type]
+    properties = _decode_object(envelope.properties) if _object(envelope.properties) is not None else {}
     return msgspec.Raw(msgspec.json.encode({**properties, "name": envelope.name}))
 
 
-_SEGMENT: dict[str, Callable[[_Envelope], tuple[str | None, msgspec.Raw | None]]] = {
+_SEGMENT: dict[str, Callable[[_Envelope], tuple[str | None, msgspec.Raw]]] = {
     "track": _tracked,
     "identify": _identified,
     "page": _paged,
