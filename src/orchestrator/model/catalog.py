@@ -27,12 +27,14 @@ class Catalog:
         self.project = project
         self.current = tuple(sorted(current, key=lambda journey: (-journey.priority, journey.id)))
         self.versions = {(journey.id, journey.version): journey for journey in (*older, *self.current)}
+        self._paused = frozenset(journey.id for journey in self.current if journey.status == "paused")
         self._enters: dict[str, tuple[Journey, ...]] = {}
         for journey in self.current:
             for event_type in journey.enters_by_event:
                 self._enters[event_type] = (*self._enters.get(event_type, ()), journey)
         asked = frozenset().union(*(journey.asks for journey in self.versions.values()))
-        self.wanted = asked | PROFILE_EVENTS | TELLING_RECEIPTS
+        read = RECEIPTS if any(journey.reads_receipts for journey in self.versions.values()) else TELLING_RECEIPTS
+        self.wanted = asked | PROFILE_EVENTS | read
 
     def journey(self, journey_id: str, version: int) -> Journey | None:
         """Find the version that an entry is pinned to; None when it is gone."""
@@ -41,3 +43,7 @@ class Catalog:
     def entered_by(self, event_type: str) -> tuple[Journey, ...]:
         """List the current journeys with an enter rule for this event type, in order."""
         return self._enters.get(event_type, ())
+
+    def is_paused(self, journey_id: str) -> bool:
+        """Tell whether entries of this journey, of whatever version, stand still."""
+        return journey_id in self._paused

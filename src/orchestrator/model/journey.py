@@ -197,7 +197,8 @@ class Journey:
     """One published version of a journey.
 
     `entry_reads` are the opening event's properties that anybody reads (None: all), `keeps_event` and
-    `event_reads` the same for the entry's last event. `enters_by_event`, `exits_by_event`, `goals_by_event` and
+    `event_reads` the same for the entry's last event. `reads_receipts` tells that a step's status is
+    read, which receipts move on. `enters_by_event`, `exits_by_event`, `goals_by_event` and
     `untils_by_event` index the rules by event type. `steps` is keyed by step id; all in the author's order.
     """
 
@@ -217,6 +218,7 @@ class Journey:
     holdout_percent: float = 0.0
     entry_reads: frozenset[str] | None = frozenset()
     keeps_event: bool = False
+    reads_receipts: bool = False
     event_reads: frozenset[str] | None = frozenset()
     enters_by_event: Mapping[str, tuple[Trigger, ...]] = field(default_factory=dict)
     exits_by_event: Mapping[str, tuple[ExitRule, ...]] = field(default_factory=dict)

@@ -14,11 +14,16 @@ ConsentRule = Literal["opt_in", "double_opt_in", "opt_out", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `at_most` messages in any window of `per_ms`; on one channel, or on all of them."""
+    """At most `at_most` messages in any window of `per_ms`; on one channel, or on all of them.
+
+    A purpose's own cap counts its messages. The project's (`is_shared`) counts those of all purposes
+    that have policies together: customers do not care which purpose tires them.
+    """
 
     at_most: int
     per_ms: int
     channel: str | None = None
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """Why we speak: which consent it needs, and its policies (the project's own are merged in)."""
+    """Why we speak: which consent it needs, and its policies.
+
+    The project's own caps and quiet hours are merged in, unless it says `policies: none`
+    (`has_policies` is false then).
+    """
 
     name: str
     consent: ConsentRule
@@ -54,6 +63,7 @@ class Purpose:
     quiet_hours: tuple[QuietHours, ...] = ()
     only_if: Expression | None = None
     pauses_during_case: bool = False
+    has_policies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,11 @@ class Project:
     messages: dict[str, Message] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ("customer_id",)
     holdout_percent: float = 0.0
+
+    @property
+    def longest_cap_ms(self) -> int:
+        """How far back any cap looks."""
+        return max((cap.per_ms for purpose in self.purposes.values() for cap in purpose.caps), default=0)
 
     @property
     def preferred_channels(self) -> tuple[str, ...]:

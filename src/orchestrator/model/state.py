@@ -44,10 +44,10 @@ class Entry(msgspec.Struct, array_like=True):
 
     `step` is where it stands, "" once it has ended. `due_ms` is when it wakes by itself, 0 when it only
     waits for an event. `properties` are the opening event's, as far as anybody reads them, `event` the
-    last event it took, `channel` that event's. `results` are what steps left behind, by step id. `held`
-    are the refusals already on record for the message that is held. `rounds` counts, by the id of a repeat
-    step, [round, start in ms]. `sent_ms` is the instant of its last message, 0 for none. `parked` names why it
-    is parked.
+    last event it took, `channel` that event's. `results` are what steps left behind, by step id.
+    `rounds` holds, by the id of a repeat step, [round, start in ms]. `sent_ms` is the instant of its
+    last message, 0 for none. `held` lists the refusals on record for the message held since `held_ms`.
+    `stopped_ms` is the wake-up of an entry whose journey is paused. `parked` is why it is parked.
     """
 
     id: str
@@ -65,16 +65,19 @@ class Entry(msgspec.Struct, array_like=True):
     sent_ms: int = 0
     converted: bool = False
     held: list[str] = []
+    held_ms: int = 0
+    stopped_ms: int = 0
     parked: str | None = None
 
 
 class Ended(msgspec.Struct, array_like=True):
-    """An entry that has ended and whose goal can still be reached until `until_ms`."""
+    """An entry that has ended and whose goal can still be reached, from `from_ms` until `until_ms`."""
 
     id: str
     journey: str
     version: int
     key: str | None
+    from_ms: int
     until_ms: int
     properties: dict[str, Any] = {}
     actions: list[str] = []
@@ -86,7 +89,6 @@ class Sent(msgspec.Struct, array_like=True):
     action_id: str
     at_ms: int
     journey: str
-    version: int
     entry_id: str
     step: str
     message: str
@@ -98,8 +100,8 @@ class Sent(msgspec.Struct, array_like=True):
 class State(msgspec.Struct, array_like=True):
     """Everything kept for one profile, written and read as a whole.
 
-    `exits` remembers, by journey and then by key ("" without one), the last exit in ms, 0 while inside;
-    it is what `again` asks. `seen` holds the digests of the last events that changed this state.
+    `exits` remembers, by journey and then by key ("" without one), the last exit in ms, for journeys
+    whose `again` asks for it. `seen` holds the digests of the last events that changed this state.
     """
 
     profile: Profile

@@ -1,0 +1,140 @@
+"""Calendars: local times, dates and quiet hours, as instants.
+
+Owns all arithmetic with the customer's time zone (LANGUAGE.md, "Time"): a local time that does not
+exist moves forward by the gap, one that exists twice is the first. Both are what Python's `fold=0`
+gives. Never asks what time it is.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from orchestrator.model import instants
+from orchestrator.model.journey import WaitUntil
+from orchestrator.model.profile import Profile
+from orchestrator.model.project import Project, QuietHours
+
+MINUTES_A_DAY = 24 * 60
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no such form of name, or a folder's name
+        return None
+
+
+def zone_of(profile: Profile, project: Project) -> ZoneInfo:
+    """Find the customer's time zone; the project's when they have none or an unknown one, at last UTC."""
+    own = profile.value("timezone")
+    found = _zone(own) if isinstance(own, str) else None
+    return found or _zone(project.timezone) or ZoneInfo("UTC")
+
+
+def local(instant_ms: int, zone: ZoneInfo) -> datetime:
+    """Read an instant on the customer's clock."""
+    return datetime.fromtimestamp(instant_ms / 1000, zone)
+
+
+def at_minute(day: date, minute: int, zone: ZoneInfo) -> int:
+    """Find the instant of a minute of a local day; a minute of 1440 or more lies in the days after."""
+    days, minute = divmod(minute, MINUTES_A_DAY)
+    day += timedelta(days=days)
+    wall = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
+    return instants.from_datetime(wall)
+
+
+def next_time(now_ms: int, zone: ZoneInfo, minute: int, weekdays: frozenset[int]) -> int:
+    """Find the next such local time strictly later than now, on one of the weekdays (any where empty)."""
+    today = local(now_ms, zone).date()
+    for days in range(9):  # one week and a day: today's may have passed, and a gap may move one
+        day = today + timedelta(days=days)
+        if weekdays and day.weekday() not in weekdays:
+            continue
+        at_ms = at_minute(day, minute, zone)
+        if at_ms > now_ms:
+            return at_ms
+    raise AssertionError("a week without any of its days")
+
+
+def read_date(value: object, zone: ZoneInfo) -> date | None:
+    """Read a date from a date, a time or the text of either; an instant is the local day it falls on."""
+    if isinstance(value, str):
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        # Text without a zone is already local: its day is the day it says.
+        return at.date() if at.tzinfo is None else at.astimezone(zone).date()
+    instant_ms = instants.parse(value)
+    return None if instant_ms is None else local(instant_ms, zone).date()
+
+
+def next_date(now_ms: int, zone: ZoneInfo, day: date, step: WaitUntil) -> int | None:
+    """Find the instant that a wait for a date means, strictly later than now; None when it has passed."""
+    minute = step.minute or 0
+    try:
+        if not step.yearly:
+            at_ms = at_minute(day + timedelta(days=step.offset_days), minute, zone)
+            return at_ms if at_ms > now_ms else None
+        this_year = local(now_ms, zone).year
+        # An offset may carry an anniversary over the turn of a year, either way.
+        reach = abs(step.offset_days) // 365 + 1
+        for year in range(max(this_year - reach, 1), this_year + reach + 2):
+            at_ms = at_minute(_anniversary(day, year) + timedelta(days=step.offset_days), minute, zone)
+            if at_ms > now_ms:
+                return at_ms
+    except (OverflowError, ValueError):  # beyond the years of the calendar: never, which leads on
+        return None
+    return None
+
+
+def _anniversary(day: date, year: int) -> date:
+    """Find the same day in another year; 29 February is 28 February where there is none."""
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)
+
+
+def quiet_until(now_ms: int, zone: ZoneInfo, windows: Iterable[QuietHours]) -> int:
+    """Find when the quiet hours that hold now end; 0 when it is not quiet. A window is [from, to)."""
+    until_ms = 0
+    today = local(now_ms, zone).date()
+    for window in windows:
+        length = (window.to_minute - window.from_minute) % MINUTES_A_DAY or MINUTES_A_DAY
+        for begins in (today - timedelta(days=1), today):
+            if window.days and begins.weekday() not in window.days:
+                continue
+            start_ms = at_minute(begins, window.from_minute, zone)
+            end_ms = at_minute(begins, window.from_minute + length, zone)
+            if start_ms <= now_ms < end_ms:
+                until_ms = max(until_ms, end_ms)
+    return until_ms
+
+
+def read_minute(text: object) -> int | None:
+    """Read "08:30" as a minute of the day; None when it is no such text."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = time.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.hour * 60 + at.minute
+
+
+def text_of_minute(minute: int) -> str:
+    """Write a minute of the day as "08:30"."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def as_text(window: QuietHours) -> dict[str, object]:
+    """Write quiet hours as authors do: from, to, and the days where they are not all."""
+    written: dict[str, object] = {"from": text_of_minute(window.from_minute), "to": text_of_minute(window.to_minute)}
+    if window.days:
+        written["days"] = [WEEKDAYS[day] for day in sorted(window.days)]
+    return written

@@ -1,0 +1,131 @@
+"""Endings: goals and exits, asked on every event before anything else, and what an end leaves behind.
+
+Owns how an entry ends and how conversions are counted, also after the end (`within`). Exits take
+effect at the event, whatever the entry is waiting for.
+"""
+
+from orchestrator.engine import matching
+from orchestrator.engine.turn import Turn
+from orchestrator.model.decision import Reason, Verdict
+from orchestrator.model.event import Event
+from orchestrator.model.journey import GoalRule, Journey
+from orchestrator.model.state import Ended, Entry, Result
+
+
+def check(turn: Turn, journey: Journey, entry: Entry) -> None:
+    """Ask the journey's goals and exits of one entry; the first exit that matches ends it."""
+    event = turn.event
+    assert event is not None  # noqa: S101 - endings are asked of events only
+    goals = journey.goals_by_event.get(event.type)
+    exits = journey.exits_by_event.get(event.type)
+    if (goals is None and exits is None) or not matching.concerns(event, journey, entry):
+        return
+    reason: str | None = None
+    for goal in goals or ():
+        if entry.converted or not _is_open(turn, entry, goal):
+            continue
+        if not matching.takes(turn, goal.trigger, entry):
+            matching.say_not_taken(turn, journey, entry, goal.trigger)
+            continue
+        _convert(turn, journey, entry, goal)
+        if goal.ends:
+            reason = Reason.GOAL
+    # When one event is both, the conversion counts and the exit rule names the reason.
+    for rule in exits or ():
+        if matching.takes(turn, rule.trigger, entry):
+            reason = rule.reason or event.type
+            break
+        matching.say_not_taken(turn, journey, entry, rule.trigger)
+    if reason is not None:
+        end(turn, journey, entry, reason, entry.step)
+
+
+def _is_open(turn: Turn, entry: Entry, goal: GoalRule) -> bool:
+    """Whether a goal still counts: from the last message, or from the start when none was sent."""
+    return goal.within_ms is None or turn.now_ms <= (entry.sent_ms or entry.entered_ms) + goal.within_ms
+
+
+def _convert(turn: Turn, journey: Journey, entry: Entry, goal: GoalRule) -> None:
+    entry.converted = True
+    turn.changed = True
+    scope = turn.scope_at(entry)
+    saw = goal.trigger.where.values_seen(scope) if goal.trigger.where else {}
+    if goal.value is not None:
+        saw["value"] = goal.value.evaluate(scope)
+    turn.decide(journey, entry, entry.step, Verdict.CONVERTED, Reason.GOAL, saw)
+
+
+def end(turn: Turn, journey: Journey, entry: Entry, reason: str, step: str | None) -> None:
+    """End an entry at once: its timers and held messages are gone with it."""
+    turn.decide(journey, entry, step, Verdict.EXITED, reason)
+    turn.changed = True
+    entry.step = ""
+    entry.due_ms = 0
+    state = turn.state
+    state.entries.remove(entry) if len(state.entries) > 1 else state.entries.clear()
+    if journey.again.kind in ("once", "after"):
+        state.exits.setdefault(journey.id, {})[entry.key or ""] = turn.now_ms
+    if not entry.converted:
+        _keep_open(turn, journey, entry)
+
+
+def _keep_open(turn: Turn, journey: Journey, entry: Entry) -> None:
+    """Remember an ended entry for as long as its goal can still be reached."""
+    windows = [goal.within_ms for goal in journey.goals if goal.within_ms is not None]
+    if not windows:
+        return
+    until_ms = (entry.sent_ms or entry.entered_ms) + max(windows)
+    if until_ms > turn.now_ms:
+        actions = [result.action_id for result in entry.results.values() if result.action_id is not None]
+        turn.state.ended.append(
+            Ended(
+                entry.id,
+                entry.journey,
+                entry.version,
+                entry.key,
+                entry.sent_ms or entry.entered_ms,
+                until_ms,
+                entry.properties,
+                actions,
+            )
+        )
+
+
+def convert_ended(turn: Turn, event: Event) -> None:
+    """Count a goal that is reached after its entry has ended, and forget those whose time is over."""
+    state = turn.state
+    open_still = [ended for ended in state.ended if ended.until_ms >= turn.now_ms]
+    if len(open_still) != len(state.ended):
+        state.ended = open_still  # no reason to write: whoever reads this again forgets them again
+    for ended in open_still:
+        journey = turn.catalog.journey(ended.journey, ended.version)
+        goals = journey.goals_by_event.get(event.type) if journey is not None else None
+        if journey is None or goals is None:
+            continue
+        if _convert_one(turn, event, journey, goals, ended):
+            state.ended = [other for other in state.ended if other is not ended]
+
+
+def _convert_one(turn: Turn, event: Event, journey: Journey, goals: tuple[GoalRule, ...], ended: Ended) -> bool:
+    entry = _as_entry(ended)
+    if not matching.concerns(event, journey, entry):
+        return False
+    for goal in goals:
+        if _is_open(turn, entry, goal) and matching.takes(turn, goal.trigger, entry):
+            _convert(turn, journey, entry, goal)
+            return True
+    return False
+
+
+def _as_entry(ended: Ended) -> Entry:
+    """Look at an ended entry as rules look at a live one."""
+    return Entry(
+        ended.id,
+        ended.journey,
+        ended.version,
+        ended.key,
+        ended.from_ms,
+        step="",
+        properties=ended.properties,
+        results={action_id: Result(action_id=action_id) for action_id in ended.actions},
+    )

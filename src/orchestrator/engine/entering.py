@@ -1,0 +1,91 @@
+"""Entering: whether an event opens an entry, and why not.
+
+Owns the order of the reasons (LANGUAGE.md): not_live, condition_false, key_missing, already_inside,
+not_again, limit_reached; then entry_limit, the engine's own bound.
+"""
+
+from orchestrator.engine import matching, parking, walking
+from orchestrator.engine.turn import EntryFailed, Turn
+from orchestrator.model import ids
+from orchestrator.model.decision import Reason, Verdict
+from orchestrator.model.event import Event, keep, pick
+from orchestrator.model.journey import Journey, Trigger
+from orchestrator.model.state import Entry
+
+# At most so many live entries of one journey and customer (LANGUAGE.md, "Order of work").
+MAX_LIVE_ENTRIES = 100
+
+
+def check(turn: Turn, journey: Journey, event: Event) -> None:
+    """Let the event open an entry of this journey, or put on record why it does not."""
+    entry_id = ids.derive(journey.id, turn.state.profile.id, event.id)
+    try:
+        _check(turn, journey, event, entry_id)
+    except EntryFailed:
+        raise
+    except Exception as error:  # whatever it is, the customer's other journeys go on
+        raise EntryFailed(journey.id, entry_id) from error
+
+
+def _check(turn: Turn, journey: Journey, event: Event, entry_id: str) -> None:
+    trigger, saw = _open_trigger(turn, journey, event)
+    key = matching.key_of(event, journey.key) if journey.key is not None else None
+    refusal = _refusal(turn, journey, trigger, key)
+    if refusal is not None:
+        turn.decide(journey, None, None, Verdict.NOT_ENTERED, refusal, saw)
+        return
+    entry = Entry(
+        entry_id,
+        journey.id,
+        journey.version,
+        key,
+        turn.now_ms,
+        journey.first or "",
+        properties=pick(event.properties, journey.entry_reads),
+        event=keep(event, journey.event_reads) if journey.keeps_event else None,
+        channel=event.channel,
+    )
+    turn.state.entries.append(entry)
+    turn.changed = True
+    turn.decide(journey, entry, None, Verdict.ENTERED, Reason.EVENT, saw)
+    turn.opening = entry_id
+    if entry_id in turn.parking:
+        parking.park(turn, journey, entry, Reason.FAILURE)
+    else:
+        walking.walk(turn, journey, entry, journey.first)
+
+
+def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger | None, dict[str, object]]:
+    """Find the first enter rule that takes the event, and what its condition looked at."""
+    saw: dict[str, object] = {}
+    for trigger in journey.enters_by_event[event.type]:
+        if trigger.where is not None:
+            saw.update(trigger.where.values_seen(turn.scope_at(None)))
+        if matching.takes(turn, trigger, None):
+            return trigger, saw
+    return None, saw
+
+
+def _refusal(turn: Turn, journey: Journey, trigger: Trigger | None, key: str | None) -> Reason | None:
+    if journey.status != "live":
+        return Reason.NOT_LIVE
+    if trigger is None:
+        return Reason.CONDITION_FALSE
+    if journey.key is not None and key is None:
+        return Reason.KEY_MISSING
+    inside = [entry for entry in turn.state.entries if entry.journey == journey.id]
+    if journey.again.kind != "always":
+        if any(entry.key == key for entry in inside):
+            return Reason.ALREADY_INSIDE
+        left_ms = turn.state.exits.get(journey.id, {}).get(key or "")
+        if left_ms is not None and not _may_enter_again(journey, left_ms, turn.now_ms):
+            return Reason.NOT_AGAIN
+    if len(inside) >= MAX_LIVE_ENTRIES:
+        return Reason.ENTRY_LIMIT
+    return None
+
+
+def _may_enter_again(journey: Journey, left_ms: int, now_ms: int) -> bool:
+    if journey.again.kind == "after":
+        return now_ms >= left_ms + journey.again.after_ms
+    return journey.again.kind == "after_exit"

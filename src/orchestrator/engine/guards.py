@@ -1,0 +1,124 @@
+"""Guards: whether a message may leave by a channel now, later, or not at all, and why.
+
+Owns the order of the reasons (LANGUAGE.md, "Sending"). Each answer depends on the state, the project
+and the instant only, so that it can be asked again, at the end of quiet hours or by somebody who wants
+to know.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.engine import calendars
+from orchestrator.engine.turn import Turn
+from orchestrator.model import ids
+from orchestrator.model.decision import Reason
+from orchestrator.model.journey import Journey
+from orchestrator.model.profile import Profile
+from orchestrator.model.project import Cap, Channel, Project, Purpose, QuietHours
+from orchestrator.model.state import Entry
+
+Address = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end."""
+
+    channel: str
+    reason: Reason | None
+    address: Address = ""
+    until_ms: int = 0
+
+
+def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: Purpose) -> Answer:
+    """Ask every guard of one channel, in order; the first "no" is the answer."""
+    profile = turn.state.profile
+    address = address_of(turn, channel)
+    if address is None or profile.unreachable.get(channel.name) == address:
+        return Answer(channel.name, Reason.UNREACHABLE)
+    # Consent comes before quiet hours: a customer who withdrew at 23:00 is on record as `no_consent`,
+    # not as held until the morning and then refused.
+    if not consents(profile, channel.name, purpose):
+        return Answer(channel.name, Reason.NO_CONSENT)
+    if purpose.only_if is not None and not purpose.only_if.holds(turn.scope_of(entry)):
+        return Answer(channel.name, Reason.NOT_ALLOWED)
+    if is_held_out(turn, journey, purpose):
+        return Answer(channel.name, Reason.HOLDOUT)
+    if any(is_reached(turn, cap, channel.name, purpose) for cap in purpose.caps):
+        return Answer(channel.name, Reason.CAP_REACHED)
+    windows = quiet_windows(profile, purpose, channel.name)
+    if windows:
+        zone = calendars.zone_of(profile, turn.project)
+        until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
+        if until_ms:
+            return Answer(channel.name, Reason.QUIET_HOURS, address, until_ms)
+    return Answer(channel.name, None, address)
+
+
+def address_of(turn: Turn, channel: Channel) -> Address | None:
+    """Find where a channel reaches the customer: text, or several (their devices); None when nowhere."""
+    found: Any = channel.address.evaluate(turn.scope_at(None))
+    if isinstance(found, str):
+        return found.strip() or None
+    if isinstance(found, list):
+        return [one for one in found if isinstance(one, str) and one.strip()] or None
+    return str(found) if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:
+    """Whether the customer lets us speak for this purpose on this channel."""
+    if purpose.consent == "none":
+        return True
+    said = profile.consent_for(channel, purpose.name)
+    if purpose.consent == "opt_out":
+        return said is None or said.granted
+    if said is None or not said.granted:
+        return False
+    return said.confirmed if purpose.consent == "double_opt_in" else True
+
+
+def is_held_out(turn: Turn, journey: Journey, purpose: Purpose) -> bool:
+    """Whether the customer is in the universal holdout (never for a purpose without consent) or the journey's own."""
+    profile_id = turn.state.profile.id
+    percent = turn.project.holdout_percent
+    if percent and purpose.consent != "none" and ids.share_of("holdout", profile_id) < percent:
+        return True
+    return bool(journey.holdout_percent) and ids.share_of("holdout", profile_id, journey.id) < journey.holdout_percent
+
+
+def is_reached(turn: Turn, cap: Cap, channel: str, purpose: Purpose) -> bool:
+    """Whether one more message now would break a cap: the window is (now - per, now]."""
+    if cap.channel is not None and cap.channel != channel:
+        return False
+    since_ms = turn.now_ms - cap.per_ms
+    count = 0
+    for sent in turn.state.sent:
+        if sent.at_ms > since_ms and (cap.channel is None or sent.channel == cap.channel):
+            count += _counts(turn.project, cap, sent.purpose, purpose)
+    return count >= cap.at_most
+
+
+def _counts(project: Project, cap: Cap, purpose_sent: str, purpose: Purpose) -> bool:
+    """Whether a cap counts a message: a purpose's own its messages, the project's those of all with policies."""
+    if purpose_sent == purpose.name:
+        return True
+    other = project.purposes.get(purpose_sent)
+    return cap.is_shared and other is not None and other.has_policies
+
+
+def quiet_windows(profile: Profile, purpose: Purpose, channel: str) -> list[QuietHours]:
+    """List the quiet hours that hold for a purpose and channel, the customer's own among them."""
+    windows = [window for window in purpose.quiet_hours if window.channel in (None, channel)]
+    if purpose.has_policies and purpose.consent != "none":
+        windows += own_quiet_hours(profile)
+    return windows
+
+
+def own_quiet_hours(profile: Profile) -> list[QuietHours]:
+    """Read the quiet hours that the customer asked for; a window that cannot be read holds nothing up."""
+    found = []
+    for window in profile.quiet_hours:
+        begins, ends = calendars.read_minute(window.get("from")), calendars.read_minute(window.get("to"))
+        if begins is not None and ends is not None:
+            found.append(QuietHours(begins, ends))
+    return found

@@ -1,0 +1,58 @@
+"""Matching: whether an event is about an entry, and whether a trigger takes it.
+
+Owns correlation (LANGUAGE.md, "Correlation") and the rule that machine opens and clicks match only
+where somebody asks for them.
+"""
+
+from typing import Any
+
+from orchestrator.engine.turn import Turn
+from orchestrator.model.catalog import RECEIPTS
+from orchestrator.model.decision import Reason, Verdict
+from orchestrator.model.event import Event
+from orchestrator.model.journey import Journey, Trigger
+from orchestrator.model.state import Entry
+
+_MACHINE_MADE = frozenset({"message_opened", "message_clicked"})
+# Answers name the message they are about as receipts do.
+_ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received"}
+
+
+def key_of(event: Event, name: str) -> str | None:
+    """Read a journey's key from an event as text, so that 7, 7.0 and "7" are one cart; None when it has none."""
+    value: Any = event.properties.get(name)
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else None
+
+
+def concerns(event: Event, journey: Journey, entry: Entry) -> bool:
+    """Whether an event is about this entry: its key, and the message it answers, where it names them."""
+    if journey.key is not None:
+        key = key_of(event, journey.key)
+        if key is not None and key != entry.key:
+            return False
+    if event.type in _ABOUT_A_MESSAGE:
+        action_id = event.properties.get("action_id")
+        if action_id is not None:
+            return any(result.action_id == action_id for result in entry.results.values())
+    return True
+
+
+def takes(turn: Turn, trigger: Trigger, entry: Entry | None) -> bool:
+    """Whether a trigger takes the event at hand; the caller has looked up the type."""
+    event = turn.event
+    where = trigger.where
+    if event is not None and event.type in _MACHINE_MADE and event.properties.get("machine") is True:
+        return where is not None and where.names_machine and where.holds(turn.scope_at(entry))
+    return where is None or where.holds(turn.scope_at(entry))
+
+
+def say_not_taken(turn: Turn, journey: Journey, entry: Entry, trigger: Trigger) -> None:
+    """Put on record that an event was looked at and the entry stays where it is, because a condition is false."""
+    saw = trigger.where.values_seen(turn.scope_at(entry)) if trigger.where else {}
+    turn.decide(journey, entry, entry.step, Verdict.WAITED, Reason.CONDITION_FALSE, saw)

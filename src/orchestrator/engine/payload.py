@@ -1,0 +1,81 @@
+"""The payload of a message: its language, and the data that its templates read.
+
+Owns what an action carries for rendering: what the templates name and no more (CONTRACTS.md).
+"""
+
+from typing import Any
+
+from orchestrator.model import instants
+from orchestrator.model.event import KeptEvent
+from orchestrator.model.expression import Scope
+from orchestrator.model.project import Message, Project
+
+
+def language_of(scope: Scope, project: Project, message: Message) -> str | None:
+    """Choose the message's language: es-MX, then es, then the first of the project's."""
+    wanted = scope.state.profile.value("language")
+    if isinstance(wanted, str):
+        for candidate in (wanted, wanted.split("-")[0]):
+            if candidate in message.languages:
+                return candidate
+    return message.languages[0] if message.languages else project.languages[0]
+
+
+def data_for(scope: Scope, paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
+    """Collect what the templates name, nested as they name it; what is missing is left out."""
+    data: dict[str, Any] = {}
+    for path in paths:
+        value = _look_up(scope, path)
+        if value is not None:
+            _put(data, path, value)
+    return data
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    *parents, name = path
+    for parent in parents:
+        inner = data.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            return  # a shorter path has put the whole value there already
+        data = inner
+    data[name] = value
+
+
+def _look_up(scope: Scope, path: tuple[str, ...]) -> Any:
+    root, *rest = path
+    if not rest:
+        return None
+    if root == "profile":
+        return _inside(scope.state.profile.value(rest[0]), rest[1:])
+    if root == "entry":
+        return _inside(scope.entry_value(rest[0]), rest[1:])
+    if root == "event":
+        return _inside(_as_data(scope.event) if isinstance(scope.event, KeptEvent) else None, rest)
+    if root == "steps" and len(rest) > 1:
+        # Templates write a step's id as expressions do, with underscores; ids themselves never have one.
+        step_id, what, deeper = rest[0].replace("_", "-"), rest[1], rest[2:]
+        if what == "event":
+            event = scope.step_event(step_id)
+            return None if event is None else _inside(_as_data(event), deeper)
+        if what == "events":
+            return _inside([_as_data(event) for event in scope.step_events(step_id)], deeper)
+        return _inside(scope.step_value(step_id, what), deeper)
+    return None
+
+
+def _inside(value: Any, path: list[str]) -> Any:
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _as_data(event: KeptEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "time": instants.to_text(event.time_ms),
+        "channel": event.channel,
+        "properties": event.properties,
+    }

@@ -1,0 +1,94 @@
+"""Profiles: what an event tells about the customer.
+
+Owns traits, identifiers, consent statements and preferences. An explicit statement always replaces an
+older one that it covers; a trait set to null is removed. Receipts are `receipts`' work.
+"""
+
+from typing import Any
+
+from orchestrator.engine.turn import Turn
+from orchestrator.model.event import Event
+from orchestrator.model.profile import Consent, Profile
+
+# Traits that hold a map by id, to which an event adds instead of replacing the whole.
+_MAPS = frozenset({"groups"})
+
+
+def apply(turn: Turn, event: Event) -> None:
+    """Take over what the event tells about the customer."""
+    profile = turn.state.profile
+    if event.identifiers or (event.customer_id is not None and profile.customer_id is None):
+        _identify(turn, profile, event)
+    if event.type == "profile_updated":
+        _update_traits(turn, profile, event.properties)
+    elif event.type == "consent_changed":
+        _record_consent(turn, profile, event)
+    elif event.type == "preference_changed":
+        _update_preferences(turn, profile, event.properties)
+
+
+def _identify(turn: Turn, profile: Profile, event: Event) -> None:
+    if profile.customer_id is None and event.customer_id is not None:
+        # Not yet worth a write: the same will be said by whatever event first changes this profile.
+        profile.customer_id = event.customer_id
+    for kind, value in event.identifiers.items():
+        known = profile.identifiers.setdefault(kind, [])
+        if value not in known:
+            known.append(value)
+            turn.changed = True
+
+
+def _update_traits(turn: Turn, profile: Profile, traits: dict[str, Any]) -> None:
+    for name, value in traits.items():
+        if value is None:
+            profile.traits.pop(name, None)
+        elif name in _MAPS and isinstance(value, dict):
+            profile.traits[name] = {**profile.traits.get(name, {}), **value}
+        else:
+            profile.traits[name] = value
+    turn.changed = True
+
+
+def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
+    said = event.properties
+    consent = Consent(
+        channel=_text(said.get("channel")),
+        purpose=_text(said.get("purpose")),
+        granted=said.get("granted") is True,
+        confirmed=said.get("confirmed") is True,
+        at_ms=event.time_ms,
+        source=_text(said.get("source")),
+        wording=_text(said.get("wording")),
+        method=_text(said.get("method")),
+        evidence=said.get("evidence"),
+    )
+    add_consent(turn, consent)
+
+
+def add_consent(turn: Turn, consent: Consent) -> None:
+    """Put a statement on record; older ones that it covers entirely can never decide again and go."""
+    profile = turn.state.profile
+    profile.consents = [
+        older for older in profile.consents if not (consent.replaces(older) and older.at_ms <= consent.at_ms)
+    ]
+    profile.consents.append(consent)
+    turn.changed = True
+
+
+def _update_preferences(turn: Turn, profile: Profile, said: dict[str, Any]) -> None:
+    channels = said.get("channels")
+    if isinstance(channels, list):
+        profile.prefers = [channel for channel in dict.fromkeys(channels) if isinstance(channel, str)]
+    for name in ("language", "timezone"):
+        if isinstance(said.get(name), str):
+            profile.traits[name] = said[name]
+    windows = said.get("quiet_hours")
+    if windows is not None:
+        profile.quiet_hours = [
+            window for window in (windows if isinstance(windows, list) else [windows]) if isinstance(window, dict)
+        ]
+    turn.changed = True
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,41 @@
+"""The branchings: choose by conditions, split by a sticky draw.
+
+Owns which branch is taken and its record.
+"""
+
+from typing import Any
+
+from orchestrator.engine.steps.going import Going
+from orchestrator.engine.turn import Turn
+from orchestrator.model import ids
+from orchestrator.model.decision import Reason, Verdict
+from orchestrator.model.journey import Choose, Journey, Split
+from orchestrator.model.state import Entry, Result
+
+
+def choose(turn: Turn, journey: Journey, entry: Entry, step: Choose) -> Going:
+    """Take the first branch whose condition holds; none: carry on."""
+    scope = turn.scope_of(entry)
+    saw: dict[str, Any] = {}
+    for condition, first in step.branches:
+        if condition is None:
+            turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.OTHERWISE, saw)
+            return first
+        saw.update(condition.values_seen(scope))
+        if condition.holds(scope):
+            saw["if"] = condition.source
+            turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.CONDITION_TRUE, saw)
+            return first
+    turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.NONE_TRUE, saw)
+    return step.next
+
+
+def split(turn: Turn, journey: Journey, entry: Entry, step: Split) -> Going:
+    """Take the branch of the customer's sticky draw: the same at every visit and in every version."""
+    drawn = ids.share_of(journey.id, step.id, turn.state.profile.id)
+    # The last branch takes what rounding of the shares may leave over.
+    branch = next((branch for branch in step.branches if drawn < branch.below), step.branches[-1])
+    entry.results[step.id] = Result(name=branch.name)
+    turn.changed = True
+    turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.SHARE, {"branch": branch.name})
+    return branch.first

@@ -1,0 +1,64 @@
+"""The changes: set fields of the profile, emit an event of our own.
+
+Owns both verbs, and the bound on how many events may follow from one.
+"""
+
+from orchestrator.engine import parking
+from orchestrator.engine.steps.going import STAY, Going
+from orchestrator.engine.turn import Turn, visit_of
+from orchestrator.model import ids
+from orchestrator.model.decision import Reason, Verdict
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
+from orchestrator.model.journey import Emit, Journey, SetValues
+from orchestrator.model.state import Entry
+
+# At most so many events come from one original (LANGUAGE.md): what would loop for ever ends here.
+MAX_EMITTED = 100
+
+
+def set_values(turn: Turn, journey: Journey, entry: Entry, step: SetValues) -> Going:
+    """Set fields in the author's order, each seeing the ones before; a missing value changes nothing."""
+    scope = turn.scope_of(entry)
+    traits = turn.state.profile.traits
+    for name, expression in step.values:
+        value = expression.evaluate(scope)
+        if value is None:
+            turn.decide(journey, entry, step.id, Verdict.CHANGED, Reason.VALUE_MISSING, {"field": name})
+            continue
+        traits[name] = value
+        turn.changed = True
+        turn.decide(journey, entry, step.id, Verdict.CHANGED, Reason.SET, {"field": name})
+    return step.next
+
+
+def emit(turn: Turn, journey: Journey, entry: Entry, step: Emit) -> Going:
+    """Put an event of our own into the stream, and tell others of it; beyond the bound the entry is parked."""
+    if turn.emitted_count >= MAX_EMITTED:
+        entry.step = step.id
+        parking.park(turn, journey, entry, Reason.EMIT_LIMIT)
+        return STAY
+    turn.emitted_count += 1
+    scope = turn.scope_of(entry)
+    found = {name: expression.evaluate(scope) for name, expression in step.properties}
+    properties = {name: value for name, value in found.items() if value is not None}
+    profile = turn.state.profile
+    event_id = ids.derive(journey.id, journey.version, profile.id, entry.id, step.id, visit_of(entry, step.inside))
+    turn.emitted.append(Event(event_id, step.event, turn.now_ms, profile.customer_id, decoded=properties))
+    turn.actions.append(
+        Action(
+            event_id,
+            "event",
+            profile.id,
+            profile.customer_id,
+            journey.id,
+            journey.version,
+            entry.id,
+            step.id,
+            turn.at,
+            message=step.event,
+            data=properties,
+        )
+    )
+    turn.decide(journey, entry, step.id, Verdict.EMITTED, Reason.EMIT, {"event": step.event}, event_id)
+    return step.next

@@ -1,0 +1,160 @@
+"""The send: one message by the first channel that may, held over quiet hours, or refused on record.
+
+Owns the choice of the channel, holding, and what is kept of a message that left. Whether a channel may
+is `guards`' to say.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from orchestrator.engine import calendars, guards, payload
+from orchestrator.engine.guards import Answer
+from orchestrator.engine.steps.going import STAY, Going
+from orchestrator.engine.turn import Turn, visit_of
+from orchestrator.model import ids, instants
+from orchestrator.model.decision import Reason, Verdict
+from orchestrator.model.effects import Action
+from orchestrator.model.journey import Journey, Send
+from orchestrator.model.project import Purpose
+from orchestrator.model.state import Entry, Result, Sent
+
+# Without `expires`, delivery drops a message that could not leave for so long.
+STALE_AFTER = "1d"
+# A profile keeps its newest messages for receipts to be about, and all that a cap may still count.
+KEPT_SENT = 20
+
+
+def send(turn: Turn, journey: Journey, entry: Entry, step: Send) -> Going:
+    """Send by the first channel that may; hold when all that may are quiet; else go on without."""
+    turn.changed = True
+    purpose = turn.project.purposes[step.purpose]
+    asked_ms = entry.held_ms or turn.now_ms
+    quiet: Answer | None = None
+    for name in _channels(turn, entry, step):
+        answer = guards.ask(turn, journey, entry, turn.project.channels[name], purpose)
+        if answer.reason is None:
+            if quiet is not None:
+                _refuse(turn, journey, entry, step, quiet)
+            _leave(turn, journey, entry, step, answer, asked_ms)
+            return _done(entry, step)
+        if answer.reason is Reason.QUIET_HOURS:
+            quiet = quiet or answer
+        else:
+            _refuse(turn, journey, entry, step, answer)
+    if quiet is not None:
+        return _hold(turn, journey, entry, step, quiet, asked_ms)
+    entry.results[step.id] = Result(status="suppressed")
+    return _done(entry, step)
+
+
+def _done(entry: Entry, step: Send) -> Going:
+    entry.held, entry.held_ms = [], 0
+    return step.next
+
+
+def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
+    """Resolve `same` and `preferred`, without doubles and without channels that the message has no content for."""
+    content = turn.project.messages[step.message].channels
+    seen = set()
+    for name in step.channels:
+        if name == "same":
+            names: tuple[str, ...] = (entry.channel,) if entry.channel else ()
+        elif name == "preferred":
+            names = tuple(turn.state.profile.prefers) or turn.project.preferred_channels
+        else:
+            names = (name,)
+        for found in names:
+            if found in content and found in turn.project.channels and found not in seen:
+                seen.add(found)
+                yield found
+
+
+def _refuse(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer) -> None:
+    record = f"{answer.channel}:{answer.reason}"
+    if record in entry.held:  # said before the message was held
+        return
+    entry.held.append(record)
+    saw = {"channel": answer.channel, "message": step.message, "purpose": step.purpose}
+    turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), saw)
+
+
+def _hold(turn: Turn, journey: Journey, entry: Entry, step: Send, quiet: Answer, asked_ms: int) -> Going:
+    saw: dict[str, Any] = {"channel": quiet.channel, "message": step.message, "purpose": step.purpose}
+    if step.expires_ms is not None and asked_ms + step.expires_ms <= quiet.until_ms:
+        entry.results[step.id] = Result(status="expired")
+        saw["expired_at"] = instants.to_text(asked_ms + step.expires_ms)
+        turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.EXPIRED, saw)
+        return _done(entry, step)
+    entry.step, entry.due_ms, entry.held_ms = step.id, quiet.until_ms, asked_ms
+    entry.results[step.id] = Result(status="held", channel=quiet.channel)
+    saw["until"] = instants.to_text(quiet.until_ms)
+    turn.decide(journey, entry, step.id, Verdict.HELD, Reason.QUIET_HOURS, saw)
+    return STAY
+
+
+def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer, asked_ms: int) -> None:
+    profile = turn.state.profile
+    project = turn.project
+    message = project.messages[step.message]
+    purpose = project.purposes[step.purpose]
+    visit = visit_of(entry, step.inside)
+    action_id = ids.derive(journey.id, journey.version, profile.id, entry.id, step.id, visit)
+    scope = turn.scope_of(entry)
+    data = payload.data_for(scope, message.reads.get(answer.channel, ()))
+    own = {name: expression.evaluate(scope) for name, expression in step.data}
+    if own:
+        data["data"] = own
+    expires_at = None if step.expires_ms is None else instants.to_text(asked_ms + step.expires_ms)
+    turn.actions.append(
+        Action(
+            action_id,
+            "message",
+            profile.id,
+            profile.customer_id,
+            journey.id,
+            journey.version,
+            entry.id,
+            step.id,
+            turn.at,
+            answer.channel,
+            step.message,
+            step.purpose,
+            payload.language_of(scope, project, message),
+            answer.address,
+            expires_at,
+            STALE_AFTER if expires_at is None else None,
+            _quiet(turn, purpose, answer.channel),
+            data,
+        )
+    )
+    saw = {"channel": answer.channel, "message": step.message, "purpose": step.purpose}
+    turn.decide(journey, entry, step.id, Verdict.SENT, Reason.ALLOWED, saw, action_id)
+    entry.results[step.id] = Result("sent", answer.channel, action_id)
+    entry.sent_ms = turn.now_ms
+    address = answer.address if isinstance(answer.address, str) else None
+    _remember(
+        turn,
+        Sent(
+            action_id, turn.now_ms, journey.id, entry.id, step.id, step.message, answer.channel, step.purpose, address
+        ),
+    )
+
+
+def _quiet(turn: Turn, purpose: Purpose, channel: str) -> dict[str, Any] | None:
+    """Tell delivery the quiet hours, which it asks again at the real moment of sending."""
+    windows = guards.quiet_windows(turn.state.profile, purpose, channel)
+    if not windows:
+        return None
+    return {
+        "zone": str(calendars.zone_of(turn.state.profile, turn.project)),
+        "windows": [calendars.as_text(window) for window in windows],
+    }
+
+
+def _remember(turn: Turn, sent: Sent) -> None:
+    """Keep the message for receipts and caps, and forget what neither can ask for any more."""
+    kept = turn.state.sent
+    kept.append(sent)
+    if len(kept) > KEPT_SENT:
+        since_ms = turn.now_ms - turn.project.longest_cap_ms
+        turn.state.sent = [old for at, old in enumerate(kept) if old.at_ms > since_ms or at >= len(kept) - KEPT_SENT]

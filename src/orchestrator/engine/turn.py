@@ -1,0 +1,154 @@
+"""One turn at work: the state being changed, the instant, and what has been decided so far.
+
+Owns the context that every rule of the engine is handed, and how decisions and actions are recorded.
+Never decides anything itself.
+"""
+
+from collections import deque
+from typing import Any
+
+from orchestrator.model import ids, instants
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.decision import Decision
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
+from orchestrator.model.expression import Scope
+from orchestrator.model.journey import Journey
+from orchestrator.model.state import Entry, State
+
+TIMER = "timer"
+
+
+class EntryFailed(Exception):  # noqa: N818 - a report to the caller, never shown
+    """A bug of ours surfaced while one entry was handled; the turn is taken again with that entry parked."""
+
+    def __init__(self, journey: str, entry_id: str) -> None:
+        super().__init__(journey, entry_id)
+        self.journey = journey
+        self.entry_id = entry_id
+
+
+class Turn:
+    """One pass from old state to new.
+
+    `event` is the event at hand, None while timers are handled. `parking` are the ids of entries that
+    failed in an earlier try of this very turn. `opening` is the id of the entry that the event at hand
+    has just opened. `changed` tells whether the state must be written.
+    """
+
+    __slots__ = (
+        "_at",
+        "actions",
+        "catalog",
+        "cause",
+        "changed",
+        "decisions",
+        "emitted",
+        "emitted_count",
+        "event",
+        "id",
+        "now_ms",
+        "opening",
+        "parking",
+        "project",
+        "scope",
+        "state",
+    )
+
+    def __init__(self, catalog: Catalog, state: State, now_ms: int, parking: frozenset[str]) -> None:
+        self.catalog = catalog
+        self.project = catalog.project
+        self.state = state
+        self.now_ms = now_ms
+        self.parking = parking
+        self.actions: list[Action] = []
+        self.decisions: list[Decision] = []
+        self.emitted: deque[Event] = deque()
+        self.emitted_count = 0
+        self.changed = False
+        self.event: Event | None = None
+        self.opening = ""
+        self.cause = TIMER
+        self.id = ""
+        self._at = ""
+        self.scope = Scope(self.project, state, now_ms)
+
+    @property
+    def at(self) -> str:
+        """The turn's instant as text."""
+        if not self._at:
+            self._at = instants.to_text(self.now_ms)
+        return self._at
+
+    def begin_event(self, event: Event) -> None:
+        """Turn to an event: it is the cause of all that follows."""
+        self.event = event
+        self.cause = event.id
+        self.id = ""
+        self.scope = Scope(self.project, self.state, self.now_ms, event)
+
+    def begin_timer(self, entry: Entry) -> None:
+        """Turn to the timer of an entry."""
+        self.event = None
+        self.cause = TIMER
+        self.id = ids.derive(entry.id, entry.step, entry.due_ms)
+        self.scope = Scope(self.project, self.state, self.now_ms)
+
+    def scope_at(self, entry: Entry | None) -> Scope:
+        """Give the scope of a `where`: the event at hand, seen from an entry or from none."""
+        self.scope.entry = entry
+        return self.scope
+
+    def scope_of(self, entry: Entry) -> Scope:
+        """Give the scope of a step: the entry, and its last event."""
+        return Scope(self.project, self.state, self.now_ms, entry.event, entry)
+
+    def decide(
+        self,
+        journey: Journey,
+        entry: Entry | None,
+        step: str | None,
+        verdict: str,
+        reason: str,
+        saw: dict[str, Any] | None = None,
+        action_id: str | None = None,
+    ) -> None:
+        """Record a decision; its id derives from its cause and its place among the turn's decisions."""
+        if not self.id:
+            self.id = ids.derive(self.state.profile.id, self.cause)
+        self.decisions.append(
+            Decision(
+                f"{self.id}-{len(self.decisions)}",
+                self.at,
+                self.state.profile.id,
+                journey.id,
+                journey.version,
+                None if entry is None else entry.id,
+                step,
+                verdict,
+                reason,
+                self.cause,
+                saw or {},
+                action_id,
+            )
+        )
+
+
+def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:
+    """Name the visit of a step: the rounds of the repeats around it, "1" outside of any."""
+    return ".".join(str(entry.rounds[repeat][0]) for repeat in inside) if inside else "1"
+
+
+def standing_entries(turn: Turn) -> list[tuple[Journey, Entry]]:
+    """List the live entries with their journeys, in the order in which they are handled.
+
+    An entry whose version is gone from the catalog is left out; it stands still, and its timer says why.
+    """
+    found = []
+    for entry in turn.state.entries:
+        journey = turn.catalog.journey(entry.journey, entry.version)
+        if journey is not None:
+            found.append((journey, entry))
+    if len(found) > 1:
+        found.sort(key=lambda pair: (-pair[0].priority, pair[0].id))  # stable: entries of one journey stay by age
+    return found

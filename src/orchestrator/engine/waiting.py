@@ -1,0 +1,121 @@
+"""Waiting: what wakes an entry, an event or an instant, and where it goes from there.
+
+Owns the taking of events by waits (`wait_for`, `restart_on`, `until_event`) and the waking of timers.
+Arming a wait is its step's work.
+"""
+
+from orchestrator.engine import matching, walking
+from orchestrator.engine.steps import repeats as repeats_step
+from orchestrator.engine.turn import Turn, standing_entries
+from orchestrator.model import instants
+from orchestrator.model.decision import Reason, Verdict
+from orchestrator.model.event import Event, keep
+from orchestrator.model.journey import Journey, Repeat, Send, Step, Wait, WaitFor
+from orchestrator.model.state import Entry, Result
+
+# `steps.<id>.events` keeps the newest so many.
+MAX_KEPT_EVENTS = 100
+
+
+def due_entries(turn: Turn) -> list[tuple[Journey, Entry]]:
+    """List the entries that are due at or before now, in the order in which their timers fire."""
+    due = [(journey, entry) for journey, entry in standing_entries(turn) if 0 < entry.due_ms <= turn.now_ms]
+    if len(due) > 1:
+        due.sort(key=lambda pair: pair[1].due_ms)  # stable: timers of one instant stay by priority, id, age
+    _stop_the_versionless(turn)
+    return due
+
+
+def _stop_the_versionless(turn: Turn) -> None:
+    """Let an entry whose version is gone stand still; without this it would stay due for ever."""
+    for entry in turn.state.entries:
+        if 0 < entry.due_ms <= turn.now_ms and turn.catalog.journey(entry.journey, entry.version) is None:
+            entry.stopped_ms, entry.due_ms = entry.due_ms, 0
+            turn.changed = True
+
+
+def wake(turn: Turn, journey: Journey, entry: Entry) -> None:
+    """Wake an entry whose instant has come."""
+    turn.changed = True
+    if turn.catalog.is_paused(journey.id):
+        # It stands still; what it was waiting for counts again when the journey is live.
+        entry.stopped_ms, entry.due_ms = entry.due_ms, 0
+        return
+    entry.due_ms = 0
+    step = journey.steps[entry.step]
+    if isinstance(step, Send | Repeat):
+        walking.walk(turn, journey, entry, step.id)
+    elif isinstance(step, WaitFor):
+        turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.TIMED_OUT)
+        walking.walk(turn, journey, entry, step.on_timeout)
+    else:
+        turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.TIME_PASSED)
+        walking.walk(turn, journey, entry, step.next)
+
+
+def check(turn: Turn, journey: Journey, entry: Entry) -> None:
+    """Let the event at hand end a repeat, take a wait_for or restart a wait of one entry."""
+    event = turn.event
+    assert event is not None  # noqa: S101 - only events are offered to waits
+    step = journey.steps.get(entry.step)
+    if step is None or turn.catalog.is_paused(journey.id):
+        return
+    repeats = journey.untils_by_event.get(event.type)
+    if repeats is not None and _ends_a_repeat(turn, journey, entry, step, repeats):
+        return
+    if isinstance(step, WaitFor):
+        _take(turn, journey, entry, step, event)
+    elif isinstance(step, Wait) and event.type in step.restart_on and matching.concerns(event, journey, entry):
+        _keep_event(journey, entry, step, event)
+        entry.due_ms = turn.now_ms + step.after_ms
+        turn.changed = True
+        turn.decide(
+            journey, entry, step.id, Verdict.WAITED, Reason.RESTARTED, {"until": instants.to_text(entry.due_ms)}
+        )
+
+
+def _ends_a_repeat(turn: Turn, journey: Journey, entry: Entry, step: Step, repeats: tuple[Repeat, ...]) -> bool:
+    event = turn.event
+    assert event is not None  # noqa: S101 - as above
+    for repeat in repeats:
+        around = repeat.id == step.id or repeat.id in step.inside
+        if not around or repeat.until_event is None or not matching.concerns(event, journey, entry):
+            continue
+        if matching.takes(turn, repeat.until_event, entry):
+            _keep_event(journey, entry, repeat, event)
+            repeats_step.leave(journey, entry, repeat)
+            turn.decide(journey, entry, repeat.id, Verdict.RESUMED, Reason.UNTIL_EVENT)
+            walking.walk(turn, journey, entry, repeat.next)
+            return True
+        matching.say_not_taken(turn, journey, entry, repeat.until_event)
+    return False
+
+
+def _take(turn: Turn, journey: Journey, entry: Entry, step: WaitFor, event: Event) -> None:
+    branches = [branch for branch in step.branches if event.type in branch.trigger.events]
+    if not branches or not matching.concerns(event, journey, entry):
+        return
+    for branch in branches:
+        if matching.takes(turn, branch.trigger, entry):
+            _keep_event(journey, entry, step, event)
+            if branch.name is not None:
+                entry.results.setdefault(step.id, Result()).name = branch.name
+            entry.due_ms = 0
+            saw = branch.trigger.where.values_seen(turn.scope_at(entry)) if branch.trigger.where else {}
+            turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.EVENT_CAME, {"event": event.type, **saw})
+            walking.walk(turn, journey, entry, branch.first)
+            return
+        matching.say_not_taken(turn, journey, entry, branch.trigger)
+
+
+def _keep_event(journey: Journey, entry: Entry, step: Step, event: Event) -> None:
+    """Keep of the event what the journey reads of it, and the channel it came by."""
+    if journey.keeps_event:
+        entry.event = keep(event, journey.event_reads)
+    if event.channel is not None:
+        entry.channel = event.channel
+    if step.kept.event or step.kept.events:
+        result = entry.results.setdefault(step.id, Result())
+        result.event = keep(event, step.kept.names)
+        if step.kept.events:
+            result.events = [*result.events, result.event][-MAX_KEPT_EVENTS:]

@@ -1,0 +1,111 @@
+"""The turn: the one sequence that every runtime shares, from a record and a fact to a new record.
+
+Owns, in this order: is the event a repeat? decode, advance, remember the event, encode. Bytes come in
+and bytes go out; the caller keeps the old record until the new one, the actions and the decisions are
+committed together, so a turn that fails anywhere has changed nothing. Never touches a clock, a store
+or the network.
+"""
+
+import traceback
+from dataclasses import dataclass, field
+
+from orchestrator.engine.advance import Outcome, advance
+from orchestrator.engine.turn import EntryFailed
+from orchestrator.errors import EventError, StorageError
+from orchestrator.model import codec, ids
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.decision import Decision, Reason
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
+from orchestrator.model.facts import Fact, Wake
+from orchestrator.model.profile import Profile
+from orchestrator.model.project import Project
+from orchestrator.model.state import State
+
+# So many entries of one profile may fail in one turn before the profile itself is the problem.
+MAX_FAILURES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An entry that was parked because of a bug of ours: for dead letters and metrics."""
+
+    entry_id: str
+    journey: str
+    reason: str
+    traceback: str
+
+
+@dataclass(slots=True)
+class Turned:
+    """What a turn came to. `record` is None when the state is as it was: keep the old one.
+
+    `outcome` is applied, duplicate or ignored: the label of `orchestrator_events_total`.
+    """
+
+    outcome: str
+    record: bytes | None = None
+    actions: list[Action] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def profile_of(project: Project, event: Event) -> str:
+    """Name the profile that an event belongs to: by customer_id, else by its strongest identifier."""
+    if event.customer_id is not None:
+        return ids.profile_id_of("customer_id", event.customer_id)
+    for kind in project.identifiers:
+        if kind in event.identifiers:
+            return ids.profile_id_of(kind, event.identifiers[kind])
+    kind = min(event.identifiers)
+    return ids.profile_id_of(kind, event.identifiers[kind])
+
+
+def on_event(catalog: Catalog, event: Event, record: bytes | None, now_ms: int) -> Turned:
+    """Apply an event to the profile it belongs to, at the instant `now_ms` (epoch milliseconds).
+
+    Raises EventError when the event itself cannot be used; the record then stays as it is.
+    """
+    digest = ids.digest_of(event.id)
+    if record is None:
+        state = State(Profile(profile_of(catalog.project, event)))
+    else:
+        state = codec.decode(record)
+        if state.has_seen(digest):
+            return Turned("duplicate")
+    try:
+        state, outcome, failures = _advance(catalog, state, record, event, now_ms)
+    except (EventError, StorageError):
+        raise
+    except Exception as error:
+        # A bug of ours outside of any entry: the event is kept where somebody can look at it, the stream goes on.
+        raise EventError("failure", "".join(traceback.format_exception(error))) from error
+    if outcome.changed:
+        state.remember(digest)
+        return Turned("applied", codec.encode(state), outcome.actions, outcome.decisions, failures)
+    return Turned("applied" if outcome.decisions else "ignored", None, outcome.actions, outcome.decisions)
+
+
+def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
+    """Wake everything of one profile that is due at or before `now_ms`, earliest first."""
+    state, outcome, failures = _advance(catalog, codec.decode(record), record, Wake(), now_ms)
+    new = codec.encode(state) if outcome.changed else None
+    return Turned("applied", new, outcome.actions, outcome.decisions, failures)
+
+
+def _advance(
+    catalog: Catalog, state: State, record: bytes | None, fact: Fact, now_ms: int
+) -> tuple[State, Outcome, list[Failure]]:
+    """Advance; when an entry fails, take the turn again from the old bytes with that entry parked."""
+    failures: list[Failure] = []
+    profile_id = state.profile.id
+    while True:
+        try:
+            parking = frozenset(failure.entry_id for failure in failures)
+            return state, advance(catalog, state, fact, now_ms, parking), failures
+        except EntryFailed as failed:
+            if len(failures) >= MAX_FAILURES or any(failed.entry_id == failure.entry_id for failure in failures):
+                raise
+            text = "".join(traceback.format_exception(failed.__cause__))
+            failures.append(Failure(failed.entry_id, failed.journey, Reason.FAILURE, text))
+            state = State(Profile(profile_id)) if record is None else codec.decode(record)
