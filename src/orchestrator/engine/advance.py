@@ -1,5 +1,7 @@
 """The funnel: every fact passes here, and nothing changes a state anywhere else.
 
+Owns the order of work.
+
 Theory. A fact comes in (an event, or the instant of a timer), the state is changed in place, effects
 and decisions come out. The caller hands over a state that nobody else holds and keeps the old bytes
 until everything is committed together; so a turn that raises has changed nothing.

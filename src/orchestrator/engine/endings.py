@@ -11,6 +11,9 @@ from orchestrator.model.event import Event
 from orchestrator.model.journey import GoalRule, Journey
 from orchestrator.model.state import Ended, Entry, Result
 
+# A profile remembers at most so many ended entries whose goal can still be reached, the newest.
+MAX_ENDED = 20
+
 
 def check(turn: Turn, journey: Journey, entry: Entry) -> None:
     """Ask the journey's goals and exits of one entry; the first exit that matches ends it."""
@@ -77,6 +80,7 @@ def _keep_open(turn: Turn, journey: Journey, entry: Entry) -> None:
     until_ms = (entry.sent_ms or entry.entered_ms) + max(windows)
     if until_ms > turn.now_ms:
         actions = [result.action_id for result in entry.results.values() if result.action_id is not None]
+        turn.state.ended = turn.state.ended[1 - MAX_ENDED :]
         turn.state.ended.append(
             Ended(
                 entry.id,

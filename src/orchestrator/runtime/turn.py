@@ -1,6 +1,6 @@
 """The turn: the one sequence that every runtime shares, from a record and a fact to a new record.
 
-Owns, in this order: is the event a repeat? decode, advance, remember the event, encode. Bytes come in
+Owns that sequence: decode, is the event a repeat?, advance, remember the event, encode. Bytes come in
 and bytes go out; the caller keeps the old record until the new one, the actions and the decisions are
 committed together, so a turn that fails anywhere has changed nothing. Never touches a clock, a store
 or the network.
