@@ -22,3 +22,15 @@ def rounds(request: pytest.FixtureRequest) -> int:
     count = request.config.getoption("--rounds")
     assert isinstance(count, int)
     return count
+
+
+# Not beside the broker's fixtures: of several test processes, the one that reports reads only this file.
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what did not run for want of a broker: a green run must not look like more than it is."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "broker" in report.keywords]
+    if skipped:
+        terminalreporter.section("Kafka", red=True, bold=True)
+        tests = "test" if len(skipped) == 1 else "tests"
+        terminalreporter.line(f"{len(skipped)} {tests} did not run for want of a Kafka broker:", red=True)
+        for why in sorted({str(report.longrepr[2]) for report in skipped}):
+            terminalreporter.line(f"  {why.removeprefix('Skipped: ')}", red=True)
