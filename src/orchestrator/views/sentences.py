@@ -1,0 +1,154 @@
+"""Decisions as sentences: what happened, what did not, and why, for people who read no codes.
+
+Owns one sentence for every verdict and reason; a house test keeps the table whole. Must never decide, look anything
+up or guess: a sentence says what the decision recorded and nothing else.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.model import instants
+from orchestrator.model.decision import Decision, Reason, Verdict
+from orchestrator.views import times
+
+# In braces: what the decision is about (`journey`, `step`) or saw (`channel`, `message`, `event`, `until` …). What it
+# saw and no sentence names is put behind the sentence.
+SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
+    (Verdict.ENTERED, Reason.EVENT): "Entered {journey}",
+    (Verdict.NOT_ENTERED, Reason.NOT_LIVE): "Did not enter {journey}: the journey is not live",
+    (Verdict.NOT_ENTERED, Reason.CONDITION_FALSE): "Did not enter {journey}: the condition to enter did not hold",
+    (Verdict.NOT_ENTERED, Reason.KEY_MISSING): "Did not enter {journey}: the event lacks the key that entries go by",
+    (Verdict.NOT_ENTERED, Reason.ALREADY_INSIDE): "Did not enter {journey}: they are already inside",
+    (Verdict.NOT_ENTERED, Reason.NOT_AGAIN): "Did not enter {journey}: they were inside before, and may not again yet",
+    (Verdict.NOT_ENTERED, Reason.LIMIT_REACHED): "Did not enter {journey}: the journey has taken in as many as it may",
+    (Verdict.NOT_ENTERED, Reason.ENTRY_LIMIT): "Did not enter {journey}: they have too many entries in it already",
+    (Verdict.WAITED, Reason.TIME): "Waits at {step} until {until}",
+    (Verdict.WAITED, Reason.FOR_EVENT): "Waits at {step} for an event, until {until} at the latest",
+    (Verdict.WAITED, Reason.RESTARTED): "Starts the wait at {step} again, now until {until}",
+    (Verdict.WAITED, Reason.NEXT_ROUND): "Waits at {step} for the next round, until {until}",
+    (Verdict.WAITED, Reason.CONDITION_FALSE): "Goes on waiting at {step}: what came is not what it waits for",
+    (Verdict.RESUMED, Reason.TIME_PASSED): "Went on from {step}: the time was over",
+    (Verdict.RESUMED, Reason.EVENT_CAME): "Went on from {step}: {event} came",
+    (Verdict.RESUMED, Reason.TIMED_OUT): "Went on from {step}: nothing came in time",
+    (Verdict.RESUMED, Reason.UNTIL_EVENT): "Ended the rounds of {step}: the event that ends them came",
+    (Verdict.RESUMED, Reason.DATE_PASSED): "Did not wait at {step}: the date has passed",
+    (Verdict.RESUMED, Reason.DATE_MISSING): "Did not wait at {step}: there is no date",
+    (Verdict.SENT, Reason.ALLOWED): "Sent {message} by {channel} at {step}: reachable, and {purpose} is allowed",
+    (
+        Verdict.HELD,
+        Reason.QUIET_HOURS,
+    ): "Held {message} at {step} until {until}: quiet hours for {purpose} by {channel}",
+    (Verdict.SUPPRESSED, Reason.UNREACHABLE): "Did not send {message} by {channel}: there is no usable address",
+    (
+        Verdict.SUPPRESSED,
+        Reason.NO_CONSENT,
+    ): "Did not send {message} by {channel}: they have not consented to {purpose}",
+    (Verdict.SUPPRESSED, Reason.NOT_ALLOWED): "Did not send {message} by {channel}: {purpose} is not allowed now",
+    (Verdict.SUPPRESSED, Reason.CASE_OPEN): "Did not send {message} by {channel}: an open case pauses {purpose}",
+    (Verdict.SUPPRESSED, Reason.HOLDOUT): "Did not send {message} by {channel}: they are held out, to measure the rest",
+    (
+        Verdict.SUPPRESSED,
+        Reason.CAP_REACHED,
+    ): "Did not send {message} by {channel}: they have had as many for {purpose} as they may",
+    (Verdict.SUPPRESSED, Reason.QUIET_HOURS): "Did not send {message} by {channel}: quiet hours for {purpose}",
+    (Verdict.SUPPRESSED, Reason.EXPIRED): "Did not send {message} by {channel}: it would have come too late",
+    (Verdict.BRANCHED, Reason.CONDITION_TRUE): "At {step} took the way whose condition holds",
+    (Verdict.BRANCHED, Reason.OTHERWISE): "At {step} took the way for everybody else: no condition holds",
+    (Verdict.BRANCHED, Reason.NONE_TRUE): "At {step} carried on: no condition holds",
+    (Verdict.BRANCHED, Reason.SHARE): "At {step} fell into the share {branch}, for good",
+    (Verdict.BRANCHED, Reason.ROUND): "At {step} began round {round}",
+    (Verdict.BRANCHED, Reason.UNTIL_TRUE): "Ended the rounds of {step}: its condition holds",
+    (Verdict.BRANCHED, Reason.AT_MOST): "Ended the rounds of {step}: there are no more than {rounds}",
+    (Verdict.CHANGED, Reason.SET): "Noted {field} on the profile, at {step}",
+    (
+        Verdict.CHANGED,
+        Reason.VALUE_MISSING,
+    ): "Left {field} on the profile as it is, at {step}: the new value is missing",
+    (Verdict.EMITTED, Reason.EMIT): "Emitted {event} at {step}",
+    (Verdict.EXITED, Reason.COMPLETED): "Left {journey}: all steps are done",
+    (Verdict.EXITED, Reason.GOAL): "Left {journey}: the goal is reached",
+    (Verdict.CONVERTED, Reason.GOAL): "Reached the goal of {journey}",
+    (Verdict.PARKED, Reason.FAILURE): "Stopped at {step}: an error of ours, which is on record; nothing is lost",
+    (Verdict.PARKED, Reason.EMIT_LIMIT): "Stopped at {step}: one event has set off too many others",
+    (Verdict.PARKED, Reason.STATE_TOO_LARGE): "Stopped at {step}: more is remembered of them than a record holds",
+    (Verdict.PARKED, Reason.VERSION_MISSING): "Stopped at {step}: version {version} of {journey} is gone",
+}
+
+# For exit reasons, which are the author's own words, and for what a newer release may have written.
+_BY_VERDICT: Mapping[str, str] = {
+    Verdict.EXITED: "Left {journey}: {reason}",
+    Verdict.HELD: "Held {message} at {step}: {reason}",
+    Verdict.SUPPRESSED: "Did not send {message} by {channel}: {reason}",
+    Verdict.NOT_ENTERED: "Did not enter {journey}: {reason}",
+}
+_ANY = "{verdict} at {step}: {reason}"
+
+_UNNAMED = {
+    "message": "the message",
+    "channel": "any channel",
+    "purpose": "the purpose",
+    "event": "the event",
+    "step": "the journey as a whole",
+    "until": "later",
+    "branch": "drawn",
+    "field": "the field",
+    "round": "the next",
+    "rounds": "allowed",
+}
+
+
+class _Words(dict[str, Any]):
+    """The values a sentence may name, remembering which it did name."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.named: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.named.add(name)
+        found = self.get(name)
+        return _UNNAMED.get(name, name) if found is None else found
+
+
+def sentence(decision: Decision, zone: str | None) -> str:
+    """Say one decision as a sentence, instants in the customer's local time."""
+    own = {
+        "journey": decision.journey,
+        "version": decision.version,
+        "step": decision.step,
+        "verdict": decision.verdict.capitalize(),
+        "reason": decision.reason.replace("_", " "),
+    }
+    words = _Words(
+        {
+            **{name: _spoken(value, zone) for name, value in decision.saw.items()},
+            **own,
+        }
+    )
+    text = _template(decision).format_map(words)
+    named = words.named - own.keys()  # an author's condition may look at a property called `step`
+    rest = [f"{name} = {_shown(value)}" for name, value in decision.saw.items() if name not in named]
+    return f"{text} ({', '.join(rest)})." if rest else f"{text}."
+
+
+def _template(decision: Decision) -> str:
+    try:
+        return SENTENCES[Verdict(decision.verdict), Reason(decision.reason)]
+    except (KeyError, ValueError):
+        return _BY_VERDICT.get(decision.verdict, _ANY)
+
+
+def _spoken(value: Any, zone: str | None) -> Any:
+    """Say instants in local time and leave the rest as it is."""
+    if isinstance(value, str) and value.endswith("Z") and (instant_ms := instants.parse(value)) is not None:
+        return times.spoken(instant_ms, zone)
+    return value
+
+
+def _shown(value: Any) -> str:
+    """Show a value that was looked at: as in JSON, but for nothing, which is said."""
+    if value is None:
+        return "missing"
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= 80 else shown[:79] + "…"

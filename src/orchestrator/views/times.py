@@ -1,0 +1,59 @@
+"""Lengths of time and instants, as people say them.
+
+Owns how a length (`1d 12h`) and a local time (`Tue 3 Mar 2026, 08:30`) read. Must never read a clock.
+"""
+
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from orchestrator.model import instants
+
+_UNITS = (("d", instants.DAY_MS), ("h", instants.HOUR_MS), ("m", instants.MINUTE_MS), ("s", instants.SECOND_MS))
+
+
+def length(length_ms: int) -> str:
+    """Write a length as authors do: `1h`, `1d12h`; weeks are days here, because `7d` is what people count."""
+    if length_ms < instants.SECOND_MS:
+        return f"{length_ms}ms"
+    parts = []
+    for unit, size_ms in _UNITS:
+        count, length_ms = divmod(length_ms, size_ms)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
+
+
+@lru_cache(maxsize=64)
+def zone(name: str | None) -> ZoneInfo:
+    """Find a time zone by name; UTC stands in for one that nobody knows."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # a bad key, or one that names a folder
+        return ZoneInfo("UTC")
+
+
+def local(instant_ms: int, zone_name: str | None) -> datetime:
+    """Turn an instant into the customer's local time."""
+    return instants.to_datetime(instant_ms).astimezone(zone(zone_name))
+
+
+def stamp(instant_ms: int, zone_name: str | None) -> str:
+    """Write an instant as a local time that sorts: `2026-03-03T08:30`, with seconds only where there are any."""
+    at = local(instant_ms, zone_name)
+    return at.strftime("%Y-%m-%dT%H:%M:%S" if at.second else "%Y-%m-%dT%H:%M")
+
+
+def spoken(instant_ms: int, zone_name: str | None) -> str:
+    """Write an instant as a local time that people say: `Tue 3 Mar 2026, 08:30`."""
+    at = local(instant_ms, zone_name)
+    # By hand, not by strftime: its day without a leading zero differs between systems, and names between locales.
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[at.weekday()]
+    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[at.month - 1]
+    seconds = f":{at.second:02d}" if at.second else ""
+    return f"{day} {at.day} {month} {at.year}, {at.hour:02d}:{at.minute:02d}{seconds}"
+
+
+def minute_of_day(minute: int) -> str:
+    """Write a minute of the day: 570 is `09:30`."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"

@@ -1,0 +1,82 @@
+"""Decisions as sentences."""
+
+import string
+
+import pytest
+
+from orchestrator.model.decision import Decision, Reason, Verdict
+from orchestrator.views.sentences import SENTENCES, sentence
+
+
+def decided(verdict, reason, step="remind", **saw):
+    return Decision(
+        id="d1",
+        at="2026-03-03T07:30:00.000Z",
+        profile_id="p1",
+        journey="abandoned-cart",
+        version=3,
+        entry_id="e1",
+        step=step,
+        verdict=verdict,
+        reason=reason,
+        cause="timer",
+        saw=saw,
+    )
+
+
+def test_a_message_that_left_says_why_it_could():
+    decision = decided("sent", "allowed", channel="email", message="cart-reminder", purpose="marketing")
+    assert sentence(decision, "UTC") == ("Sent cart-reminder by email at remind: reachable, and marketing is allowed.")
+
+
+def test_a_wait_is_told_in_the_customers_local_time():
+    decision = decided("waited", "time", step="settle", until="2026-03-03T07:30:00.000Z")
+    assert sentence(decision, "Europe/Madrid") == "Waits at settle until Tue 3 Mar 2026, 08:30."
+
+
+def test_what_was_looked_at_and_not_named_stands_behind():
+    decision = decided("not_entered", "condition_false", step=None, total=12.5, currency=None, name="Ana")
+    assert sentence(decision, "UTC") == (
+        "Did not enter abandoned-cart: the condition to enter did not hold "
+        '(total = 12.5, currency = missing, name = "Ana").'
+    )
+
+
+def test_a_property_called_like_a_field_of_the_decision_is_still_shown():
+    decision = decided("branched", "condition_true", step="pick", **{"if": "step == 2"}, journey="x")
+    text = sentence(decision, None)
+    assert text == 'At pick took the way whose condition holds (if = "step == 2", journey = "x").'
+
+
+def test_the_authors_own_exit_reason_is_said_in_the_authors_word():
+    assert sentence(decided("exited", "bought"), None) == "Left abandoned-cart: bought."
+
+
+def test_a_decision_of_a_newer_release_is_still_told():
+    assert sentence(decided("postponed", "full_moon"), None) == "Postponed at remind: full moon."
+
+
+def test_a_long_value_is_cut():
+    text = sentence(decided("branched", "none_true", note="x" * 500), None)
+    assert len(text) < 160
+    assert "…" in text
+
+
+@pytest.mark.parametrize("pair", SENTENCES, ids="-".join)
+def test_every_sentence_stands_without_what_it_names(pair):
+    text = sentence(decided(*pair, step=None), None)
+    assert "{" not in text
+    assert "None" not in text
+    assert text.endswith(".")
+
+
+def test_every_verdict_and_every_reason_has_a_sentence():
+    assert {verdict for verdict, _reason in SENTENCES} == set(Verdict)
+    assert {reason for _verdict, reason in SENTENCES} == set(Reason)
+
+
+def test_no_sentence_names_a_word_that_nobody_knows():
+    known = {"journey", "version", "step", "channel", "message", "purpose", "event", "until", "branch", "field"}
+    known |= {"round", "rounds"}
+    named = {name for text in SENTENCES.values() for _, name, _, _ in string.Formatter().parse(text) if name}
+    assert named <= known
