@@ -3,3 +3,9 @@
 Owns transactions, migrations and the durable order of what was written.
 Must never look inside a profile's record: a record is bytes, and only its first eight say when to wake.
 """
+
+from orchestrator.storage.memory import MemoryStore
+from orchestrator.storage.sqlite import SqliteStore
+from orchestrator.storage.store import Batch, Definition, OutboxLines, Store, Target
+
+__all__ = ["Batch", "Definition", "MemoryStore", "OutboxLines", "SqliteStore", "Store", "Target"]

@@ -1,0 +1,110 @@
+"""The store in memory: gone with the process, and as fast as a dictionary.
+
+Owns nothing beyond its dictionaries. It keeps every decision that it is handed, so a runtime whose
+memory must grow with customers and not with events hands it none.
+Must never write a file.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Self
+
+from orchestrator.model.codec import due_of
+from orchestrator.storage.store import Batch, Definition, OutboxLines
+
+
+class MemoryStore:
+    """A Store that lives as long as its object."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, bytes] = {}
+        self._outbox: list[OutboxLines] = []
+        self._number = 0
+        self._decisions: list[bytes] = []
+        self._decisions_of: defaultdict[str, list[bytes]] = defaultdict(list)
+        self._positions: dict[str, bytes] = {}
+        self._lengths: dict[str, int] = {}
+        self._definitions: dict[tuple[str, int], Definition] = {}
+        # The dictionary's own method: no call of ours stands between the hot loop and the record.
+        self.read: Callable[[str], bytes | None] = self._records.get
+
+    def commit(self, batch: Batch) -> int:
+        """Take over a batch."""
+        for profile_id, record in batch.records.items():
+            if record is None:
+                self._records.pop(profile_id, None)
+            else:
+                self._records[profile_id] = record
+        for profile_id, lines in batch.decisions:
+            self._decisions.append(lines)
+            self._decisions_of[profile_id].append(lines)
+        for name, position in batch.positions.items():
+            if position is None:
+                self._positions.pop(name, None)
+            else:
+                self._positions[name] = position
+        self._lengths.update(batch.lengths)
+        self._outbox = [kept for kept in self._outbox if kept.number > batch.delivered]
+        for target, joined in batch.lines.items():
+            self._number += 1
+            self._outbox.append(OutboxLines(self._number, target, joined))
+        return self._number
+
+    def waiting(self) -> Iterator[tuple[int, str]]:
+        """Walk all profiles that wait, as (due_ms, profile id)."""
+        for profile_id, record in self._records.items():
+            due_ms = due_of(record)
+            if due_ms:
+                yield due_ms, profile_id
+
+    def records(self) -> Iterator[tuple[str, bytes]]:
+        """Walk all profiles, as (profile id, record)."""
+        return iter(self._records.items())
+
+    def profiles(self) -> int:
+        """Count the profiles."""
+        return len(self._records)
+
+    def decisions_of(self, profile_id: str) -> Iterator[bytes]:
+        """Walk a profile's decision lines, oldest first."""
+        for lines in self._decisions_of.get(profile_id, ()):
+            yield from lines.splitlines()
+
+    def decisions(self) -> Iterator[bytes]:
+        """Walk all decision lines, oldest first."""
+        for lines in self._decisions:
+            yield from lines.splitlines()
+
+    def outbox(self) -> Iterator[OutboxLines]:
+        """Walk the lines that are not yet known to be where they belong."""
+        return iter(self._outbox)
+
+    def position(self, name: str) -> bytes | None:
+        """Return how far the reader of this name has come."""
+        return self._positions.get(name)
+
+    def positions(self, prefix: str) -> dict[str, bytes]:
+        """Return all positions whose names begin so."""
+        return {name: position for name, position in self._positions.items() if name.startswith(prefix)}
+
+    def lengths(self) -> dict[str, int]:
+        """Return the lengths of output files as last committed."""
+        return dict(self._lengths)
+
+    def define(self, definitions: Iterable[Definition]) -> None:
+        """Keep these definitions."""
+        for definition in definitions:
+            self._definitions[definition.journey, definition.version] = definition
+
+    def definitions(self) -> list[Definition]:
+        """Return every definition kept, by journey and version."""
+        return [self._definitions[key] for key in sorted(self._definitions)]
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,61 @@
+"""The shape of a state file, as numbered steps from nothing to today.
+
+Owns the statements that made every shape a state file ever had. A step that was released is never
+changed: a new shape is a new step at the end. Must never touch a connection outside its transaction.
+
+`application_id` says that a file is ours, `user_version` how many steps it has been through.
+"""
+
+import sqlite3
+
+from orchestrator.errors import StorageError
+
+APPLICATION_ID = 0x4F524348  # "ORCH"
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # With a rowid although the key is text: a record is several hundred bytes, and a tree of keys alone beside
+        # the table was measured a quarter faster than rows of that size inside the tree.
+        "CREATE TABLE profiles (profile_id TEXT PRIMARY KEY, due_ms INTEGER NOT NULL, record BLOB NOT NULL)",
+        "CREATE TABLE decisions (number INTEGER PRIMARY KEY, profile_key INTEGER NOT NULL,"
+        " profile_id TEXT NOT NULL, lines BLOB NOT NULL)",
+        "CREATE INDEX decisions_by_profile ON decisions (profile_key)",
+        # AUTOINCREMENT: a number is never given out twice, even after the outbox has been emptied.
+        "CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, lines BLOB NOT NULL)",
+        "CREATE TABLE positions (name TEXT PRIMARY KEY, position BLOB NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE outputs (file TEXT PRIMARY KEY, length INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE definitions (journey TEXT, version INTEGER, sources TEXT NOT NULL,"
+        " PRIMARY KEY (journey, version)) WITHOUT ROWID",
+    ),
+)
+
+
+def check(connection: sqlite3.Connection, name: str) -> int:
+    """Return how many steps a file has been through; 0 for a new one.
+
+    Raises StorageError for a file of another program, or of a newer release of this one.
+    """
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application_id == 0 and tables == 0:
+        return 0
+    if application_id != APPLICATION_ID:
+        raise StorageError(f"{name} is the database of another program; name another state file")
+    if version > len(MIGRATIONS):
+        raise StorageError(
+            f"{name} was written by a newer release (schema {version}, this one knows up to {len(MIGRATIONS)});"
+            " upgrade this program, or name another state file"
+        )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, name: str) -> None:
+    """Bring a file to the newest shape, each step in one transaction, so that dying in between leaves a whole one."""
+    for version in range(check(connection, name), len(MIGRATIONS)):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in MIGRATIONS[version]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")

@@ -1,0 +1,313 @@
+"""The store in one SQLite file: what survives the process, a kill -9 and a power cut.
+
+Owns the connection, the file's lock, and how a batch becomes one transaction. Must never decode a
+record. The page of its tables:
+
+    profiles     one row a customer: the record as it is, with its due instant beside it, so that timers are
+                 rebuilt without decoding
+    decisions    one row a turn: its decision lines, for "why?" by customer; `profile_key` is a number made
+                 from the profile id, because an index of numbers is a third of the size
+    outbox       output lines, several to a row, until they are known to be in the file where they belong
+    positions    how far each reader has come, by name
+    outputs      how long each output file is, as far as its lines are known to be safe
+    definitions  the texts of every version of a journey that was ever in force here, so that customers inside
+                 finish the version they entered
+
+The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a console) see the last
+commit and never hold up the writer. Beside it lies `<file>-lock`, which the writing process holds.
+"""
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal, Self
+
+from xxhash import xxh3_64_intdigest
+
+from orchestrator.errors import StorageError
+from orchestrator.model.codec import due_of
+from orchestrator.storage import migrations
+from orchestrator.storage.store import Batch, Definition, OutboxLines
+
+# A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
+CHECKPOINT_PAGES = 16_000
+PAGE_CACHE_KIB = 65_536
+# Records read or written lately are kept, at most twice this many: measured, half the reads of a run over
+# 100,000 customers at 40 MB.
+RECENT_RECORDS = 25_000
+
+Synchronous = Literal["FULL", "NORMAL", "OFF"]
+
+
+class SqliteStore:
+    """A Store in one file.
+
+    `synchronous` FULL makes every commit survive a power cut; NORMAL may lose the last commits then,
+    but never breaks the file. With `writes=False` any number of processes read beside the one that
+    writes; committing then raises StorageError.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: Synchronous = "FULL",
+        writes: bool = True,
+        recent_records: int = RECENT_RECORDS,
+    ) -> None:
+        self._name = str(path)
+        self._writes = writes
+        self._recent_limit = recent_records
+        # Two generations: what is not asked for while the younger one fills is forgotten with the older one.
+        self._young: dict[str, bytes] = {}
+        self._old: dict[str, bytes] = {}
+        self._lock = _lock(path) if writes else None
+        try:
+            with self._explained():
+                self._connection = _connect(path, writes)
+        except BaseException:
+            self._unlock()
+            raise
+        try:
+            with self._explained():
+                self._prepare(synchronous)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, synchronous: Synchronous) -> None:
+        execute = self._connection.execute
+        self._select = self._connection.cursor().execute
+        if not self._writes:
+            if migrations.check(self._connection, self._name) < len(migrations.MIGRATIONS):
+                raise StorageError(
+                    f"{self._name} was not written by this release; let a process that writes open it once"
+                )
+            return
+        migrations.check(self._connection, self._name)  # before anything is changed in a file of somebody else's
+        execute("PRAGMA journal_mode = WAL")
+        execute(f"PRAGMA synchronous = {synchronous}")
+        execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+        migrations.migrate(self._connection, self._name)
+
+    def read(self, profile_id: str) -> bytes | None:
+        """Return a profile's record; None when it has none."""
+        recent = self._young.get(profile_id) or self._old.get(profile_id)
+        if recent is not None:
+            return recent
+        try:
+            row = self._select("SELECT record FROM profiles WHERE profile_id = ?", (profile_id,)).fetchone()
+        except sqlite3.Error as error:
+            raise _explain(self._name, error) from error
+        if row is None:
+            return None
+        record: bytes = row[0]
+        self._remember({profile_id: record})
+        return record
+
+    def _remember(self, records: dict[str, bytes]) -> None:
+        self._young.update(records)
+        if len(self._young) > self._recent_limit:
+            self._old = self._young
+            self._young = {}
+
+    def commit(self, batch: Batch) -> int:
+        """Make a batch durable in one transaction; return the highest outbox number given out so far."""
+        changed = {profile_id: record for profile_id, record in batch.records.items() if record is not None}
+        with self._explained(), self._transaction():
+            self._write_profiles(changed, [(each,) for each in batch.records if each not in changed])
+            self._write_outbox(batch)
+            self._write_positions(batch)
+            number = self._last_number()
+        for profile_id in batch.records.keys() - changed.keys():
+            self._young.pop(profile_id, None)
+            self._old.pop(profile_id, None)
+        self._remember(changed)
+        return number
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _write_profiles(self, changed: dict[str, bytes], erased: list[tuple[str]]) -> None:
+        self._connection.executemany(
+            "INSERT INTO profiles (profile_id, due_ms, record) VALUES (?, ?, ?)"
+            " ON CONFLICT (profile_id) DO UPDATE SET due_ms = excluded.due_ms, record = excluded.record",
+            # In the order of the keys: neighbours then change one page after the other.
+            [(profile_id, due_of(record), record) for profile_id, record in sorted(changed.items())],
+        )
+        self._connection.executemany("DELETE FROM profiles WHERE profile_id = ?", erased)
+
+    def _write_outbox(self, batch: Batch) -> None:
+        many = self._connection.executemany
+        many(
+            "INSERT INTO decisions (profile_key, profile_id, lines) VALUES (?, ?, ?)",
+            [(_key_of(profile_id), profile_id, lines) for profile_id, lines in batch.decisions],
+        )
+        many("INSERT INTO outbox (target, lines) VALUES (?, ?)", batch.lines.items())
+        self._connection.execute("DELETE FROM outbox WHERE number <= ?", (batch.delivered,))
+
+    def _write_positions(self, batch: Batch) -> None:
+        many = self._connection.executemany
+        kept = [(name, position) for name, position in batch.positions.items() if position is not None]
+        many("INSERT OR REPLACE INTO positions (name, position) VALUES (?, ?)", kept)
+        forgotten = [(name,) for name, position in batch.positions.items() if position is None]
+        many("DELETE FROM positions WHERE name = ?", forgotten)
+        many("INSERT OR REPLACE INTO outputs (file, length) VALUES (?, ?)", batch.lengths.items())
+
+    def _last_number(self) -> int:
+        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return row[0] if row else 0
+
+    def _rows(self, statement: str, *parameters: str | int) -> Iterator[tuple[Any, ...]]:
+        """Walk a query's rows, whatever goes wrong on the way explained."""
+        with self._explained():
+            yield from self._connection.execute(statement, parameters)
+
+    def waiting(self) -> Iterator[tuple[int, str]]:
+        """Walk all profiles that wait, as (due_ms, profile id)."""
+        # A scan, once at start: an index on due_ms would cost every write of a record.
+        return self._rows("SELECT due_ms, profile_id FROM profiles WHERE due_ms > 0")
+
+    def records(self) -> Iterator[tuple[str, bytes]]:
+        """Walk all profiles, as (profile id, record)."""
+        return self._rows("SELECT profile_id, record FROM profiles")
+
+    def profiles(self) -> int:
+        """Count the profiles."""
+        (row,) = self._rows("SELECT count(*) FROM profiles")
+        return int(row[0])
+
+    def decisions_of(self, profile_id: str) -> Iterator[bytes]:
+        """Walk a profile's decision lines, oldest first."""
+        # The id is compared too: two ids may share a key.
+        return self._decision_lines("WHERE profile_key = ? AND profile_id = ?", _key_of(profile_id), profile_id)
+
+    def decisions(self) -> Iterator[bytes]:
+        """Walk all decision lines, oldest first."""
+        return self._decision_lines("")
+
+    def _decision_lines(self, where: str, *parameters: str | int) -> Iterator[bytes]:
+        for (lines,) in self._rows(f"SELECT lines FROM decisions {where} ORDER BY number", *parameters):  # noqa: S608
+            yield from lines.splitlines()
+
+    def outbox(self) -> Iterator[OutboxLines]:
+        """Walk the lines that are not yet known to be where they belong."""
+        for row in self._rows("SELECT number, target, lines FROM outbox ORDER BY number"):
+            yield OutboxLines(*row)
+
+    def position(self, name: str) -> bytes | None:
+        """Return how far the reader of this name has come."""
+        return next((row[0] for row in self._rows("SELECT position FROM positions WHERE name = ?", name)), None)
+
+    def positions(self, prefix: str) -> dict[str, bytes]:
+        """Return all positions whose names begin so."""
+        rows = self._rows("SELECT name, position FROM positions WHERE substr(name, 1, ?) = ?", len(prefix), prefix)
+        return dict(rows)
+
+    def lengths(self) -> dict[str, int]:
+        """Return the lengths of output files as last committed."""
+        return dict(self._rows("SELECT file, length FROM outputs"))
+
+    def define(self, definitions: Iterable[Definition]) -> None:
+        """Keep these definitions in one transaction."""
+        rows = [(each.journey, each.version, json.dumps(dict(each.sources))) for each in definitions]
+        with self._explained(), self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO definitions (journey, version, sources) VALUES (?, ?, ?)", rows
+            )
+
+    def definitions(self) -> list[Definition]:
+        """Return every definition kept, by journey and version."""
+        rows = self._rows("SELECT journey, version, sources FROM definitions ORDER BY journey, version")
+        return [Definition(journey, version, json.loads(sources)) for journey, version, sources in rows]
+
+    def close(self) -> None:
+        """Close the file and let go of its lock; closing twice does no harm."""
+        with self._explained():
+            self._connection.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _explain(self._name, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _connect(path: Path, writes: bool) -> sqlite3.Connection:
+    mode = "rwc" if writes else "ro"
+    # isolation_level None: transactions are begun and ended by us alone, never behind our back.
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+
+
+def _lock(path: Path) -> IO[str]:
+    """Take the lock that makes this process the file's only writer; it goes with the process, however that ends."""
+    # A file of its own: closing any handle on the database itself would drop the locks that SQLite holds on it.
+    lock_path = path.with_name(f"{path.name}-lock")
+    try:
+        lock = lock_path.open("a+")
+    except OSError as error:
+        raise StorageError(
+            f"{lock_path} cannot be written: {error.strerror}; name a state file in a folder that can"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise StorageError(
+            f"{path} is in use by another process (process id {owner}); wait for it to end, or name another state file"
+        ) from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _key_of(profile_id: str) -> int:
+    """Make the 63-bit number that decisions are found by."""
+    return xxh3_64_intdigest(profile_id.encode()) >> 1
+
+
+# What SQLite says, and what to do about it.
+_ADVICE = {
+    sqlite3.SQLITE_NOTADB: "is no state file, or is damaged; restore it from a backup, or name another",
+    sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup, or move it away to begin anew",
+    sqlite3.SQLITE_FULL: "finds no space left; make room and start again: nothing committed is lost",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that it exists and that its folder can be written",
+    sqlite3.SQLITE_READONLY: "cannot be written; open it for writing, and check its permissions",
+    sqlite3.SQLITE_BUSY: "is locked by another program; wait for it to end",
+}
+
+
+def _explain(name: str, error: sqlite3.Error) -> StorageError:
+    """Say what happened to the file and what to do."""
+    # The low byte is the kind of error, the rest a finer distinction of it.
+    advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "failed")
+    return StorageError(f"{name} {advice} (SQLite: {error})")

@@ -1,0 +1,118 @@
+"""What every store promises, asked of each of them: the same calls, the same answers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.storage import Batch, Definition, MemoryStore, OutboxLines, SqliteStore, Store
+
+Opener = Callable[[], Store]
+
+
+def _sqlite(path: Path, recent_records: int = 2) -> SqliteStore:
+    return SqliteStore(path, synchronous="OFF", recent_records=recent_records)
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlite without recent records"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    makers: dict[str, Opener] = {
+        "memory": MemoryStore,
+        "sqlite": lambda: _sqlite(tmp_path / "state.db"),
+        "sqlite without recent records": lambda: _sqlite(tmp_path / "state.db", recent_records=0),
+    }
+    with makers[request.param]() as store:
+        yield store
+
+
+def record(due_ms: int, content: bytes = b"") -> bytes:
+    return due_ms.to_bytes(8, "big") + b"\x01" + content
+
+
+def test_a_profile_that_was_never_written_has_no_record(store):
+    assert store.read("ana") is None
+    assert store.profiles() == 0
+
+
+def test_a_record_is_read_back_as_it_was_written_last(store):
+    store.commit(Batch(records={"ana": record(0, b"old"), "ben": record(5)}))
+    store.commit(Batch(records={"ana": record(7, b"new\x00\xff")}))
+    assert store.read("ana") == record(7, b"new\x00\xff")
+    assert dict(store.records()) == {"ana": record(7, b"new\x00\xff"), "ben": record(5)}
+    assert store.profiles() == 2
+
+
+def test_an_erased_profile_is_gone(store):
+    store.commit(Batch(records={"ana": record(9), "ben": record(5)}))
+    store.read("ana")
+    store.commit(Batch(records={"ana": None}))
+    assert store.read("ana") is None
+    assert list(store.waiting()) == [(5, "ben")]
+
+
+def test_waiting_lists_those_with_a_due_instant(store):
+    store.commit(Batch(records={"ana": record(9), "ben": record(0), "eva": record(3)}))
+    store.commit(Batch(records={"eva": record(0)}))
+    assert sorted(store.waiting()) == [(9, "ana")]
+
+
+def test_the_outbox_holds_lines_until_they_are_delivered(store):
+    first = store.commit(Batch(lines={"actions": b"a1\na2\n", "decisions": b"d1\n"}))
+    second = store.commit(Batch(lines={"actions": b"a3\n"}, delivered=first))
+    assert second > first
+    assert list(store.outbox()) == [OutboxLines(second, "actions", b"a3\n")]
+    assert store.commit(Batch(delivered=second)) == second
+    assert list(store.outbox()) == []
+    assert store.commit(Batch(lines={"actions": b"a4\n"})) > second
+
+
+def test_decisions_are_found_by_profile_in_their_order(store):
+    store.commit(Batch(decisions=[("ana", b"1\n2\n"), ("ben", b"3\n")]))
+    store.commit(Batch(decisions=[("ana", b"4\n")]))
+    assert list(store.decisions_of("ana")) == [b"1", b"2", b"4"]
+    assert list(store.decisions_of("nobody")) == []
+    assert list(store.decisions()) == [b"1", b"2", b"3", b"4"]
+
+
+def test_positions_are_kept_replaced_and_forgotten(store):
+    store.commit(Batch(positions={"input a": b"1", "input b": b"2", "clock": b"3"}))
+    store.commit(Batch(positions={"input a": b"4", "input b": None}))
+    assert store.position("input a") == b"4"
+    assert store.position("input b") is None
+    assert store.positions("input") == {"input a": b"4"}
+    assert store.positions("") == {"input a": b"4", "clock": b"3"}
+
+
+def test_lengths_of_output_files_are_kept(store):
+    store.commit(Batch(lengths={"actions.jsonl": 10, "decisions.jsonl": 0}))
+    store.commit(Batch(lengths={"actions.jsonl": 25}))
+    assert store.lengths() == {"actions.jsonl": 25, "decisions.jsonl": 0}
+
+
+def test_definitions_are_kept_by_journey_and_version(store):
+    old = Definition("welcome", 1, {"welcome.journey.yaml": "journey: welcome ñ"})
+    new = Definition("welcome", 2, {"welcome.journey.yaml": "two", "orchestrator.yaml": "project: shop"})
+    store.define([new, Definition("welcome", 1, {})])
+    store.define([old])
+    assert store.definitions() == [old, new]
+
+
+PROFILES = st.sampled_from(["ana", "ben", "eva"])
+RECORDS = st.one_of(st.none(), st.builds(record, st.integers(0, 3), st.binary(max_size=3)))
+BATCHES = st.lists(st.dictionaries(PROFILES, RECORDS, max_size=3), max_size=8)
+
+
+@given(BATCHES, st.integers(0, 2))
+def test_sqlite_answers_as_memory_does_whatever_it_keeps_at_hand(tmp_path_factory, batches, recent_records):
+    path = tmp_path_factory.mktemp("store") / "state.db"
+    with MemoryStore() as memory, _sqlite(path, recent_records) as sqlite:
+        for records in batches:
+            for store in (memory, sqlite):
+                store.commit(Batch(records=dict(records)))
+            assert [sqlite.read(each) for each in ("ana", "ben", "eva")] == [
+                memory.read(each) for each in ("ana", "ben", "eva")
+            ]
+        assert sorted(sqlite.waiting()) == sorted(memory.waiting())
+        assert dict(sqlite.records()) == dict(memory.records())

@@ -1,0 +1,58 @@
+"""Timers against a table of due instants: who is due wakes, in order, and nobody is forgotten."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.runtime.timers import NEVER_MS, Timers
+
+PROFILES = st.sampled_from("abcd")
+CHANGES = st.lists(st.tuples(PROFILES, st.integers(0, 50)), max_size=200)
+
+
+def _wake_all(timers: Timers, due: dict[str, int], before_ms: int) -> list[tuple[int, str]]:
+    """Take wakes as a runtime does, letting each profile that is due wait for nothing more."""
+    woken = []
+    for wake_ms, profile_id in timers.take_before(before_ms):
+        due_ms = due.get(profile_id, 0)
+        if due_ms > wake_ms:
+            timers.put_back(profile_id, due_ms)
+        elif due_ms:
+            assert due_ms == wake_ms
+            woken.append((wake_ms, profile_id))
+            due[profile_id] = 0
+    return woken
+
+
+@given(CHANGES, st.integers(0, 60))
+def test_whoever_is_due_wakes_once_in_order_and_the_others_stay(changes, before_ms):
+    timers, due = Timers(), {}
+    for profile_id, due_ms in changes:
+        timers.schedule(profile_id, due.get(profile_id, 0), due_ms)
+        due[profile_id] = due_ms
+    expected = sorted((due_ms, profile_id) for profile_id, due_ms in due.items() if 0 < due_ms < before_ms)
+    assert _wake_all(timers, due, before_ms) == expected
+    left = sorted((due_ms, profile_id) for profile_id, due_ms in due.items() if due_ms)
+    assert _wake_all(timers, due, NEVER_MS) == left
+
+
+def test_wakes_are_rebuilt_from_what_waits():
+    timers = Timers([(30, "b"), (10, "c"), (10, "a")])
+    assert timers.next_ms == 10
+    assert [timers.take() for _ in range(3)] == [(10, "a"), (10, "c"), (30, "b")]
+    assert timers.next_ms == NEVER_MS
+
+
+def test_a_timer_that_moves_back_is_not_pushed_again():
+    timers = Timers()
+    for due_ms in range(1000, 2000):
+        timers.schedule("ana", due_ms - 1 if due_ms > 1000 else 0, due_ms)
+    assert len(timers) == 1
+
+
+def test_the_heap_grows_with_customers_and_not_with_what_they_do():
+    timers = Timers()
+    for due_ms in range(1, 100_001):
+        timers.schedule("ana", 0, due_ms)
+        timers.schedule("ana", due_ms, 0)
+    assert len(timers) < 2_000
+    assert timers.next_ms == 1

@@ -1,0 +1,124 @@
+"""The state file: what survives closing, who may open it, and what is said when it cannot be read."""
+
+import sqlite3
+
+import pytest
+
+from orchestrator.errors import StorageError
+from orchestrator.storage import Batch, Definition, OutboxLines, SqliteStore
+from orchestrator.storage.migrations import APPLICATION_ID, MIGRATIONS
+
+RECORD = (5).to_bytes(8, "big") + b"\x01state"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state.db"
+
+
+def _fill(path):
+    with SqliteStore(path) as store:
+        store.commit(
+            Batch(
+                records={"ana": RECORD},
+                lines={"actions": b"a\n"},
+                decisions=[("ana", b"d\n")],
+                positions={"clock": b"1"},
+                lengths={"out": 3},
+            )
+        )
+        store.define([Definition("welcome", 1, {"file": "text"})])
+
+
+def test_everything_is_there_when_the_file_is_opened_again(path):
+    _fill(path)
+    with SqliteStore(path) as store:
+        assert store.read("ana") == RECORD
+        assert list(store.waiting()) == [(5, "ana")]
+        assert list(store.outbox()) == [OutboxLines(1, "actions", b"a\n")]
+        assert list(store.decisions_of("ana")) == [b"d"]
+        assert store.positions("") == {"clock": b"1"}
+        assert store.lengths() == {"out": 3}
+        assert store.definitions() == [Definition("welcome", 1, {"file": "text"})]
+
+
+def test_a_batch_that_fails_changes_nothing(path):
+    _fill(path)
+    with SqliteStore(path) as store:
+        with pytest.raises(StorageError):
+            store.commit(Batch(records={"ana": RECORD + b"new", "ben": RECORD}, lengths={"out": None}))
+        assert store.read("ana") == RECORD
+        assert store.read("ben") is None
+        store.commit(Batch(records={"ben": RECORD}))
+        assert store.read("ben") == RECORD
+
+
+def test_a_second_writer_is_refused_and_told_who_the_first_one_is(path):
+    with SqliteStore(path), pytest.raises(StorageError, match=r"in use by another process \(process id \d+\)"):
+        SqliteStore(path)
+    SqliteStore(path).close()
+
+
+def test_readers_see_the_last_commit_beside_the_writer(path):
+    with SqliteStore(path) as writer:
+        writer.commit(Batch(records={"ana": RECORD}))
+        with SqliteStore(path, writes=False) as reader:
+            assert reader.read("ana") == RECORD
+            with pytest.raises(StorageError, match="cannot be written"):
+                reader.commit(Batch(records={"ana": RECORD}))
+
+
+def test_a_reader_of_a_file_that_is_not_there_makes_none(path):
+    with pytest.raises(StorageError, match="cannot be opened"):
+        SqliteStore(path, writes=False)
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path):
+    path.write_text("name,amount\n" * 1000)
+    with pytest.raises(StorageError, match="is no state file"):
+        SqliteStore(path)
+    assert path.read_text() == "name,amount\n" * 1000
+
+
+def test_the_database_of_another_program_is_refused_and_left_alone(path):
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE bookmarks (url)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="another program"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_a_newer_release_is_refused(path):
+    _fill(path)
+    with sqlite3.connect(path) as newer:
+        newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    newer.close()
+    with pytest.raises(StorageError, match="newer release"):
+        SqliteStore(path)
+
+
+def test_a_damaged_file_is_said_to_be_damaged(path):
+    with SqliteStore(path) as store:
+        store.commit(Batch(records={f"p{number}": RECORD * 50 for number in range(500)}))
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="is damaged; restore it from a backup"), SqliteStore(path) as store:
+        store.read("p1")
+
+
+def test_the_file_says_whose_it_is_and_which_shape_it_has(path):
+    SqliteStore(path).close()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(StorageError, match="-lock cannot be written"):
+        SqliteStore(tmp_path / "nowhere" / "state.db")
