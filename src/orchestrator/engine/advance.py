@@ -20,84 +20,73 @@ House rules: no clock, no dice, no I/O; no iteration over sets; same arguments, 
 byte.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from orchestrator.engine import endings, entering, parking, profiles, receipts, waiting
+from orchestrator.engine import endings, entering, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
-from orchestrator.model.catalog import Catalog
-from orchestrator.model.decision import Decision, Reason
-from orchestrator.model.effects import Action
+from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
-from orchestrator.model.journey import Journey
-from orchestrator.model.state import Entry, State
+from orchestrator.model.state import State
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What a turn came to. `changed` tells whether the state must be written."""
-
-    changed: bool
-    actions: list[Action]
-    decisions: list[Decision]
-
-
-def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, parking: frozenset[str] = frozenset()) -> Outcome:
+def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: frozenset[str] = frozenset()) -> Turn:
     """Apply one fact to one profile's state, in place, at the instant `now_ms` (epoch milliseconds).
 
-    Pure but for `state`, and deterministic. `parking` names entries that failed in an earlier try of
-    the same turn: they are parked instead of handled. Raises EntryFailed when a bug of ours surfaces in
-    one entry; the state is then spoilt and the caller starts over from the bytes it kept.
+    Pure but for `state`, and deterministic. Gives the turn: its `actions`, its `decisions`, and whether
+    the state has `changed`. `failed` names entries in which an earlier try of the same turn failed: they
+    are parked instead of handled. Raises EntryFailed when a bug of ours surfaces in one entry; the state
+    is then spoilt, and the caller starts over from the bytes it kept.
     """
-    turn = Turn(catalog, state, now_ms, parking)
-    if isinstance(fact, Wake):
-        for journey, entry in waiting.due_entries(turn):
-            # An earlier timer of this instant, or an event that it emitted, may have ended or moved it.
-            if entry.step and 0 < entry.due_ms <= now_ms:
-                turn.begin_timer(entry)
-                _guard(turn, journey, entry, waiting.wake)
-                _handle_emitted(turn)
-    else:
-        _handle(turn, fact)
-        _handle_emitted(turn)
-    return Outcome(turn.changed, turn.actions, turn.decisions)
+    turn = Turn(catalog, state, now_ms, failed)
+    try:
+        if isinstance(fact, Wake):
+            _wake(turn)
+        else:
+            _handle(turn, fact)
+            _handle_emitted(turn)
+    except Exception as error:
+        # Whatever it is, it is one entry's: the customer's other journeys go on.
+        if turn.at_work is None:
+            raise
+        journey_id, entry_id = turn.at_work
+        raise EntryFailed(journey_id, entry_id or entering.entry_id_of(turn, journey_id)) from error
+    return turn
+
+
+def _wake(turn: Turn) -> None:
+    for journey, entry in waiting.due_entries(turn):
+        # An earlier timer of this instant, or an event that it emitted, may have ended or moved it.
+        if entry.step and 0 < entry.due_ms <= turn.now_ms:
+            turn.begin_timer(entry)
+            turn.at_work = (journey.id, entry.id)
+            waiting.wake(turn, journey, entry)
+            _handle_emitted(turn)
 
 
 def _handle(turn: Turn, event: Event) -> None:
     turn.begin_event(event)
-    profiles.apply(turn, event)
-    receipts.apply(turn, event)
-    state = turn.state
-    if state.ended:
+    if event.identifiers:
+        profiles.identify(turn, event)
+    if event.type in PROFILE_EVENTS:
+        profiles.apply(turn, event)
+    elif event.type in RECEIPTS:
+        receipts.apply(turn, event)
+    if turn.state.ended:
         endings.convert_ended(turn, event)
-    if state.entries:
+    if turn.state.entries:
         standing = standing_entries(turn)
         for journey, entry in standing:
-            _guard(turn, journey, entry, endings.check)
+            turn.at_work = (journey.id, entry.id)
+            endings.check(turn, event, journey, entry)
         for journey, entry in standing:
             if entry.step:
-                _guard(turn, journey, entry, waiting.check)
+                turn.at_work = (journey.id, entry.id)
+                waiting.check(turn, event, journey, entry)
     for journey in turn.catalog.entered_by(event.type):
-        entering.check(turn, journey, event)
+        entering.check(turn, event, journey)
+    turn.at_work = None
 
 
 def _handle_emitted(turn: Turn) -> None:
     while turn.emitted:
         _handle(turn, turn.emitted.popleft())
     turn.emitted_count = 0
-
-
-def _guard(turn: Turn, journey: Journey, entry: Entry, handle: Callable[[Turn, Journey, Entry], None]) -> None:
-    """Handle one entry; a bug of ours names the entry it surfaced in, so that only that one is parked."""
-    if entry.parked is not None:
-        return
-    if entry.id in turn.parking:
-        parking.park(turn, journey, entry, Reason.FAILURE)
-        return
-    try:
-        handle(turn, journey, entry)
-    except EntryFailed:
-        raise
-    except Exception as error:  # whatever it is, the customer's other journeys go on
-        raise EntryFailed(journey.id, entry.id) from error

@@ -15,10 +15,8 @@ from orchestrator.model.state import Ended, Entry, Result
 MAX_ENDED = 20
 
 
-def check(turn: Turn, journey: Journey, entry: Entry) -> None:
+def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     """Ask the journey's goals and exits of one entry; the first exit that matches ends it."""
-    event = turn.event
-    assert event is not None  # noqa: S101 - endings are asked of events only
     goals = journey.goals_by_event.get(event.type)
     exits = journey.exits_by_event.get(event.type)
     if (goals is None and exits is None) or not matching.concerns(event, journey, entry):

@@ -4,8 +4,8 @@ Owns the order of the reasons (LANGUAGE.md): not_live, condition_false, key_miss
 not_again, limit_reached; then entry_limit, the engine's own bound.
 """
 
-from orchestrator.engine import matching, parking, walking
-from orchestrator.engine.turn import EntryFailed, Turn
+from orchestrator.engine import matching, walking
+from orchestrator.engine.turn import Turn
 from orchestrator.model import ids
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event, keep, pick
@@ -16,24 +16,17 @@ from orchestrator.model.state import Entry
 MAX_LIVE_ENTRIES = 100
 
 
-def check(turn: Turn, journey: Journey, event: Event) -> None:
+def check(turn: Turn, event: Event, journey: Journey) -> None:
     """Let the event open an entry of this journey, or put on record why it does not."""
-    entry_id = ids.derive(journey.id, turn.state.profile.id, event.id)
-    try:
-        _check(turn, journey, event, entry_id)
-    except EntryFailed:
-        raise
-    except Exception as error:  # whatever it is, the customer's other journeys go on
-        raise EntryFailed(journey.id, entry_id) from error
-
-
-def _check(turn: Turn, journey: Journey, event: Event, entry_id: str) -> None:
+    turn.at_work = (journey.id, None)
     trigger, saw = _open_trigger(turn, journey, event)
     key = matching.key_of(event, journey.key) if journey.key is not None else None
     refusal = _refusal(turn, journey, trigger, key)
     if refusal is not None:
         turn.decide(journey, None, None, Verdict.NOT_ENTERED, refusal, saw)
         return
+    entry_id = entry_id_of(turn, journey.id)
+    turn.at_work = (journey.id, entry_id)
     entry = Entry(
         entry_id,
         journey.id,
@@ -47,12 +40,17 @@ def _check(turn: Turn, journey: Journey, event: Event, entry_id: str) -> None:
     )
     turn.state.entries.append(entry)
     turn.changed = True
-    turn.decide(journey, entry, None, Verdict.ENTERED, Reason.EVENT, saw)
     turn.opening = entry_id
-    if entry_id in turn.parking:
-        parking.park(turn, journey, entry, Reason.FAILURE)
+    turn.decide(journey, entry, None, Verdict.ENTERED, Reason.EVENT, saw)
+    if entry_id in turn.failed:
+        turn.park(journey, entry, Reason.FAILURE)
     else:
         walking.walk(turn, journey, entry, journey.first)
+
+
+def entry_id_of(turn: Turn, journey_id: str) -> str:
+    """Derive the id of the entry that the event at hand opens."""
+    return ids.derive(journey_id, turn.state.profile.id, turn.cause)
 
 
 def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger | None, dict[str, object]]:

@@ -21,7 +21,7 @@ _ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received"}
 def key_of(event: Event, name: str) -> str | None:
     """Read a journey's key from an event as text, so that 7, 7.0 and "7" are one cart; None when it has none."""
     value: Any = event.properties.get(name)
-    if isinstance(value, str):
+    if value.__class__ is str:
         return value or None
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -15,10 +15,8 @@ _MAPS = frozenset({"groups"})
 
 
 def apply(turn: Turn, event: Event) -> None:
-    """Take over what the event tells about the customer."""
+    """Take over what an event tells whose business is the profile."""
     profile = turn.state.profile
-    if event.identifiers or (event.customer_id is not None and profile.customer_id is None):
-        _identify(turn, profile, event)
     if event.type == "profile_updated":
         _update_traits(turn, profile, event.properties)
     elif event.type == "consent_changed":
@@ -27,10 +25,12 @@ def apply(turn: Turn, event: Event) -> None:
         _update_preferences(turn, profile, event.properties)
 
 
-def _identify(turn: Turn, profile: Profile, event: Event) -> None:
+def identify(turn: Turn, event: Event) -> None:
+    """Put the event's identifiers on record, the newest last."""
+    profile = turn.state.profile
     if profile.customer_id is None and event.customer_id is not None:
-        # Not yet worth a write: the same will be said by whatever event first changes this profile.
         profile.customer_id = event.customer_id
+        turn.changed = True
     for kind, value in event.identifiers.items():
         known = profile.identifiers.setdefault(kind, [])
         if value not in known:

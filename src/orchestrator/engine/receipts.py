@@ -7,7 +7,6 @@ channel and purpose, so that conditions can ask for them.
 
 from orchestrator.engine import profiles
 from orchestrator.engine.turn import Turn
-from orchestrator.model.catalog import RECEIPTS
 from orchestrator.model.event import Event
 from orchestrator.model.profile import Consent
 from orchestrator.model.state import Result, Sent
@@ -17,9 +16,7 @@ _PROGRESS = {"sent": 0, "delivered": 1, "opened": 2, "clicked": 3, "failed": 4, 
 
 
 def apply(turn: Turn, event: Event) -> None:
-    """Take over a receipt; anything else is left alone."""
-    if event.type not in RECEIPTS:
-        return
+    """Take over a receipt."""
     action_id = event.properties.get("action_id")
     sent = next((sent for sent in turn.state.sent if sent.action_id == action_id), None)
     if sent is not None:

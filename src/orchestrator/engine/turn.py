@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import Catalog
-from orchestrator.model.decision import Decision
+from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
@@ -31,14 +31,19 @@ class EntryFailed(Exception):  # noqa: N818 - a report to the caller, never show
 class Turn:
     """One pass from old state to new.
 
-    `event` is the event at hand, None while timers are handled. `parking` are the ids of entries that
-    failed in an earlier try of this very turn. `opening` is the id of the entry that the event at hand
-    has just opened. `changed` tells whether the state must be written.
+    `event` is the event at hand, None while timers are handled. `failed` are the ids of entries that
+    failed in an earlier try of this very turn; `at_work` is the (journey, entry) handled now, no entry while
+    entering is asked.
+    `opening` is the id of the entry that the event at hand has just opened. `changed` tells whether the
+    state must be written.
     """
 
     __slots__ = (
         "_at",
+        "_id",
+        "_scope",
         "actions",
+        "at_work",
         "catalog",
         "cause",
         "changed",
@@ -46,32 +51,32 @@ class Turn:
         "emitted",
         "emitted_count",
         "event",
-        "id",
+        "failed",
         "now_ms",
         "opening",
-        "parking",
         "project",
-        "scope",
         "state",
     )
 
-    def __init__(self, catalog: Catalog, state: State, now_ms: int, parking: frozenset[str]) -> None:
+    def __init__(self, catalog: Catalog, state: State, now_ms: int, failed: frozenset[str]) -> None:
         self.catalog = catalog
         self.project = catalog.project
         self.state = state
         self.now_ms = now_ms
-        self.parking = parking
+        self.failed = failed
         self.actions: list[Action] = []
         self.decisions: list[Decision] = []
         self.emitted: deque[Event] = deque()
         self.emitted_count = 0
         self.changed = False
         self.event: Event | None = None
+        self.at_work: tuple[str, str | None] | None = None
         self.opening = ""
         self.cause = TIMER
-        self.id = ""
+        # Made when first asked for: many turns ask for none of them.
+        self._id = ""
         self._at = ""
-        self.scope = Scope(self.project, state, now_ms)
+        self._scope: Scope | None = None
 
     @property
     def at(self) -> str:
@@ -84,20 +89,23 @@ class Turn:
         """Turn to an event: it is the cause of all that follows."""
         self.event = event
         self.cause = event.id
-        self.id = ""
-        self.scope = Scope(self.project, self.state, self.now_ms, event)
+        self._id = ""
+        self._scope = None
 
     def begin_timer(self, entry: Entry) -> None:
         """Turn to the timer of an entry."""
         self.event = None
         self.cause = TIMER
-        self.id = ids.derive(entry.id, entry.step, entry.due_ms)
-        self.scope = Scope(self.project, self.state, self.now_ms)
+        self._id = ids.derive(entry.id, entry.step, str(entry.due_ms))
+        self._scope = None
 
     def scope_at(self, entry: Entry | None) -> Scope:
         """Give the scope of a `where`: the event at hand, seen from an entry or from none."""
-        self.scope.entry = entry
-        return self.scope
+        if self._scope is None:
+            self._scope = Scope(self.project, self.state, self.now_ms, self.event, entry)
+        else:
+            self._scope.entry = entry
+        return self._scope
 
     def scope_of(self, entry: Entry) -> Scope:
         """Give the scope of a step: the entry, and its last event."""
@@ -114,13 +122,15 @@ class Turn:
         action_id: str | None = None,
     ) -> None:
         """Record a decision; its id derives from its cause and its place among the turn's decisions."""
-        if not self.id:
-            self.id = ids.derive(self.state.profile.id, self.cause)
-        self.decisions.append(
+        profile_id = self.state.profile.id
+        if not self._id:
+            self._id = ids.derive(profile_id, self.cause)
+        decisions = self.decisions
+        decisions.append(
             Decision(
-                f"{self.id}-{len(self.decisions)}",
+                f"{self._id}-{len(decisions)}",
                 self.at,
-                self.state.profile.id,
+                profile_id,
                 journey.id,
                 journey.version,
                 None if entry is None else entry.id,
@@ -133,6 +143,13 @@ class Turn:
             )
         )
 
+    def park(self, journey: Journey, entry: Entry, reason: Reason) -> None:
+        """Take an entry out of the stream where it stands: it keeps its state and nothing moves it."""
+        entry.parked = reason
+        entry.due_ms = 0
+        self.changed = True
+        self.decide(journey, entry, entry.step, Verdict.PARKED, reason)
+
 
 def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:
     """Name the visit of a step: the rounds of the repeats around it, "1" outside of any."""
@@ -142,13 +159,19 @@ def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:
 def standing_entries(turn: Turn) -> list[tuple[Journey, Entry]]:
     """List the live entries with their journeys, in the order in which they are handled.
 
-    An entry whose version is gone from the catalog is left out; it stands still, and its timer says why.
+    Left out are those that are parked, those that fail (they are parked now), and those whose version is
+    gone from the catalog: nothing moves them.
     """
+    versions = turn.catalog.versions
     found = []
     for entry in turn.state.entries:
-        journey = turn.catalog.journey(entry.journey, entry.version)
-        if journey is not None:
-            found.append((journey, entry))
+        journey = versions.get((entry.journey, entry.version))
+        if journey is None or entry.parked is not None:
+            continue
+        if entry.id in turn.failed:
+            turn.park(journey, entry, Reason.FAILURE)
+            continue
+        found.append((journey, entry))
     if len(found) > 1:
         found.sort(key=lambda pair: (-pair[0].priority, pair[0].id))  # stable: entries of one journey stay by age
     return found

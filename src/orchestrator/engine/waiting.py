@@ -53,15 +53,13 @@ def wake(turn: Turn, journey: Journey, entry: Entry) -> None:
         walking.walk(turn, journey, entry, step.next)
 
 
-def check(turn: Turn, journey: Journey, entry: Entry) -> None:
+def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     """Let the event at hand end a repeat, take a wait_for or restart a wait of one entry."""
-    event = turn.event
-    assert event is not None  # noqa: S101 - only events are offered to waits
     step = journey.steps.get(entry.step)
     if step is None or turn.catalog.is_paused(journey.id):
         return
     repeats = journey.untils_by_event.get(event.type)
-    if repeats is not None and _ends_a_repeat(turn, journey, entry, step, repeats):
+    if repeats is not None and _ends_a_repeat(turn, event, journey, entry, step, repeats):
         return
     if isinstance(step, WaitFor):
         _take(turn, journey, entry, step, event)
@@ -74,9 +72,9 @@ def check(turn: Turn, journey: Journey, entry: Entry) -> None:
         )
 
 
-def _ends_a_repeat(turn: Turn, journey: Journey, entry: Entry, step: Step, repeats: tuple[Repeat, ...]) -> bool:
-    event = turn.event
-    assert event is not None  # noqa: S101 - as above
+def _ends_a_repeat(
+    turn: Turn, event: Event, journey: Journey, entry: Entry, step: Step, repeats: tuple[Repeat, ...]
+) -> bool:
     for repeat in repeats:
         around = repeat.id == step.id or repeat.id in step.inside
         if not around or repeat.until_event is None or not matching.concerns(event, journey, entry):

@@ -7,6 +7,7 @@ Profile ids hash a customer's identifier with BLAKE2b; all other ids are built f
 names, hold nothing personal, and use xxh3 (measured: a fifth of the time).
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
@@ -16,14 +17,15 @@ from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 SEPARATOR = "\x1f"
 
 
+@lru_cache(maxsize=1 << 16)
 def profile_id_of(kind: str, value: str) -> str:
     """Name the profile that an identifier stands for, as 32 hexadecimal characters."""
-    return blake2b(f"{kind}{SEPARATOR}{value}".encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return blake2b(f"{kind}{SEPARATOR}{value}".encode(), digest_size=16).hexdigest()
 
 
-def derive(*parts: str | int | None) -> str:
+def derive(*parts: str) -> str:
     """Derive an id from the parts it stands for, as 32 hexadecimal characters."""
-    return xxh3_128_hexdigest(SEPARATOR.join(map(str, parts)).encode("utf-8", "surrogatepass"))
+    return xxh3_128_hexdigest(SEPARATOR.join(parts).encode())
 
 
 def record_id(raw: bytes) -> str:
@@ -33,9 +35,9 @@ def record_id(raw: bytes) -> str:
 
 def digest_of(event_id: str) -> bytes:
     """Shorten an event's id to the eight bytes that a profile remembers it by."""
-    return xxh3_64_digest(event_id.encode("utf-8", "surrogatepass"))
+    return xxh3_64_digest(event_id.encode())
 
 
 def share_of(*parts: str) -> float:
     """Draw a sticky number in [0, 100) for the parts: the same today, tomorrow and on every machine."""
-    return xxh3_64_intdigest(SEPARATOR.join(parts).encode("utf-8", "surrogatepass")) / 2**64 * 100
+    return xxh3_64_intdigest(SEPARATOR.join(parts).encode()) / 2**64 * 100

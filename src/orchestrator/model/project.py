@@ -99,13 +99,14 @@ class Project:
     identifiers: tuple[str, ...] = ("customer_id",)
     holdout_percent: float = 0.0
 
-    @property
-    def longest_cap_ms(self) -> int:
-        """How far back any cap looks."""
-        return max((cap.per_ms for purpose in self.purposes.values() for cap in purpose.caps), default=0)
+    # How far back any cap looks, and the channels that take part in `preferred`, in order: asked for at every
+    # message, so worked out once.
+    longest_cap_ms: int = field(init=False)
+    preferred_channels: tuple[str, ...] = field(init=False)
 
-    @property
-    def preferred_channels(self) -> tuple[str, ...]:
-        """Channels that take part in `preferred`, in the project's order."""
+    def __post_init__(self) -> None:
+        longest = max((cap.per_ms for purpose in self.purposes.values() for cap in purpose.caps), default=0)
         ranked = [channel for channel in self.channels.values() if channel.preferred_order is not None]
-        return tuple(channel.name for channel in sorted(ranked, key=lambda channel: channel.preferred_order or 0))
+        ranked.sort(key=lambda channel: channel.preferred_order or 0)
+        object.__setattr__(self, "longest_cap_ms", longest)
+        object.__setattr__(self, "preferred_channels", tuple(channel.name for channel in ranked))

@@ -7,10 +7,11 @@ or the network.
 """
 
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from orchestrator.engine.advance import Outcome, advance
-from orchestrator.engine.turn import EntryFailed
+from orchestrator.engine.advance import advance
+from orchestrator.engine.turn import EntryFailed, Turn
 from orchestrator.errors import EventError, StorageError
 from orchestrator.model import codec, ids
 from orchestrator.model.catalog import Catalog
@@ -44,10 +45,14 @@ class Turned:
     """
 
     outcome: str
-    record: bytes | None = None
-    actions: list[Action] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    record: bytes | None
+    actions: Sequence[Action]
+    decisions: Sequence[Decision]
+    failures: Sequence[Failure]
+
+
+DUPLICATE = Turned("duplicate", None, (), (), ())
+IGNORED = Turned("ignored", None, (), (), ())
 
 
 def profile_of(project: Project, event: Event) -> str:
@@ -67,45 +72,52 @@ def on_event(catalog: Catalog, event: Event, record: bytes | None, now_ms: int) 
     Raises EventError when the event itself cannot be used; the record then stays as it is.
     """
     digest = ids.digest_of(event.id)
-    if record is None:
-        state = State(Profile(profile_of(catalog.project, event)))
-    else:
-        state = codec.decode(record)
-        if state.has_seen(digest):
-            return Turned("duplicate")
+    state = _first_seen(catalog, event) if record is None else codec.decode(record)
+    if state.seen and state.has_seen(digest):
+        return DUPLICATE
     try:
-        state, outcome, failures = _advance(catalog, state, record, event, now_ms)
+        turn, failures = _advance(catalog, state, record, event, now_ms)
     except (EventError, StorageError):
         raise
     except Exception as error:
         # A bug of ours outside of any entry: the event is kept where somebody can look at it, the stream goes on.
         raise EventError("failure", "".join(traceback.format_exception(error))) from error
-    if outcome.changed:
-        state.remember(digest)
-        return Turned("applied", codec.encode(state), outcome.actions, outcome.decisions, failures)
-    return Turned("applied" if outcome.decisions else "ignored", None, outcome.actions, outcome.decisions)
+    if turn.changed:
+        turn.state.remember(digest)
+        return Turned("applied", codec.encode(turn.state), turn.actions, turn.decisions, failures)
+    return Turned("applied", None, turn.actions, turn.decisions, failures) if turn.decisions else IGNORED
+
+
+def _first_seen(catalog: Catalog, event: Event) -> State:
+    return State(Profile(profile_of(catalog.project, event), event.customer_id))
 
 
 def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
     """Wake everything of one profile that is due at or before `now_ms`, earliest first."""
-    state, outcome, failures = _advance(catalog, codec.decode(record), record, Wake(), now_ms)
-    new = codec.encode(state) if outcome.changed else None
-    return Turned("applied", new, outcome.actions, outcome.decisions, failures)
+    turn, failures = _advance(catalog, codec.decode(record), record, Wake(), now_ms)
+    new = codec.encode(turn.state) if turn.changed else None
+    return Turned("applied", new, turn.actions, turn.decisions, failures)
 
 
 def _advance(
     catalog: Catalog, state: State, record: bytes | None, fact: Fact, now_ms: int
-) -> tuple[State, Outcome, list[Failure]]:
+) -> tuple[Turn, Sequence[Failure]]:
     """Advance; when an entry fails, take the turn again from the old bytes with that entry parked."""
-    failures: list[Failure] = []
-    profile_id = state.profile.id
+    known = (state.profile.id, state.profile.customer_id)
+    try:
+        return advance(catalog, state, fact, now_ms), ()
+    except EntryFailed as failed:
+        failures = [_failure(failed)]
     while True:
+        state = State(Profile(*known)) if record is None else codec.decode(record)
         try:
-            parking = frozenset(failure.entry_id for failure in failures)
-            return state, advance(catalog, state, fact, now_ms, parking), failures
+            return advance(catalog, state, fact, now_ms, frozenset(failure.entry_id for failure in failures)), failures
         except EntryFailed as failed:
             if len(failures) >= MAX_FAILURES or any(failed.entry_id == failure.entry_id for failure in failures):
                 raise
-            text = "".join(traceback.format_exception(failed.__cause__))
-            failures.append(Failure(failed.entry_id, failed.journey, Reason.FAILURE, text))
-            state = State(Profile(profile_id)) if record is None else codec.decode(record)
+            failures.append(_failure(failed))
+
+
+def _failure(failed: EntryFailed) -> Failure:
+    text = "".join(traceback.format_exception(failed.__cause__))
+    return Failure(failed.entry_id, failed.journey, Reason.FAILURE, text)

@@ -3,7 +3,6 @@
 Owns both verbs, and the bound on how many events may follow from one.
 """
 
-from orchestrator.engine import parking
 from orchestrator.engine.steps.going import STAY, Going
 from orchestrator.engine.turn import Turn, visit_of
 from orchestrator.model import ids
@@ -36,14 +35,14 @@ def emit(turn: Turn, journey: Journey, entry: Entry, step: Emit) -> Going:
     """Put an event of our own into the stream, and tell others of it; beyond the bound the entry is parked."""
     if turn.emitted_count >= MAX_EMITTED:
         entry.step = step.id
-        parking.park(turn, journey, entry, Reason.EMIT_LIMIT)
+        turn.park(journey, entry, Reason.EMIT_LIMIT)
         return STAY
     turn.emitted_count += 1
     scope = turn.scope_of(entry)
     found = {name: expression.evaluate(scope) for name, expression in step.properties}
     properties = {name: value for name, value in found.items() if value is not None}
     profile = turn.state.profile
-    event_id = ids.derive(journey.id, journey.version, profile.id, entry.id, step.id, visit_of(entry, step.inside))
+    event_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit_of(entry, step.inside))
     turn.emitted.append(Event(event_id, step.event, turn.now_ms, profile.customer_id, decoded=properties))
     turn.actions.append(
         Action(

@@ -98,7 +98,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     message = project.messages[step.message]
     purpose = project.purposes[step.purpose]
     visit = visit_of(entry, step.inside)
-    action_id = ids.derive(journey.id, journey.version, profile.id, entry.id, step.id, visit)
+    action_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit)
     scope = turn.scope_of(entry)
     data = payload.data_for(scope, message.reads.get(answer.channel, ()))
     own = {name: expression.evaluate(scope) for name, expression in step.data}
