@@ -39,6 +39,7 @@ _HANDLERS: dict[type[steps.Step], Callable[[Turn, Journey, Entry, Any], Going]] 
 
 def walk(turn: Turn, journey: Journey, entry: Entry, step_id: str | None) -> None:
     """Move an entry on from a step until it waits, ends, or is parked."""
+    turn.changed = True  # whoever walks stands elsewhere afterwards
     table = journey.steps
     while step_id is not None:
         step = table[step_id]
