@@ -53,7 +53,7 @@ def _convert(turn: Turn, journey: Journey, entry: Entry, goal: GoalRule) -> None
     saw = goal.trigger.where.values_seen(scope) if goal.trigger.where else {}
     if goal.value is not None:
         saw["value"] = goal.value.evaluate(scope)
-    turn.decide(journey, entry, entry.step, Verdict.CONVERTED, Reason.GOAL, saw)
+    turn.decide(journey, entry, entry.step or None, Verdict.CONVERTED, Reason.GOAL, saw)
 
 
 def end(turn: Turn, journey: Journey, entry: Entry, reason: str, step: str | None) -> None:
@@ -104,8 +104,13 @@ def convert_ended(turn: Turn, event: Event) -> None:
         goals = journey.goals_by_event.get(event.type) if journey is not None else None
         if journey is None or goals is None:
             continue
-        if _convert_one(turn, event, journey, goals, ended):
-            state.ended = [other for other in state.ended if other is not ended]
+        turn.at_work = (journey.id, ended.id)
+        if ended.id in turn.failed:
+            turn.park(journey, _as_entry(ended), Reason.FAILURE)
+        elif not _convert_one(turn, event, journey, goals, ended):
+            continue
+        state.ended = [other for other in state.ended if other is not ended]
+    turn.at_work = None
 
 
 def _convert_one(turn: Turn, event: Event, journey: Journey, goals: tuple[GoalRule, ...], ended: Ended) -> bool:

@@ -19,7 +19,14 @@ MAX_LIVE_ENTRIES = 100
 def check(turn: Turn, event: Event, journey: Journey) -> None:
     """Let the event open an entry of this journey, or put on record why it does not."""
     turn.at_work = (journey.id, None)
-    trigger, saw = _open_trigger(turn, journey, event)
+    try:
+        trigger, saw = _open_trigger(turn, journey, event)
+    except Exception:
+        if not turn.failed or entry_id_of(turn, journey.id) not in turn.failed:
+            raise
+        # It failed in the try before as well: there is no entry to park, but the question is on record.
+        turn.decide(journey, None, None, Verdict.PARKED, Reason.FAILURE)
+        return
     key = matching.key_of(event, journey.key) if journey.key is not None else None
     refusal = _refusal(turn, journey, trigger, key)
     if refusal is not None:

@@ -148,7 +148,7 @@ class Turn:
         entry.parked = reason
         entry.due_ms = 0
         self.changed = True
-        self.decide(journey, entry, entry.step, Verdict.PARKED, reason)
+        self.decide(journey, entry, entry.step or None, Verdict.PARKED, reason)
 
 
 def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:

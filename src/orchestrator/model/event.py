@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import EventError
+from orchestrator.model import values
 
-# An event's properties nest at most this deep; the codec's own recursion limit lies far above.
 _decode_properties = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -32,16 +32,20 @@ class Event(msgspec.Struct):
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The event's properties; raises EventError (`not_json`) when they are no JSON object."""
+        """The event's properties; raises EventError (`bad_properties`) when they are no JSON object, or too deep."""
         if self.decoded is None:
-            if self.raw_properties is None:
-                self.decoded = {}
-            else:
-                try:
-                    self.decoded = _decode_properties(self.raw_properties)
-                except (msgspec.DecodeError, RecursionError) as error:
-                    raise EventError("bad_properties", f"properties: {error}") from error
+            self.decoded = {} if self.raw_properties is None else _read(bytes(self.raw_properties))
         return self.decoded
+
+
+def _read(raw: bytes) -> dict[str, Any]:
+    try:
+        properties = _decode_properties(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EventError("bad_properties", f"properties: {error}") from error
+    if values.may_be_too_deep(raw) and not values.is_storable(properties):
+        raise EventError("bad_properties", f"properties nest over {values.MAX_DEPTH} deep, or hold too large a number")
+    return properties
 
 
 class KeptEvent(msgspec.Struct, array_like=True):

@@ -23,9 +23,6 @@ from orchestrator.model.profile import Profile
 from orchestrator.model.project import Project
 from orchestrator.model.state import State
 
-# So many entries of one profile may fail in one turn before the profile itself is the problem.
-MAX_FAILURES = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -84,12 +81,20 @@ def on_event(catalog: Catalog, event: Event, record: bytes | None, now_ms: int) 
         raise EventError("failure", "".join(traceback.format_exception(error))) from error
     if turn.changed:
         turn.state.remember(digest)
-        return Turned("applied", codec.encode(turn.state), turn.actions, turn.decisions, failures)
+        return Turned("applied", _encode(turn.state), turn.actions, turn.decisions, failures)
     return Turned("applied", None, turn.actions, turn.decisions, failures) if turn.decisions else IGNORED
 
 
 def _first_seen(catalog: Catalog, event: Event) -> State:
     return State(Profile(profile_of(catalog.project, event), event.customer_id))
+
+
+def _encode(state: State) -> bytes:
+    try:
+        return codec.encode(state)
+    except OverflowError as error:
+        # JSON's integers have no bounds, those of a record have 64 bits.
+        raise EventError("bad_properties", "a number of the event is too large to be stored") from error
 
 
 def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
@@ -113,8 +118,8 @@ def _advance(
         try:
             return advance(catalog, state, fact, now_ms, frozenset(failure.entry_id for failure in failures)), failures
         except EntryFailed as failed:
-            if len(failures) >= MAX_FAILURES or any(failed.entry_id == failure.entry_id for failure in failures):
-                raise
+            if any(failed.entry_id == failure.entry_id for failure in failures):
+                raise  # parking it failed too; without this the loop would never end
             failures.append(_failure(failed))
 
 

@@ -5,7 +5,7 @@ Owns both verbs, and the bound on how many events may follow from one.
 
 from orchestrator.engine.steps.going import STAY, Going
 from orchestrator.engine.turn import Turn, visit_of
-from orchestrator.model import ids
+from orchestrator.model import ids, values
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -22,7 +22,7 @@ def set_values(turn: Turn, journey: Journey, entry: Entry, step: SetValues) -> G
     traits = turn.state.profile.traits
     for name, expression in step.values:
         value = expression.evaluate(scope)
-        if value is None:
+        if value is None or not values.is_storable(value):
             turn.decide(journey, entry, step.id, Verdict.CHANGED, Reason.VALUE_MISSING, {"field": name})
             continue
         traits[name] = value
@@ -40,7 +40,7 @@ def emit(turn: Turn, journey: Journey, entry: Entry, step: Emit) -> Going:
     turn.emitted_count += 1
     scope = turn.scope_of(entry)
     found = {name: expression.evaluate(scope) for name, expression in step.properties}
-    properties = {name: value for name, value in found.items() if value is not None}
+    properties = {name: value for name, value in found.items() if value is not None and values.is_storable(value)}
     profile = turn.state.profile
     event_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit_of(entry, step.inside))
     turn.emitted.append(Event(event_id, step.event, turn.now_ms, profile.customer_id, decoded=properties))
