@@ -1,0 +1,169 @@
+"""Rendering: a message's templates and a decision's data, to what a customer reads.
+
+Owns the Liquid sandbox (no files, no includes, bounded loops and sizes, HTML escaped where HTML is written), the
+fallback of languages and what counts as the body. A value that is missing renders empty; a template that fails is
+Refused, because it would fail again. Must never look anything up: whatever a template may say is handed in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ClassVar
+
+from liquid import BoundTemplate, Environment
+from liquid.exceptions import FilterError, LiquidError
+
+from orchestrator.errors import Refused
+
+# What one field may cost. A message is for one person: more than this is a mistake, or somebody's attack.
+MAX_OUTPUT_BYTES = 512 * 1024
+MAX_LOOPS = 10_000
+MAX_LOCALS_BYTES = 1 << 20
+
+# Fields that are HTML or become HTML: what a customer's name holds must stay text there.
+_MARKUP = frozenset({"html", "mjml", "markdown"})
+# The fields that are the body, by channel; channels not named here have `text`.
+_BODIES: Mapping[str, tuple[str, ...]] = {
+    "email": ("text", "html", "mjml", "markdown"),
+    "push": ("body",),
+    "whatsapp": ("text", "parameters"),
+}
+
+# A field's template is text, or a list or map of texts (the parameters of a WhatsApp template).
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message's templates by channel and field: in the project's first language, and what each other replaces."""
+
+    channels: Mapping[str, Fields]
+    languages: Mapping[str, Mapping[str, Fields]] = field(default_factory=dict)
+
+    def fields(self, channel: str, languages: tuple[str, ...]) -> dict[str, Any]:
+        """Collect a channel's templates; of `languages`, most wanted first, each replaces what it gives."""
+        found = dict(self.channels.get(channel, {}))
+        for language in reversed(languages):
+            found.update(self.languages.get(language, {}).get(channel, {}))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a customer reads: a channel's fields as text."""
+
+    channel: str
+    language: str
+    fields: Mapping[str, Any]
+
+    @property
+    def body(self) -> str:
+        """The text of the message itself, without subject or title."""
+        names = _BODIES.get(self.channel, ("text",))
+        return "\n".join(text for name in names if name in self.fields for text in _texts(self.fields[name]))
+
+
+class Renderer:
+    """Renders the messages of one project; keeps the templates it has read."""
+
+    def __init__(self, brand: Mapping[str, Any], languages: tuple[str, ...], contents: Mapping[str, Content]) -> None:
+        self._brand = brand
+        self._first_language = languages[0]
+        self._contents = contents
+        self._templates: dict[tuple[bool, str], BoundTemplate] = {}
+
+    def render(
+        self,
+        message: str,
+        channel: str,
+        language: str | None,
+        data: Mapping[str, Any],
+        links: Mapping[str, str] | None = None,
+    ) -> Rendered:
+        """Render a message for one channel, from an action's language and data.
+
+        Raises Refused when the project has no such message or content, or when a template fails.
+        """
+        content = self._contents.get(message)
+        wanted = fallbacks(language or self._first_language, self._first_language)
+        templates = {} if content is None else content.fields(channel, wanted)
+        if not templates:
+            raise Refused(f"message {message} has no content for {channel}; write it or take the channel out")
+        scope = {"brand": self._brand, "links": links or {}, **data}
+        rendered = {
+            name: self._field(f"message {message}, {channel}.{name}", name in _MARKUP, template, scope)
+            for name, template in templates.items()
+        }
+        return Rendered(channel, wanted[0], rendered)
+
+    def _field(self, where: str, is_markup: bool, template: Any, scope: Mapping[str, Any]) -> Any:
+        if isinstance(template, Mapping):
+            return {name: self._field(where, is_markup, inner, scope) for name, inner in template.items()}
+        if isinstance(template, list):
+            return [self._field(where, is_markup, inner, scope) for inner in template]
+        try:
+            return self._template(is_markup, str(template)).render(**scope)
+        except LiquidError as error:
+            raise Refused(f"{where}: the template fails: {error.message or error}") from error
+        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
+            # What Liquid's filters let through from Python: a number that overflows, a date that is none.
+            raise Refused(f"{where}: the template fails: {error}") from error
+
+    def _template(self, is_markup: bool, source: str) -> BoundTemplate:
+        found = self._templates.get((is_markup, source))
+        if found is None:
+            found = (_MARKUP_SANDBOX if is_markup else _TEXT_SANDBOX).from_string(source)
+            self._templates[is_markup, source] = found
+        return found
+
+
+def fallbacks(language: str, first: str) -> tuple[str, ...]:
+    """List the languages to look in, most wanted first: es-MX, es, then the project's first."""
+    return tuple(dict.fromkeys((language, language.partition("-")[0], first)))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for inner in value.values() for text in _texts(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in _texts(inner)]
+    return [str(value)]
+
+
+class _Sandbox(Environment):
+    """Liquid without a way to files, to other templates, or to more time and memory than a message may take."""
+
+    loop_iteration_limit: ClassVar[int | None] = MAX_LOOPS
+    local_namespace_limit: ClassVar[int | None] = MAX_LOCALS_BYTES
+    output_stream_limit: ClassVar[int | None] = MAX_OUTPUT_BYTES
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        """Take over Liquid's own tags and filters, without those that read templates."""
+        super().setup_tags_and_filters(extra=extra)
+        for name in ("include", "render"):
+            del self.tags[name]
+        self.filters = {name: _bounded(name, apply) for name, apply in self.filters.items()}
+
+
+def _bounded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
+    """Bound what a filter makes: a chain of them can multiply a text without a single loop."""
+
+    @wraps(apply)
+    def bounded(value: Any, *arguments: Any, **options: Any) -> Any:
+        if name == "replace" and _grown(value, *arguments) > MAX_OUTPUT_BYTES:
+            raise FilterError(f"{name} makes a text of more than {MAX_OUTPUT_BYTES} characters", token=None)
+        made = apply(value, *arguments, **options)
+        if isinstance(made, str) and len(made) > MAX_OUTPUT_BYTES:
+            raise FilterError(f"{name} makes a text of more than {MAX_OUTPUT_BYTES} characters", token=None)
+        return made
+
+    return bounded
+
+
+def _grown(value: Any, sought: Any = "", put: Any = "", *_more: Any) -> int:
+    text = str(value)
+    return len(text) + text.count(str(sought)) * len(str(put))
+
+
+_TEXT_SANDBOX = _Sandbox()
+_MARKUP_SANDBOX = _Sandbox(autoescape=True)
