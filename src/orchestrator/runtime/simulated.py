@@ -1,0 +1,96 @@
+"""The simulated runtime: the production turn on a clock that moves only when something happens.
+
+Owns the order of facts for examples and tests, which is the one that `run` has: a timer due before an event's time
+fires first, at the same instant the event comes first; timers go by due time, then profile. Keeps records in memory.
+Must never decide anything, nor look at any clock but its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.errors import InvariantError
+from orchestrator.model import codec
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.runtime import turn
+from orchestrator.runtime.timers import NEVER_MS, Timers
+from orchestrator.runtime.turn import Turned
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One turn, as it was taken: the instant, the event (None: timers), and what the turn came to."""
+
+    now_ms: int
+    event: Event | None
+    turned: Turned
+
+
+class SimulatedRuntime:
+    """Takes events and moves its clock; `history` holds every turn in order.
+
+    `records` are the profiles known from the start, by profile id: state at rest, as the codec writes it.
+    """
+
+    def __init__(self, catalog: Catalog, now_ms: int, records: Mapping[str, bytes] | None = None) -> None:
+        self.now_ms = now_ms
+        self.history: list[Happened] = []
+        self._catalog = catalog
+        self._records: dict[str, bytes] = {}
+        self._timers = Timers()
+        for profile_id, record in (records or {}).items():
+            self._keep(profile_id, record)
+
+    def record_of(self, profile_id: str) -> bytes | None:
+        """Give a profile's state at rest; None for one that nothing is known of."""
+        return self._records.get(profile_id)
+
+    def next_due_ms(self) -> int:
+        """Tell when the next timer is due; NEVER_MS when nothing waits."""
+        while self._timers.next_ms < NEVER_MS:
+            wake_ms, profile_id = self._timers.take()
+            due_ms = codec.due_of(self._records[profile_id])
+            if due_ms:
+                self._timers.put_back(profile_id, due_ms)
+            if due_ms == wake_ms:
+                return due_ms
+        return NEVER_MS
+
+    def receive(self, event: Event) -> Turned:
+        """Take an event at its own time, after every timer that is due before it."""
+        self._fire(before_ms=event.time_ms)
+        self._move_to(event.time_ms)
+        if event.type not in self._catalog.wanted and not event.identifiers:
+            turned = turn.IGNORED
+        else:
+            profile_id = turn.profile_of(self._catalog.project, event)
+            turned = turn.on_event(self._catalog, event, self._records.get(profile_id), self.now_ms)
+            if turned.record is not None:
+                self._keep(profile_id, turned.record)
+        self.history.append(Happened(self.now_ms, event, turned))
+        return turned
+
+    def run_until(self, until_ms: int) -> None:
+        """Move the clock there; timers due at it fire too."""
+        self._fire(before_ms=until_ms + 1)
+        self._move_to(until_ms)
+
+    def _fire(self, before_ms: int) -> None:
+        while (due_ms := self.next_due_ms()) < before_ms:
+            _, profile_id = self._timers.take()
+            self._move_to(due_ms)
+            turned = turn.on_timers(self._catalog, self._records[profile_id], self.now_ms)
+            if turned.record is None or 0 < codec.due_of(turned.record) <= due_ms:
+                raise InvariantError(f"a timer due at {due_ms} is still due after it fired; profile {profile_id}")
+            self._keep(profile_id, turned.record)
+            self.history.append(Happened(self.now_ms, None, turned))
+
+    def _move_to(self, now_ms: int) -> None:
+        # An event that comes late in the stream is taken now: a clock never goes back.
+        self.now_ms = max(self.now_ms, now_ms)
+
+    def _keep(self, profile_id: str, record: bytes) -> None:
+        self._records[profile_id] = record
+        due_ms = codec.due_of(record)
+        if due_ms:
+            self._timers.put_back(profile_id, due_ms)

@@ -1,0 +1,53 @@
+"""Where a customer stands, as sentences."""
+
+import pytest
+
+from orchestrator.model.state import Entry
+from orchestrator.views.standing import awaited, standing
+
+DUE = 1_772_523_000_000  # 2026-03-03T07:30:00Z
+
+
+def entry(step, due_ms=DUE, **more):
+    return Entry("e1", "abandoned-cart", 3, "c1", 0, step, due_ms, **more)
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("settle", "waits at settle until Tue 3 Mar 2026, 08:30; cart_updated starts the wait again"),
+        ("pause", "waits at pause until Tue 3 Mar 2026, 08:30"),
+        (
+            "answer",
+            "waits at answer for message_clicked or message_opened where not machine, "
+            "until Tue 3 Mar 2026, 08:30 at the latest",
+        ),
+        ("remind", "holds cart-reminder at remind until Tue 3 Mar 2026, 08:30"),
+        ("daily", "waits at daily for the next round, until Tue 3 Mar 2026, 08:30"),
+    ],
+)
+def test_each_kind_of_waiting_has_its_words(every_verb, step, words):
+    assert standing(every_verb, entry(step), "Europe/Madrid") == f"abandoned-cart (c1): {words}."
+
+
+def test_without_the_journey_at_hand_the_step_is_named(every_verb):
+    assert standing(None, entry("answer"), "UTC") == "abandoned-cart (c1): waits at answer until Tue 3 Mar 2026, 07:30."
+    assert awaited(None, entry("answer")) == []
+
+
+def test_an_entry_of_a_paused_journey_stands_still(every_verb):
+    assert (
+        standing(every_verb, entry("pause", 0), "UTC")
+        == "abandoned-cart (c1): waits at pause until the journey goes on."
+    )
+
+
+def test_a_parked_entry_says_why(every_verb):
+    text = standing(every_verb, entry("answer", parked="emit_limit"), "UTC")
+    assert text == "abandoned-cart (c1): stopped at answer, because of emit limit."
+
+
+def test_the_events_that_would_move_an_entry_on_are_named(every_verb):
+    assert awaited(every_verb, entry("settle")) == ["cart_updated"]
+    assert awaited(every_verb, entry("answer")) == ["message_clicked", "message_opened"]
+    assert awaited(every_verb, entry("pause")) == []
