@@ -23,7 +23,7 @@ PROJECT = Project(
 
 @pytest.fixture
 def catalog():
-    """A wait of an hour, then a message; an order ends it."""
+    """Build one journey: a wait of an hour, then a message; an order ends it."""
     trigger, bought = Trigger(frozenset({"cart_updated"})), ExitRule(Trigger(frozenset({"order_placed"})), "bought")
     journey = Journey(
         id="cart",
