@@ -131,7 +131,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     turn.decide(journey, entry, step.id, Verdict.SENT, Reason.ALLOWED, saw, action_id)
     entry.results[step.id] = Result("sent", answer.channel, action_id)
     entry.sent_ms = turn.now_ms
-    address = answer.address if isinstance(answer.address, str) else None
+    address = guards.as_text(answer.address)
     _remember(
         turn,
         Sent(
