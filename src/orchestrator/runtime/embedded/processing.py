@@ -8,7 +8,7 @@ What turns lead to is collected and committed with the position of the last reco
 so a batch may end after any record, and between two timers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -175,7 +175,7 @@ class Processor:
         self.summary.events["refused"] += 1
         self._bury(error.reason, error.message, chunk.origin(index), **quote(raw))
 
-    def _park(self, failures: list[Failure], profile_id: str, origin: Origin) -> None:
+    def _park(self, failures: Sequence[Failure], profile_id: str, origin: Origin) -> None:
         """Put what failed within a turn into the dead letters: a bug of ours, its entry parked."""
         for each in failures:
             message = f"entry {each.entry_id} of {each.journey} is parked"
