@@ -1,6 +1,6 @@
 """What a run came to, and how far it is: values for whoever started it.
 
-Must never print: the command line does.
+Owns what is counted. Must never print: the command line does.
 """
 
 from collections import Counter
