@@ -3,3 +3,8 @@
 Owns reading, checking, compiling and linting of what authors write, and the JSON Schemas of it.
 Must never run a journey, evaluate a condition against a customer, or end in a traceback for anything a file may hold.
 """
+
+from orchestrator.language.compiling import Definition, Loaded, compile_sources, load
+from orchestrator.language.content import Content
+
+__all__ = ["Content", "Definition", "Loaded", "compile_sources", "load"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.model.expression import Expression
+from orchestrator.model.profile import Consent
 
 ConsentRule = Literal["opt_in", "double_opt_in", "opt_out", "none"]
 
@@ -64,6 +65,16 @@ class Purpose:
     only_if: Expression | None = None
     pauses_during_case: bool = False
     has_policies: bool = True
+
+    def is_consented(self, said: Consent | None) -> bool:
+        """Whether the latest statement that covers this purpose, if there is one, lets us speak."""
+        if self.consent == "none":
+            return True
+        if self.consent == "opt_out":
+            return said is None or said.granted
+        if said is None or not said.granted:
+            return False
+        return said.confirmed if self.consent == "double_opt_in" else True
 
 
 @dataclass(frozen=True, slots=True)

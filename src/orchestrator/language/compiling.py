@@ -1,0 +1,214 @@
+"""A whole project: every file read, checked and compiled, every mistake of all of them found.
+
+Owns the order (project, messages, journeys) and what is handed back. Must never stop at the first mistake.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from orchestrator.errors import DefinitionError
+from orchestrator.language import content, lint, sources, yaml
+from orchestrator.language.availability import refusal
+from orchestrator.language.content import Content
+from orchestrator.language.definitions.example import Example
+from orchestrator.language.definitions.journey import JourneyDefinition
+from orchestrator.language.definitions.message import MessageDefinition
+from orchestrator.language.definitions.project import ProjectDefinition
+from orchestrator.language.journeys import compile_journey
+from orchestrator.language.naming import ids_written
+from orchestrator.language.nodes import Mapping as MapNode
+from orchestrator.language.nodes import Node, Place
+from orchestrator.language.problems import Problems
+from orchestrator.language.project import Shop, compile_shop
+from orchestrator.language.sending import Messages
+from orchestrator.language.validation import check
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.journey import Journey
+from orchestrator.model.project import Message
+
+Checked = TypeVar("Checked", bound=BaseModel)
+Read = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A journey as its author wrote it: the checked definition, its file and text, and where each example begins."""
+
+    journey: JourneyDefinition
+    file: str
+    source: str
+    example_lines: tuple[int, ...]
+
+    @property
+    def examples(self) -> list[Example]:
+        """The tests that live with the journey."""
+        return self.journey.examples
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A valid project.
+
+    `definitions` and `messages` are by id. `sources` are the texts of all files that were read, by name, from which
+    `compile_sources` makes the same again.
+    """
+
+    catalog: Catalog
+    definitions: Mapping[str, Definition]
+    messages: Mapping[str, Content]
+    project_definition: ProjectDefinition
+    warnings: tuple[DefinitionError, ...]
+    sources: Mapping[str, str]
+
+
+def load(directory: Path) -> Loaded:
+    """Read and compile the project in a folder.
+
+    Raises InvalidProject with every mistake of every file.
+    """
+    problems = Problems()
+    folder = sources.Folder(directory, problems)
+    if not directory.is_dir():
+        _report_no_project(problems, f"there is no folder {directory.name}", "the folder that holds orchestrator.yaml")
+    elif not (directory / sources.PROJECT).is_file():
+        below = sorted(path.parent.name for path in directory.glob(f"*/{sources.PROJECT}"))
+        fix = f"the folder {below[0]}" if below else "a file orchestrator.yaml with: project: NAME"
+        _report_no_project(problems, "there is no orchestrator.yaml here", fix)
+    else:
+        return _Compiler(folder.definitions(), folder.read, problems).compile()
+    problems.raise_errors()
+    raise AssertionError("a project without a folder was not reported")
+
+
+def compile_sources(texts: Mapping[str, str]) -> Loaded:
+    """Compile a project from its texts by file name, such as a published version's.
+
+    Raises InvalidProject with every mistake of every file.
+    """
+    problems = Problems()
+    if sources.PROJECT not in texts:
+        _report_no_project(problems, "there is no orchestrator.yaml", "a file orchestrator.yaml with: project: NAME")
+    definitions = {name: text for name, text in sorted(texts.items()) if sources.is_definition(name)}
+    return _Compiler(definitions, texts.get, problems).compile()
+
+
+def _report_no_project(problems: Problems, message: str, fix: str) -> None:
+    problems.add(DefinitionError(sources.PROJECT, 1, 1, "E119", message, fix=fix))
+
+
+class _Compiler:
+    """Compiles the texts of one project, and collects what it reads on the way."""
+
+    def __init__(self, texts: Mapping[str, str], read: Read, problems: Problems) -> None:
+        self._texts = dict(texts)
+        self._read_file = read
+        self._problems = problems
+        self._messages = Messages()
+        self._definitions: dict[str, Definition] = {}
+        self._journeys: dict[str, Journey] = {}
+        self._places: dict[str, Place] = {}
+
+    def compile(self) -> Loaded:
+        shop = self._shop()
+        names = sorted(self._texts)
+        for name in names:
+            if name.endswith(sources.MESSAGE_ENDING):
+                self._message(name, shop)
+        for name in names:
+            if name.endswith(sources.JOURNEY_ENDING):
+                self._journey(name, shop)
+        if sources.SEGMENTS in self._texts:
+            code, message = refusal(sources.SEGMENTS)
+            self._problems.add(DefinitionError(sources.SEGMENTS, 1, 1, code, message))
+        self._check_others()
+        lint.check(self._messages)
+        self._problems.raise_errors()
+        compiled: dict[str, Message] = {name: draft.message(shop) for name, draft in self._messages.drafts.items()}
+        return Loaded(
+            catalog=Catalog(shop.project(compiled), self._journeys.values()),
+            definitions=self._definitions,
+            messages={name: draft.content for name, draft in self._messages.drafts.items()},
+            project_definition=shop.definition,
+            warnings=self._problems.warnings,
+            sources=self._texts,
+        )
+
+    def _tree(self, name: str) -> Node | None:
+        try:
+            return yaml.read(name, self._texts[name])
+        except DefinitionError as problem:
+            self._problems.add(problem)
+            return None
+
+    def _checked(
+        self, model: type[Checked], name: str, tree: Node, stand_ins: dict[str, Any]
+    ) -> tuple[Checked | None, Place]:
+        place = Place(name, tree, self._problems)
+        return check(model, place, stand_ins), place
+
+    def _shop(self) -> Shop:
+        name = sources.PROJECT
+        tree = self._tree(name) if name in self._texts else None
+        definition = None
+        place = Place(name, MapNode(1, 1), self._problems)
+        if tree is not None:
+            definition, place = self._checked(ProjectDefinition, name, tree, {"project": "lost"})
+        if definition is None:
+            return compile_shop(
+                ProjectDefinition(project="lost"), Place(name, MapNode(1, 1), self._problems), is_lost=True
+            )
+        return compile_shop(definition, place)
+
+    def _message(self, name: str, shop: Shop) -> None:
+        # What refers to a message is not blamed for the message's own mistakes, even if its id cannot be read.
+        self._messages.lost.add(PurePosixPath(name).name.removesuffix(sources.MESSAGE_ENDING))
+        tree = self._tree(name)
+        if tree is None:
+            return
+        definition, place = self._checked(MessageDefinition, name, tree, {"message": "lost"})
+        if definition is None:
+            return
+        if definition.message in self._messages.drafts:
+            first = self._messages.drafts[definition.message].place.file
+            place["message"].report("E303", f"{first} has the message {definition.message} already", "another id")
+            return
+        self._messages.drafts[definition.message] = content.draft(place, definition, shop, self._beside)
+
+    def _beside(self, name: str) -> str | None:
+        text = self._texts.get(name)
+        if text is None:
+            text = self._read_file(name)
+            if text is not None:
+                self._texts[name] = text
+        return text
+
+    def _journey(self, name: str, shop: Shop) -> None:
+        tree = self._tree(name)
+        if tree is None:
+            return
+        lost = ids_written(tree)
+        stand_ins = {"journey": "lost", "version": 1, "enter": {"event": "lost"}, "steps": []}
+        definition, place = self._checked(JourneyDefinition, name, tree, stand_ins)
+        if definition is None:
+            return
+        if definition.journey in self._definitions and definition.journey != "lost":
+            first = self._definitions[definition.journey].file
+            place["journey"].report("E302", f"{first} has the journey {definition.journey} already", "another id")
+        lines = tuple(place["examples"][number].line for number in range(len(definition.examples)))
+        made = Definition(definition, name, self._texts[name], lines)
+        self._definitions.setdefault(definition.journey, made)
+        self._journeys.setdefault(definition.journey, compile_journey(definition, place, shop, self._messages, lost))
+        self._places[definition.journey] = place
+
+    def _check_others(self) -> None:
+        """Check the journeys that examples say are live too."""
+        for name, definition in self._definitions.items():
+            for number, example in enumerate(definition.examples):
+                place = self._places[name]["examples"][number]["others"]
+                for other, journey in enumerate(example.others):
+                    if journey not in self._definitions:
+                        lint.report_unknown_journey(place[other], journey, set(self._definitions))

@@ -1,0 +1,5 @@
+"""What authors may write, as pydantic models: the whole language, each key with its description for editors.
+
+Owns the shapes and the words that explain them. Must never know what a release can run (see `availability`), nor look
+beyond one file.
+"""

@@ -1,0 +1,327 @@
+"""The kinds of value that keys hold: ids, lengths of time, expressions, one-or-many; and how each is refused.
+
+Owns the small grammars' place in the models and in the JSON Schema. A value is refused with the code and the fix that
+the author gets to see. Must never know which key uses which kind.
+"""
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Annotated, Any, NoReturn
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.annotated_handlers import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from orchestrator.language import durations, times
+
+ID_PATTERN = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+NAME_PATTERN = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"
+PERCENT_PATTERN = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]{1,6})?)%$"
+MAX_TEXT = 100_000
+MAX_NAME = 200
+# Marks a field in which null has a meaning of its own.
+NULLABLE: dict[str, Any] = {"nullable": True}
+
+
+def refuse(code: str, message: str, fix: str | None = None, *, key: str | None = None) -> NoReturn:
+    """Refuse a value; `key` puts the problem at that key of the map instead of at the map's start."""
+    context = {"message": message, "fix": fix, "key": key}
+    raise PydanticCustomError(code, "{message}", {name: text for name, text in context.items() if text is not None})
+
+
+class Model(BaseModel):
+    """A map of the language: a key that it does not know is an error, with the nearest one that it does."""
+
+    # strict: a number where a text is wanted is a slip that would show in front of customers, never a convenience.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_unknown_keys(cls, value: Any, handler: ModelWrapValidatorHandler["Model"]) -> "Model":
+        """Turn `extra_forbidden` into our own error while the map's own keys are at hand for a suggestion.
+
+        An optional key with nothing after it is an error too: an empty `where:` would let everybody in.
+        """
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        empty = [name for name in value if value[name] is None and name in cls._optional()] if _is_map(value) else []
+        details = [_nothing(name) for name in empty]
+        try:
+            made = handler({name: item for name, item in value.items() if name not in empty} if empty else value)
+        except ValidationError as error:
+            details += [_named(detail, known) for detail in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(error.title, details) from None
+        if details:
+            raise ValidationError.from_exception_data(cls.__name__, details)
+        return made
+
+    @classmethod
+    def _optional(cls) -> set[str]:
+        """Name the keys that are None when left out, and must not be null when written."""
+        return {
+            field.alias or name
+            for name, field in cls.model_fields.items()
+            if not field.is_required() and field.default is None and field.json_schema_extra != NULLABLE
+        }
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _nothing(name: str) -> InitErrorDetails:
+    context = {"message": f"nothing stands after `{name}:`", "fix": "a value, or leave the key out"}
+    return InitErrorDetails(type=PydanticCustomError("E207", "{message}", context), loc=(name,), input=None)
+
+
+def _named(detail: Any, known: list[str]) -> InitErrorDetails:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden" and len(detail["loc"]) == 1:
+        name = str(detail["loc"][0])
+        fix = nearest(name, known) or "one of " + ", ".join(known)
+        kind = PydanticCustomError("E202", "{message}", {"message": f"the key `{name}` is unknown here", "fix": fix})
+    elif "message" in context:
+        kind = PydanticCustomError(kind, "{message}", context)
+    return InitErrorDetails(type=kind, loc=detail["loc"], input=detail["input"], ctx=context)
+
+
+def nearest(word: str, known: "list[str] | tuple[str, ...] | set[str] | frozenset[str]") -> str | None:
+    """Find the known word that is written most like this one."""
+    candidates = sorted(known)
+    swapped = word.lower().replace("_", "-"), word.lower().replace("-", "_")
+    close = next((found for found in candidates if found in swapped), None)
+    return close or next(iter(get_close_matches(word, candidates, n=1, cutoff=0.6)), None)
+
+
+class Short:
+    """Marks a map that may also be written short: `wait: 1h` for `wait: {for: 1h}`.
+
+    `expand` turns the short form into the map; `schema` describes the short form to editors (None: it is what the
+    map's `any` holds); `expects` says both in words, for whoever wrote neither.
+    """
+
+    def __init__(
+        self,
+        expand: Callable[[Any], Any],
+        schema: dict[str, Any] | None,
+        expects: str,
+        kinds: tuple[type, ...] = (str,),
+    ) -> None:
+        self._expand = expand
+        self._schema = schema
+        self._expects = expects
+        self._kinds = kinds
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._lengthen, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        long = handler(schema["schema"])
+        short = self._schema or handler.resolve_ref_schema(long)["properties"]["any"]["anyOf"][0]
+        return {"anyOf": [short, long]}
+
+    def _lengthen(self, value: Any) -> Any:
+        if isinstance(value, self._kinds):
+            return self._expand(value)
+        if not isinstance(value, dict):
+            refuse("E203", f"expected {self._expects}, found {kind_of(value)}")
+        return value
+
+
+def kind_of(value: Any) -> str:
+    """Name what somebody wrote, in an author's words."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"the text {_cut(value)!r}"
+    return "a list" if isinstance(value, list) else "a map"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        refuse("E207", "the text is empty", "a text, or leave the key out")
+    if len(text) > MAX_TEXT:
+        refuse("E208", f"the text has {len(text):,} characters; at most {MAX_TEXT:,} are read", "a shorter text")
+    return text
+
+
+def _name(pattern: str, what: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if len(text) > MAX_NAME:
+            refuse("E208", f"a name of {len(text):,} characters; at most {MAX_NAME}", "a shorter name")
+        if not compiled.fullmatch(text):
+            words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text).lower())
+            guess = "-".join(words)
+            fix = guess if compiled.fullmatch(guess) else "a word such as abandoned-cart"
+            refuse("E206", f"`{_cut(text)}` is no {what}", fix)
+        return text
+
+    return check
+
+
+def _event_name(text: str) -> str:
+    if not text.strip() or text != text.strip():
+        refuse("E207", "the event's name is empty or begins or ends with a space", "a name such as order_placed")
+    if len(text) > MAX_NAME:
+        refuse("E208", f"a name of {len(text):,} characters; at most {MAX_NAME}", "a shorter name")
+    return text
+
+
+def _duration(text: str) -> str:
+    length = durations.milliseconds(text)
+    if length is None:
+        refuse("E210", f"`{_cut(text)}` is no length of time", durations.suggest(text))
+    if not length:
+        refuse("E210", "the length of time is zero", "a length such as 30m, or leave it out")
+    return text
+
+
+def _offset_in_time(text: str) -> str:
+    if durations.milliseconds(text) is None:
+        refuse("E210", f"`{_cut(text)}` is no length of time", durations.suggest(text))
+    return text
+
+
+def _offset(text: str) -> str:
+    if durations.days(text) is None:
+        refuse("E217", f"`{_cut(text)}` is no number of calendar days", "an offset such as -3d, 1d or 2w")
+    return text
+
+
+def _time(text: str) -> str:
+    if times.minute_of_day(text) is None:
+        refuse("E211", f"`{_cut(text)}` is no time of day", times.suggest_time(text))
+    return text
+
+
+def _local(text: str) -> str:
+    if times.local_time(text) is None:
+        refuse("E213", f"`{_cut(text)}` is no local date and time", 'one such as "2026-03-02T20:45"')
+    return text
+
+
+def _moment(text: str) -> str:
+    if durations.milliseconds(text) is None and times.local_time(text) is None:
+        refuse(
+            "E213",
+            f"`{_cut(text)}` is neither a length of time nor a local date and time",
+            'one such as 20m or "2026-03-02T20:45"',
+        )
+    return text
+
+
+def _percent(text: str) -> str:
+    if not re.fullmatch(PERCENT_PATTERN, text):
+        refuse("E214", f"`{_cut(text)}` is no percentage from 0% to 100%", "a percentage such as 5%")
+    return text
+
+
+def _percent_kind(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        refuse("E214", f"`{value}` is no percentage", f"{value}%")
+    return value
+
+
+def _zone(text: str) -> str:
+    if not times.is_zone(text):
+        refuse("E215", f"`{_cut(text)}` is no time zone", times.suggest_zone(text))
+    return text
+
+
+def _language(text: str) -> str:
+    if not re.fullmatch(times.LANGUAGE_PATTERN, text):
+        refuse("E216", f"`{_cut(text)}` is no language tag", "a tag such as es, en or es-MX")
+    return text
+
+
+def _weekday(text: str) -> str:
+    if text not in times.WEEKDAYS:
+        guess = text.lower()[:3]
+        refuse("E212", f"`{_cut(text)}` is no weekday", guess if guess in times.WEEKDAYS else "one of mon … sun")
+    return text
+
+
+def _expression(value: Any) -> Any:
+    """Take numbers and truth values as the expressions they are: `profile.score: 5`."""
+    if isinstance(value, bool | int | float):
+        return repr(value)
+    if value is None:
+        refuse("E207", "an expression is missing", "an expression such as total >= 30")
+    if not isinstance(value, str):
+        refuse("E203", f"expected an expression, found {kind_of(value)}", "an expression such as total >= 30")
+    return _text(value)
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _some(items: list[Any]) -> list[Any]:
+    if not items:
+        refuse("E207", "the list is empty", "at least one item")
+    return items
+
+
+def _schema(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+def _one_or_many(item: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]})
+
+
+_NAMED = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+_DAY = {"type": "string", "enum": list(times.WEEKDAYS)}
+
+Text = Annotated[str, AfterValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
+Id = Annotated[str, AfterValidator(_name(ID_PATTERN, "id: lower-case words with dashes")), _schema(ID_PATTERN)]
+Name = Annotated[str, AfterValidator(_name(NAME_PATTERN, "name: lower-case words")), _schema(NAME_PATTERN)]
+EventName = Annotated[str, AfterValidator(_event_name), WithJsonSchema(_NAMED)]
+EventNames = Annotated[list[EventName], AfterValidator(_some), BeforeValidator(_listed), _one_or_many(_NAMED)]
+Duration = Annotated[str, AfterValidator(_duration), _schema(durations.PATTERN, "30m", "1h", "1d12h")]
+Elapsed = Annotated[str, AfterValidator(_offset_in_time), _schema(durations.PATTERN, "0m", "20m")]
+Offset = Annotated[str, AfterValidator(_offset), _schema(durations.OFFSET_PATTERN, "-3d")]
+TimeOfDay = Annotated[str, AfterValidator(_time), _schema(times.TIME_PATTERN, "09:00")]
+LocalTime = Annotated[str, AfterValidator(_local), _schema(times.LOCAL_PATTERN, "2026-03-02T20:45")]
+Moment = Annotated[
+    str,
+    AfterValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": durations.PATTERN},
+                {"type": "string", "pattern": times.LOCAL_PATTERN},
+            ]
+        }
+    ),
+]
+Percent = Annotated[
+    str, AfterValidator(_percent), BeforeValidator(_percent_kind), _schema(PERCENT_PATTERN, "5%", "10%")
+]
+Zone = Annotated[
+    str, AfterValidator(_zone), WithJsonSchema({"type": "string", "minLength": 1, "examples": ["Europe/Madrid", "UTC"]})
+]
+Language = Annotated[str, AfterValidator(_language), _schema(times.LANGUAGE_PATTERN, "es", "es-MX")]
+Weekday = Annotated[str, AfterValidator(_weekday), WithJsonSchema(_DAY)]
+Weekdays = Annotated[list[Weekday], AfterValidator(_some), BeforeValidator(_listed), _one_or_many(_DAY)]
+Expression = Annotated[str, BeforeValidator(_expression), WithJsonSchema({"type": ["string", "number", "boolean"]})]

@@ -1,0 +1,184 @@
+"""The project: orchestrator.yaml as its author writes it.
+
+Owns brand, channels, purposes, policies and identity, and what else a project may say. Must never compile them.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.annotated_handlers import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from orchestrator.language.definitions.fields import (
+    Duration,
+    Expression,
+    Id,
+    Language,
+    Model,
+    Name,
+    Percent,
+    Text,
+    TimeOfDay,
+    Weekdays,
+    Zone,
+    refuse,
+)
+
+Tracked = Literal["clicks", "opens"]
+
+
+def _clicks() -> list[Tracked]:
+    return ["clicks"]
+
+
+class ChannelDefinition(Model):
+    """A road to the customer."""
+
+    address: Expression = Field(description="Where the address is found, such as profile.email.")
+    preferred_order: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Its place among the preferred channels of customers who named none."
+    )
+    track: list[Tracked] = Field(default_factory=_clicks, description="What is measured; clicks without it.")
+
+
+class CapDefinition(Model):
+    """How often at most."""
+
+    at_most: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="So many messages.")
+    per: Duration = Field(description="In any window of this length, such as 1d or 7d.")
+    channel: Name | None = Field(None, description="On this channel; without it on all together.")
+
+
+class QuietHoursDefinition(Model):
+    """When not: a window in the customer's local time."""
+
+    from_: TimeOfDay = Field(alias="from", description="Begins at this local time.")
+    to: TimeOfDay = Field(description="Ends before this local time; the next day when it is not later than `from`.")
+    days: Weekdays | None = Field(None, description="The days on which the window begins; every day without it.")
+    channel: Name | None = Field(None, description="On this channel; without it on all.")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "QuietHoursDefinition":
+        if self.from_ == self.to:
+            refuse("E225", "`from` and `to` are the same, which is never or always", "two different times", key="to")
+        return self
+
+
+class Windows:
+    """Marks a list of windows, of which a single one may stand without its list."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        many = handler(schema["schema"])
+        return {"anyOf": [many["items"], many]}
+
+    def _listed(self, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+
+QuietHours = Annotated[list[QuietHoursDefinition], Windows()]
+
+
+class PurposeDefinition(Model):
+    """Why we speak, and what that allows."""
+
+    consent: Literal["opt_in", "double_opt_in", "opt_out", "none"] = Field(
+        description="opt_in needs a yes, double_opt_in a confirmed yes, opt_out the absence of a no, none ignores it."
+    )
+    caps: list[CapDefinition] = Field(default_factory=list, description="How often at most.")
+    quiet_hours: QuietHours = Field(default_factory=list, description="When not.")
+    only_if: Expression | None = Field(None, description="A condition on the customer that must hold.")
+    during_case: Literal["pause"] | None = Field(None, description="`pause`: nothing while a case is open.")
+    policies: Literal["none"] | None = Field(
+        None, description="`none`: the caps and quiet hours of the project do not hold for this purpose."
+    )
+
+
+class IdentityDefinition(Model):
+    """How one customer is recognised under many identifiers."""
+
+    identifiers: Annotated[list[Name], Field(min_length=1)] = Field(
+        description="The kinds of identifier, the strongest first."
+    )
+    never: dict[Name, list[str]] = Field(
+        default_factory=dict, description="Values that name nobody, such as test@example.com, by kind."
+    )
+    limit: Annotated[int, Field(ge=2, le=10_000)] = Field(
+        50, description="Identifiers per customer; beyond it a merge is refused."
+    )
+
+
+class WebhookDefinition(Model):
+    """Another system that journeys call."""
+
+    url: Text = Field(description="Where to.")
+    secret: Text | None = Field(None, description="The operator's setting that holds the secret.")
+
+
+class TeamDefinition(Model):
+    """People who take cases."""
+
+    skills: list[Name] = Field(default_factory=list, description="What they can do.")
+    to: Text | None = Field(None, description="Where their cases go.")
+
+
+class PurchaseDefinition(Model):
+    """What a purchase is: what revenue counts."""
+
+    event: Annotated[str, Field(min_length=1)] = Field(description="The event that is a purchase.")
+    value: Expression = Field(description="What it is worth.")
+    currency: Expression | None = Field(None, description="In which currency.")
+    items: Expression | None = Field(None, description="What was bought.")
+
+
+class CatalogDefinition(Model):
+    """A table of products that messages look things up in."""
+
+    file: Text = Field(description="The file, beside orchestrator.yaml.")
+    key: Text = Field(description="The column that rows are found by.")
+
+
+class CouponDefinition(Model):
+    """A pool of codes."""
+
+    codes: Text = Field(description="The file with one code a line.")
+
+
+class RetentionDefinition(Model):
+    """How long things are kept."""
+
+    inactive: Duration | None = Field(None, description="Profiles that were silent for so long are erased.")
+    decisions: Duration | None = Field(None, description="How long decisions are kept.")
+    keys: Duration | None = Field(None, description="How long keys of entries are kept.")
+
+
+class ProjectDefinition(Model):
+    """What marketers own for all journeys together."""
+
+    project: Id = Field(description="The project's id, in lower-case words with dashes.")
+    timezone: Zone = Field("UTC", description="For customers without one, such as Europe/Madrid.")
+    languages: Annotated[list[Language], Field(min_length=1)] = Field(
+        default_factory=lambda: ["en"], description="The languages of messages; the first is what messages begin with."
+    )
+    brand: dict[str, Any] = Field(default_factory=dict, description="Available to every message as brand.NAME.")
+    channels: dict[Name, ChannelDefinition] = Field(
+        default_factory=dict, description="The roads to the customer, in the order of choice."
+    )
+    purposes: dict[Name, PurposeDefinition] = Field(default_factory=dict, description="Why we speak.")
+    identity: IdentityDefinition | None = Field(None, description="How one customer is recognised.")
+    holdout: Percent | None = Field(
+        None, description="A share of customers that no journey writes to, the same for all of them, such as 5%."
+    )
+    caps: list[CapDefinition] = Field(default_factory=list, description="Hold for every purpose.")
+    quiet_hours: QuietHours = Field(default_factory=list, description="Hold for every purpose.")
+    webhooks: dict[Name, WebhookDefinition] | None = Field(None, description="Other systems that journeys call.")
+    models: dict[Name, dict[str, Any]] | None = Field(None, description="Scorers and their settings.")
+    teams: dict[Name, TeamDefinition] | None = Field(None, description="People who take cases.")
+    purchase: PurchaseDefinition | None = Field(None, description="What a purchase is.")
+    catalogs: dict[Name, CatalogDefinition] | None = Field(None, description="Tables that messages look things up in.")
+    coupons: dict[Name, CouponDefinition] | None = Field(None, description="Pools of codes.")
+    retention: RetentionDefinition | None = Field(None, description="How long things are kept.")
+    release_over: Duration | None = Field(None, description="How long a backlog of held messages is spread over.")
+    meta: dict[str, Any] | None = Field(None, description="Anything; nobody reads it but you.")

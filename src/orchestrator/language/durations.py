@@ -1,0 +1,64 @@
+"""Lengths of time as authors write them: `30s 10m 1h 2d 1w`, and combined `1d12h`.
+
+Owns the grammar and its one meaning, milliseconds. Must never know about calendars: a day here is 24 hours.
+"""
+
+import re
+
+UNITS_MS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
+# A hundred years: far beyond any journey, and every instant it leads to can still be written.
+LONGEST_MS = 36_525 * UNITS_MS["d"]
+
+PATTERN = "^(?=[0-9])([0-9]{1,9}w)?([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"
+OFFSET_PATTERN = "^[-+]?[0-9]{1,5}[dw]$"
+
+_DURATION = re.compile(PATTERN)
+_OFFSET = re.compile(OFFSET_PATTERN)
+_LOOSE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
+_LONG_UNITS = {
+    "w": ("week", "weeks", "wk", "wks"),
+    "d": ("day", "days"),
+    "h": ("hour", "hours", "hr", "hrs"),
+    "m": ("minute", "minutes", "min", "mins"),
+    "s": ("second", "seconds", "sec", "secs"),
+}
+_UNIT_OF = {name: unit for unit, names in _LONG_UNITS.items() for name in (unit, *names)}
+
+
+def milliseconds(text: str) -> int | None:
+    """Read a length of time; None when the text is none, or longer than a hundred years."""
+    found = _DURATION.fullmatch(text)
+    if not found or not text.isascii():
+        return None
+    total = sum(int(part[:-1]) * UNITS_MS[part[-1]] for part in found.groups() if part)
+    return total if total <= LONGEST_MS else None
+
+
+def days(text: str) -> int | None:
+    """Read an offset in calendar days, such as `-3d` or `2w`; None when the text is none."""
+    if not _OFFSET.fullmatch(text) or not text.isascii():
+        return None
+    return int(text[:-1]) * (7 if text[-1] == "w" else 1)
+
+
+def write(length_ms: int) -> str:
+    """Write a length in the fewest units: 129,600,000 is `1d12h`; fractions of a second are left out."""
+    parts = []
+    for unit, size in UNITS_MS.items():
+        count, length_ms = divmod(length_ms, size)
+        if count and (unit != "w" or not length_ms):
+            parts.append(f"{count}{unit}")
+        elif count:
+            length_ms += count * size
+    return "".join(parts) or "0s"
+
+
+def suggest(text: str) -> str:
+    """Guess what somebody meant who wrote `2 hours` or `1.5h`, for the fix of an error message."""
+    total = 0.0
+    for number, name in _LOOSE.findall(text.lower()[:80]):
+        unit = _UNIT_OF.get(name)
+        if unit is None:
+            return "a length such as 30m, 1h or 1d12h"
+        total += float(number) * UNITS_MS[unit]
+    return write(round(total)) if 0 < total <= LONGEST_MS else "a length such as 30m, 1h or 1d12h"

@@ -1,0 +1,84 @@
+"""The examples of a journey, checked against the project they live in.
+
+Owns the references: steps, branches, messages, channels, reasons. Must never run an example.
+"""
+
+from orchestrator.language.definitions.example import Example
+from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.journey import JourneyDefinition
+from orchestrator.language.definitions.steps import SplitStep
+from orchestrator.language.expressions.surroundings import LOST
+from orchestrator.language.naming import walk
+from orchestrator.language.nodes import Place
+from orchestrator.language.project import Shop
+from orchestrator.language.sending import Messages
+from orchestrator.model.decision import Reason
+
+_REASONS = frozenset(reason.value for reason in Reason)
+
+
+def check(definition: JourneyDefinition, root: Place, shop: Shop, messages: Messages, steps: dict[str, str]) -> None:
+    """Report what examples name and the project does not have."""
+    names: dict[str, int] = {}
+    splits = {step.id: step for _, step in walk(list(definition.steps)) if isinstance(step, SplitStep)}
+    for number, example in enumerate(definition.examples):
+        place = root["examples"][number]
+        if example.name in names:
+            place["name"].report(
+                "E228", f"two examples have this name, the first on line {names[example.name]}", "another name"
+            )
+        names.setdefault(example.name, place["name"].line)
+        _check_setting(example, place, shop, steps, splits)
+        _check_expected(example, place["expect"], shop, messages, steps)
+
+
+def _check_setting(
+    example: Example, place: Place, shop: Shop, steps: dict[str, str], splits: dict[str | None, SplitStep]
+) -> None:
+    for channel, purposes in example.consents.items():
+        shop.check_channel(place["consents"][channel], channel, at_key=True)
+        for purpose in purposes:
+            shop.check_purpose(place["consents"][channel][purpose], purpose)
+    for number, channel in enumerate(example.prefers or ()):
+        shop.check_channel(place["prefers"][number], channel)
+    for step_id, branch in example.split.items():
+        _check_step(place["split"][step_id], step_id, steps, at_key=True)
+        split = splits.get(step_id)
+        if split is not None and all(branch != share.name for share in split.split):
+            names = {share.name for share in split.split}
+            fix = nearest(branch, names) or "one of " + ", ".join(sorted(names))
+            place["split"][step_id].report("E313", f"the split {step_id} has no branch {branch}", fix)
+
+
+def _check_expected(example: Example, place: Place, shop: Shop, messages: Messages, steps: dict[str, str]) -> None:
+    expect = example.expect
+    for number, message in enumerate(expect.messages or ()):
+        spot = place["messages"][number]
+        known = {*messages.drafts, *messages.lost}
+        if message.message is not None and message.message not in known:
+            spot["message"].report("E304", f"there is no message {message.message}", nearest(message.message, known))
+        shop.check_channel(spot["channel"], message.channel)
+        shop.check_purpose(spot["purpose"], message.purpose)
+    for number, withheld in enumerate(expect.withheld or ()):
+        spot = place["withheld"][number]
+        shop.check_channel(spot["channel"], withheld.channel)
+        if withheld.step is not None:
+            _check_step(spot["step"], withheld.step, steps)
+        _check_reason(spot["reason"], withheld.reason)
+    for number, step_id in enumerate(expect.path or ()):
+        _check_step(place["path"][number], step_id, steps)
+    if expect.waiting is not None:
+        _check_step(place["waiting"], expect.waiting, steps)
+    for number, reason in enumerate(expect.not_entered or ()):
+        _check_reason(place["not_entered"][number], reason)
+
+
+def _check_step(place: Place, step_id: str, steps: dict[str, str], *, at_key: bool = False) -> None:
+    if step_id not in steps and LOST not in steps.values():
+        fix = nearest(step_id, set(steps))
+        place.report("E312", f"this journey has no step {step_id}", fix or "a step's id", at_key=at_key)
+
+
+def _check_reason(place: Place, reason: str | None) -> None:
+    if reason is not None and reason not in _REASONS:
+        place.report("E204", f"{reason} is no reason", nearest(reason, _REASONS) or "a reason such as no_consent")

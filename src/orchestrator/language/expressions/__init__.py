@@ -1,0 +1,58 @@
+"""Conditions and values: from an author's text to a compiled Expression.
+
+Owns the one way in. Must never evaluate: the engine does.
+"""
+
+from dataclasses import dataclass
+
+from orchestrator.language.expressions.generation import Generator, function
+from orchestrator.language.expressions.parsing import Mistake, Source
+from orchestrator.language.expressions.paths import Read
+from orchestrator.language.expressions.surroundings import Surroundings
+from orchestrator.language.nodes import Place
+from orchestrator.model.expression import Expression
+
+__all__ = ["Compiled", "Mistake", "Read", "Surroundings", "compile_at", "compile_text"]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An expression with what only compiling needs to know: what of the entry it reads, and what to warn about."""
+
+    expression: Expression
+    reads: frozenset[Read] = frozenset()
+    doubts: tuple[int, ...] = ()
+
+
+def compile_text(text: str, around: Surroundings) -> Compiled:
+    """Compile an expression; raises Mistake with the character that is wrong."""
+    source = Source(text)
+    tree = source.parse()
+    generator = Generator(source, around)
+    code = generator.generate(tree)
+    found = generator.found
+    expression = Expression(
+        source=text.strip(),
+        evaluate=function(code),
+        saw=tuple((name, function(lookup.code)) for name, lookup in found.shown.items()),
+        names_machine=found.names_machine,
+    )
+    doubts = tuple(offset for offset, names in found.negated if not names <= found.checked)
+    return Compiled(expression, frozenset(found.reads), doubts)
+
+
+def compile_at(place: Place, text: str, around: Surroundings) -> Compiled | None:
+    """Compile the expression that stands at a place; report what is wrong with it, and give None then."""
+    try:
+        compiled = compile_text(text, around)
+    except Mistake as mistake:
+        place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
+        return None
+    for offset in compiled.doubts:
+        place.report(
+            "W401",
+            "`not` of a comparison is true when a value is missing",
+            "the opposite comparison, or exists(...) and not ...",
+            offset=offset,
+        )
+    return compiled

@@ -1,0 +1,297 @@
+"""From a checked syntax tree to a Python function of a Scope.
+
+Owns the white list: what is not named here cannot be written. Literals are compared in place (measured: half the time
+of a call), everything else goes through `operators`. Must never let a name of Python's own into the generated code: its
+globals are the operators and nothing else.
+"""
+
+import ast
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.language.availability import FUNCTIONS_TO_COME, refusal
+from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.expressions import paths
+from orchestrator.language.expressions.operators import LARGEST_INTEGER, OPERATORS
+from orchestrator.language.expressions.parsing import Mistake, Source
+from orchestrator.language.expressions.paths import Lookup, Path, Read, call
+from orchestrator.language.expressions.surroundings import Surroundings
+from orchestrator.model.expression import Scope
+
+# Functions: how many arguments each takes.
+FUNCTIONS = {
+    "exists": 1,
+    "contains": 2,
+    "lower": 1,
+    "starts_with": 2,
+    "length": 1,
+    "days_since": 1,
+    "hours_since": 1,
+    "consents": 2,
+}
+_WITH_SCOPE = frozenset({"days_since", "hours_since", "consents"})
+_COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.In: "among",
+    ast.NotIn: "not_among",
+}
+_ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
+_SIGNS: dict[type[ast.unaryop], str] = {ast.USub: "neg", ast.UAdd: "pos"}
+_REFUSED: dict[type[ast.AST], tuple[str, str]] = {
+    ast.IfExp: ("`... if ... else ...`", "a choose step"),
+    ast.Subscript: ("square brackets after a name", "a dot and a name, such as address.city"),
+    ast.Lambda: ("lambda", "the condition itself"),
+    ast.NamedExpr: ("`:=`", "=="),
+    ast.Dict: ("a map", "a single value or a list"),
+    ast.Set: ("a set", "a list: [...]"),
+    ast.JoinedStr: ("an f-text", "'a ' + profile.name"),
+    ast.ListComp: ("a loop", "contains(...)"),
+    ast.GeneratorExp: ("a loop", "contains(...)"),
+    ast.Starred: ("`*`", "the list itself"),
+    ast.Tuple: ("several values", "a list: [...]"),
+}
+
+
+@dataclass
+class Generated:
+    """What came of an expression besides its code."""
+
+    reads: set[Read] = field(default_factory=set)
+    shown: dict[str, Lookup] = field(default_factory=dict)
+    names_machine: bool = False
+    # Comparisons under a `not`, with the names they compare: those let a missing value pass.
+    negated: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    checked: set[str] = field(default_factory=set)
+
+
+class Generator:
+    """Checks a tree node by node and rewrites it."""
+
+    def __init__(self, source: Source, around: Surroundings) -> None:
+        self._source = source
+        self._around = around
+        self._temporaries = 0
+        self.found = Generated()
+
+    def generate(self, node: ast.expr) -> ast.expr:
+        """Rewrite one node; raises Mistake where it is not allowed."""
+        match node:
+            case ast.Constant():
+                return self._constant(node)
+            case ast.Name() | ast.Attribute():
+                return self._name(node).code
+            case ast.List():
+                return ast.List([self.generate(item) for item in node.elts], ast.Load())
+            case ast.BoolOp():
+                return ast.BoolOp(node.op, [self.generate(value) for value in node.values])
+            case ast.UnaryOp():
+                return self._unary(node)
+            case ast.BinOp() if type(node.op) in _ARITHMETIC:
+                return call(_ARITHMETIC[type(node.op)], self.generate(node.left), self.generate(node.right))
+            case ast.Compare():
+                return self._compare(node)
+            case ast.Call():
+                return self._call(node)
+        what, fix = _REFUSED.get(type(node), ("this", "comparisons, and, or, not, + - * /, and the functions"))
+        if isinstance(node, ast.BinOp):
+            what, fix = f"the operator of `{ast.unparse(node)[:40]}`", "one of + - * /"
+        raise self._mistake(node, "E402", f"{what} cannot stand in an expression", fix)
+
+    def _mistake(self, node: ast.AST, code: str, message: str, fix: str | None) -> Mistake:
+        return Mistake(code, message, self._source.offset(node), fix)
+
+    def _constant(self, node: ast.Constant) -> ast.expr:
+        value: Any = node.value
+        if isinstance(value, bool):
+            return ast.Constant(value)
+        if value is None:
+            raise self._mistake(node, "E411", "None is no value; what is missing is asked for", "exists(...)")
+        if isinstance(value, int) and value <= LARGEST_INTEGER:
+            return ast.Constant(value)
+        if isinstance(value, float) and math.isfinite(value):
+            return ast.Constant(value)
+        if (isinstance(value, str) and value.isascii()) or (isinstance(value, str) and _is_text(value)):
+            return ast.Constant(value)
+        raise self._mistake(node, "E402", "this value cannot stand in an expression", "a number, or a text in quotes")
+
+    def _name(self, node: ast.expr) -> Lookup:
+        path = self._path(node)
+        lookup = paths.resolve(path, self._around)
+        if lookup.read is not None:
+            self.found.reads.add(lookup.read)
+        if lookup.is_shown:
+            self.found.shown.setdefault(path.written, lookup)
+        if path.parts in (("machine",), ("event", "properties", "machine")):
+            self.found.names_machine = True
+        return lookup
+
+    def _path(self, node: ast.expr) -> Path:
+        parts: list[str] = []
+        offsets: list[int] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            offsets.append(self._source.end(node) - len(node.attr))
+            node = node.value
+        if not isinstance(node, ast.Name):
+            raise self._mistake(node, "E402", "only a name has something after its dot", "a name such as profile.tier")
+        return Path((node.id, *reversed(parts)), (self._source.offset(node), *reversed(offsets)))
+
+    def _unary(self, node: ast.UnaryOp) -> ast.expr:
+        if isinstance(node.op, ast.Not):
+            self._note_negated(node.operand)
+            return ast.UnaryOp(ast.Not(), self.generate(node.operand))
+        if type(node.op) not in _SIGNS:
+            raise self._mistake(node, "E402", "`~` cannot stand in an expression", "not")
+        operand = self.generate(node.operand)
+        if isinstance(operand, ast.Constant) and type(operand.value) in (int, float):
+            return ast.Constant(-operand.value if isinstance(node.op, ast.USub) else operand.value)  # type: ignore[operator]
+        return call(_SIGNS[type(node.op)], operand)
+
+    def _note_negated(self, node: ast.expr) -> None:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Compare):
+                names = frozenset(_names_in(inner))
+                if names:
+                    self.found.negated.append((self._source.offset(inner), names))
+
+    def _compare(self, node: ast.Compare) -> ast.expr:
+        sides = [node.left, *node.comparators]
+        pairs = [
+            self._comparison(left, operator, right)
+            for left, operator, right in zip(sides, node.ops, node.comparators, strict=False)
+        ]
+        return pairs[0] if len(pairs) == 1 else ast.BoolOp(ast.And(), pairs)
+
+    def _comparison(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
+        name = _COMPARISONS.get(type(operator))
+        if name is None:
+            raise self._mistake(left, "E402", "`is` cannot stand in an expression", "== or exists(...)")
+        if isinstance(right, ast.Tuple):  # `x in ('a', 'b')` is Python's own way to write it
+            right = ast.copy_location(ast.List(right.elts, ast.Load()), right)
+        first, second = self.generate(left), self.generate(right)
+        return self._in_place(first, operator, second) or call(name, first, second)
+
+    def _in_place(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr | None:
+        """Compare with a literal without a call, where that means the same for every value."""
+        if isinstance(left, ast.Constant):
+            return None
+        if isinstance(operator, ast.In) and isinstance(right, ast.List):
+            # A text equals nothing but the same text, so Python's own `in` is right; 1 equals true, so not for numbers.
+            if right.elts and all(isinstance(item, ast.Constant) and type(item.value) is str for item in right.elts):
+                return ast.Compare(left, [ast.In()], [ast.Tuple(right.elts, ast.Load())])
+            return None
+        if not isinstance(right, ast.Constant) or isinstance(operator, ast.In | ast.NotIn):
+            return None
+        kind = type(right.value)
+        if kind is bool:
+            return ast.Compare(left, [ast.Is()], [right]) if isinstance(operator, ast.Eq) else None
+        if kind is str and isinstance(operator, ast.Eq):
+            return ast.Compare(left, [operator], [right])
+        temporary = f"value_{self._temporaries}"
+        self._temporaries += 1
+        kept = ast.NamedExpr(ast.Name(temporary, ast.Store()), left)
+        its_kind = ast.Attribute(kept, "__class__", ast.Load())
+        # The text "" stands for its own class: the generated code must not name `str`.
+        known = (
+            ast.Compare(its_kind, [ast.Is()], [ast.Attribute(ast.Constant(""), "__class__", ast.Load())])
+            if kind is str
+            else ast.Compare(its_kind, [ast.In()], [ast.Name("NUMBERS", ast.Load())])
+        )
+        compared = ast.Compare(ast.Name(temporary, ast.Load()), [operator], [right])
+        return ast.BoolOp(ast.And(), [known, compared])
+
+    def _call(self, node: ast.Call) -> ast.expr:
+        if not isinstance(node.func, ast.Name):
+            raise self._mistake(node, "E402", "only functions are called", "one of " + ", ".join(FUNCTIONS))
+        name = node.func.id
+        if name in FUNCTIONS_TO_COME:
+            code, message = refusal(f"{name}()")
+            raise self._mistake(node, code, message, "a property of the event or the profile")
+        count = FUNCTIONS.get(name)
+        if count is None:
+            fix = nearest(name, tuple(FUNCTIONS)) or "one of " + ", ".join(FUNCTIONS)
+            raise self._mistake(node, "E403", f"there is no function `{name}`", fix)
+        if node.keywords or len(node.args) != count:
+            given = len(node.args) + len(node.keywords)
+            plural = "" if count == 1 else "s"
+            raise self._mistake(
+                node,
+                "E404",
+                f"`{name}` takes {count} value{plural}, this has {given}",
+                f"{name}({', '.join('xy'[:count])})",
+            )
+        if name in ("exists", "length") and isinstance(node.args[0], ast.Name | ast.Attribute):
+            return self._about(name, node.args[0])
+        if name == "consents":
+            self._check_consents(node)
+        arguments = [self.generate(argument) for argument in node.args]
+        if name == "exists":
+            return _is_given(arguments[0])
+        return call(name, *([ast.Name("scope", ast.Load())] if name in _WITH_SCOPE else []), *arguments)
+
+    def _about(self, name: str, node: ast.expr) -> ast.expr:
+        """Ask whether something is there, or how much of it; an event's own properties need not be kept for that."""
+        before = set(self.found.reads)
+        lookup = self._name(node)
+        path = self._path(node)
+        if lookup.read is not None and lookup.read[0] == "steps" and lookup.read[-1] in ("event", "events"):
+            self.found.reads = before | {(*lookup.read, "id")}
+        if name == "exists":
+            self.found.checked.add(path.written)
+            return _is_given(lookup.code)
+        return call("length", lookup.code)
+
+    def _check_consents(self, node: ast.Call) -> None:
+        known = (self._around.channels, self._around.purposes)
+        for argument, names, what in zip(node.args, known, ("channel", "purpose"), strict=True):
+            if isinstance(argument, ast.Constant) and argument.value not in names:
+                close = nearest(str(argument.value), names)
+                code = "E305" if what == "channel" else "E306"
+                fix = repr(close) if close else "one of " + (", ".join(sorted(names)) or "none")
+                raise self._mistake(argument, code, f"orchestrator.yaml has no {what} {argument.value!r}", fix)
+
+
+def _names_in(node: ast.AST) -> Iterator[str]:
+    """List the names with their dots, but not the functions' names."""
+    if isinstance(node, ast.Name | ast.Attribute):
+        yield ast.unparse(node)
+    elif isinstance(node, ast.Call):
+        for argument in node.args:
+            yield from _names_in(argument)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _names_in(child)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_given(code: ast.expr) -> ast.expr:
+    return ast.Compare(code, [ast.IsNot()], [ast.Constant(None)])
+
+
+def function(code: ast.expr) -> Callable[[Scope], Any]:
+    """Make the function of a scope that evaluates this code."""
+    body: list[ast.stmt] = []
+    if any(isinstance(node, ast.Name) and node.id == "properties" for node in ast.walk(code)):
+        body.append(ast.Assign([ast.Name("properties", ast.Store())], paths.attribute("scope", "properties")))
+    body.append(ast.Return(code))
+    arguments = ast.arguments([], [ast.arg("scope")], None, [], [], None, [])
+    definition = ast.FunctionDef("evaluate", arguments, body, [], None, None)
+    module = ast.fix_missing_locations(ast.Module([definition], []))
+    names: dict[str, Any] = {"__builtins__": {}, **OPERATORS}
+    exec(compile(module, "<expression>", "exec"), names)  # noqa: S102 - the tree holds only what this module wrote
+    made: Callable[[Scope], Any] = names["evaluate"]
+    return made

@@ -1,0 +1,115 @@
+"""From an expression's text to Python's own syntax tree, within bounds, with the place of what is wrong.
+
+Owns the limits of size and depth, and the hints for those who write another language's operators. Must never evaluate
+anything, nor decide what a name means.
+"""
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+
+MAX_CHARACTERS = 2_000
+MAX_NODES = 300
+MAX_DEPTH = 30
+
+_HINTS = (
+    (re.compile(r"&&"), "and"),
+    (re.compile(r"\|\|"), "or"),
+    (re.compile(r"<>"), "!="),
+    (re.compile(r"==="), "=="),
+    (re.compile(r"!(?!=)"), "not"),
+    (re.compile(r"\b(AND|OR|NOT|IN)\b"), None),
+    (re.compile(r"(?<![=!<>])=(?![=])"), "=="),
+)
+# Lines as Python counts them, which is not as str.splitlines does.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
+_TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+
+
+@dataclass(frozen=True)
+class Mistake(Exception):  # noqa: N818 - an author's, on its way to become a problem
+    """What is wrong with an expression, and at which of its characters."""
+
+    code: str
+    message: str
+    offset: int
+    fix: str | None = None
+
+
+class Source:
+    """An expression's text, and where the nodes of its tree stand in it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        # In parentheses, so that it may begin with a space and run over several lines.
+        self._wrapped = f"({text}\n)"
+        self._lines = _LINE.findall(self._wrapped)
+        self._starts = [sum(map(len, self._lines[:number])) for number in range(len(self._lines))]
+
+    def parse(self) -> ast.expr:
+        """Parse it; raises Mistake."""
+        if len(self.text) > MAX_CHARACTERS:
+            raise Mistake(
+                "E410",
+                f"the expression has {len(self.text):,} characters; at most {MAX_CHARACTERS:,}",
+                0,
+                "a shorter one",
+            )
+        bare = self._without_texts()
+        if "#" in bare:
+            raise Mistake("E401", "a comment cannot stand inside an expression", bare.index("#"), "the condition alone")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what Python finds odd, such as `'a' is 'b'`, is refused below
+                tree = ast.parse(self._wrapped, mode="eval").body
+        except SyntaxError as error:
+            raise self._syntax_mistake(error) from error
+        except ValueError as error:
+            raise Mistake("E401", f"this is no expression: {error}", 0, "a condition such as total >= 30") from error
+        except (MemoryError, RecursionError) as error:
+            raise Mistake("E410", "the expression is nested too deep to be read", 0, "a simpler one") from error
+        if tree.col_offset == 0 and tree.lineno == 1 and not isinstance(tree, ast.Tuple | ast.GeneratorExp):
+            # `a) or (b`: our own parentheses were closed before the end.
+            raise Mistake("E401", "a parenthesis is closed that was never opened", self.text.find(")"))
+        self._check_size(tree)
+        return tree
+
+    def _without_texts(self) -> str:
+        return _TEXTS.sub(lambda found: " " * len(found[0]), self.text)
+
+    def offset(self, node: ast.AST) -> int:
+        """Find the character that a node begins at."""
+        line = getattr(node, "lineno", 1) - 1
+        column = getattr(node, "col_offset", 0)
+        characters = len(self._lines[line].encode()[:column].decode(errors="replace"))
+        return min(max(self._starts[line] + characters - 1, 0), max(len(self.text) - 1, 0))
+
+    def end(self, node: ast.AST) -> int:
+        """Find the character after a node's last."""
+        line = getattr(node, "end_lineno", 1) - 1
+        column = getattr(node, "end_col_offset", 0)
+        return self._starts[line] + len(self._lines[line].encode()[:column].decode(errors="replace")) - 1
+
+    def _check_size(self, tree: ast.expr) -> None:
+        level: list[ast.AST] = [tree]
+        count = 0
+        for depth in range(MAX_DEPTH + 1):
+            count += len(level)
+            if count > MAX_NODES or depth == MAX_DEPTH:
+                raise Mistake("E410", "the expression is too large", self.offset(level[0]), "several simpler ones")
+            level = [child for node in level for child in ast.iter_child_nodes(node) if hasattr(child, "lineno")]
+            if not level:
+                return
+
+    def _syntax_mistake(self, error: SyntaxError) -> Mistake:
+        bare = self._without_texts()
+        for pattern, instead in _HINTS:
+            found = pattern.search(bare)
+            if found:
+                fix = instead or found[0].lower()
+                return Mistake("E401", f"`{found[0]}` is not written here", found.start(), fix)
+        line = min((error.lineno or 1), len(self._starts)) - 1
+        offset = self._starts[line] + (error.offset or 1) - 2
+        offset = min(max(offset, 0), max(len(self.text.rstrip()) - 1, 0))
+        return Mistake("E401", f"this is no expression: {error.msg}", offset, "a condition such as total >= 30")

@@ -1,0 +1,61 @@
+"""What an expression may name, by the place it stands in.
+
+Owns the tables: which verb leaves which result, which fields an event has. Must never read an expression.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+# What a verb leaves behind for `steps.<id>.`.
+RESULTS: dict[str, tuple[str, ...]] = {
+    "wait": ("event", "events"),
+    "wait_until": (),
+    "wait_for": ("event", "name"),
+    "send": ("status", "channel"),
+    "choose": (),
+    "split": ("name",),
+    "ask": ("score", "comment", "group", "status", "channel"),
+    "handoff": ("case_id", "outcome", "agent", "status"),
+    "score": ("value", "label", "items", "why"),
+    "set": (),
+    "emit": (),
+    "call": ("status", "response"),
+    "repeat": (),
+    "exit": (),
+}
+EVENT_FIELDS = ("type", "channel", "time", "id", "properties")
+NAMESPACES = ("event", "entry", "profile", "steps", "now")
+# The verb of a step that was too broken to keep: what it leaves is not asked about.
+LOST = "lost"
+# Results that hold an event, or several.
+HOLDING = ("event", "events")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What may be named.
+
+    `namespaces` are those that mean something here. `has_event` tells that an event is at hand, whole; `is_where` that
+    bare names are its properties. `steps` maps the journey's step ids to their verbs. `channels` and `purposes` are the
+    project's. `hidden` are the names that no decision may show: identifiers and addresses.
+    """
+
+    namespaces: frozenset[str] = frozenset(NAMESPACES)
+    has_event: bool = False
+    is_where: bool = False
+    steps: Mapping[str, str] = field(default_factory=dict)
+    channels: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+    def limited_to(self, *namespaces: str) -> "Surroundings":
+        """Leave only these namespaces."""
+        return replace(self, namespaces=frozenset(namespaces))
+
+    def at_event(self) -> "Surroundings":
+        """Put an event at hand, as when a goal is reached."""
+        return replace(self, has_event=True)
+
+    def where(self) -> "Surroundings":
+        """Put an event at hand, whose properties bare names are."""
+        return replace(self, has_event=True, is_where=True)

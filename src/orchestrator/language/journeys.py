@@ -1,0 +1,141 @@
+"""A journey compiled: who enters, what ends it, its steps, and what of its events must be kept.
+
+Owns the way from a definition to model.journey.Journey. Must never run one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from orchestrator.language import examples
+from orchestrator.language.availability import TO_COME, refusal
+from orchestrator.language.definitions.journey import JourneyDefinition
+from orchestrator.language.definitions.triggers import EnterRule
+from orchestrator.language.flow import Flow
+from orchestrator.language.naming import name_steps, verb_of, walk
+from orchestrator.language.nodes import Place
+from orchestrator.language.project import Shop, length, percent
+from orchestrator.language.reads import Reads
+from orchestrator.language.sending import Messages, Sending
+from orchestrator.model.journey import Again, ExitRule, GoalRule, Journey, Repeat, Send, Trigger, Wait
+
+Rule = TypeVar("Rule")
+
+
+def compile_journey(
+    definition: JourneyDefinition, root: Place, shop: Shop, messages: Messages, lost: dict[str, str]
+) -> Journey:
+    """Compile a journey and report what is wrong with it.
+
+    `lost` are the steps that were too broken to keep: what refers to them is not blamed.
+    """
+    ids = name_steps(list(definition.steps), root)
+    verbs = lost | {ids[path]: verb_of(step) for path, step in walk(list(definition.steps))}
+    around = replace(shop.surroundings, steps=verbs)
+    reads = Reads()
+    sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
+    flow = Flow(root, ids, around, reads, sending)
+    _refuse_to_come(definition, root)
+    enter = _enter(definition, root, flow)
+    exits = tuple(
+        ExitRule(flow.trigger(_rule_at(root["exit"], number), rule), rule.reason)
+        for number, rule in enumerate(definition.exit)
+    )
+    goals = tuple(_goal(_rule_at(root["goal"], number), rule, flow) for number, rule in enumerate(definition.goal))
+    first = flow.compile(list(definition.steps), ("steps",), None)
+    table = {step_id: replace(step, kept=reads.kept(step_id)) for step_id, step in flow.table.items()}
+    examples.check(definition, root, shop, messages, verbs)
+    _doubt(definition, root)
+    return Journey(
+        id=definition.journey,
+        version=definition.version,
+        first=first,
+        steps=table,
+        enter=enter,
+        exits=exits,
+        goals=goals,
+        key=definition.enter.key,
+        again=_again(definition.enter.again),
+        purpose=definition.purpose,
+        status=definition.status,
+        priority=definition.priority,
+        title=definition.title,
+        holdout_percent=percent(definition.holdout),
+        entry_reads=reads.entry(step.id for step in table.values() if isinstance(step, Wait)),
+        keeps_event=reads.keeps_event,
+        reads_receipts=reads.status_of({step.id for step in table.values() if isinstance(step, Send)}),
+        event_reads=reads.event,
+        enters_by_event=_by_event((rule, rule) for rule in enter),
+        exits_by_event=_by_event((rule.trigger, rule) for rule in exits),
+        goals_by_event=_by_event((rule.trigger, rule) for rule in goals),
+        untils_by_event=_by_event(
+            (step.until_event, step) for step in table.values() if isinstance(step, Repeat) and step.until_event
+        ),
+    )
+
+
+def _refuse_to_come(definition: JourneyDefinition, root: Place) -> None:
+    if definition.on_change in TO_COME:
+        root["on_change"].report(*refusal(definition.on_change), "pin")
+    if definition.moves is not None and "moves" in TO_COME:
+        root["moves"].report(*refusal("moves"), at_key=True)
+    if definition.enter.limit is not None and "limit" in TO_COME:
+        root["enter"]["limit"].report(*refusal("limit"), at_key=True)
+
+
+def _rule_at(place: Place, number: int) -> Place:
+    # A single rule may stand without its list; then the number leads nowhere and the place stays.
+    return place[number]
+
+
+def _enter(definition: JourneyDefinition, root: Place, flow: Flow) -> tuple[Trigger, ...]:
+    place = root["enter"]
+    enter = definition.enter
+    if enter.any is None:
+        return (_enter_rule(place, enter, flow),)
+    return tuple(_enter_rule(place["any"][number], rule, flow) for number, rule in enumerate(enter.any))
+
+
+def _enter_rule(place: Place, rule: EnterRule, flow: Flow) -> Trigger:
+    for feature in ("segment", "segment_left", "schedule", "date", "inactive"):
+        if getattr(rule, feature) is not None and feature in TO_COME:
+            place[feature].report(*refusal(feature), at_key=True)
+    # There is no entry yet, so neither its properties nor its steps.
+    where = None
+    if rule.where is not None:
+        around = flow.around.limited_to("event", "profile", "now").where()
+        where = flow.expression(place["where"], rule.where, around)
+    return Trigger(frozenset(rule.event or ()), where)
+
+
+def _goal(place: Place, rule: Any, flow: Flow) -> GoalRule:
+    return GoalRule(
+        trigger=flow.trigger(place, rule),
+        within_ms=None if rule.within is None else length(rule.within),
+        ends=rule.ends,
+        value=None if rule.value is None else flow.expression(place["value"], rule.value, flow.around.at_event()),
+    )
+
+
+def _again(text: str) -> Again:
+    if text in ("once", "after_exit", "always"):
+        return Again(text)  # type: ignore[arg-type]  # checked above
+    return Again("after", length(text))
+
+
+def _by_event(rules: Iterable[tuple[Trigger, Rule]]) -> dict[str, tuple[Rule, ...]]:
+    """Index rules by each event that they ask about, in the author's order."""
+    index: dict[str, tuple[Rule, ...]] = {}
+    for trigger, rule in rules:
+        for event in sorted(trigger.events):
+            index[event] = (*index.get(event, ()), rule)
+    return index
+
+
+def _doubt(definition: JourneyDefinition, root: Place) -> None:
+    if definition.status == "live" and not definition.examples:
+        root["status"].report(
+            "W306", "this journey is live and no example shows that it does what it should", "examples: [...]"
+        )
+    if not definition.steps and not root["steps"].is_mended:
+        root["steps"].report("W307", "this journey has no steps; every entry ends as it begins", "- send: ...")

@@ -1,0 +1,31 @@
+"""What only a whole project shows: messages that nobody sends, data that nobody gives.
+
+Owns the checks that need every journey. Must never fail a project for what it merely doubts (codes that begin with W).
+"""
+
+from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.nodes import Place
+from orchestrator.language.sending import Messages
+
+
+def check(messages: Messages) -> None:
+    """Report what is wrong or odd about messages, seen from all journeys together."""
+    for name, draft in messages.drafts.items():
+        if not draft.sent:
+            draft.place["message"].report("W303", f"no journey sends {name}", "send: " + name)
+            continue
+        given = messages.data.get(name, set())
+        for place, _, named in draft.names:
+            if named.path[0] == "data" and named.path[1] not in given:
+                fix = nearest(named.path[1], given)
+                place.report(
+                    "E509",
+                    f"no send of {name} gives data.{named.path[1]}",
+                    f"data.{fix}" if fix else f"send: {{message: {name}, data: {{{named.path[1]}: ...}}}}",
+                    offset=named.offset,
+                )
+
+
+def report_unknown_journey(place: Place, name: str, known: set[str]) -> None:
+    """Report a journey that an example names and the project does not have."""
+    place.report("E311", f"there is no journey {name}", nearest(name, known) or "a journey of this project")

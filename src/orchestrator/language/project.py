@@ -1,0 +1,181 @@
+"""The project compiled: channels, purposes and policies as the engine reads them.
+
+Owns the way from orchestrator.yaml to model.Project, the merging of the project's own caps and quiet hours into each
+purpose included. Must never know about journeys or messages.
+"""
+
+from dataclasses import dataclass, field
+
+from orchestrator.language import durations, times
+from orchestrator.language.availability import TO_COME, refusal
+from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.project import (
+    CapDefinition,
+    ProjectDefinition,
+    PurposeDefinition,
+    QuietHoursDefinition,
+)
+from orchestrator.language.expressions import Surroundings, compile_at
+from orchestrator.language.nodes import Place
+from orchestrator.model.expression import Expression
+from orchestrator.model.project import Cap, Channel, Message, Project, Purpose, QuietHours
+
+# Words with a meaning of their own in a list of channels.
+RESERVED_CHANNELS = ("same", "preferred")
+# Never shown in a decision, whatever the project calls its identifiers.
+_ALWAYS_HIDDEN = frozenset({"customer_id", "email", "phone"})
+# Stands where an expression could not be compiled; the error makes the project invalid before it is asked.
+NOTHING = Expression("", lambda _scope: None)
+
+
+@dataclass
+class Shop:
+    """The project while it is compiled: what journeys and messages are checked against.
+
+    `is_lost` tells that orchestrator.yaml could not be read at all, so that nothing is said to be missing from it.
+    """
+
+    definition: ProjectDefinition
+    place: Place
+    is_lost: bool = False
+    channels: dict[str, Channel] = field(default_factory=dict)
+    purposes: dict[str, Purpose] = field(default_factory=dict)
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The kinds of identifier, the strongest first; a customer's own id is always one."""
+        identity = self.definition.identity
+        named = tuple(identity.identifiers) if identity else ()
+        return named if "customer_id" in named else ("customer_id", *named)
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What an expression may name of the project, and what a decision must not show."""
+        addresses = {channel.address.rpartition(".")[2] for channel in self.definition.channels.values()}
+        return Surroundings(
+            channels=frozenset(self.definition.channels),
+            purposes=frozenset(self.definition.purposes),
+            hidden=_ALWAYS_HIDDEN | set(self.identifiers) | addresses,
+        )
+
+    def check_purpose(self, place: Place, name: str | None) -> None:
+        """Report a purpose that the project does not have."""
+        known = self.definition.purposes
+        if name is not None and name not in known and not self.is_lost and not self.place["purposes"].node.mended:
+            fix = nearest(name, set(known)) or "one of " + (", ".join(known) or "none yet")
+            place.report("E306", f"orchestrator.yaml has no purpose {name}", fix)
+
+    def check_channel(self, place: Place, name: str | None, *, at_key: bool = False) -> bool:
+        """Report a channel that the project does not have; tell whether it has it."""
+        known = self.definition.channels
+        if name is None or name in known or self.is_lost or self.place["channels"].node.mended:
+            return name in known
+        fix = nearest(name, set(known)) or "one of " + (", ".join(known) or "none yet")
+        place.report("E305", f"orchestrator.yaml has no channel {name}", fix, at_key=at_key)
+        return False
+
+    def project(self, messages: dict[str, Message]) -> Project:
+        """Give what the engine reads."""
+        definition = self.definition
+        return Project(
+            name=definition.project,
+            timezone=definition.timezone,
+            languages=tuple(definition.languages),
+            brand=definition.brand,
+            channels=self.channels,
+            purposes=self.purposes,
+            messages=messages,
+            identifiers=self.identifiers,
+            holdout_percent=percent(definition.holdout),
+        )
+
+
+def compile_shop(definition: ProjectDefinition, place: Place, *, is_lost: bool = False) -> Shop:
+    """Compile a project's channels and purposes, and report what is wrong with them."""
+    shop = Shop(definition, place, is_lost)
+    for name in TO_COME:
+        if name in ProjectDefinition.model_fields and getattr(definition, name) is not None:
+            place[name].report(*refusal(name), at_key=True)
+    _check_identity(definition, place)
+    profile_only = shop.surroundings.limited_to("profile", "now")
+    for name, channel in definition.channels.items():
+        spot = place["channels"][name]
+        if name in RESERVED_CHANNELS:
+            spot.report("E206", f"`{name}` has a meaning of its own in lists of channels", "another name", at_key=True)
+        compiled = compile_at(spot["address"], channel.address, profile_only)
+        address = compiled.expression if compiled else NOTHING
+        shop.channels[name] = Channel(name, address, channel.preferred_order, tuple(channel.track))
+    for name, purpose in definition.purposes.items():
+        shop.purposes[name] = _purpose(shop, place["purposes"][name], name, purpose, profile_only)
+    for policy in ("caps", "quiet_hours"):
+        for number, rule in enumerate(getattr(definition, policy)):
+            shop.check_channel(place[policy][number]["channel"], rule.channel)
+    return shop
+
+
+def _check_identity(definition: ProjectDefinition, place: Place) -> None:
+    if definition.identity is None:
+        return
+    kinds = definition.identity.identifiers
+    for number, kind in enumerate(kinds):
+        if kind in kinds[:number]:
+            place["identity"]["identifiers"][number].report("E228", f"{kind} stands twice in this list", "it once")
+    for kind in definition.identity.never:
+        if kind not in kinds:
+            place["identity"]["never"][kind].report(
+                "E313", f"{kind} is not among the identifiers", nearest(kind, set(kinds)), at_key=True
+            )
+
+
+def _purpose(shop: Shop, place: Place, name: str, written: PurposeDefinition, around: Surroundings) -> Purpose:
+    for policy in ("caps", "quiet_hours"):
+        for number, rule in enumerate(getattr(written, policy)):
+            shop.check_channel(place[policy][number]["channel"], rule.channel)
+    only_if = None
+    if written.only_if is not None:
+        compiled = compile_at(place["only_if"], written.only_if, around)
+        only_if = compiled.expression if compiled else NOTHING
+    has_policies = written.policies is None
+    shared = shop.definition
+    caps = [_cap(cap, is_shared=False) for cap in written.caps]
+    windows = [_window(window) for window in written.quiet_hours]
+    if has_policies:
+        caps += [_cap(cap, is_shared=True) for cap in shared.caps]
+        windows += [_window(window) for window in shared.quiet_hours]
+    return Purpose(
+        name=name,
+        consent=written.consent,
+        caps=tuple(caps),
+        quiet_hours=tuple(windows),
+        only_if=only_if,
+        pauses_during_case=written.during_case == "pause",
+        has_policies=has_policies,
+    )
+
+
+def _cap(written: CapDefinition, *, is_shared: bool) -> Cap:
+    return Cap(written.at_most, length(written.per), written.channel, is_shared)
+
+
+def _window(written: QuietHoursDefinition) -> QuietHours:
+    return QuietHours(
+        minute(written.from_),
+        minute(written.to),
+        frozenset(times.WEEKDAYS.index(day) for day in written.days or ()),
+        written.channel,
+    )
+
+
+def length(text: str) -> int:
+    """Give the milliseconds of a length that was checked before."""
+    return durations.milliseconds(text) or 0
+
+
+def minute(text: str) -> int:
+    """Give the minute of the day of a time that was checked before."""
+    return times.minute_of_day(text) or 0
+
+
+def percent(text: str | None) -> float:
+    """Give the number of a percentage that was checked before; 0 for none."""
+    return float(text.removesuffix("%")) if text else 0.0

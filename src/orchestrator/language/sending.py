@@ -1,0 +1,125 @@
+"""What a send refers to: its message, its channels, its purpose.
+
+Owns the checks of those three against the project and the message's content, and the messages' templates against the
+steps of the journeys that send them. Must never decide which channel a customer gets.
+"""
+
+from orchestrator.language.content import Draft
+from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.steps import SendBody
+from orchestrator.language.expressions.surroundings import EVENT_FIELDS, HOLDING, LOST, RESULTS
+from orchestrator.language.nodes import Place
+from orchestrator.language.project import RESERVED_CHANNELS, Shop
+from orchestrator.language.reads import Reads
+from orchestrator.language.templates import Named
+
+
+class Messages:
+    """All messages of a project while it is compiled, and which of them are too broken to say anything about."""
+
+    def __init__(self) -> None:
+        self.drafts: dict[str, Draft] = {}
+        self.lost: set[str] = set()
+        # By message: the names that sends give as data.
+        self.data: dict[str, set[str]] = {}
+
+
+class Sending:
+    """Resolves the sends of one journey."""
+
+    def __init__(
+        self, journey: str, root: Place, purpose: str | None, shop: Shop, messages: Messages, steps: dict[str, str],
+        reads: Reads,
+    ) -> None:  # fmt: skip
+        self._journey = journey
+        self._root = root
+        self._purpose = purpose
+        self._shop = shop
+        self._messages = messages
+        self._steps = steps
+        self._reads = reads
+        shop.check_purpose(root["purpose"], purpose)
+
+    def resolve(self, place: Place, body: SendBody) -> tuple[str, tuple[str, ...], str]:
+        """Find the message, the channels to try and the purpose of a send."""
+        self._shop.check_purpose(place["purpose"], body.purpose)
+        draft = self._messages.drafts.get(body.message)
+        if draft is None:
+            self._check_channels(place, body, None)
+            if body.message not in self._messages.lost:
+                fix = nearest(body.message, set(self._messages.drafts)) or f"messages/{body.message}.message.yaml"
+                place["message"].report("E304", f"there is no message {body.message}", fix)
+            return body.message, tuple(body.channels or ()), body.purpose or ""
+        draft.sent = True
+        content = tuple(name for name in self._shop.definition.channels if name in draft.content.channels)
+        self._check_channels(place, body, draft)
+        self._check_names(place, body, draft)
+        purpose = body.purpose or draft.content.definition.purpose or self._purpose
+        if purpose is None:
+            place.report(
+                "E308", "neither this send nor its message nor the journey has a purpose", "purpose: ... on the journey"
+            )
+        if body.channels is None and not content and draft.content.channels and not self._shop.is_lost:
+            place.report(
+                "E309", f"{body.message} has no content for any channel of the project", "content for one of them"
+            )
+        return body.message, tuple(body.channels) if body.channels else content, purpose or ""
+
+    def _check_channels(self, place: Place, body: SendBody, draft: Draft | None) -> None:
+        for number, name in enumerate(body.channels or ()):
+            spot = place["channels"][number]
+            if name in RESERVED_CHANNELS or not self._shop.check_channel(spot, name) or draft is None:
+                continue
+            if name not in draft.content.channels and not draft.place.node.mended:
+                has = ", ".join(draft.content.channels) or "nothing"
+                spot.report(
+                    "E307", f"{body.message} has no content for {name}; it has {has}", f"{name}: in {draft.place.file}"
+                )
+
+    def _check_names(self, place: Place, body: SendBody, draft: Draft) -> None:
+        """Check what a message's templates name of this journey, and note what they read."""
+        given = set(body.data)
+        self._messages.data.setdefault(body.message, set()).update(given)
+        lacking: set[str] = set()
+        for spot, _, named in draft.names:
+            if named.path[0] == "steps":
+                self._check_step(spot, named)
+            elif named.path[0] == "data" and named.path[1] not in given:
+                lacking.add(named.path[1])
+        for name in sorted(lacking):
+            place.report(
+                "W309", f"{body.message} reads data.{name}, and this send gives no such thing", f"data: {{{name}: ...}}"
+            )
+        for paths in draft.reads.values():
+            self._reads.add(paths)
+
+    def _check_step(self, place: Place, named: Named) -> None:
+        """Check `steps.<id>.<result>` of a template against the steps of this journey."""
+        by_name = {step_id.replace("-", "_"): verb for step_id, verb in self._steps.items()}
+        written, rest = named.path[1], named.path[2:]
+        verb = by_name.get(written)
+        if verb is None:
+            close = nearest(written, set(by_name))
+            why = f"the journey {self._journey}, which sends this, has no step `{written.replace('_', '-')}`"
+            if "-" in written and written.replace("-", "_") in by_name:
+                why, close = "a dash in a step's id is written as an underscore", written.replace("-", "_")
+            fix = f"steps.{close}" if close else "a step's id, with _ for each dash"
+            place.report("E504", why, fix, offset=named.offset)
+            return
+        if verb == LOST:
+            return
+        results = RESULTS[verb]
+        if not rest or rest[0] not in results:
+            what = f"`{verb}` leaves no `{rest[0]}`" if rest else f"`steps.{written}` alone is no value"
+            leaves = ", ".join(results) or "nothing"
+            result = (nearest(rest[0], results) if rest else None) or next(iter(results), None)
+            place.report(
+                "E505", f"{what}; it leaves {leaves}", result and f"steps.{written}.{result}", offset=named.offset
+            )
+        elif rest[0] in HOLDING and rest[0] == "event" and rest[1:] and rest[1] not in EVENT_FIELDS:
+            place.report(
+                "E506",
+                f"an event has no `{rest[1]}`",
+                f"steps.{written}.event.properties.{rest[1]}",
+                offset=named.offset,
+            )

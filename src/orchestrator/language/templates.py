@@ -1,0 +1,130 @@
+"""Liquid templates, looked at without rendering: what they name, and what is wrong with them.
+
+Owns the limits that keep a hostile template from costing more than a moment, and the names that exist. Must never
+render; that is the channels' work.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from liquid import Environment
+from liquid.exceptions import LiquidError
+from liquid.static_analysis import Segments
+
+from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.expressions import Mistake
+
+MAX_CHARACTERS = 200_000
+MAX_MARKS = 5_000
+ROOTS = ("profile", "entry", "steps", "event", "data", "brand", "links")
+LINKS = ("unsubscribe", "preferences", "survey", "confirm")
+
+# What Liquid finds in any list or text, beside what the data holds.
+_OF_ANY = frozenset({"size", "first", "last"})
+# Tags that read other templates: there are none.
+_READING = ("include", "render")
+# Tags whose end is looked for character by character; without one that would be done again for every beginning.
+_WHOLE = ("raw", "doc", "comment")
+# What Liquid's parser lets through from Python.
+_PARSER_ACCIDENTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name that a template reads, up to what is only known when it is rendered, and where it stands."""
+
+    path: tuple[str, ...]
+    offset: int
+
+    @property
+    def written(self) -> str:
+        """The name as the author wrote it."""
+        return ".".join(self.path)
+
+
+@dataclass(frozen=True)
+class Template:
+    """What a template names from outside of itself, and its mistakes."""
+
+    names: tuple[Named, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+
+
+@cache
+def _environment() -> Environment:
+    return Environment()
+
+
+def inspect(text: str) -> Template:
+    """Look at a template; whatever it holds, the answer is names or mistakes."""
+    mistake = _check_marks(text)
+    if mistake is not None:
+        return Template(mistakes=(mistake,))
+    try:
+        analysis = _environment().from_string(text).analyze(include_partials=False)
+    except LiquidError as error:
+        offset = error.token.start_index if error.token is not None and error.token.start_index >= 0 else 0
+        return Template(mistakes=(Mistake("E501", f"the template cannot be read: {error.message}", offset),))
+    except _PARSER_ACCIDENTS as error:
+        return Template(mistakes=(Mistake("E501", f"the template cannot be read: {error}", 0, "a simpler one"),))
+    mistakes = [
+        Mistake("E507", f"the tag `{name}` reads another template, and there is none", span.index, "the text itself")
+        for name in _READING
+        for span in analysis.tags.get(name, ())
+    ]
+    known = _environment().filters
+    mistakes += [
+        Mistake("E503", f"there is no filter `{name}`", span.index, nearest(name, set(known)))
+        for name, spans in analysis.filters.items()
+        if name not in known
+        for span in spans
+    ]
+    names = {
+        Named(_text_of(variable.segments), variable.span.index): None
+        for variables in analysis.globals.values()
+        for variable in variables
+    }
+    return Template(tuple(sorted(names, key=lambda named: (named.offset, named.path))), tuple(mistakes))
+
+
+def _check_marks(text: str) -> Mistake | None:
+    """Refuse what would keep the parser busy: too much, or marks that are opened and never closed."""
+    if len(text) > MAX_CHARACTERS:
+        return Mistake(
+            "E508", f"the template has {len(text):,} characters; at most {MAX_CHARACTERS:,}", 0, "a shorter one"
+        )
+    if text.count("{{") + text.count("{%") > MAX_MARKS:
+        return Mistake("E508", f"the template has more than {MAX_MARKS:,} tags and values", 0, "a simpler one")
+    for opening, closing in (("{{", "}}"), ("{%", "%}")):
+        last = text.rfind(opening)
+        if last >= 0 and text.find(closing, last) < 0:
+            first = text.find(opening, text.rfind(closing) + 1)
+            return Mistake("E501", f"`{opening}` is never closed", first, f"{closing} after it")
+    for name in _WHOLE:
+        begins = [found.start() for found in re.finditer(rf"{{%-?\s*{name}\b", text)]
+        ends = [found.start() for found in re.finditer(rf"{{%-?\s*end{name}\b", text)]
+        if begins and (not ends or ends[-1] < begins[-1]):
+            return Mistake("E501", f"`{name}` is never ended", begins[-1], f"{{% end{name} %}}")
+    return None
+
+
+def _text_of(segments: Segments) -> tuple[str, ...]:
+    """Take the names of a path up to the first part that is a number or is itself looked up."""
+    path: list[str] = []
+    for segment in segments:
+        if not isinstance(segment, str):
+            break
+        path.append(str(segment))
+    return tuple(path)
+
+
+def read_of(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Give what must be handed in for a name: without what Liquid finds in any list, and up to a list of events."""
+    if path[:1] == ("steps",) and path[2:3] == ("events",):
+        return path[:3]
+    shortest = {"profile": 2, "entry": 2, "event": 3, "steps": 5}.get(path[0], 1)
+    for number, name in enumerate(path):
+        if number >= shortest and name in _OF_ANY:
+            return path[:number]
+    return path

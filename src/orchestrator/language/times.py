@@ -1,0 +1,71 @@
+"""Times of day, weekdays, local dates, zones and language tags as authors write them.
+
+Owns their grammar. Must never read a clock or turn a local time into an instant: that needs a customer.
+"""
+
+import re
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+LOCAL_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
+LANGUAGE_PATTERN = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
+_TIME = re.compile(TIME_PATTERN)
+_LOCAL = re.compile(LOCAL_PATTERN)
+_LOOSE_TIME = re.compile(r"(\d{1,2})[:.h](\d{2})(?::\d{2})?\s*(am|pm)?")
+
+
+def minute_of_day(text: str) -> int | None:
+    """Read `HH:MM` as minutes since midnight; None when the text is no time of day."""
+    if not _TIME.fullmatch(text) or not text.isascii():
+        return None
+    return int(text[:2]) * 60 + int(text[3:])
+
+
+def suggest_time(text: str) -> str:
+    """Guess the time that somebody meant who wrote `9:00` or `9:30 pm`, for the fix of an error message."""
+    found = _LOOSE_TIME.fullmatch(text.lower().strip())
+    if found:
+        hour = int(found[1]) % 12 + 12 * (found[3] == "pm") if found[3] else int(found[1])
+        guess = f"{hour % 24:02d}:{found[2]}"
+        if minute_of_day(guess) is not None:
+            return f'"{guess}"'
+    return 'a time such as "09:00"'
+
+
+def local_time(text: str) -> datetime | None:
+    """Read a local time such as `2026-03-02T20:45`, without a zone; None when the text is none."""
+    if not _LOCAL.fullmatch(text) or not text.isascii():
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@cache
+def is_zone(name: str) -> bool:
+    """Tell whether this names a time zone, such as Europe/Madrid."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ModuleNotFoundError):
+        # ZoneInfoNotFoundError is a KeyError on some platforms and wraps all of these on others.
+        return False
+    except KeyError:
+        return False
+    return True
+
+
+def suggest_zone(name: str) -> str:
+    """Name the time zone that is written most like this one."""
+    zones = {zone.lower(): zone for zone in available_timezones()}
+    by_city = {zone.rpartition("/")[2].lower(): zone for zone in sorted(available_timezones()) if "/" in zone}
+    wanted = name.lower().replace(" ", "_")
+    if wanted in by_city:
+        return by_city[wanted]
+    close = get_close_matches(wanted, zones, n=1, cutoff=0.6)
+    return zones[close[0]] if close else "a zone such as Europe/Madrid, America/Mexico_City or UTC"

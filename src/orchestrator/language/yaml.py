@@ -1,0 +1,276 @@
+"""YAML 1.2 texts into trees with positions, whatever somebody hands in.
+
+Owns the reading: syntax, scalars by YAML 1.2's core rules (`on`, `no` and `12:30` are texts), and every limit that
+keeps a hostile file from costing more than a moment. Must never raise anything but a DefinitionError, build objects
+that a text names, or expand an alias before its size is known.
+"""
+
+import math
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+from orchestrator.errors import DefinitionError
+from orchestrator.language.nodes import Mapping, Node, Scalar, Sequence, Value, position_of
+
+MAX_CHARACTERS = 256 * 1024
+MAX_DEPTH = 64
+MAX_NODES = 20_000
+MAX_NUMBER_LENGTH = 64
+LARGEST_INTEGER = 2**63 - 1
+
+# What YAML 1.2 calls printable; all else (control characters, half surrogates) is refused.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_WORDS: dict[str, Value] = {
+    "": None,
+    "~": None,
+    **dict.fromkeys(("null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+# What the parser may raise beside its own errors when a text is odd enough (a character number that is none, a
+# directive that is cut short).
+_PARSER_ACCIDENTS = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
+
+_HINTS = {
+    "mapping values are not allowed here": 'put a text that holds ": " in quotes',
+    "could not find expected ':'": "check the indentation, and that each key ends with a colon",
+    "found unexpected end of stream": "close the quote",
+    "expected ',' or ']', but got": "close the list with ]",
+    "expected ',' or '}', but got": "close the map with }",
+    "expected <block end>, but found": "line up this key with its neighbours",
+}
+
+
+def read(file: str, text: str) -> Node:
+    """Read a text as one YAML document.
+
+    Raises DefinitionError (E1xx) with the place of the first thing that cannot be read.
+    """
+    text = text.removeprefix("\ufeff")
+    _check_characters(file, text)
+    try:
+        return _Builder(file, text).build()
+    except MarkedYAMLError as error:
+        raise _syntax_error(file, text, error) from error
+    except (YAMLError, *_PARSER_ACCIDENTS) as error:
+        raise DefinitionError(file, 1, 1, "E101", f"this is not YAML: {error}", fix="a plain YAML text") from error
+
+
+def _check_characters(file: str, text: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        raise DefinitionError(
+            file,
+            1,
+            1,
+            "E105",
+            f"the file has {len(text):,} characters; at most {MAX_CHARACTERS:,} are read",
+            fix="several smaller journeys",
+        )
+    found = _UNPRINTABLE.search(text)
+    if found:
+        line, column = position_of(text, found.start())
+        raise DefinitionError(
+            file,
+            line,
+            column,
+            "E103",
+            f"the character U+{ord(found[0]):04X} cannot be printed and may not stand in a file",
+            fix="the text without it",
+        )
+
+
+def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionError:
+    mark: Any = error.problem_mark or error.context_mark
+    line, column, index = (mark.line + 1, mark.column + 1, mark.index) if mark else (1, 1, 0)
+    if text[index : index + 1] == "\t":
+        return DefinitionError(
+            file, line, column, "E104", "a tab stands where YAML allows none", fix="spaces instead of the tab"
+        )
+    problem = error.problem or error.context or "it cannot be parsed"
+    hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), None)
+    if "undefined alias" in problem:
+        return DefinitionError(file, line, column, "E115", problem, fix="an anchor (&name) before its alias (*name)")
+    context = f" ({error.context})" if error.context and error.context != problem else ""
+    return DefinitionError(file, line, column, "E101", f"this is not YAML: {problem}{context}", fix=hint)
+
+
+class _Builder:
+    """Builds the tree from the parser's events, without recursion, and counts as it goes."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self._file = file
+        self._text = text
+        self._open: list[tuple[Mapping | Sequence, str | None]] = []
+        # The key of each open map that still waits for its value.
+        self._keys: list[Scalar | None] = []
+        self._anchors: dict[str, Node | None] = {}
+        self._root: Node | None = None
+        self._documents = 0
+
+    def build(self) -> Node:
+        parser = YAML(typ="safe", pure=True)
+        for event in parser.parse(self._text):
+            self._take(event)
+        if self._root is None or (isinstance(self._root, Scalar) and self._root.value is None):
+            raise self._error(1, 1, "E114", "the file is empty", "at least the first key, see the language's reference")
+        return self._root
+
+    def _take(self, event: Any) -> None:
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent) and event.tag not in (None, "!"):
+            raise self._error(line, column, "E111", f"the tag {event.tag} is not used here", "the value without a tag")
+        if isinstance(event, ScalarEvent):
+            self._add(self._scalar(event, line, column), event.anchor)
+        elif isinstance(event, SequenceStartEvent):
+            self._begin(Sequence(line, column), event.anchor)
+        elif isinstance(event, MappingStartEvent):
+            self._begin(Mapping(line, column), event.anchor)
+        elif isinstance(event, SequenceEndEvent | MappingEndEvent):
+            self._end()
+        elif isinstance(event, AliasEvent):
+            self._add(self._resolve(event.anchor, line, column), None)
+        elif isinstance(event, DocumentStartEvent):
+            self._begin_document(event, line, column)
+
+    def _error(self, line: int, column: int, code: str, message: str, fix: str | None) -> DefinitionError:
+        return DefinitionError(self._file, line, column, code, message, fix=fix)
+
+    def _begin_document(self, event: Any, line: int, column: int) -> None:
+        self._documents += 1
+        if event.version and tuple(event.version) != (1, 2):
+            raise self._error(1, 1, "E116", f"YAML {'.'.join(map(str, event.version))} is not read", "%YAML 1.2")
+        if self._documents > 1:
+            raise self._error(
+                line, column, "E113", "a second document begins here; a file holds one", "a file of its own for it"
+            )
+
+    def _begin(self, node: Mapping | Sequence, anchor: str | None) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise self._error(
+                node.line, node.column, "E106", f"this is nested more than {MAX_DEPTH} levels deep", "fewer levels"
+            )
+        if self._open and isinstance(self._open[-1][0], Mapping) and self._keys[-1] is None:
+            # `subject: {{ profile.name }}` begins a map whose key is a map.
+            liquid = isinstance(node, Mapping) and node.column > 1 and self._before(node) == "{"
+            fix = 'quotes around the template: "{{ ... }}"' if liquid else "a single word as key"
+            raise self._error(node.line, node.column, "E109", "a key must be a text", fix)
+        if anchor is not None:
+            self._anchors[anchor] = None
+        self._open.append((node, anchor))
+        self._keys.append(None)
+
+    def _before(self, node: Node) -> str:
+        return re.split(r"\r\n|\r|\n", self._text)[node.line - 1][node.column - 2]
+
+    def _end(self) -> None:
+        node, anchor = self._open.pop()
+        self._keys.pop()
+        self._add(node, anchor)
+
+    def _resolve(self, anchor: str, line: int, column: int) -> Node:
+        node = self._anchors.get(anchor)
+        if node is not None:
+            return node
+        why = "stands inside itself" if anchor in self._anchors else "has no anchor before it"
+        raise self._error(line, column, "E115", f"the alias *{anchor} {why}", f"the value that *{anchor} stands for")
+
+    def _add(self, node: Node, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = node
+        if not self._open:
+            self._root = node
+            return
+        parent = self._open[-1][0]
+        if isinstance(parent, Sequence):
+            parent.items.append(node)
+        elif self._keys[-1] is None:
+            self._keys[-1] = self._key(parent, node)
+            return
+        else:
+            key = self._keys[-1]
+            parent.keys[str(key.value)] = key
+            parent.values[str(key.value)] = node
+            self._keys[-1] = None
+        parent.size += node.size
+        if parent.size > MAX_NODES:
+            raise self._error(
+                node.line, node.column, "E107", f"more than {MAX_NODES:,} values, aliases written out", "fewer aliases"
+            )
+
+    def _key(self, parent: Mapping, node: Node) -> Scalar:
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            written = (node.raw if isinstance(node, Scalar) else None) or "null"
+            raise self._error(node.line, node.column, "E109", f"a key must be a text, found {written}", f'"{written}":')
+        if node.value == "<<" and node.style is None:
+            raise self._error(
+                node.line, node.column, "E112", "YAML 1.2 has no merge keys (<<)", "the keys themselves, or an alias"
+            )
+        if node.value in parent.keys:
+            first = parent.keys[node.value].line
+            raise self._error(
+                node.line,
+                node.column,
+                "E108",
+                f"the key `{node.value}` stands twice in this map, first on line {first}",
+                "one of the two",
+            )
+        return node
+
+    def _scalar(self, event: Any, line: int, column: int) -> Scalar:
+        text: str = event.value
+        one_line = event.start_mark.line == event.end_mark.line
+        raw = self._text[event.start_mark.index : event.end_mark.index] if one_line else None
+        if raw is not None and event.anchor is not None:
+            # The anchor stands inside the marks; what follows it is the scalar.
+            after = raw.removeprefix(f"&{event.anchor}").lstrip()
+            column += len(raw) - len(after)
+            raw = after
+        found = _UNPRINTABLE.search(text)
+        if found:
+            raise self._error(
+                line, column, "E103", f"an escape stands for U+{ord(found[0]):04X}, which is no text", "the text alone"
+            )
+        value = self._value(text, line, column) if event.style is None and event.tag is None else text
+        return Scalar(line, column, value=value, style=event.style, raw=raw)
+
+    def _value(self, text: str, line: int, column: int) -> Value:
+        """Read a plain scalar by the core rules of YAML 1.2."""
+        if text in _WORDS:
+            return _WORDS[text]
+        if _NOT_FINITE.fullmatch(text):
+            raise self._error(line, column, "E110", f"{text} is not a number to reckon with", f'a number, or "{text}"')
+        integer = _INTEGER.fullmatch(text)
+        if not integer and not _FLOAT.fullmatch(text):
+            return text
+        number: int | float | None = None
+        if len(text) <= MAX_NUMBER_LENGTH:
+            number = (int(text, 0) if text[:2] in ("0x", "0o") else int(text)) if integer else float(text)
+        if number is None or (abs(number) > LARGEST_INTEGER and integer) or math.isinf(number):
+            raise self._error(
+                line, column, "E110", f"the number {text[:40]} is too large", f'a smaller one, or a text: "{text[:40]}"'
+            )
+        return number
