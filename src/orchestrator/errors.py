@@ -7,6 +7,7 @@
       ChannelError        the provider's
         TryLater            again, after so long
         Refused             never again for this action
+      InputError          the operator's    an input that cannot be read, or an output that cannot be written
       StorageError        the operator's
       InvariantError      ours              park, keep the state, page somebody
 
@@ -140,6 +141,10 @@ class Refused(ChannelError):  # noqa: N818 - what the provider did
 
     def __str__(self) -> str:
         return self.why
+
+
+class InputError(OrchestratorError):
+    """A file that was named cannot be read or written, or is not the one that was begun. The operator's move."""
 
 
 class StorageError(OrchestratorError):

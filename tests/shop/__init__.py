@@ -25,10 +25,17 @@ from shop.journeys import (
 )
 from shop.lengths import ms, text_of
 from shop.projects import channel, message, project, purpose, quiet
+from shop.reminders import CONFIRMED, EMAIL_AND_SMS, EMAIL_ONLY, NIGHT, NO, YES, remind, reminded
 
 __all__ = [
+    "CONFIRMED",
+    "EMAIL_AND_SMS",
+    "EMAIL_ONLY",
     "FAILS",
     "KEEPS_ALL",
+    "NIGHT",
+    "NO",
+    "YES",
     "Customer",
     "channel",
     "choose",
@@ -47,6 +54,8 @@ __all__ = [
     "prop",
     "purpose",
     "quiet",
+    "remind",
+    "reminded",
     "repeat",
     "says",
     "send",

@@ -66,7 +66,7 @@ class Customer:
         traits = {"timezone": zone} if zone else {}
         self.does("profile_updated", self.start_ms - 2, **traits, **(EVERYWHERE if profile is None else profile))
         for consent in consents:
-            self.does("consent_changed", self.start_ms - 1, **consent)
+            self.consents_to(self.start_ms - 1, **consent)
 
     def under(self, *journeys: Journey, older: tuple[Journey, ...] = (), project: Project | None = None) -> None:
         """Publish other journeys; who is inside stays where they are."""
@@ -92,7 +92,14 @@ class Customer:
     ) -> Turned:
         """Let the customer do something, after all that was due strictly before."""
         fields = {"channel": channel, "identifiers": identifiers, "properties": properties}
-        event = self.event(type, at, event_id=event_id, **fields)
+        return self.take_in_time(self.event(type, at, event_id=event_id, **fields))
+
+    def consents_to(self, at: str | int | None = None, **statement: Any) -> Turned:
+        """Let the customer state a consent; unlike elsewhere, `channel` is what the statement is about."""
+        return self.take_in_time(self.event("consent_changed", at, properties=statement))
+
+    def take_in_time(self, event: Event) -> Turned:
+        """Apply an event at its own time, after all that was due strictly before."""
         self.wake_until(event.time_ms - 1)
         return self.take(event)
 

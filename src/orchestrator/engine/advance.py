@@ -22,6 +22,7 @@ byte.
 
 from orchestrator.engine import endings, entering, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
+from orchestrator.errors import EventError
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
@@ -43,6 +44,8 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: fro
         else:
             _handle(turn, fact)
             _handle_emitted(turn)
+    except EventError:
+        raise  # the producer's mistake, whichever entry was the first to ask for the event's properties
     except Exception as error:
         # Whatever it is, it is one entry's: the customer's other journeys go on.
         if turn.at_work is None:

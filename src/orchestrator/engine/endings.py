@@ -19,7 +19,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     """Ask the journey's goals and exits of one entry; the first exit that matches ends it."""
     goals = journey.goals_by_event.get(event.type)
     exits = journey.exits_by_event.get(event.type)
-    if (goals is None and exits is None) or not matching.concerns(event, journey, entry):
+    if (goals is None and exits is None) or not matching.concerns(turn, event, journey, entry):
         return
     reason: str | None = None
     for goal in goals or ():
@@ -115,7 +115,7 @@ def convert_ended(turn: Turn, event: Event) -> None:
 
 def _convert_one(turn: Turn, event: Event, journey: Journey, goals: tuple[GoalRule, ...], ended: Ended) -> bool:
     entry = _as_entry(ended)
-    if not matching.concerns(event, journey, entry):
+    if not matching.concerns(turn, event, journey, entry):
         return False
     for goal in goals:
         if _is_open(turn, entry, goal) and matching.takes(turn, goal.trigger, entry):

@@ -34,7 +34,7 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
     """Ask every guard of one channel, in order; the first "no" is the answer."""
     profile = turn.state.profile
     address = address_of(turn, channel)
-    if address is None or profile.unreachable.get(channel.name) == address:
+    if address is None or profile.unreachable.get(channel.name) == as_text(address):
         return Answer(channel.name, Reason.UNREACHABLE)
     # Consent comes before quiet hours: a customer who withdrew at 23:00 is on record as `no_consent`,
     # not as held until the morning and then refused.
@@ -63,6 +63,11 @@ def address_of(turn: Turn, channel: Channel) -> Address | None:
     if isinstance(found, list):
         return [one for one in found if isinstance(one, str) and one.strip()] or None
     return str(found) if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def as_text(address: Address) -> str:
+    """Write an address as one text, to compare it with the one that bounced."""
+    return address if isinstance(address, str) else "\n".join(address)
 
 
 def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:

@@ -30,7 +30,7 @@ def key_of(event: Event, name: str) -> str | None:
     return str(value) if isinstance(value, int | float) else None
 
 
-def concerns(event: Event, journey: Journey, entry: Entry) -> bool:
+def concerns(turn: Turn, event: Event, journey: Journey, entry: Entry) -> bool:
     """Whether an event is about this entry: its key, and the message it answers, where it names them."""
     if journey.key is not None:
         key = key_of(event, journey.key)
@@ -39,15 +39,23 @@ def concerns(event: Event, journey: Journey, entry: Entry) -> bool:
     if event.type in _ABOUT_A_MESSAGE:
         action_id = event.properties.get("action_id")
         if action_id is not None:
+            for sent in turn.state.sent:  # of whatever round or visit, while it is remembered
+                if sent.action_id == action_id:
+                    return sent.entry_id == entry.id
             return any(result.action_id == action_id for result in entry.results.values())
     return True
+
+
+def is_machine_made(event: Event) -> bool:
+    """Whether a proxy or scanner, not the customer, opened or clicked."""
+    return event.type in _MACHINE_MADE and event.properties.get("machine") is True
 
 
 def takes(turn: Turn, trigger: Trigger, entry: Entry | None) -> bool:
     """Whether a trigger takes the event at hand; the caller has looked up the type."""
     event = turn.event
     where = trigger.where
-    if event is not None and event.type in _MACHINE_MADE and event.properties.get("machine") is True:
+    if event is not None and is_machine_made(event):
         return where is not None and where.names_machine and where.holds(turn.scope_at(entry))
     return where is None or where.holds(turn.scope_at(entry))
 

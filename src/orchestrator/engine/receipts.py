@@ -5,7 +5,7 @@ unreachable, and an unsubscribe or complaint is a "no" on record. Fills in journ
 channel and purpose, so that conditions can ask for them.
 """
 
-from orchestrator.engine import profiles
+from orchestrator.engine import guards, matching, profiles
 from orchestrator.engine.turn import Turn
 from orchestrator.model.event import Event
 from orchestrator.model.profile import Consent
@@ -22,7 +22,7 @@ def apply(turn: Turn, event: Event) -> None:
     if sent is not None:
         _fill_in(event, sent)
     what = event.type.removeprefix("message_")
-    if what in _PROGRESS:
+    if what in _PROGRESS and not matching.is_machine_made(event):
         _move_status(turn, action_id, what)
     channel = event.properties.get("channel", event.channel)
     if not isinstance(channel, str):
@@ -65,8 +65,8 @@ def _result_of(turn: Turn, action_id: object) -> Result | None:
 def _mark_unreachable(turn: Turn, channel: str, sent: Sent | None) -> None:
     address = sent.address if sent is not None else None
     if address is None and channel in turn.project.channels:
-        found = turn.project.channels[channel].address.evaluate(turn.scope_at(None))
-        address = found if isinstance(found, str) else None
+        today = guards.address_of(turn, turn.project.channels[channel])
+        address = None if today is None else guards.as_text(today)
     if address is not None:
         turn.state.profile.unreachable[channel] = address
         turn.changed = True

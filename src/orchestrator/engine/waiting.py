@@ -63,13 +63,17 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
         return
     if isinstance(step, WaitFor):
         _take(turn, journey, entry, step, event)
-    elif isinstance(step, Wait) and event.type in step.restart_on and matching.concerns(event, journey, entry):
-        _keep_event(journey, entry, step, event)
-        entry.due_ms = turn.now_ms + step.after_ms
-        turn.changed = True
-        turn.decide(
-            journey, entry, step.id, Verdict.WAITED, Reason.RESTARTED, {"until": instants.to_text(entry.due_ms)}
-        )
+    elif isinstance(step, Wait) and event.type in step.restart_on:
+        _restart(turn, event, journey, entry, step)
+
+
+def _restart(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Wait) -> None:
+    if matching.is_machine_made(event) or not matching.concerns(turn, event, journey, entry):
+        return
+    _keep_event(journey, entry, step, event)
+    entry.due_ms = turn.now_ms + step.after_ms
+    turn.changed = True
+    turn.decide(journey, entry, step.id, Verdict.WAITED, Reason.RESTARTED, {"until": instants.to_text(entry.due_ms)})
 
 
 def _ends_a_repeat(
@@ -77,7 +81,7 @@ def _ends_a_repeat(
 ) -> bool:
     for repeat in repeats:
         around = repeat.id == step.id or repeat.id in step.inside
-        if not around or repeat.until_event is None or not matching.concerns(event, journey, entry):
+        if not around or repeat.until_event is None or not matching.concerns(turn, event, journey, entry):
             continue
         if matching.takes(turn, repeat.until_event, entry):
             _keep_event(journey, entry, repeat, event)
@@ -91,7 +95,7 @@ def _ends_a_repeat(
 
 def _take(turn: Turn, journey: Journey, entry: Entry, step: WaitFor, event: Event) -> None:
     branches = [branch for branch in step.branches if event.type in branch.trigger.events]
-    if not branches or not matching.concerns(event, journey, entry):
+    if not branches or not matching.concerns(turn, event, journey, entry):
         return
     for branch in branches:
         if matching.takes(turn, branch.trigger, entry):

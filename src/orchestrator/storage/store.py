@@ -11,10 +11,7 @@ Promises of every store:
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, Self
-
-# Where output lines go.
-Target = Literal["actions", "decisions", "dead_letters"]
+from typing import Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class OutboxLines:
     """Consecutive lines for one target, each ending in a newline, under a number that only ever grows."""
 
     number: int
-    target: Target
+    target: str
     lines: bytes
 
 
@@ -40,14 +37,14 @@ class Batch:
     """Everything that one commit changes.
 
     `records` are the new states by profile id; None erases one. `lines` joins the output lines of each
-    target. `decisions` holds the decision lines of one turn of one profile, to be asked for by
-    customer later. `positions` says how far readers have come; None forgets one. `delivered` is the
-    highest outbox number whose lines are safe where they belong, so that the outbox lets go of all up
-    to it; `lengths` are the output files' lengths in bytes that go with it.
+    target, which the runtime names (a file's path, for one). `decisions` holds the decision lines of one
+    turn of one profile, to be asked for by customer later. `positions` says how far readers have come;
+    None forgets one. `delivered` is the highest outbox number whose lines are safe where they belong, so
+    that the outbox lets go of all up to it; `lengths` are the output files' lengths that go with it.
     """
 
-    records: dict[str, bytes | None] = field(default_factory=dict)
-    lines: dict[Target, bytes] = field(default_factory=dict)
+    records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
+    lines: dict[str, bytes] = field(default_factory=dict)
     decisions: list[tuple[str, bytes]] = field(default_factory=list)
     positions: dict[str, bytes | None] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)

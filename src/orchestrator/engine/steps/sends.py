@@ -29,20 +29,22 @@ def send(turn: Turn, journey: Journey, entry: Entry, step: Send) -> Going:
     turn.changed = True
     purpose = turn.project.purposes[step.purpose]
     asked_ms = entry.held_ms or turn.now_ms
-    quiet: Answer | None = None
+    if step.expires_ms is not None and asked_ms + step.expires_ms <= turn.now_ms:  # held, and woken too late
+        return _expire(turn, journey, entry, step, asked_ms + step.expires_ms)
+    refused: list[Answer] = []
     for name in _channels(turn, entry, step):
         answer = guards.ask(turn, journey, entry, turn.project.channels[name], purpose)
         if answer.reason is None:
-            if quiet is not None:
-                _refuse(turn, journey, entry, step, quiet)
+            _refuse(turn, journey, entry, step, refused)
             _leave(turn, journey, entry, step, answer, asked_ms)
             return _done(entry, step)
-        if answer.reason is Reason.QUIET_HOURS:
-            quiet = quiet or answer
-        else:
-            _refuse(turn, journey, entry, step, answer)
+        refused.append(answer)
+    quiet = next((answer for answer in refused if answer.reason is Reason.QUIET_HOURS), None)
     if quiet is not None:
+        _refuse(turn, journey, entry, step, [no for no in refused if no.reason is not Reason.QUIET_HOURS])
         return _hold(turn, journey, entry, step, quiet, asked_ms)
+    # No channel at all, such as `same` for an event that came by none of ours, is a "no" on record like any other.
+    _refuse(turn, journey, entry, step, refused or [Answer("", Reason.UNREACHABLE)])
     entry.results[step.id] = Result(status="suppressed")
     return _done(entry, step)
 
@@ -69,27 +71,38 @@ def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
                 yield found
 
 
-def _refuse(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer) -> None:
-    record = f"{answer.channel}:{answer.reason}"
-    if record in entry.held:  # said before the message was held
-        return
-    entry.held.append(record)
-    saw = {"channel": answer.channel, "message": step.message, "purpose": step.purpose}
-    turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), saw)
+def _refuse(turn: Turn, journey: Journey, entry: Entry, step: Send, refused: list[Answer]) -> None:
+    for answer in refused:
+        record = f"{answer.channel}:{answer.reason}"
+        if record in entry.held:  # said before the message was held
+            continue
+        entry.held.append(record)
+        turn.decide(
+            journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), _about(step, answer.channel or None)
+        )
+
+
+def _about(step: Send, channel: str | None) -> dict[str, Any]:
+    return {"channel": channel, "message": step.message, "purpose": step.purpose}
 
 
 def _hold(turn: Turn, journey: Journey, entry: Entry, step: Send, quiet: Answer, asked_ms: int) -> Going:
-    saw: dict[str, Any] = {"channel": quiet.channel, "message": step.message, "purpose": step.purpose}
     if step.expires_ms is not None and asked_ms + step.expires_ms <= quiet.until_ms:
-        entry.results[step.id] = Result(status="expired")
-        saw["expired_at"] = instants.to_text(asked_ms + step.expires_ms)
-        turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.EXPIRED, saw)
-        return _done(entry, step)
+        return _expire(turn, journey, entry, step, asked_ms + step.expires_ms, quiet.channel)
     entry.step, entry.due_ms, entry.held_ms = step.id, quiet.until_ms, asked_ms
     entry.results[step.id] = Result(status="held", channel=quiet.channel)
-    saw["until"] = instants.to_text(quiet.until_ms)
+    saw = {**_about(step, quiet.channel), "until": instants.to_text(quiet.until_ms)}
     turn.decide(journey, entry, step.id, Verdict.HELD, Reason.QUIET_HOURS, saw)
     return STAY
+
+
+def _expire(
+    turn: Turn, journey: Journey, entry: Entry, step: Send, expired_ms: int, channel: str | None = None
+) -> Going:
+    entry.results[step.id] = Result(status="expired")
+    saw = {**_about(step, channel), "expired_at": instants.to_text(expired_ms)}
+    turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.EXPIRED, saw)
+    return _done(entry, step)
 
 
 def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer, asked_ms: int) -> None:
@@ -127,11 +140,10 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
             data,
         )
     )
-    saw = {"channel": answer.channel, "message": step.message, "purpose": step.purpose}
-    turn.decide(journey, entry, step.id, Verdict.SENT, Reason.ALLOWED, saw, action_id)
+    turn.decide(journey, entry, step.id, Verdict.SENT, Reason.ALLOWED, _about(step, answer.channel), action_id)
     entry.results[step.id] = Result("sent", answer.channel, action_id)
     entry.sent_ms = turn.now_ms
-    address = answer.address if isinstance(answer.address, str) else None
+    address = guards.as_text(answer.address)
     _remember(
         turn,
         Sent(

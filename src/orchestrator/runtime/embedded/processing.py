@@ -1,0 +1,209 @@
+"""The loop: records and timers in the order of their time, through turns, into batches.
+
+Owns the clock of an embedded run, and what a batch holds. Must never decide anything about a customer.
+
+For every record: timers due strictly before its time fire first, earliest first, each at its own due
+instant; then the event, at its time, or at the clock's where that is later: the clock never goes back.
+What turns lead to is collected and committed with the position of the last record that is part of it,
+so a batch may end after any record, and between two timers.
+"""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from orchestrator.errors import EventError, InvariantError
+from orchestrator.model import codec, envelopes, instants
+from orchestrator.model.catalog import Catalog
+from orchestrator.runtime import turn
+from orchestrator.runtime.dead_letters import DeadLetter, quote
+from orchestrator.runtime.embedded.outputs import Outputs
+from orchestrator.runtime.embedded.reading import Feed, Positions
+from orchestrator.runtime.embedded.sources import Chunk, Origin
+from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
+from orchestrator.runtime.timers import NEVER_MS, Timers
+from orchestrator.runtime.turn import Failure, Turned
+from orchestrator.storage import Batch, Store
+
+# A batch ends after so many records, or so many turns of timers: measured, SQLite writes a page that changed several
+# times in a batch only once, and beyond this there is little left to win.
+BATCH_RECORDS = 24_000
+BATCH_TURNS = 8_000
+
+CLOCK = "clock"
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+_kind_of = attrgetter("kind")
+_verdict_of = attrgetter("verdict")
+
+
+class Processor:
+    """Takes records in order and moves time on.
+
+    `targets` names where lines of each kind go (actions, decisions, dead_letters); a kind that is not
+    in it is only counted. `keeps_decisions` says that the store is to keep them by customer.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        outputs: Outputs,
+        targets: dict[str, str],
+        *,
+        keeps_decisions: bool,
+        report: Callable[["Processor", Feed | None], None],
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._outputs = outputs
+        self._targets = targets
+        self._keeps_decisions = keeps_decisions
+        self._report = report
+        self._timers = Timers(store.waiting())
+        stored = store.position(CLOCK)
+        self.clock_ms = instants.EARLIEST_MS if stored is None else int(stored)
+        self.summary = Summary()
+        self.records = 0
+        self._begin_batch()
+
+    def _begin_batch(self) -> None:
+        self._changed: dict[str, bytes] = {}
+        self._turns: list[tuple[str, Turned]] = []
+        self._letters: list[DeadLetter] = []
+        self._batch_ends_at = self.records + BATCH_RECORDS
+
+    def run(self, feed: Feed) -> None:
+        """Process all records of a feed, and commit that it is finished."""
+        for chunk in feed.chunks():
+            self._take(feed, chunk)
+            if self.records >= self._batch_ends_at or chunk.live:
+                self._commit(feed.position(len(chunk.lines)), feed)
+        self._commit(feed.finished(), feed)
+
+    def wake_until(self, instant_ms: int) -> None:
+        """Move the clock to an instant; what is due at it wakes too."""
+        self._wake(instant_ms + 1, lambda: self._commit({}, None))
+        self.clock_ms = max(self.clock_ms, instant_ms)
+        self._commit({}, None)
+
+    def drain(self) -> None:
+        """Move the clock on until nothing waits any more."""
+        self._wake(NEVER_MS, lambda: self._commit({}, None))
+        self._commit({}, None)
+
+    def finish(self) -> Summary:
+        """Commit that all lines are where they belong, and say what came of the run."""
+        if self._outputs.behind:
+            self._outputs.commit(Batch())
+        self.summary.clock_ms = self.clock_ms if self.clock_ms > instants.EARLIEST_MS else None
+        self.summary.customers = self._store.profiles()
+        self.summary.waiting = sum(1 for _ in self._store.waiting())
+        return self.summary
+
+    def _take(self, feed: Feed, chunk: Chunk) -> None:
+        """Process a chunk's records.
+
+        The loop that everything else waits for: an event that nobody asks about costs its decoding and
+        little more, so what it needs is at hand under local names.
+        """
+        read, on_event, profile_of = envelopes.read, turn.on_event, turn.profile_of
+        catalog, project, wanted = self._catalog, self._catalog.project, self._catalog.wanted
+        arrived_ms, timers, clock_ms = feed.arrived_ms, self._timers, self.clock_ms
+        ignored = 0
+        for index, raw in enumerate(chunk.lines):
+            try:
+                event = read(raw, arrived_ms)
+                if event.time_ms > clock_ms:
+                    if timers.next_ms < event.time_ms:
+                        self._wake(event.time_ms, lambda: self._commit(feed.position(index), feed))  # noqa: B023 - called at once
+                    self.clock_ms = clock_ms = event.time_ms
+                if event.type not in wanted and not event.identifiers:
+                    ignored += 1
+                    continue
+                profile_id = profile_of(project, event)
+                record = self._changed.get(profile_id) or self._store.read(profile_id)
+                turned = on_event(catalog, event, record, clock_ms)
+            except EventError as error:
+                self._refuse(chunk, index, error)
+                continue
+            self._keep(profile_id, record, turned)
+            self.summary.events[turned.outcome] += 1
+            if turned.failures:
+                self._park(turned.failures, profile_id, chunk.origin(index))
+        self.summary.events["ignored"] += ignored
+        self.records += len(chunk.lines)
+
+    def _wake(self, before_ms: int, commit: Callable[[], None]) -> None:
+        """Wake whoever is due strictly before an instant, each at its own due instant."""
+        timers = self._timers
+        for due_ms, profile_id in timers.take_before(before_ms):
+            record = self._changed.get(profile_id) or self._store.read(profile_id)
+            record_due_ms = 0 if record is None else codec.due_of(record)
+            if record is None or record_due_ms != due_ms:
+                if record_due_ms:
+                    timers.put_back(profile_id, record_due_ms)
+                continue
+            # What was overdue already, because its journey was paused for one, wakes at the clock: it never goes back.
+            self.clock_ms = now_ms = max(due_ms, self.clock_ms)
+            turned = turn.on_timers(self._catalog, record, now_ms)
+            if 0 < codec.due_of(turned.record or record) <= now_ms:
+                raise InvariantError(f"profile {profile_id} was woken at {now_ms} and is still due; please report this")
+            self._keep(profile_id, record, turned)
+            self.summary.timers += 1
+            if turned.failures:
+                self._park(turned.failures, profile_id, Origin("timer", 0, 0))
+            if len(self._turns) >= BATCH_TURNS:
+                commit()
+
+    def _keep(self, profile_id: str, record: bytes | None, turned: Turned) -> None:
+        """Add what a turn came to to the batch."""
+        if turned.record is not None:
+            self._changed[profile_id] = turned.record
+            old_due_ms = 0 if record is None else codec.due_of(record)
+            self._timers.schedule(profile_id, old_due_ms, codec.due_of(turned.record))
+        if turned.actions or turned.decisions:
+            self._turns.append((profile_id, turned))
+
+    def _refuse(self, chunk: Chunk, index: int, error: EventError) -> None:
+        """Put a record that is no event into the dead letters; a blank line is nothing at all."""
+        raw = chunk.lines[index]
+        if not raw.strip():
+            return
+        self.summary.events["refused"] += 1
+        self._bury(error.reason, error.message, chunk.origin(index), **quote(raw))
+
+    def _park(self, failures: Sequence[Failure], profile_id: str, origin: Origin) -> None:
+        """Put what failed within a turn into the dead letters: a bug of ours, its entry parked."""
+        for each in failures:
+            message = f"entry {each.entry_id} of {each.journey} is parked"
+            about = {"profile_id": profile_id, "entry_id": each.entry_id, "journey": each.journey}
+            self._bury(each.reason, message, origin, traceback=each.traceback, **about)
+
+    def _bury(self, reason: str, message: str, origin: Origin, **about: Any) -> None:
+        at = instants.to_text(self.clock_ms)
+        source, line, offset = origin.source, origin.line, origin.offset
+        letter = DeadLetter(reason, message, source=source, line=line, offset=offset, at=at, **about)
+        self._letters.append(letter)
+        self.summary.dead_letters[reason] += 1
+        if len(self.summary.first_dead_letters) < SHOWN_DEAD_LETTERS:
+            self.summary.first_dead_letters.append(letter)
+
+    def _commit(self, positions: Positions, feed: Feed | None) -> None:
+        """Commit everything since the last commit, with the position that belongs to it."""
+        turns = self._turns
+        actions = [action for _, turned in turns for action in turned.actions]
+        decisions = [decision for _, turned in turns for decision in turned.decisions]
+        batch = Batch(records=self._changed, positions={**positions, CLOCK: b"%d" % self.clock_ms})
+        if self._keeps_decisions:
+            batch.decisions = [(who, _encode_lines(turned.decisions)) for who, turned in turns if turned.decisions]
+        for kind, lines in (("actions", actions), ("decisions", decisions), ("dead_letters", self._letters)):
+            if lines and kind in self._targets:
+                batch.lines[self._targets[kind]] = _encode_lines(lines)
+        self._outputs.commit(batch)
+        self.summary.actions.update(map(_kind_of, actions))
+        self.summary.decisions.update(map(_verdict_of, decisions))
+        self._begin_batch()
+        self._report(self, feed)

@@ -1,0 +1,74 @@
+"""A partition's clock: how far the log is known to have been read, and so which timers may fire.
+
+While the partition lags, the clock is the timestamp of the record at hand. At the end of the log it is the instant at
+which the end was *asked for*: everything appended before that instant has then been read, however long the answer or
+this process was held up on the way. It never goes back and never passes the wall clock: a record from the future moves
+it not at all, so it fires nothing.
+
+With resolve on, what the turn has read says nothing about what still waits in resolve. Then every partition of every
+events topic tells its own clock (`Sourced.hear`), and ours is the earliest of them; one that has never told, or falls
+silent, holds all timers back.
+
+Owns these rules. Must never read the wall clock itself: it is handed in.
+"""
+
+from collections.abc import Iterable
+
+
+class Clock:
+    """The clock of a partition whose own inputs are all there is to wait for."""
+
+    def __init__(self, now_ms: int = 0) -> None:
+        self.now_ms = now_ms
+
+    def pass_record(self, timestamp_ms: int, wall_ms: int) -> int:
+        """Move to a record that is about to be processed and return the instant of its turn.
+
+        Before the first record of all there is no clock; a record from the future is then taken at the wall clock.
+        """
+        if self.now_ms < timestamp_ms <= wall_ms:
+            self.now_ms = timestamp_ms
+        return self.now_ms or wall_ms
+
+    def pass_end(self, asked_ms: int) -> bool:
+        """Move to the instant at which an end of all inputs was asked for that has now been reached.
+
+        Return whether timers that are due by then may fire.
+        """
+        self.now_ms = max(self.now_ms, asked_ms)
+        return True
+
+
+class SourcedClock(Clock):
+    """The clock of a partition behind resolve: the earliest of what all sources say, never its own end."""
+
+    def __init__(self, now_ms: int = 0, heard: dict[str, int] | None = None) -> None:
+        super().__init__(now_ms)
+        self.heard = dict(heard or {})
+        self._expected: frozenset[str] = frozenset()
+
+    def expect(self, sources: Iterable[str]) -> None:
+        """Name all sources; what others said before, such as a topic that is read no longer, is forgotten."""
+        self._expected = frozenset(sources)
+        self.heard = {source: at for source, at in self.heard.items() if source in self._expected}
+
+    def hear(self, source: str, at_ms: int) -> None:
+        """Take a source's clock; one that goes back is a source that started again, and is not believed."""
+        if source in self._expected and at_ms > self.heard.get(source, 0):
+            self.heard[source] = at_ms
+            if len(self.heard) == len(self._expected):
+                self.now_ms = max(self.now_ms, min(self.heard.values()))
+
+    def pass_record(self, timestamp_ms: int, wall_ms: int) -> int:
+        """Return the instant of a record's turn: its own time, not before the clock; it does not move the clock."""
+        if timestamp_ms > wall_ms:
+            timestamp_ms = 0
+        return max(timestamp_ms, self.now_ms) or wall_ms
+
+    def pass_end(self, asked_ms: int) -> bool:
+        """Do nothing: the end of our own input proves nothing."""
+        return False
+
+    def silent(self, wall_ms: int, longest_ms: int) -> list[str]:
+        """Name the sources that have told nothing for so long, in order."""
+        return sorted(source for source in self._expected if wall_ms - self.heard.get(source, 0) > longest_ms)

@@ -1,0 +1,108 @@
+"""The commit: how one partition's turns become visible, all of them or none.
+
+What a turn changes lies in memory (`Outgoing`) until a transaction carries it. A transaction is open only for the
+length of a commit, so that it holds up no reader while events are processed. Its steps, and what happens if the
+process dies right after each:
+
+1. **Begin.** Local to the producer. Dies: the next owner reads the offsets of the last commit and does the same turns
+   again from the same records; ids are derived from what they stand for, so it decides the same.
+2. **Send the lines**: actions, decisions, dead letters, to the partition's own number in each output topic.
+   Dies: they are in the log, and invisible to read_committed. The next owner's InitProducerId aborts them.
+3. **Send the changes** to the changelog: each changed profile once, and last the header: clock, input offsets, revision
+   of the catalog. Dies: as 2.
+4. **Check every send.** aiokafka commits a transaction of which a batch was refused. One refusal ends the incarnation.
+   Dies: as 2.
+5. **Add the offsets** of the inputs. Dies: as 2; they are part of what is aborted.
+6. **End.** The coordinator writes the transaction's fate; from then on it *will* be visible, in every partition.
+   Dies before it is written: as 2. Dies after, before the answer: it is committed, and the next owner's InitProducerId
+   returns only when that is finished, so its restore and its offset contain it. An answer that is lost to a process
+   that lives is the same: the outcome is unknown, so the incarnation ends and asks the log.
+7. **Tell the state**: a store on disk takes over the changes and their checkpoint. Dies: the checkpoint lies behind,
+   and a restore reads the difference from the changelog.
+
+Any error in between ends the incarnation of the partition: memory is dropped, a new producer fences this one, the
+changelog is read, the offsets are asked for. Nothing here is ever retried on its own.
+Owns this order. Must never touch what a turn decided.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+import msgspec
+from aiokafka.structs import TopicPartition
+
+from orchestrator.runtime import faults
+from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.writer import Writer
+
+# Longer than the brokers let a transaction live: after it, what was open has been aborted.
+LONGEST_S = 12.0
+
+# The key of a partition's header in its changelog; no profile's id looks like it.
+HEADER_KEY = "@partition"
+
+
+class Header(msgspec.Struct, omit_defaults=True):
+    """What a partition's changelog says of the partition itself.
+
+    `offsets` are the input offsets of the transaction that wrote it: the same as the group's, unless somebody moved
+    those. `heard` are the clocks of the sources behind resolve.
+    """
+
+    clock_ms: int = 0
+    revision: int = 0
+    offsets: dict[str, int] = {}
+    heard: dict[str, int] = {}
+
+
+encode_header = msgspec.json.Encoder().encode
+decode_header = msgspec.json.Decoder(Header).decode
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a partition's transactions go."""
+
+    topics: Topics
+    number: int
+    group_id: str
+
+
+async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Target) -> int:
+    """Carry one partition's turns in one transaction; return the changelog's end behind it.
+
+    Raises whatever went wrong, TimeoutError among it; the outcome is then unknown.
+    """
+    async with asyncio.timeout(LONGEST_S):
+        # 1. Begin.
+        faults.reach("commit.begin")
+        await writer.begin()
+        # 2. Send the lines.
+        faults.reach("commit.lines")
+        number, topics = target.number, target.topics
+        sent = await writer.send(topics.actions, number, outgoing.actions)
+        sent += await writer.send(topics.decisions, number, outgoing.decisions)
+        sent += await writer.send(topics.dead_letters, number, outgoing.dead_letters)
+        # 3. Send the changes, and behind them the header.
+        faults.reach("commit.changes")
+        changes = [(profile_id.encode(), record) for profile_id, record in outgoing.changes.items()]
+        changes.append((HEADER_KEY.encode(), encode_header(header)))
+        logged = await writer.send(topics.changelog, number, changes)
+        # 4. Check every send.
+        faults.reach("commit.check")
+        for future, _ in sent + logged:
+            await future
+        # 5. Add the offsets.
+        faults.reach("commit.offsets")
+        offsets = {TopicPartition(topic, number): offset for topic, offset in outgoing.offsets.items()}
+        if offsets:
+            await writer.add_offsets(offsets, target.group_id)
+        # 6. End.
+        faults.reach("commit.end")
+        await writer.end()
+        faults.reach("commit.ended")
+    last, count = logged[-1]
+    # Behind our last record stands the transaction's own marker.
+    end: int = (await last).offset + count + 1
+    return end

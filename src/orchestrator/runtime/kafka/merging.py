@@ -1,0 +1,88 @@
+"""One partition's inputs: the same partition number of several topics, merged by timestamp into one sequence.
+
+A record is taken only when every other input has one to compare with, or is at its end: otherwise a topic that happened
+to be fetched first would run ahead, and timers would fire before orders that lie in the other one.
+Owns what was fetched and not yet taken. Must never reorder the records of one topic.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+
+class Record(Protocol):
+    """What is needed of a Kafka record here."""
+
+    timestamp: int
+
+
+class _Queue:
+    """The records of one topic that wait, and how far they are taken."""
+
+    __slots__ = ("at", "records")
+
+    def __init__(self) -> None:
+        self.records: Sequence[Record] = ()
+        self.at = 0
+
+    def __len__(self) -> int:
+        return len(self.records) - self.at
+
+    def add(self, records: Sequence[Record]) -> None:
+        self.records = [*self.records[self.at :], *records] if len(self) else records
+        self.at = 0
+
+    def take(self, limit: int) -> Sequence[Record]:
+        if not self.at and len(self.records) <= limit:
+            taken: Sequence[Record] = self.records
+            self.records = ()
+        else:
+            taken = self.records[self.at : self.at + limit]
+            self.at += len(taken)
+        return taken
+
+
+class Inputs:
+    """The waiting records of one partition number, by topic."""
+
+    def __init__(self, topics: Sequence[str]) -> None:
+        self._queues = {topic: _Queue() for topic in topics}
+
+    def add(self, topic: str, records: Sequence[Record]) -> None:
+        """Take in what was fetched from one topic, in its order."""
+        self._queues[topic].add(records)
+
+    def waiting(self, topic: str) -> int:
+        """Count the records of a topic that have been fetched and not taken."""
+        return len(self._queues[topic])
+
+    def clear(self) -> None:
+        """Forget what was fetched."""
+        self._queues = {topic: _Queue() for topic in self._queues}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._queues.values()))
+
+    def take(self, limit: int, ended: Collection[str], wall_ms: int) -> Sequence[Record]:
+        """Take the next records, at most `limit`; none while a topic that is not in `ended` has none to compare with.
+
+        A timestamp in the future counts as the wall clock, so that it holds up nobody longer than that.
+        """
+        filled = [queue for queue in self._queues.values() if len(queue)]
+        if not filled or any(not len(queue) and topic not in ended for topic, queue in self._queues.items()):
+            return ()
+        if len(filled) == 1:
+            return filled[0].take(limit)
+        return self._merge(filled, limit, ended, wall_ms)
+
+    def _merge(self, filled: list[_Queue], limit: int, ended: Collection[str], wall_ms: int) -> list[Record]:
+        may_run_out = {id(queue) for topic, queue in self._queues.items() if topic in ended}
+        merged: list[Record] = []
+        while filled and len(merged) < limit:
+            # `min` takes the first of equals: at one instant, the topics go in the order they were named in.
+            queue = min(filled, key=lambda queue: min(queue.records[queue.at].timestamp, wall_ms))
+            merged += queue.take(1)
+            if not len(queue):
+                if id(queue) not in may_run_out:
+                    break
+                filled.remove(queue)
+        return merged

@@ -1,0 +1,41 @@
+"""What one transaction of a partition will carry: lines for the output topics, changed records, input offsets.
+
+Owns the buffers between a turn and the commit. A record that changes several times in between is written once.
+Must never hold more than one transaction's worth: a partition whose buffer is full takes no more facts.
+"""
+
+# An open transaction holds up every reader of the output topics.
+MOST_FACTS = 5_000
+MOST_BYTES = 8 << 20
+
+Line = tuple[bytes | None, bytes]
+
+
+class Outgoing:
+    """The buffers of one transaction."""
+
+    __slots__ = ("actions", "bytes", "changes", "dead_letters", "decisions", "facts", "offsets")
+
+    def __init__(self) -> None:
+        self.actions: list[Line] = []
+        self.decisions: list[Line] = []
+        self.dead_letters: list[Line] = []
+        self.changes: dict[str, bytes | None] = {}
+        self.offsets: dict[str, int] = {}
+        self.facts = 0
+        self.bytes = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether a transaction with this would change nothing."""
+        return not (self.offsets or self.is_urgent)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Tell whether somebody waits for this: it is more than a new position in the inputs."""
+        return bool(self.changes or self.actions or self.decisions or self.dead_letters)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the next facts have to wait for the next transaction."""
+        return self.facts >= MOST_FACTS or self.bytes >= MOST_BYTES

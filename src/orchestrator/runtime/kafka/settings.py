@@ -1,0 +1,162 @@
+"""What operators set for the Kafka runtime: brokers and their security, topics, timings, state.
+
+Owns the names (ORCHESTRATOR_..., CONTRACTS.md), their defaults and their checks, and what they mean to a Kafka client.
+Must never connect anywhere, nor show a secret.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.model import instants
+
+PREFIX = "ORCHESTRATOR_"
+FILE_SUFFIX = "_FILE"  # ORCHESTRATOR_X_FILE names a file that holds the value of ORCHESTRATOR_X
+HEARTBEATS_PER_SESSION = 4
+
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+
+class SettingError(OrchestratorError):
+    """A setting that cannot be used. The operator's move."""
+
+
+class KafkaSettings(BaseModel):
+    """Everything the Kafka runtime reads from its environment; each field is the variable's name after the prefix."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_security_protocol: Protocol = "PLAINTEXT"
+    kafka_sasl_mechanism: Mechanism = "PLAIN"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: Path | None = None
+    kafka_ssl_certfile: Path | None = None
+    kafka_ssl_keyfile: Path | None = None
+    kafka_ssl_password: SecretStr | None = None
+    kafka_ssl_check_hostname: bool = True
+
+    events_topics: str = "events"
+    topic_prefix: str = ""
+    partitions: Annotated[int, Field(ge=1)] = 12
+    replication_factor: Annotated[int, Field(ge=1)] | None = None
+    retention_ms: int = 7 * 24 * 3600 * 1000
+
+    start: str = "latest"
+    resolve: bool = True
+    commit_interval_ms: Annotated[int, Field(ge=1)] = 100
+    session_timeout_ms: Annotated[int, Field(ge=1000)] = 8000
+    instance_id: str | None = None
+    state: str = "memory"
+    state_format: int | None = None
+    http: str = "127.0.0.1:9100"
+    log_level: str = "info"
+    log_format: Literal["console", "json"] | None = None
+
+    @field_validator("start")
+    @classmethod
+    def _start_is_a_place(cls, value: str) -> str:
+        if value not in ("latest", "earliest") and instants.parse(value) is None:
+            raise ValueError("write latest, earliest or a time such as 2026-01-31T09:00:00Z")
+        return value
+
+    @field_validator("state")
+    @classmethod
+    def _state_is_a_store(cls, value: str) -> str:
+        if (value != "memory" and not value.removeprefix("rocksdb:").strip("/ ")) or value.partition(":")[0] not in (
+            "memory",
+            "rocksdb",
+        ):
+            raise ValueError("write memory or rocksdb:FOLDER")
+        return value
+
+    @model_validator(mode="after")
+    def _sasl_is_complete(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not (
+            self.kafka_sasl_username and self.kafka_sasl_password
+        ):
+            raise ValueError("SASL needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+        return self
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], defaults: Mapping[str, Any]) -> Self:
+        """Read the settings from the environment; `defaults` (a config file, the project's name) yield to it.
+
+        Raises SettingError that names every variable that is wrong.
+        """
+        values = dict(defaults)
+        for name in cls.model_fields:
+            variable = PREFIX + name.upper()
+            if variable in environment:
+                values[name] = environment[variable]
+            elif variable + FILE_SUFFIX in environment:
+                values[name] = _content_of(Path(environment[variable + FILE_SUFFIX]), variable)
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise SettingError("; ".join(map(_complaint, error.errors()))) from None
+
+    @property
+    def input_topics(self) -> tuple[str, ...]:
+        """Return the topics that events come from, in the order given."""
+        return tuple(dict.fromkeys(name for part in self.events_topics.split(",") if (name := part.strip())))
+
+    @property
+    def heartbeat_interval_ms(self) -> int:
+        """Return how often a member shows that it lives: 2 s for a session of 8 s."""
+        return self.session_timeout_ms // HEARTBEATS_PER_SESSION
+
+    def connection(self) -> dict[str, Any]:
+        """Return what every aiokafka client needs to connect: brokers and security."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": [name.strip() for name in self.kafka_bootstrap_servers.split(",")],
+            "security_protocol": self.kafka_security_protocol,
+        }
+        if self.kafka_security_protocol.startswith("SASL") and self.kafka_sasl_password is not None:
+            options["sasl_mechanism"] = self.kafka_sasl_mechanism
+            options["sasl_plain_username"] = self.kafka_sasl_username
+            options["sasl_plain_password"] = self.kafka_sasl_password.get_secret_value()
+        if self.kafka_security_protocol.endswith("SSL"):
+            options["ssl_context"] = self._ssl_context()
+        return options
+
+    def _ssl_context(self) -> object:
+        from aiokafka.helpers import create_ssl_context
+
+        secret = self.kafka_ssl_password
+        try:
+            context = create_ssl_context(
+                cafile=_text(self.kafka_ssl_cafile),
+                certfile=_text(self.kafka_ssl_certfile),
+                keyfile=_text(self.kafka_ssl_keyfile),
+                password=None if secret is None else secret.get_secret_value(),
+            )
+        except OSError as error:  # ssl.SSLError is one
+            raise SettingError(f"{PREFIX}KAFKA_SSL_...: the certificates cannot be read: {error}") from error
+        context.check_hostname = self.kafka_ssl_check_hostname
+        return context
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _content_of(path: Path, variable: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise SettingError(f"{variable}{FILE_SUFFIX}: {path} cannot be read: {error.strerror}") from error
+
+
+def _complaint(error: Any) -> str:
+    name = PREFIX + str(error["loc"][0]).upper() if error["loc"] else f"{PREFIX}KAFKA_..."
+    given = f", not {error['input']!r}" if error["loc"] and isinstance(error["input"], str | int) else ""
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}{'' if 'PASSWORD' in name else given}"

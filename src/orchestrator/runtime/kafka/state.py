@@ -1,0 +1,202 @@
+"""The state of one partition: a record for each profile, in memory or in RocksDB, behind one interface.
+
+What `put` and `drop` change is visible at once and counts for nothing until `commit` says that the changelog holds it:
+a store on disk must never be ahead of the changelog, or a crash would leave it with what never happened.
+Owns where records lie and, for RocksDB, up to which offset of the changelog they reach (the checkpoint).
+Must never read a record beyond its header, nor talk to Kafka.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from orchestrator.errors import StorageError
+
+Change = tuple[str, bytes | None]  # a profile's id and its new record; None where it was erased
+
+
+class Checkpoint(msgspec.Struct):
+    """How far a store on disk has followed its changelog: the next offset to read, when, and the last header seen."""
+
+    offset: int
+    at: float
+    header: bytes | None = None
+
+
+class State(Protocol):
+    """What a partition needs of its state. All instants of one partition are used by one task at a time."""
+
+    def get(self, profile_id: str, /) -> bytes | None:
+        """Return a profile's record, None where there is none."""
+
+    def put(self, profile_id: str, record: bytes) -> None:
+        """Replace a profile's record."""
+
+    def drop(self, profile_id: str) -> None:
+        """Forget a profile."""
+
+    def commit(self, changes: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
+        """Take note that the changelog holds these changes, all of them made by `put` and `drop` before."""
+
+    def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
+        """Apply what the changelog holds, while restoring."""
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return where a restore may go on from; None for the beginning."""
+
+    def wipe(self) -> None:
+        """Start over with nothing."""
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """Run over all records, in no particular order."""
+
+    def __len__(self) -> int:
+        """Count the profiles, exactly in memory and nearly so on disk."""
+
+    def close(self) -> None:
+        """Let go of files; the state is not used afterwards."""
+
+
+class MemoryState:
+    """Records in a dict: everything is restored from the changelog's beginning."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, bytes] = {}
+        self.get = self._records.get
+        self.put = self._records.__setitem__
+
+    def drop(self, profile_id: str) -> None:
+        """Forget a profile."""
+        self._records.pop(profile_id, None)
+
+    def commit(self, changes: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
+        """Do nothing: there is no second copy to keep in step."""
+
+    def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
+        """Apply what the changelog holds."""
+        records = self._records
+        for profile_id, record in changes:
+            if record is None:
+                records.pop(profile_id, None)
+            else:
+                records[profile_id] = record
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return None: memory does not outlive the process."""
+        return None
+
+    def wipe(self) -> None:
+        """Start over with nothing."""
+        self._records.clear()
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        return iter(self._records.items())
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def close(self) -> None:
+        """Do nothing: the last reference frees the memory."""
+
+
+# In RocksDB profile ids are keys as they are; this one cannot be a profile's.
+_CHECKPOINT = "\x00checkpoint"
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Checkpoint).decode
+
+
+class RocksState:
+    """Records in a RocksDB of the partition's own, and in memory only what is not committed yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._uncommitted: dict[str, bytes | None] = {}
+        self._open()
+
+    def _open(self) -> None:
+        try:
+            from rocksdict import Options, Rdict
+        except ImportError as error:
+            raise StorageError(
+                "ORCHESTRATOR_STATE=rocksdb needs the package rocksdict; install orchestrator[rocksdb]"
+            ) from error
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            # Not synced to the disk at each write: what a power cut takes, the next restore reads from the changelog,
+            # because the checkpoint goes with it.
+            self._db: Any = Rdict(str(self._folder), Options(raw_mode=True))
+        except Exception as error:  # rocksdict raises bare Exceptions
+            raise StorageError(f"{self._folder} cannot be opened: {error}; is another worker using it?") from error
+
+    def get(self, profile_id: str, /) -> bytes | None:
+        """Return a profile's record: the uncommitted one first."""
+        if profile_id in self._uncommitted:
+            return self._uncommitted[profile_id]
+        found: bytes | None = self._db.get(profile_id.encode())
+        return found
+
+    def put(self, profile_id: str, record: bytes) -> None:
+        """Replace a profile's record, in memory until it is committed."""
+        self._uncommitted[profile_id] = record
+
+    def drop(self, profile_id: str) -> None:
+        """Forget a profile once that is committed."""
+        self._uncommitted[profile_id] = None
+
+    def commit(self, changes: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
+        """Write committed changes and the checkpoint in one batch, and drop them from memory unless changed since."""
+        self.load(changes.items(), checkpoint)
+        for profile_id, record in changes.items():
+            if self._uncommitted.get(profile_id, b"") is record:
+                del self._uncommitted[profile_id]
+
+    def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
+        """Write changes and the checkpoint in one batch."""
+        from rocksdict import WriteBatch
+
+        batch = WriteBatch(raw_mode=True)
+        for profile_id, record in changes:
+            if record is None:
+                batch.delete(profile_id.encode())
+            else:
+                batch.put(profile_id.encode(), record)
+        batch.put(_CHECKPOINT.encode(), _encode(checkpoint))
+        self._db.write(batch)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return how far the files have followed the changelog."""
+        found = self._db.get(_CHECKPOINT.encode())
+        return None if found is None else _decode(found)
+
+    def wipe(self) -> None:
+        """Delete the files and start over with nothing."""
+        self._db.close()
+        shutil.rmtree(self._folder)
+        self._uncommitted.clear()
+        self._open()
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        for key, record in self._db.items():
+            profile_id = key.decode()
+            if profile_id != _CHECKPOINT and profile_id not in self._uncommitted:
+                yield profile_id, record
+        yield from ((key, record) for key, record in self._uncommitted.items() if record is not None)
+
+    def __len__(self) -> int:
+        estimate = self._db.property_int_value("rocksdb.estimate-num-keys") or 0
+        return max(0, int(estimate) - 1)
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        self._db.close()
+
+
+def open_state(setting: str, partition: int) -> State:
+    """Open the state that ORCHESTRATOR_STATE asks for: `memory` or `rocksdb:FOLDER`."""
+    kind, _, folder = setting.partition(":")
+    if kind == "memory":
+        return MemoryState()
+    return RocksState(Path(folder) / f"partition-{partition}")

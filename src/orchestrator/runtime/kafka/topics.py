@@ -1,0 +1,210 @@
+"""The topics of the Kafka runtime: their names, their settings, and whether what stands on the brokers will do.
+
+Owns creation and the checks at start, with errors that say what to change. Must never change or delete a topic that
+exists, nor create the topics that events come from: those belong to the channel systems.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import StorageError
+from orchestrator.runtime.kafka.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from aiokafka.admin import AIOKafkaAdminClient
+
+# An event may have 1 MiB, an action or a decision around it a little more.
+MAX_MESSAGE_BYTES = str(2 << 20)
+DAY_MS = 24 * 3600 * 1000
+DEFAULT_REPLICAS = 3
+
+# A changelog is read from the beginning at every restore, so it must be compacted soon, in small segments.
+CHANGELOG = {
+    "cleanup.policy": "compact",
+    "max.compaction.lag.ms": str(DAY_MS),
+    "segment.bytes": str(64 << 20),
+    "min.cleanable.dirty.ratio": "0.3",
+    "max.message.bytes": MAX_MESSAGE_BYTES,
+}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of ours. `must` are settings that make a topic unfit when they differ."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+    must: tuple[str, ...] = ("cleanup.policy",)
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The names of everything a worker reads and writes, from the operator's settings."""
+
+    events: tuple[str, ...]
+    actions: str
+    decisions: str
+    dead_letters: str
+    receipts: str
+    journeys: str
+    changelog: str
+    resolved: str
+    delivery_changelog: str
+    ours: tuple[Topic, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, settings: KafkaSettings) -> "Topics":
+        """Name the topics that these settings ask for."""
+        prefix, app, count = settings.topic_prefix, settings.app_id, settings.partitions
+        expiring = {
+            "cleanup.policy": "delete",
+            "retention.ms": str(settings.retention_ms),
+            "max.message.bytes": MAX_MESSAGE_BYTES,
+        }
+        names = {name: prefix + name.replace("_", "-") for name in ("actions", "decisions", "dead_letters", "receipts")}
+        changelog, delivery = f"{prefix}{app}-turn-changelog", f"{prefix}{app}-delivery-changelog"
+        journeys, resolved = f"{prefix}journeys", f"{prefix}{app}-resolved"
+        # Records of the resolved topic carry their events' own timestamps, which may lie far back: they go by size of
+        # the backlog, not by the age of what happened.
+        ours = [Topic(name, count, expiring) for name in names.values()]
+        ours += [Topic(name, count, CHANGELOG) for name in (changelog, delivery)]
+        ours += [Topic(journeys, 1, {**CHANGELOG, "min.cleanable.dirty.ratio": "0.5"})]
+        if settings.resolve:
+            ours += [Topic(resolved, count, {**expiring, "retention.ms": "-1", "retention.bytes": str(4 << 30)})]
+        return cls(
+            events=settings.input_topics,
+            journeys=journeys,
+            changelog=changelog,
+            resolved=resolved,
+            delivery_changelog=delivery,
+            ours=tuple(ours),
+            **names,
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands on the brokers: partition counts of every topic, and the settings of those that are ours."""
+
+    partitions: dict[str, int]
+    config: dict[str, dict[str, str]]
+
+
+def mismatches(settings: KafkaSettings, topics: Topics, found: Found) -> list[str]:
+    """Say what about the topics that exist would make a worker lose, double or misplace something."""
+    counts = {topic.name: found.partitions[topic.name] for topic in topics.ours if topic.name in found.partitions}
+    shared = {name: count for name, count in counts.items() if name != topics.journeys}
+    problems = _uneven(shared)
+    if counts.get(topics.journeys, 1) != 1:
+        problems.append(f"{topics.journeys} has {counts[topics.journeys]} partitions; it must have 1: create it anew")
+    problems += _unread(settings, topics, found, shared)
+    for topic in topics.ours:
+        problems += _unfit(topic, found.config.get(topic.name, {}))
+    return problems
+
+
+def _unread(settings: KafkaSettings, topics: Topics, found: Found, ours: dict[str, int]) -> list[str]:
+    problems = []
+    reference = topics.changelog if topics.changelog in ours else next(iter(ours), None)
+    for name in topics.events:
+        count = found.partitions.get(name)
+        if count is None:
+            problems.append(f"{name} does not exist; create it, or set ORCHESTRATOR_EVENTS_TOPICS")
+        elif not settings.resolve and reference is not None and count != ours[reference]:
+            problems.append(
+                f"{name} has {count} partitions and {reference} has {ours[reference]}; "
+                "with ORCHESTRATOR_RESOLVE=off they must be equal"
+            )
+    return problems
+
+
+def _uneven(counts: dict[str, int]) -> list[str]:
+    if len(set(counts.values())) <= 1:
+        return []
+    listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    return [f"our topics must have equal partition counts, found: {listed}; create the odd ones anew"]
+
+
+def _unfit(topic: Topic, config: dict[str, str]) -> list[str]:
+    return [
+        f"{topic.name} has {name}={config[name]}; it must be {topic.config[name]}"
+        for name in topic.must
+        if name in config and config[name] != topic.config[name]
+    ]
+
+
+async def ensure(settings: KafkaSettings, topics: Topics) -> int:
+    """Create the topics of ours that are missing, check those that exist, and return how many partitions we work on.
+
+    Safe to call from many workers at once. Raises StorageError with every problem at once; nothing is created
+    while there is one.
+    """
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(**settings.connection())
+    await admin.start()
+    try:
+        found = await _look(admin, topics)
+        wanted = _wanted(settings, topics, found)
+        problems = mismatches(settings, topics, found)
+        if problems:
+            raise StorageError("the topics do not fit: " + "; ".join(problems))
+        await _create(admin, settings, [topic for topic in wanted if topic.name not in found.partitions])
+        return next(topic.partitions for topic in wanted if topic.name == topics.changelog)
+    finally:
+        await admin.close()
+
+
+def _wanted(settings: KafkaSettings, topics: Topics, found: Found) -> list[Topic]:
+    """Give our missing topics the partition count of those that exist, or of the events where that must be equal."""
+    ours = [
+        found.partitions[topic.name]
+        for topic in topics.ours
+        if topic.name in found.partitions and topic.name != topics.journeys
+    ]
+    theirs = [found.partitions[name] for name in topics.events if name in found.partitions and not settings.resolve]
+    count = (ours or theirs or [settings.partitions])[0]
+    return [
+        topic if topic.name == topics.journeys else Topic(topic.name, count, topic.config, topic.must)
+        for topic in topics.ours
+    ]
+
+
+async def _look(admin: "AIOKafkaAdminClient", topics: Topics) -> Found:
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    existing = set(await admin.list_topics())
+    names = [name for name in (*topics.events, *(topic.name for topic in topics.ours)) if name in existing]
+    described = await admin.describe_topics(names) if names else []
+    partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics.ours if topic.name in existing
+    ]
+    config: dict[str, dict[str, str]] = {}
+    for answer in await admin.describe_configs(resources) if resources else []:
+        for _code, _message, _type, name, entries in answer.resources:
+            config[name] = {entry[0]: entry[1] for entry in entries}
+    return Found(partitions, config)
+
+
+async def _create(admin: "AIOKafkaAdminClient", settings: KafkaSettings, missing: Iterable[Topic]) -> None:
+    from aiokafka.admin import NewTopic
+    from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+    missing = list(missing)
+    if not missing:
+        return
+    replicas = settings.replication_factor
+    if replicas is None:
+        brokers = (await admin.describe_cluster())["brokers"]
+        replicas = min(DEFAULT_REPLICAS, len(brokers))
+    created = await admin.create_topics(
+        [NewTopic(topic.name, topic.partitions, replicas, topic_configs=topic.config) for topic in missing]
+    )
+    for name, code, *message in created.topic_errors:
+        error = for_code(code)
+        # Another worker that started with us was quicker.
+        if code and error is not TopicAlreadyExistsError:
+            raise StorageError(f"topic {name} cannot be created: {message[0] if message else error.__name__}")

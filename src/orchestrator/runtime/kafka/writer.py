@@ -1,0 +1,131 @@
+"""The transactional producer of one partition: opening it fences whoever wrote here before.
+
+`InitProducerId` for the partition's transactional id raises the epoch: the brokers abort what the old owner left open
+and refuse everything it sends from then on. That, not the group's membership, is what keeps a zombie out, because
+aiokafka cannot send its generation along with the offsets of a transaction.
+Owns the producer's life and its batches. Must never retry what was fenced, nor be used again after a failure.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    InvalidTxnState,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+)
+from aiokafka.structs import RecordMetadata
+
+from orchestrator.runtime.kafka.settings import KafkaSettings
+
+TRANSACTION_TIMEOUT_MS = 10_000
+# Under the brokers' default of 1 MiB for a batch; one larger record still gets a batch of its own.
+BATCH_BYTES = 1_000_000
+MOST_REQUEST_BYTES = 4 << 20
+REQUEST_TIMEOUT_MS = 8_000
+OPENING_S = 30.0
+CLOSING_S = 5.0
+
+FENCED = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, OutOfOrderSequenceNumber)
+
+Sent = "asyncio.Future[RecordMetadata]"
+
+
+def is_fenced(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that it came from, says that somebody else writes here now."""
+    while error is not None:
+        if isinstance(error, FENCED):
+            return True
+        error = error.__cause__
+    return False
+
+
+class Writer:
+    """One transactional producer, opened once."""
+
+    def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
+        self.transactional_id = transactional_id
+        self._producer = AIOKafkaProducer(
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=MOST_REQUEST_BYTES,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            linger_ms=0,
+            **settings.connection(),
+        )
+
+    async def open(self) -> None:
+        """Take the transactional id over; whoever had it is fenced, and what it left open is aborted, on return."""
+        async with asyncio.timeout(OPENING_S):
+            await self._producer.start()
+
+    async def begin(self) -> None:
+        """Begin a transaction."""
+        await self._producer.begin_transaction()
+
+    async def send(
+        self, topic: str, partition: int, lines: Iterable[tuple[bytes | None, bytes | None]]
+    ) -> list[tuple["asyncio.Future[RecordMetadata]", int]]:
+        """Send lines in batches, inside the transaction; return a future and a count of records for each batch."""
+        producer = self._producer
+        now_ms = int(time.time() * 1000)
+        sent: list[tuple[asyncio.Future[RecordMetadata], int]] = []
+        batch = producer.create_batch()
+        append = batch.append
+        for key, value in lines:
+            if append(key=key, value=value, timestamp=now_ms) is None:
+                sent.append(await self._send_batch(batch, topic, partition))
+                batch = producer.create_batch()
+                append = batch.append
+                append(key=key, value=value, timestamp=now_ms)
+        if batch.record_count():
+            sent.append(await self._send_batch(batch, topic, partition))
+        return sent
+
+    async def _send_batch(self, batch: Any, topic: str, partition: int) -> tuple["asyncio.Future[RecordMetadata]", int]:
+        batch.close()
+        future = await self._producer.send_batch(batch, topic, partition=partition)
+        # Looked at in any case, so that one that fails after its transaction was given up is not logged as forgotten.
+        future.add_done_callback(_look_at)
+        return future, batch.record_count()
+
+    async def add_offsets(self, offsets: dict[Any, int], group_id: str) -> None:
+        """Make the group's offsets part of the transaction."""
+        await self._producer.send_offsets_to_transaction(offsets, group_id)
+
+    async def end(self) -> None:
+        """Commit the transaction: on return every reader of committed records may see it."""
+        await self._producer.commit_transaction()
+
+    async def close(self) -> None:
+        """Close a producer that has nothing open."""
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await self._producer.stop()
+        except TimeoutError:
+            await self.discard()
+
+    async def discard(self) -> None:
+        """Let go at once, whatever is open: the next opener's epoch aborts it.
+
+        The client goes first, because aiokafka's own stop waits for batches that may never be delivered.
+        """
+        producer = self._producer
+        await producer.client.close()
+        producer._closed = True
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await producer._sender.close()
+        except Exception:  # noqa: BLE001, S110 - why it failed was reported by whoever gave it up
+            pass
+
+
+def _look_at(future: "asyncio.Future[RecordMetadata]") -> None:
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,111 @@
+"""Consent: who said yes, to what, and which statement decides."""
+
+import pytest
+
+from shop import (
+    CONFIRMED,
+    NO,
+    YES,
+    Customer,
+    remind,
+)
+
+SENT, REFUSED = [("sent", "allowed")], [("suppressed", "no_consent")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "expected"),
+    [
+        ("marketing", (), REFUSED),
+        ("marketing", (YES,), SENT),
+        ("marketing", (YES, NO), REFUSED),
+        ("marketing", (NO, YES), SENT),
+        ("marketing", ({"granted": "yes"},), REFUSED),
+        ("news", (), REFUSED),
+        ("news", (YES,), REFUSED),
+        ("news", (CONFIRMED,), SENT),
+        ("news", (CONFIRMED, NO), REFUSED),
+        ("tips", (), SENT),
+        ("tips", (NO,), REFUSED),
+        ("tips", (NO, YES), SENT),
+        ("service", (), SENT),
+        ("service", (NO,), SENT),
+    ],
+)
+def test_consent_is_asked_by_the_rule_of_the_purpose(rule, said, expected):
+    ana = Customer(remind("email", purpose=rule), consents=())
+    for second, statement in enumerate(said):
+        ana.consents_to(f"{second + 1}s", **statement)
+    ana.does("cart_updated", "1m")
+    assert [told[:2] for told in ana.told if told[2] == "remind"] == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        # one statement covers what it names, and all where it names nothing
+        (({"channel": "email", "purpose": "marketing", **YES},), SENT),
+        (({"channel": "email", **YES},), SENT),
+        (({"purpose": "marketing", **YES},), SENT),
+        (({"channel": "push", **YES},), REFUSED),
+        (({"purpose": "news", **YES},), REFUSED),
+        # the latest that covers decides, however narrow or wide
+        (({"channel": "email", "purpose": "marketing", **YES}, NO), REFUSED),
+        ((NO, {"channel": "email", "purpose": "marketing", **YES}), SENT),
+        (({"channel": "email", **YES}, {"channel": "push", **NO}), SENT),
+        (({"channel": "email", **NO}, {"purpose": "marketing", **YES}), SENT),
+        ((YES, {"purpose": "news", **NO}), SENT),
+    ],
+)
+def test_the_latest_statement_that_covers_channel_and_purpose_decides(said, expected):
+    ana = Customer(remind("email"), consents=())
+    for second, statement in enumerate(said):
+        ana.consents_to(f"{second + 1}s", **statement)
+    ana.does("cart_updated", "1m")
+    assert [told[:2] for told in ana.told if told[2] == "remind"] == expected
+
+
+def test_a_statement_without_channel_covers_channels_that_come_later_too():
+    ana = Customer(remind("sms"), consents=(YES,), profile={})
+    ana.does("profile_updated", "1h", phone="+34600000001")
+    ana.does("cart_updated", "2h")
+    assert ana.messages == [("cart-reminder", "sms", "2h")]
+
+
+def test_a_statement_that_arrives_late_does_not_undo_a_later_one():
+    ana = Customer(remind("email"), consents=())
+    ana.consents_to("2h", **NO)
+    late = ana.event("consent_changed", "1h", properties=YES)
+    ana.take(late)
+    ana.does("cart_updated", "3h")
+    assert ana.withheld == [("remind", "email", "no_consent")]
+
+
+def test_consent_is_recorded_with_its_evidence():
+    ana = Customer(
+        remind("email"),
+        consents=(
+            {
+                "channel": "email",
+                "purpose": "marketing",
+                "granted": True,
+                "confirmed": True,
+                "source": "checkout",
+                "wording": "v2",
+                "method": "box",
+                "evidence": {"ip": "10.0.0.1"},
+            },
+        ),
+    )
+    (consent,) = ana.state.profile.consents
+    assert (consent.channel, consent.purpose, consent.granted, consent.confirmed) == ("email", "marketing", True, True)
+    assert (consent.source, consent.wording, consent.method) == ("checkout", "v2", "box")
+    assert (consent.evidence, consent.at_ms) == ({"ip": "10.0.0.1"}, ana.start_ms - 1)
+
+
+def test_statements_that_can_never_decide_again_are_forgotten():
+    ana = Customer(remind("email"), consents=())
+    for second in range(50):
+        ana.consents_to(f"{second}s", channel="email", purpose="marketing", granted=second % 2 == 0)
+    ana.consents_to("1h", **NO)
+    assert [consent.granted for consent in ana.state.profile.consents] == [False]

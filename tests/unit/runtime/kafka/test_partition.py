@@ -1,0 +1,208 @@
+"""One partition at work: order of records and timers, dead letters, and what a transaction will carry."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from orchestrator.model import instants
+from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.commit import Header
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.outgoing import MOST_FACTS
+from orchestrator.runtime.kafka.partition import Partition, Tally
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, Tick, encode_tick
+from orchestrator.runtime.kafka.state import MemoryState
+
+HOUR = 3_600_000
+WALL = 100 * HOUR
+
+
+def work(partition, catalog, *records, wall_ms=WALL):
+    partition.inputs.add("events", list(records))
+    partition.work(catalog, set(), wall_ms)
+
+
+def sent(partition) -> list[tuple[str, str]]:
+    actions = [json.loads(line) for _, line in partition.outgoing.actions]
+    return [(action["customer_id"], action["at"]) for action in actions]
+
+
+def letters(partition) -> list[dict]:
+    return [json.loads(line) for _, line in partition.outgoing.dead_letters]
+
+
+def test_an_order_within_the_hour_stops_the_reminder(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, HOUR + 5, "order_placed"))
+    work(partition, catalog, record(2, 9 * HOUR, "page_viewed", "ben"))
+    assert sent(partition) == []
+    assert partition.outgoing.offsets == {"events": 3}
+
+
+def test_a_timer_that_the_log_passes_fires_at_its_own_instant_before_the_record(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, 9 * HOUR, "order_placed"))
+    assert sent(partition) == [("ana", instants.to_text(2 * HOUR))]
+
+
+def test_a_record_at_the_instant_of_a_timer_comes_first(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, 2 * HOUR, "order_placed"))
+    work(partition, catalog, record(2, 9 * HOUR, "page_viewed"))
+    assert sent(partition) == []
+
+
+def test_a_timer_that_the_wall_clock_passes_fires_at_the_wall_clock(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"))
+    assert partition.is_due(WALL)
+    partition.reach_end(50 * HOUR)
+    partition.work(catalog, set(), WALL)
+    assert sent(partition) == [("ana", instants.to_text(50 * HOUR))]
+
+
+def test_no_timer_fires_before_the_end_is_reached(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"))
+    partition.work(catalog, {"events"}, WALL)
+    assert sent(partition) == []
+
+
+def test_a_timestamp_in_the_future_fires_nothing(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, WALL + 1, "cart_updated", "ben"))
+    assert sent(partition) == []
+    assert partition.clock.now_ms == HOUR
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"{not json", "not_json"),
+        (b'{"customer_id": "ana"}', "no_type"),
+        (b'{"type": "cart_updated"}', "nobody"),
+        (None, "not_json"),
+        (b'{"type": "x", "customer_id": "' + b"a" * (5 << 20) + b'"}', "too_large"),
+        (b"\xff\xfe", "not_json"),
+    ],
+)
+def test_a_poison_record_is_buried_and_the_next_is_processed(partition, catalog, record, value, reason):
+    poison = record(7, HOUR, "x")
+    poison.value = value
+    work(partition, catalog, poison, record(8, HOUR, "cart_updated"))
+    [letter] = letters(partition)
+    assert (letter["reason"], letter["source"], letter["offset"], letter["key"]) == (reason, "events/0", 7, "ana")
+    assert len(json.dumps(letter)) < 70_000
+    assert Counter(json.loads(line)["verdict"] for _, line in partition.outgoing.decisions)["entered"] == 1
+    assert partition.outgoing.offsets == {"events": 9}
+
+
+def test_who_waits_again_after_a_timer_wakes_again(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, 3 * HOUR, "x"), record(2, 50 * HOUR, "x"))
+    reasons = [(line["verdict"], line["step"]) for _, raw in partition.outgoing.decisions for line in [json.loads(raw)]]
+    assert [verdict for verdict, _ in reasons] == [
+        "entered",
+        "waited",
+        "resumed",
+        "sent",
+        "waited",
+        "resumed",
+        "exited",
+    ]
+    assert partition.waiting == 0
+
+
+def test_an_event_that_nobody_asks_for_changes_nothing(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "page_viewed"))
+    assert (partition.outgoing.changes, partition.outgoing.decisions) == ({}, [])
+    assert partition.tally.events == {("other", "ignored"): 1}
+
+
+def test_a_repeated_event_changes_nothing_and_says_so(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"))
+    again = record(1, HOUR + 1, "cart_updated")
+    again.value = record(0, HOUR, "cart_updated").value
+    work(partition, catalog, again)
+    assert partition.tally.events == {("cart_updated", "applied"): 1, ("cart_updated", "duplicate"): 1}
+
+
+def test_a_profile_that_changes_twice_is_written_once(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, HOUR + 1, "order_placed"))
+    [(profile_id, changed)] = partition.outgoing.changes.items()
+    assert partition.state.get(profile_id) == changed
+
+
+def test_a_new_life_in_the_wrong_partition_is_refused(catalog, record):
+    inputs = Inputs(["events"])
+    partition = Partition(0, 4, inputs, MemoryState(), Clock(), Tally(), checks_keys=True)
+    keyless = record(3, HOUR, "cart_updated", "eva")
+    keyless.key = None
+    # By murmur2, "c0" to "c3" of four partitions lie in these.
+    work(partition, catalog, *(record(at, HOUR, "cart_updated", f"c{at}") for at in range(3)), keyless)
+    from orchestrator.runtime.kafka.keys import partition_of
+
+    right = [f"c{at}" for at in range(3) if partition_of(b"c%d" % at, 4) == 0]
+    assert len(partition.state) == len(right)
+    assert {letter["reason"] for letter in letters(partition)} == {"wrong_partition"}
+    assert len(letters(partition)) == 4 - len(right)
+
+
+def test_many_timers_of_one_instant_are_spread_over_transactions(partition, catalog, record):
+    customers = MOST_FACTS + 10
+    partition.inputs.add("events", [record(at, HOUR, "cart_updated", f"c{at}") for at in range(customers)])
+    rounds = []
+    while partition.has_work:
+        partition.work(catalog, set(), WALL)
+        partition.take_outgoing()
+    partition.reach_end(WALL)
+    while partition.has_work:
+        partition.work(catalog, set(), WALL)
+        rounds.append(len(partition.take_outgoing()[0].actions))
+    assert rounds == [MOST_FACTS, 10]
+
+
+def test_a_record_waits_for_the_timers_before_it_when_the_transaction_is_full(partition, catalog, record):
+    customers = MOST_FACTS + 10
+    for at in range(customers):
+        partition.inputs.add("events", [record(at, HOUR, "cart_updated", f"c{at}")])
+    while partition.has_work:
+        partition.work(catalog, set(), WALL)
+        partition.take_outgoing()
+    partition.inputs.add("events", [record(customers, 9 * HOUR, "order_placed", f"c{at}") for at in range(customers)])
+    partition.work(catalog, set(), WALL)
+    first, _ = partition.take_outgoing()
+    assert (len(first.actions), first.offsets) == (MOST_FACTS, {})
+    partition.work(catalog, set(), WALL)
+    second, header = partition.take_outgoing()
+    assert len(second.actions) == 10
+    assert header.offsets == second.offsets
+
+
+def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"))
+    outgoing, header = partition.take_outgoing()
+    assert header == Header(HOUR, 0, {"events": 1}, {})
+    again = Partition(0, 1, Inputs(["events"]), MemoryState(), Clock(header.clock_ms), Tally(), checks_keys=False)
+    for profile_id, changed in outgoing.changes.items():
+        again.state.put(profile_id, changed)
+    again.resume_from(header)
+    assert (again.offset_of("events"), again.offset_of("receipts"), again.waiting) == (1, None, 1)
+    work(again, catalog, record(1, 9 * HOUR, "page_viewed"))
+    assert sent(again) == [("ana", instants.to_text(2 * HOUR))]
+
+
+def test_behind_resolve_only_the_sources_clocks_fire_timers(catalog, record):
+    clock = SourcedClock()
+    clock.expect(["web/0", "tills/0"])
+    partition = Partition(0, 1, Inputs(["events"]), MemoryState(), clock, Tally(), checks_keys=False)
+
+    def tick(offset: int, source: str, at_ms: int):
+        told = record(offset, at_ms, "")
+        told.key, told.value = CLOCK_KEY, encode_tick(Tick(source, at_ms))
+        return told
+
+    work(partition, catalog, record(0, HOUR, "cart_updated"), tick(1, "web/0", 9 * HOUR), record(2, 9 * HOUR, "x"))
+    partition.reach_end(WALL)
+    partition.work(catalog, {"events"}, WALL)
+    assert sent(partition) == []
+    # The order still waited in resolve, behind the tills.
+    work(
+        partition, catalog, tick(3, "tills/0", HOUR), record(4, HOUR + 5, "order_placed"), tick(5, "tills/0", 9 * HOUR)
+    )
+    assert sent(partition) == []
+    assert partition.take_outgoing()[1].heard == {"web/0": 9 * HOUR, "tills/0": 9 * HOUR}

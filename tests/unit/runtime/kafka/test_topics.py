@@ -1,0 +1,72 @@
+"""The topics: their names, and every mismatch that would lose, double or misplace something."""
+
+import pytest
+
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Found, Topics, mismatches
+
+
+def settings(**values) -> KafkaSettings:
+    return KafkaSettings.read({}, {"app_id": "shop", "resolve": False, "partitions": 4, **values})
+
+
+def fitting(topics: Topics) -> Found:
+    counts = {topic.name: topic.partitions for topic in topics.ours} | dict.fromkeys(topics.events, 4)
+    return Found(counts, {topic.name: dict(topic.config) for topic in topics.ours})
+
+
+def test_the_names_are_those_of_the_contract():
+    topics = Topics.of(settings())
+    assert topics.events == ("events",)
+    assert (topics.actions, topics.decisions, topics.dead_letters) == ("actions", "decisions", "dead-letters")
+    assert (topics.receipts, topics.journeys, topics.changelog) == ("receipts", "journeys", "shop-turn-changelog")
+
+
+def test_a_prefix_stands_before_all_topics_of_ours_and_not_before_the_events():
+    topics = Topics.of(settings(topic_prefix="eu.", events_topics="web"))
+    assert topics.events == ("web",)
+    assert all(topic.name.startswith("eu.") for topic in topics.ours)
+
+
+def test_what_we_would_create_fits():
+    for chosen in (settings(), settings(resolve=True)):
+        topics = Topics.of(chosen)
+        assert mismatches(chosen, topics, fitting(topics)) == []
+
+
+def test_nothing_there_but_the_events_fits():
+    chosen = settings()
+    assert mismatches(chosen, Topics.of(chosen), Found({"events": 4}, {})) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "config", "said"),
+    [
+        ({"actions": 3}, {}, "equal partition counts"),
+        ({"journeys": 2}, {}, "journeys has 2 partitions; it must have 1"),
+        ({"events": 6}, {}, "events has 6 partitions"),
+        ({}, {"shop-turn-changelog": {"cleanup.policy": "compact,delete"}}, "cleanup.policy=compact,delete"),
+        ({}, {"actions": {"cleanup.policy": "compact"}}, "it must be delete"),
+        ({}, {"journeys": {"cleanup.policy": "delete"}}, "it must be compact"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_what_to_change(counts, config, said):
+    chosen = settings()
+    topics = Topics.of(chosen)
+    found = fitting(topics)
+    problems = mismatches(chosen, topics, Found({**found.partitions, **counts}, {**found.config, **config}))
+    assert len(problems) == 1
+    assert said in problems[0]
+
+
+def test_events_that_do_not_exist_are_told():
+    chosen = settings(events_topics="web")
+    [problem] = mismatches(chosen, Topics.of(chosen), Found({}, {}))
+    assert problem.startswith("web does not exist")
+
+
+def test_with_resolve_the_events_may_have_any_number_of_partitions():
+    chosen = settings(resolve=True)
+    topics = Topics.of(chosen)
+    found = fitting(topics)
+    assert mismatches(chosen, topics, Found({**found.partitions, "events": 7}, found.config)) == []
