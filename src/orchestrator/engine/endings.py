@@ -23,12 +23,13 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
         return
     reason: str | None = None
     for goal in goals or ():
-        if entry.converted or not _is_open(turn, entry, goal):
+        if (entry.converted and not goal.ends) or not _is_open(turn, entry, goal):
             continue
         if not matching.takes(turn, goal.trigger, entry):
             matching.say_not_taken(turn, journey, entry, goal.trigger)
             continue
-        _convert(turn, journey, entry, goal)
+        if not entry.converted:  # an entry converts once, by whatever goal comes first
+            _convert(turn, journey, entry, goal)
         if goal.ends:
             reason = Reason.GOAL
     # When one event is both, the conversion counts and the exit rule names the reason.

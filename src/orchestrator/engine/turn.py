@@ -88,6 +88,7 @@ class Turn:
     def begin_event(self, event: Event) -> None:
         """Turn to an event: it is the cause of all that follows."""
         self.event = event
+        self.opening = ""
         self.cause = event.id
         self._id = ""
         self._scope = None
