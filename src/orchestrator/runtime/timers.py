@@ -6,6 +6,7 @@ Must never read a store, a record or a clock.
 Nothing is ever removed from inside the heap. A wake is a question, not a promise: whoever takes one
 looks at the record's own due instant and finds it due, due later (puts it back), or waiting no more
 (drops it). So a timer that moves back, as with every `restart_on`, costs nothing until its old instant.
+A wake that was taken is used up: what the record waits for next is put in as if it had waited for nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,7 +40,8 @@ class Timers:
     def schedule(self, profile_id: str, old_due_ms: int, due_ms: int) -> None:
         """Take note that a record, due at `old_due_ms` so far, is now due at `due_ms` (0: it waits for nothing).
 
-        A record that is due no earlier than before has a wake already, at its old instant or sooner.
+        A record that is due no earlier than before has a wake already, at its old instant or sooner;
+        unless that wake has just been taken, and then its old instant is 0.
         """
         if due_ms and (due_ms < old_due_ms or not old_due_ms):
             self.put_back(profile_id, due_ms)

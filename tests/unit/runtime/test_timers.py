@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 from orchestrator.runtime.timers import NEVER_MS, Timers
 
 PROFILES = st.sampled_from("abcd")
+END_MS = 100
 CHANGES = st.lists(st.tuples(PROFILES, st.integers(0, 50)), max_size=200)
 
 
-def _wake_all(timers: Timers, due: dict[str, int], before_ms: int) -> list[tuple[int, str]]:
-    """Take wakes as a runtime does, letting each profile that is due wait for nothing more."""
+def _wake_all(timers: Timers, due: dict[str, int], before_ms: int, pause_ms: int) -> list[tuple[int, str]]:
+    """Take wakes as a runtime does; whoever was due waits for `pause_ms` more, up to the end."""
     woken = []
     for wake_ms, profile_id in timers.take_before(before_ms):
         due_ms = due.get(profile_id, 0)
@@ -19,20 +20,26 @@ def _wake_all(timers: Timers, due: dict[str, int], before_ms: int) -> list[tuple
         elif due_ms:
             assert due_ms == wake_ms
             woken.append((wake_ms, profile_id))
-            due[profile_id] = 0
+            due[profile_id] = due_ms + pause_ms if due_ms + pause_ms <= END_MS else 0
+            timers.schedule(profile_id, 0, due[profile_id])
     return woken
 
 
-@given(CHANGES, st.integers(0, 60))
-def test_whoever_is_due_wakes_once_in_order_and_the_others_stay(changes, before_ms):
+@given(CHANGES, st.integers(0, 60), st.integers(1, 100))
+def test_whoever_is_due_wakes_each_time_in_order_and_nobody_else(changes, before_ms, pause_ms):
     timers, due = Timers(), {}
     for profile_id, due_ms in changes:
         timers.schedule(profile_id, due.get(profile_id, 0), due_ms)
         due[profile_id] = due_ms
-    expected = sorted((due_ms, profile_id) for profile_id, due_ms in due.items() if 0 < due_ms < before_ms)
-    assert _wake_all(timers, due, before_ms) == expected
-    left = sorted((due_ms, profile_id) for profile_id, due_ms in due.items() if due_ms)
-    assert _wake_all(timers, due, NEVER_MS) == left
+    expected = sorted(
+        (instant_ms, profile_id)
+        for profile_id, due_ms in due.items()
+        if due_ms
+        for instant_ms in range(due_ms, END_MS + 1, pause_ms)
+    )
+    first = _wake_all(timers, due, before_ms, pause_ms)
+    assert [*first, *_wake_all(timers, due, NEVER_MS, pause_ms)] == expected
+    assert first == [wake for wake in expected if wake[0] < before_ms]
 
 
 def test_wakes_are_rebuilt_from_what_waits():

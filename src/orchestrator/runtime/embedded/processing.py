@@ -129,7 +129,7 @@ class Processor:
             except EventError as error:
                 self._refuse(chunk, index, error)
                 continue
-            self._keep(profile_id, record, turned)
+            self._keep(profile_id, 0 if record is None else codec.due_of(record), turned)
             self.summary.events[turned.outcome] += 1
             if turned.failures:
                 self._park(turned.failures, profile_id, chunk.origin(index))
@@ -151,19 +151,18 @@ class Processor:
             turned = turn.on_timers(self._catalog, record, now_ms)
             if 0 < codec.due_of(turned.record or record) <= now_ms:
                 raise InvariantError(f"profile {profile_id} was woken at {now_ms} and is still due; please report this")
-            self._keep(profile_id, record, turned)
+            self._keep(profile_id, 0, turned)  # its wake is used up
             self.summary.timers += 1
             if turned.failures:
                 self._park(turned.failures, profile_id, Origin("timer", 0, 0))
             if len(self._turns) >= BATCH_TURNS:
                 commit()
 
-    def _keep(self, profile_id: str, record: bytes | None, turned: Turned) -> None:
-        """Add what a turn came to to the batch."""
+    def _keep(self, profile_id: str, awaited_ms: int, turned: Turned) -> None:
+        """Add what a turn came to to the batch, for a profile that has a wake at `awaited_ms` or before (0: none)."""
         if turned.record is not None:
             self._changed[profile_id] = turned.record
-            old_due_ms = 0 if record is None else codec.due_of(record)
-            self._timers.schedule(profile_id, old_due_ms, codec.due_of(turned.record))
+            self._timers.schedule(profile_id, awaited_ms, codec.due_of(turned.record))
         if turned.actions or turned.decisions:
             self._turns.append((profile_id, turned))
 
