@@ -1,0 +1,1 @@
+"""What an operator watches with, tried with the real programs."""

@@ -1,0 +1,79 @@
+"""The alert rules and the dashboards, before any process is scraped."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from tests.integration.monitoring.programs import program
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+CONTRACT = {
+    "orchestrator_events_total": {"type", "outcome"},
+    "orchestrator_actions_total": {"journey", "channel"},
+    "orchestrator_decisions_total": {"journey", "verdict", "reason"},
+    "orchestrator_entries": {"journey"},
+    "orchestrator_delivery_total": {"channel", "outcome"},
+    "orchestrator_dead_letters_total": {"reason"},
+}
+
+
+def _promtool(*arguments: str) -> None:
+    done = subprocess.run(
+        [program("promtool"), *arguments], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_configuration_and_its_rules_are_valid():
+    _promtool("check", "config", "prometheus.yml")
+
+
+def test_every_alert_fires_when_it_should_and_only_then():
+    _promtool("test", "rules", "alerts.test.yml")
+
+
+def test_every_alert_is_tried_out():
+    alerts = re.findall(r"- alert: (\w+)", (DEPLOY / "prometheus" / "alerts.yml").read_text())
+    tried = set(re.findall(r"alertname: (\w+)", (DEPLOY / "prometheus" / "alerts.test.yml").read_text()))
+    assert alerts
+    assert [alert for alert in alerts if alert not in tried] == []
+
+
+@pytest.mark.parametrize("name", ["journeys", "operations"])
+def test_a_dashboard_is_whole(name):
+    board = json.loads((DEPLOY / "grafana" / "dashboards" / f"{name}.json").read_text())
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(set(ids)) == len(ids)
+    assert [panel["title"] for panel in board["panels"] if not panel["description"]] == []
+    assert {panel["datasource"]["uid"] for panel in board["panels"]} == {"prometheus"}
+
+
+@pytest.mark.parametrize("name", ["journeys", "operations"])
+def test_a_dashboard_groups_only_by_labels_that_exist(name):
+    board = json.loads((DEPLOY / "grafana" / "dashboards" / f"{name}.json").read_text())
+    for panel in board["panels"]:
+        for target in panel["targets"]:
+            for metric, labels in CONTRACT.items():
+                if metric in target["expr"] and (by := re.search(r" by \(([a-z, ]+)\)", target["expr"])):
+                    asked = {label.strip() for label in by[1].split(",")} - {"instance", "le"}
+                    assert asked <= labels, target["expr"]
+
+
+def test_compose_mounts_only_what_is_there():
+    compose = YAML(typ="safe").load((DEPLOY / "compose.yaml").read_text())
+    mounts = [mount for service in compose["services"].values() for mount in service.get("volumes", [])]
+    folders = [mount.split(":")[0] for mount in mounts if mount.startswith(".")]
+    assert "../journeys" in folders
+    assert [folder for folder in folders if not (DEPLOY / folder).exists()] == []
+
+
+def test_compose_runs_two_workers_and_prometheus_finds_both():
+    compose = YAML(typ="safe").load((DEPLOY / "compose.yaml").read_text())
+    assert compose["services"]["worker"]["deploy"]["replicas"] == 2
+    scrape = YAML(typ="safe").load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"][0]
+    (search,) = scrape["dns_sd_configs"]
+    assert set(search["names"]) <= set(compose["services"])
+    assert compose["services"]["worker"]["environment"]["ORCHESTRATOR_HTTP"].endswith(f":{search['port']}")
