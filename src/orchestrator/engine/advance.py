@@ -20,7 +20,7 @@ House rules: no clock, no dice, no I/O; no iteration over sets; same arguments, 
 byte.
 """
 
-from orchestrator.engine import endings, entering, profiles, receipts, waiting
+from orchestrator.engine import cases, endings, entering, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
@@ -71,6 +71,7 @@ def _handle(turn: Turn, event: Event) -> None:
         profiles.identify(turn, event)
     if event.type in PROFILE_EVENTS:
         profiles.apply(turn, event)
+        cases.apply(turn, event)
     elif event.type in RECEIPTS:
         receipts.apply(turn, event)
     if turn.state.ended:

@@ -8,7 +8,7 @@ to know.
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.engine import calendars
+from orchestrator.engine import calendars, cases
 from orchestrator.engine.turn import Turn
 from orchestrator.model import ids
 from orchestrator.model.decision import Reason
@@ -42,6 +42,8 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
         return Answer(channel.name, Reason.NO_CONSENT)
     if purpose.only_if is not None and not purpose.only_if.holds(turn.scope_of(entry)):
         return Answer(channel.name, Reason.NOT_ALLOWED)
+    if cases.is_silenced(turn.state, purpose):
+        return Answer(channel.name, Reason.CASE_OPEN)
     if is_held_out(turn, journey, purpose):
         return Answer(channel.name, Reason.HOLDOUT)
     if any(is_reached(turn, cap, channel.name, purpose) for cap in purpose.caps):
@@ -75,11 +77,12 @@ def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:
     return purpose.is_consented(profile.consent_for(channel, purpose.name))
 
 
-def is_held_out(turn: Turn, journey: Journey, purpose: Purpose) -> bool:
+def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:
     """Whether the customer is in the universal holdout (never for a purpose without consent) or the journey's own."""
     profile_id = turn.state.profile.id
     percent = turn.project.holdout_percent
-    if percent and purpose.consent != "none" and ids.share_of("holdout", profile_id) < percent:
+    is_asked = purpose is None or purpose.consent != "none"
+    if percent and is_asked and ids.share_of("holdout", profile_id) < percent:
         return True
     return bool(journey.holdout_percent) and ids.share_of("holdout", profile_id, journey.id) < journey.holdout_percent
 

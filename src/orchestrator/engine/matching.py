@@ -15,7 +15,7 @@ from orchestrator.model.state import Entry
 
 _MACHINE_MADE = frozenset({"message_opened", "message_clicked"})
 # Answers name the message they are about as receipts do.
-_ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received"}
+_ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answered"}
 
 
 def key_of(event: Event, name: str) -> str | None:

@@ -9,6 +9,7 @@ from orchestrator.model import instants
 from orchestrator.model.event import KeptEvent
 from orchestrator.model.expression import Scope
 from orchestrator.model.project import Message, Project
+from orchestrator.model.state import Result
 
 
 def language_of(scope: Scope, project: Project, message: Message) -> str | None:
@@ -50,15 +51,15 @@ def _look_up(scope: Scope, path: tuple[str, ...]) -> Any:
     if root == "entry":
         return _inside(scope.entry_value(rest[0]), rest[1:])
     if root == "event":
-        return _inside(_as_data(scope.event) if isinstance(scope.event, KeptEvent) else None, rest)
+        return _inside(event_as_data(scope.event) if isinstance(scope.event, KeptEvent) else None, rest)
     if root == "steps" and len(rest) > 1:
         # Templates write a step's id as expressions do, with underscores; ids themselves never have one.
         step_id, what, deeper = rest[0].replace("_", "-"), rest[1], rest[2:]
         if what == "event":
             event = scope.step_event(step_id)
-            return None if event is None else _inside(_as_data(event), deeper)
+            return None if event is None else _inside(event_as_data(event), deeper)
         if what == "events":
-            return _inside([_as_data(event) for event in scope.step_events(step_id)], deeper)
+            return _inside([event_as_data(event) for event in scope.step_events(step_id)], deeper)
         return _inside(scope.step_value(step_id, what), deeper)
     return None
 
@@ -71,7 +72,8 @@ def _inside(value: Any, path: list[str]) -> Any:
     return value
 
 
-def _as_data(event: KeptEvent) -> dict[str, Any]:
+def event_as_data(event: KeptEvent) -> dict[str, Any]:
+    """Write a kept event as templates and people read it."""
     return {
         "id": event.id,
         "type": event.type,
@@ -79,3 +81,12 @@ def _as_data(event: KeptEvent) -> dict[str, Any]:
         "channel": event.channel,
         "properties": event.properties,
     }
+
+
+def result_as_data(result: Result) -> dict[str, Any]:
+    """Write what a step left behind as templates and people read it."""
+    known = {"status": result.status, "channel": result.channel, "name": result.name, **result.values}
+    data = {name: value for name, value in known.items() if value is not None}
+    if result.event is not None:
+        data["event"] = event_as_data(result.event)
+    return data

@@ -4,13 +4,13 @@ Owns the taking of events by waits (`wait_for`, `restart_on`, `until_event`) and
 Arming a wait is its step's work.
 """
 
-from orchestrator.engine import matching, walking
+from orchestrator.engine import answers, matching, walking
 from orchestrator.engine.steps import repeats as repeats_step
 from orchestrator.engine.turn import Turn, standing_entries
 from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event, keep
-from orchestrator.model.journey import Journey, Repeat, Send, Step, Wait, WaitFor
+from orchestrator.model.journey import Ask, Call, Handoff, Journey, Repeat, Send, Step, Wait, WaitFor
 from orchestrator.model.state import Entry, Result
 
 # `steps.<id>.events` keeps the newest so many.
@@ -43,9 +43,9 @@ def wake(turn: Turn, journey: Journey, entry: Entry) -> None:
         return
     entry.due_ms = 0
     step = journey.steps[entry.step]
-    if isinstance(step, Send | Repeat):
+    if isinstance(step, Repeat) or (isinstance(step, Send) and entry.held_ms):
         walking.walk(turn, journey, entry, step.id)
-    elif isinstance(step, WaitFor):
+    elif isinstance(step, WaitFor | Ask | Handoff | Call):
         turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.TIMED_OUT)
         walking.walk(turn, journey, entry, step.on_timeout)
     else:
@@ -61,7 +61,10 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     repeats = journey.untils_by_event.get(event.type)
     if repeats is not None and _ends_a_repeat(turn, event, journey, entry, step, repeats):
         return
-    if isinstance(step, WaitFor):
+    if isinstance(step, Ask | Handoff | Call):
+        if answers.may_answer(event, step) and matching.concerns(event, journey, entry):
+            _take_answer(turn, event, journey, entry, step)
+    elif isinstance(step, WaitFor):
         _take(turn, journey, entry, step, event)
     elif isinstance(step, Wait) and event.type in step.restart_on:
         _restart(turn, event, journey, entry, step)
@@ -108,6 +111,13 @@ def _take(turn: Turn, journey: Journey, entry: Entry, step: WaitFor, event: Even
             walking.walk(turn, journey, entry, branch.first)
             return
         matching.say_not_taken(turn, journey, entry, branch.trigger)
+
+
+def _take_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Ask | Handoff | Call) -> None:
+    if answers.take(turn, event, journey, entry, step):
+        _keep_event(journey, entry, step, event)
+        entry.due_ms = 0
+        walking.walk(turn, journey, entry, step.first)
 
 
 def _keep_event(journey: Journey, entry: Entry, step: Step, event: Event) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.engine import endings
-from orchestrator.engine.steps import branches, changes, repeats, sends, waits
+from orchestrator.engine.steps import asks, branches, calls, changes, handoffs, repeats, scores, sends, waits
 from orchestrator.engine.steps.going import STAY, Going
 from orchestrator.engine.turn import Turn
 from orchestrator.model import journey as steps
@@ -28,6 +28,10 @@ _HANDLERS: dict[type[steps.Step], Callable[[Turn, Journey, Entry, Any], Going]] 
     steps.WaitUntil: waits.wait_until,
     steps.WaitFor: waits.wait_for,
     steps.Send: sends.send,
+    steps.Ask: asks.ask,
+    steps.Handoff: handoffs.handoff,
+    steps.Score: scores.score,
+    steps.Call: calls.call,
     steps.Choose: branches.choose,
     steps.Split: branches.split,
     steps.SetValues: changes.set_values,

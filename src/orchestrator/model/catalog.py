@@ -11,7 +11,7 @@ from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
 
 # Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
-PROFILE_EVENTS = frozenset({"profile_updated", "consent_changed", "preference_changed"})
+PROFILE_EVENTS = frozenset({"profile_updated", "consent_changed", "preference_changed", "case_opened", "case_closed"})
 RECEIPTS = frozenset(
     f"message_{what}"
     for what in ("sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed")

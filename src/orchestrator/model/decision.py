@@ -23,6 +23,9 @@ class Verdict(StrEnum):
     BRANCHED = "branched"
     CHANGED = "changed"
     EMITTED = "emitted"
+    HANDED_OFF = "handed_off"
+    CALLED = "called"
+    SCORED = "scored"
     EXITED = "exited"
     CONVERTED = "converted"
     PARKED = "parked"
@@ -46,13 +49,16 @@ class Reason(StrEnum):
     # waited: for what
     TIME = "time"
     FOR_EVENT = "for_event"
+    FOR_ANSWER = "for_answer"
     RESTARTED = "restarted"
     NEXT_ROUND = "next_round"
 
     # resumed: by what
     TIME_PASSED = "time_passed"
     EVENT_CAME = "event_came"
+    ANSWERED = "answered"
     TIMED_OUT = "timed_out"
+    NOT_SENT = "not_sent"
     UNTIL_EVENT = "until_event"
     DATE_PASSED = "date_passed"
     DATE_MISSING = "date_missing"
@@ -69,6 +75,12 @@ class Reason(StrEnum):
     CAP_REACHED = "cap_reached"
     QUIET_HOURS = "quiet_hours"
     EXPIRED = "expired"
+
+    # handed_off, called, scored
+    CASE_OPENED = "case_opened"
+    CALL_MADE = "call_made"
+    MODEL_ANSWERED = "model_answered"
+    NO_ANSWER = "no_answer"
 
     # branched
     CONDITION_TRUE = "condition_true"

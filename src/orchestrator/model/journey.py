@@ -133,6 +133,60 @@ class Send(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask(Send):
+    """Send a survey and wait for its answer, at most `within_ms` from the moment it left.
+
+    `first` is the first step of `then`; `on_timeout` is taken at once when the survey could not be sent.
+    """
+
+    survey: Literal["nps", "csat", "ces", "custom"]
+    within_ms: int
+    first: str | None = None
+    on_timeout: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff(Step):
+    """Open a case for a person; with `until_closed` wait until it is closed, at most `within_ms` (None: for ever).
+
+    While the case is open, the purposes in `pause` are refused. `purpose` is the journey's, for holdouts.
+    """
+
+    team: str
+    skill: str | None = None
+    priority: Literal["low", "normal", "high", "urgent"] = "normal"
+    reason: str | None = None
+    summary: str | None = None
+    pause: tuple[str, ...] = ()
+    until_closed: bool = False
+    within_ms: int | None = None
+    purpose: str | None = None
+    first: str | None = None
+    on_timeout: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score(Step):
+    """Run a registered scorer over `input` (None: the text of the entry's last event); `save` is a profile field."""
+
+    model: str
+    input: Expression | None = None
+    save: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Step):
+    """Call a webhook of the project and wait for its answer, at most `within_ms`."""
+
+    webhook: str
+    payload: tuple[tuple[str, Expression], ...] = ()
+    within_ms: int
+    purpose: str | None = None
+    first: str | None = None
+    on_timeout: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choose(Step):
     """Take the first branch whose condition holds; a branch without condition is `else`."""
 
@@ -192,6 +246,10 @@ class Exit(Step):
     reason: str
 
 
+# The event that each step which waits for an answer takes.
+ANSWERS: dict[type[Step], str] = {Ask: "survey_answered", Handoff: "case_closed", Call: "call_answered"}
+
+
 @dataclass(frozen=True, slots=True)
 class Journey:
     """One published version of a journey.
@@ -234,4 +292,6 @@ class Journey:
                 types |= step.restart_on
             elif isinstance(step, WaitFor):
                 types.update(*(branch.trigger.events for branch in step.branches))
+            elif type(step) in ANSWERS:
+                types.add(ANSWERS[type(step)])
         return frozenset(types)

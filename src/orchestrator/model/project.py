@@ -4,10 +4,11 @@ Owns channels, purposes, caps, quiet hours, consent rules and messages as values
 from local midnight, lengths are milliseconds.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from orchestrator.model.expression import Expression
+from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.profile import Consent
 
 ConsentRule = Literal["opt_in", "double_opt_in", "opt_out", "none"]
@@ -78,6 +79,20 @@ class Purpose:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a scorer says: a number, a label or items, and why (the words or features that count)."""
+
+    value: float | None = None
+    label: str | None = None
+    items: list[Any] | None = None
+    why: list[Any] | None = None
+
+
+# Judges its input, a text or whatever the step gives, seen from the entry; None when it cannot. Pure and deterministic.
+Scorer = Callable[[Any, Scope], Judgement | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Content to one person: what the engine must know of it to decide and to fill `data`.
 
@@ -109,6 +124,7 @@ class Project:
     messages: dict[str, Message] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ("customer_id",)
     holdout_percent: float = 0.0
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
 
     # How far back any cap looks, and the channels that take part in `preferred`, in order: asked for at every
     # message, so worked out once.

@@ -97,6 +97,14 @@ class Sent(msgspec.Struct, array_like=True):
     address: str | None = None
 
 
+class Case(msgspec.Struct, array_like=True):
+    """A case that is open for a person: ours, or the contact centre's own. `pause` are the purposes it silences."""
+
+    id: str
+    opened_ms: int
+    pause: list[str] = []
+
+
 class State(msgspec.Struct, array_like=True):
     """Everything kept for one profile, written and read as a whole.
 
@@ -110,6 +118,7 @@ class State(msgspec.Struct, array_like=True):
     ended: list[Ended] = []
     sent: list[Sent] = []
     seen: bytes = b""
+    cases: list[Case] = []
 
     def has_seen(self, digest: bytes) -> bool:
         """Whether an event with this digest has changed this state before (among the last 128)."""

@@ -18,6 +18,9 @@ from orchestrator.model.journey import Journey, Send
 from orchestrator.model.project import Purpose
 from orchestrator.model.state import Entry, Result, Sent
 
+# What may become of a message that is offered.
+SENT, HELD, REFUSED = "sent", "held", "refused"
+
 # Without `expires`, delivery drops a message that could not leave for so long.
 STALE_AFTER = "1d"
 # A profile keeps its newest messages for receipts to be about, and all that a cap may still count.
@@ -26,18 +29,31 @@ KEPT_SENT = 20
 
 def send(turn: Turn, journey: Journey, entry: Entry, step: Send) -> Going:
     """Send by the first channel that may; hold when all that may are quiet; else go on without."""
+    return STAY if offer(turn, journey, entry, step) == HELD else step.next
+
+
+def offer(turn: Turn, journey: Journey, entry: Entry, step: Send) -> str:
+    """Offer the message to its channels in order; say whether it was SENT, is HELD, or was REFUSED."""
     turn.changed = True
-    purpose = turn.project.purposes[step.purpose]
     asked_ms = entry.held_ms or turn.now_ms
     if step.expires_ms is not None and asked_ms + step.expires_ms <= turn.now_ms:  # held, and woken too late
-        return _expire(turn, journey, entry, step, asked_ms + step.expires_ms)
+        became = _expire(turn, journey, entry, step, asked_ms + step.expires_ms)
+    else:
+        became = _try_channels(turn, journey, entry, step, asked_ms)
+    if became != HELD:
+        entry.held, entry.held_ms = [], 0
+    return became
+
+
+def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_ms: int) -> str:
+    purpose = turn.project.purposes[step.purpose]
     refused: list[Answer] = []
     for name in _channels(turn, entry, step):
         answer = guards.ask(turn, journey, entry, turn.project.channels[name], purpose)
         if answer.reason is None:
             _refuse(turn, journey, entry, step, refused)
             _leave(turn, journey, entry, step, answer, asked_ms)
-            return _done(entry, step)
+            return SENT
         refused.append(answer)
     quiet = next((answer for answer in refused if answer.reason is Reason.QUIET_HOURS), None)
     if quiet is not None:
@@ -46,12 +62,7 @@ def send(turn: Turn, journey: Journey, entry: Entry, step: Send) -> Going:
     # No channel at all, such as `same` for an event that came by none of ours, is a "no" on record like any other.
     _refuse(turn, journey, entry, step, refused or [Answer("", Reason.UNREACHABLE)])
     entry.results[step.id] = Result(status="suppressed")
-    return _done(entry, step)
-
-
-def _done(entry: Entry, step: Send) -> Going:
-    entry.held, entry.held_ms = [], 0
-    return step.next
+    return REFUSED
 
 
 def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
@@ -86,23 +97,21 @@ def _about(step: Send, channel: str | None) -> dict[str, Any]:
     return {"channel": channel, "message": step.message, "purpose": step.purpose}
 
 
-def _hold(turn: Turn, journey: Journey, entry: Entry, step: Send, quiet: Answer, asked_ms: int) -> Going:
+def _hold(turn: Turn, journey: Journey, entry: Entry, step: Send, quiet: Answer, asked_ms: int) -> str:
     if step.expires_ms is not None and asked_ms + step.expires_ms <= quiet.until_ms:
         return _expire(turn, journey, entry, step, asked_ms + step.expires_ms, quiet.channel)
     entry.step, entry.due_ms, entry.held_ms = step.id, quiet.until_ms, asked_ms
     entry.results[step.id] = Result(status="held", channel=quiet.channel)
     saw = {**_about(step, quiet.channel), "until": instants.to_text(quiet.until_ms)}
     turn.decide(journey, entry, step.id, Verdict.HELD, Reason.QUIET_HOURS, saw)
-    return STAY
+    return HELD
 
 
-def _expire(
-    turn: Turn, journey: Journey, entry: Entry, step: Send, expired_ms: int, channel: str | None = None
-) -> Going:
+def _expire(turn: Turn, journey: Journey, entry: Entry, step: Send, expired_ms: int, channel: str | None = None) -> str:
     entry.results[step.id] = Result(status="expired")
     saw = {**_about(step, channel), "expired_at": instants.to_text(expired_ms)}
     turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.EXPIRED, saw)
-    return _done(entry, step)
+    return REFUSED
 
 
 def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer, asked_ms: int) -> None:

@@ -1,0 +1,50 @@
+"""Cases: what is open with a person, and which purposes it silences.
+
+Owns the list of open cases, ours and the contact centre's own (`case_opened`, `case_closed`).
+"""
+
+from orchestrator.engine.turn import Turn
+from orchestrator.model.event import Event
+from orchestrator.model.project import Purpose
+from orchestrator.model.state import Case, State
+
+# A contact centre that opens and never closes must not grow a customer's state without bound: the oldest go.
+MAX_CASES = 50
+
+
+def apply(turn: Turn, event: Event) -> None:
+    """Take over what the contact centre says: a case was opened or closed."""
+    said = event.properties
+    case_id = said.get("case_id")
+    known = case_id if isinstance(case_id, str) and case_id else None
+    if event.type == "case_opened":
+        pause = said.get("pause")
+        purposes = [purpose for purpose in pause if isinstance(purpose, str)] if isinstance(pause, list) else []
+        open_case(turn, Case(known or event.id, turn.now_ms, purposes))
+    elif event.type == "case_closed":
+        _close_case(turn, known)
+
+
+def open_case(turn: Turn, case: Case) -> None:
+    """Put a case on record; one that is known already, our own announced back, stays as it is."""
+    state = turn.state
+    if all(known.id != case.id for known in state.cases):
+        state.cases = [*state.cases, case][-MAX_CASES:]
+        turn.changed = True
+
+
+def _close_case(turn: Turn, case_id: str | None) -> None:
+    """Close a case; without an id the open one is meant, the newest where there are several."""
+    state = turn.state
+    closing = state.cases[-1].id if case_id is None and state.cases else case_id
+    left = [case for case in state.cases if case.id != closing]
+    if len(left) != len(state.cases):
+        state.cases = left
+        turn.changed = True
+
+
+def is_silenced(state: State, purpose: Purpose) -> bool:
+    """Whether an open case silences a purpose: it names it, or the purpose pauses during any case."""
+    if not state.cases:
+        return False
+    return purpose.pauses_during_case or any(purpose.name in case.pause for case in state.cases)
