@@ -10,15 +10,19 @@ from typing import Any
 from orchestrator.model.expression import Expression
 from orchestrator.model.journey import (
     Again,
+    Ask,
     Branch,
+    Call,
     Choose,
     Emit,
     Exit,
     ExitRule,
     GoalRule,
+    Handoff,
     Journey,
     Kept,
     Repeat,
+    Score,
     Send,
     SetValues,
     Split,
@@ -123,6 +127,43 @@ def wait_for(
             kept=kept,
         )
         return id, [step, *below]
+
+    return flatten
+
+
+def ask(
+    id: str, survey: Any, *channels: str, within: str = "3d", then: Sequence[Node] = (), on_timeout: Sequence[Node] = ()
+) -> Node:
+    fields = {"message": "survey", "channels": channels or ("email", "push"), "purpose": "marketing"}
+    return _answered(Ask, then, on_timeout, id=id, survey=survey, within_ms=ms(within), **fields)
+
+
+def hand_off(
+    id: str, *, within: str | None = None, then: Sequence[Node] = (), on_timeout: Sequence[Node] = (), **fields: Any
+) -> Node:
+    within_ms = None if within is None else ms(within)
+    return _answered(Handoff, then, on_timeout, id=id, team="care", purpose="marketing", within_ms=within_ms, **fields)
+
+
+def call(
+    id: str, within: str = "10s", then: Sequence[Node] = (), on_timeout: Sequence[Node] = (), **payload: Expression
+) -> Node:
+    fields = {"webhook": "crm", "payload": tuple(payload.items()), "purpose": "marketing"}
+    return _answered(Call, then, on_timeout, id=id, within_ms=ms(within), **fields)
+
+
+def score(id: str, model: str, input: Expression | None = None, save: str | None = None) -> Node:
+    return _leaf(Score, id=id, model=model, input=input, save=save)
+
+
+def _answered(kind: type[Any], then: Sequence[Node], on_timeout: Sequence[Node], **fields: Any) -> Node:
+    """Flatten a step that waits for an answer, with its two ways on."""
+
+    def flatten(after: str | None, inside: tuple[str, ...]) -> tuple[str | None, list[Step]]:
+        below: list[Step] = []
+        first, timeout = _chain(then, after, inside, below), _chain(on_timeout, after, inside, below)
+        step = kind(first=first, on_timeout=timeout, next=after, inside=inside, **fields)
+        return fields["id"], [step, *below]
 
     return flatten
 

@@ -62,7 +62,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     if repeats is not None and _ends_a_repeat(turn, event, journey, entry, step, repeats):
         return
     if isinstance(step, Ask | Handoff | Call):
-        if answers.may_answer(event, step) and matching.concerns(event, journey, entry):
+        if answers.may_answer(event, step) and matching.concerns(turn, event, journey, entry):
             _take_answer(turn, event, journey, entry, step)
     elif isinstance(step, WaitFor):
         _take(turn, journey, entry, step, event)

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from orchestrator.model.journey import (
+    Ask,
+    Call,
     Choose,
     Emit,
     Exit,
+    Handoff,
     Journey,
     Repeat,
+    Score,
     Send,
     SetValues,
     Split,
@@ -144,6 +148,20 @@ def _(step: WaitFor) -> list[tuple[str | None, str | None]]:
     return [*ways, (f"not within {times.length(step.within_ms)}", step.on_timeout)]
 
 
+@_ways_on.register(Ask)
+@_ways_on.register(Call)
+def _(step: Ask | Call) -> list[tuple[str | None, str | None]]:
+    return [("answered", step.first), (f"not within {times.length(step.within_ms)}", step.on_timeout)]
+
+
+@_ways_on.register
+def _(step: Handoff) -> list[tuple[str | None, str | None]]:
+    if not step.until_closed:
+        return [(None, step.next)]
+    late = [] if step.within_ms is None else [(f"not within {times.length(step.within_ms)}", step.on_timeout)]
+    return [("closed", step.first), *late]
+
+
 @_ways_on.register
 def _(step: Choose) -> list[tuple[str | None, str | None]]:
     ways: list[tuple[str | None, str | None]] = [
@@ -204,6 +222,28 @@ def _(step: WaitFor) -> Node:
 def _(step: Send) -> Node:
     expires = () if step.expires_ms is None else (f"expires after {times.length(step.expires_ms)}",)
     return Node(step.id, "send", step.message, (f"by {', '.join(step.channels)}", *expires))
+
+
+@_node.register
+def _(step: Ask) -> Node:
+    return Node(step.id, "ask", f"{step.survey}: {step.message}", (f"by {', '.join(step.channels)}",))
+
+
+@_node.register
+def _(step: Handoff) -> Node:
+    pause = (f"pauses {', '.join(step.pause)}",) if step.pause else ()
+    until = ("until the case is closed",) if step.until_closed else ()
+    return Node(step.id, "hand off", f"to {step.team}, {step.priority}", pause + until)
+
+
+@_node.register
+def _(step: Score) -> Node:
+    return Node(step.id, "score", step.model, () if step.save is None else (f"saved as profile.{step.save}",))
+
+
+@_node.register
+def _(step: Call) -> Node:
+    return Node(step.id, "call", step.webhook, tuple(f"{name} = {value.source}" for name, value in step.payload))
 
 
 @_node.register

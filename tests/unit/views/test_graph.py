@@ -31,6 +31,11 @@ def test_every_step_that_can_be_reached_is_a_node(every_verb):
         ("mark", "set", "tier = 'gold'", ("carts = profile.carts + 1",)),
         ("day", "wait until", "profile.birthday -3 d 09:00", ("every year",)),
         ("tell", "emit", "cart_given_up", ("cart_id = entry.cart_id",)),
+        ("survey", "ask", "nps: how-was-it", ("by email",)),
+        ("judge", "score", "sentiment", ("saved as profile.mood",)),
+        ("check", "call", "crm", ("cart = entry.cart_id",)),
+        ("care", "hand off", "to care, high", ("pauses marketing", "until the case is closed")),
+        ("brief", "hand off", "to sales, normal", ()),
         ("(completed)", "completed", "completed", ()),
     ]
 
@@ -56,7 +61,15 @@ def test_every_way_on_is_an_edge_with_its_condition(every_verb):
         ("pause", "daily"): (None, True),
         ("mark", "day"): (None, False),
         ("day", "tell"): (None, False),
-        ("tell", "(completed)"): (None, False),
+        ("tell", "survey"): (None, False),
+        ("survey", "judge"): ("answered", False),
+        ("survey", "(completed)"): ("not within 3d", False),
+        ("judge", "check"): (None, False),
+        ("check", "care"): ("answered", False),
+        ("check", "(completed)"): ("not within 10s", False),
+        ("care", "brief"): ("closed", False),
+        ("care", "(completed)"): ("not within 2d", False),
+        ("brief", "(completed)"): (None, False),
     }
 
 
