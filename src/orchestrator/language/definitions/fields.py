@@ -283,7 +283,8 @@ def _some(items: list[Any]) -> list[Any]:
 
 
 def _schema(pattern: str, *examples: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+    shown = {"examples": list(examples)} if examples else {}
+    return WithJsonSchema({"type": "string", "pattern": pattern, **shown})
 
 
 def _one_or_many(item: dict[str, Any]) -> WithJsonSchema:

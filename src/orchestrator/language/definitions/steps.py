@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from orchestrator.language import durations
 from orchestrator.language.definitions.fields import (
+    ID_PATTERN,
     Duration,
     EventName,
     EventNames,
@@ -50,7 +52,7 @@ class WaitStep(StepBase):
         WaitBody,
         Short(
             lambda text: {"for": text},
-            {"type": "string", "description": "How long, such as 1h."},
+            {"type": "string", "pattern": durations.PATTERN, "description": "How long, such as 1h."},
             "a length of time such as 1h, or a map with `for`",
         ),
     ] = Field(description="Pause for a length of time.")
@@ -138,7 +140,7 @@ class SendStep(StepBase):
         SendBody,
         Short(
             lambda text: {"message": text},
-            {"type": "string", "description": "The message's id."},
+            {"type": "string", "pattern": ID_PATTERN, "description": "The message's id."},
             "a message's id, or a map with `message`",
         ),
     ] = Field(description="Send a message, by the first channel that is reachable, consented and allowed.")
@@ -250,7 +252,8 @@ class SetStep(StepBase):
     """Change fields of the profile."""
 
     set: Annotated[dict[str, Expression], Field(min_length=1)] = Field(
-        description="Fields of the profile and their values: {profile.tier: \"'gold'\"}. Right sides are expressions."
+        description="Fields of the profile and their values: {profile.tier: \"'gold'\"}. Right sides are expressions.",
+        json_schema_extra={"propertyNames": {"pattern": r"^profile\.[A-Za-z_][A-Za-z0-9_]*$"}},
     )
 
 

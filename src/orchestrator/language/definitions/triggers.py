@@ -23,6 +23,7 @@ from orchestrator.language.definitions.fields import (
     nearest,
     refuse,
 )
+from orchestrator.language.times import TIME_PATTERN
 
 AGAIN = ("once", "after_exit", "always")
 _AGAIN = {"anyOf": [{"enum": list(AGAIN)}, {"type": "string", "pattern": durations.PATTERN}]}
@@ -76,7 +77,7 @@ UntilForm = Annotated[
     Until,
     Short(
         lambda text: {"time": text},
-        {"type": "string", "description": 'A local time of day, such as "09:00".'},
+        {"type": "string", "pattern": TIME_PATTERN, "description": 'A local time of day, such as "09:00".'},
         'a time such as "09:00", or a map with `time` or `date`',
     ),
 ]
