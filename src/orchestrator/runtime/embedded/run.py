@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from orchestrator.language import Loaded
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.embedded.outputs import STANDARD_OUTPUT, Outputs, targets_of
 from orchestrator.runtime.embedded.processing import Processor
 from orchestrator.runtime.embedded.reading import Feed, Inputs
 from orchestrator.runtime.embedded.sorting import MEMORY_BYTES
 from orchestrator.runtime.embedded.summary import Progress, Summary
+from orchestrator.runtime.versions import in_force
 from orchestrator.storage import MemoryStore, SqliteStore, Store
 
 
@@ -44,23 +46,23 @@ class RunOptions:
 
 
 def run_events(
-    catalog: Catalog,
+    loaded: Loaded,
     options: RunOptions,
     *,
     progress: Callable[[Progress], None] | None = None,
     standard_output: BinaryIO | None = None,
 ) -> Summary:
-    """Run events through the journeys, in event time, and say what came of it.
+    """Run events through a project's journeys, in event time, and say what came of it.
 
     Run again with the same `state` it goes on where it stopped, at whatever moment that was; the files
-    it writes then hold each line once, standard output at least once. `progress` is called after every
-    commit. Raises InputError for an input or output that cannot be used, and StorageError for a state
-    file that cannot.
+    it writes then hold each line once, standard output at least once. Customers inside a journey finish
+    the version they entered. `progress` is called after every commit. Raises InputError for an input or
+    output that cannot be used, and StorageError for a state file that cannot.
     """
     began = time.perf_counter()
     store: Store = MemoryStore() if options.state is None else SqliteStore(options.state)
     with store, _collecting_seldom():
-        summary = _run(catalog, options, store, progress, standard_output or sys.stdout.buffer)
+        summary = _run(in_force(loaded, store), options, store, progress, standard_output or sys.stdout.buffer)
     summary.seconds = time.perf_counter() - began
     return summary
 

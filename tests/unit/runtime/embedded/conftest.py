@@ -8,14 +8,40 @@ from typing import Any
 
 import pytest
 
-from orchestrator.model.catalog import Catalog
-from orchestrator.model.expression import Expression
-from orchestrator.model.journey import Again, ExitRule, Journey, Send, Trigger, Wait
-from orchestrator.model.project import Channel, Message, Project, Purpose
+from orchestrator.language import Loaded, compile_sources
 from orchestrator.runtime.embedded import RunOptions, Summary, run_events
 
 MINUTE_MS = 60_000
 Runner = Callable[..., "Ran"]
+
+
+SOURCES = {
+    "orchestrator.yaml": """
+project: shop
+channels:
+  email: {address: profile.customer_id, preferred_order: 1}
+purposes:
+  service: {consent: none}
+""",
+    "messages/reminder.message.yaml": """
+message: reminder
+email: {subject: Your cart, text: It is still here.}
+""",
+    "cart.journey.yaml": """
+journey: cart
+version: 1
+status: live
+purpose: service
+enter: {event: cart_updated, again: after_exit}
+exit:
+  - {event: order_placed, reason: bought}
+steps:
+  - id: settle
+    wait: {for: 10m, restart_on: cart_updated}
+  - id: remind
+    send: {message: reminder, channels: [email]}
+""",
+}
 
 
 class Ran:
@@ -32,36 +58,10 @@ class Ran:
         return [(action["customer_id"], action["at"][11:16]) for action in self.lines("actions")]
 
 
-@pytest.fixture
-def catalog() -> Catalog:
-    """Make a reminder: ten minutes after the last cart, unless an order comes first."""
-    address = Expression("profile.customer_id", lambda scope: scope.state.profile.customer_id)
-    project = Project(
-        name="shop",
-        channels={"email": Channel("email", address, preferred_order=1)},
-        purposes={"service": Purpose("service", "none")},
-        messages={"reminder": Message("reminder", ("email",), languages=("en",))},
-    )
-    enter = Trigger(frozenset({"cart_updated"}))
-    bought = ExitRule(Trigger(frozenset({"order_placed"})), "bought")
-    steps = (
-        Wait(id="settle", next="remind", after_ms=10 * MINUTE_MS, restart_on=frozenset({"cart_updated"})),
-        Send(id="remind", message="reminder", channels=("email",), purpose="service"),
-    )
-    journey = Journey(
-        id="cart",
-        version=1,
-        status="live",
-        first="settle",
-        steps={step.id: step for step in steps},
-        enter=(enter,),
-        exits=(bought,),
-        again=Again("after_exit"),
-        purpose="service",
-        enters_by_event={"cart_updated": (enter,)},
-        exits_by_event={"order_placed": (bought,)},
-    )
-    return Catalog(project, [journey])
+@pytest.fixture(scope="session")
+def loaded() -> Loaded:
+    """Compile a reminder: ten minutes after the last cart, unless an order comes first."""
+    return compile_sources(SOURCES)
 
 
 class Shop:
@@ -106,7 +106,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def run(catalog: Catalog, tmp_path: Path) -> Runner:
+def run(loaded: Loaded, tmp_path: Path) -> Runner:
     """Run files of events into files beside them."""
 
     def run(*events: Path | str, into: str = "out", **options: Any) -> Ran:
@@ -114,6 +114,6 @@ def run(catalog: Catalog, tmp_path: Path) -> Runner:
         folder.mkdir(exist_ok=True)
         files = {kind: folder / f"{kind}.jsonl" for kind in ("actions", "decisions", "dead_letters")}
         chosen = RunOptions(events=[str(path) for path in events], **{**files, **options})
-        return Ran(run_events(catalog, chosen), folder)
+        return Ran(run_events(loaded, chosen), folder)
 
     return run

@@ -118,10 +118,10 @@ def test_several_files_are_read_as_one_whatever_they_are_packed_in(run, tmp_path
     assert run(first, second, in_order=True, into="other", drain=True).sent() == [("ana", "00:10"), ("ana", "01:49")]
 
 
-def test_actions_go_to_standard_output_where_no_file_is_named(catalog, write, shop):
+def test_actions_go_to_standard_output_where_no_file_is_named(loaded, write, shop):
     output = io.BytesIO()
     options = RunOptions(events=[str(write([shop.cart(0)]))], drain=True)
-    run_events(catalog, options, standard_output=output)
+    run_events(loaded, options, standard_output=output)
     assert [json.loads(line)["customer_id"] for line in output.getvalue().splitlines()] == ["ana"]
     assert not output.closed
 
@@ -142,11 +142,11 @@ def test_small_batches_give_the_same_lines_as_one(run, write, shop, monkeypatch)
     assert small.summary.events == whole.summary.events
 
 
-def test_progress_is_told_up_to_the_end(catalog, write, shop, tmp_path):
+def test_progress_is_told_up_to_the_end(loaded, write, shop, tmp_path):
     told = []
     path = write([shop.cart(0), shop.page(1), shop.page(2)])
     options = RunOptions(events=[str(path)], actions=tmp_path / "actions")
-    run_events(catalog, options, progress=told.append)
+    run_events(loaded, options, progress=told.append)
     assert (told[-1].events, told[-1].clock_ms, told[-1].fraction) == (3, 2 * MINUTE_MS, 1.0)
 
 
