@@ -6,8 +6,12 @@
       EventError          the producer's    to dead letters with its reason; never holds up a profile
       ChannelError        the provider's
         TryLater            again, after so long
+          Unavailable       and no other action either: the provider as a whole is in trouble
         Refused             never again for this action
       InputError          the operator's    an input that cannot be read, or an output that cannot be written
+
+
+          Bounced           because of the address, for good (hard) or for now (soft)
       StorageError        the operator's
       InvariantError      ours              park, keep the state, page somebody
 
@@ -141,6 +145,19 @@ class Refused(ChannelError):  # noqa: N818 - what the provider did
 
     def __str__(self) -> str:
         return self.why
+
+
+class Unavailable(TryLater):
+    """The provider as a whole does not answer, or is not set up: every action of its channel waits, not only this."""
+
+
+class Bounced(Refused):
+    """The provider says that this address takes nothing: for good when `hard`, so that it becomes unreachable."""
+
+    def __init__(self, why: str, hard: bool) -> None:
+        super().__init__(why)
+        self.args = (why, hard)  # what pickling hands back to __init__ in another process
+        self.hard = hard
 
 
 class InputError(OrchestratorError):

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from orchestrator.errors import (
+    Bounced,
     ChannelError,
     DefinitionError,
     EventError,
@@ -18,6 +19,7 @@ from orchestrator.errors import (
     Refused,
     StorageError,
     TryLater,
+    Unavailable,
 )
 
 GOLD = DefinitionError("a.journey.yaml", 7, 12, "E101", "unknown name\n  gold", "upgrade", "\"'gold'\"")
@@ -65,6 +67,8 @@ def test_a_provider_says_when_to_try_again_or_leaves_it_to_delivery():
         EventError("no_type", "an event without a type"),
         TryLater(timedelta(minutes=1), "busy"),
         Refused("mailbox does not exist"),
+        Unavailable(None, "no route to host"),
+        Bounced("mailbox does not exist", True),
         StorageError("the store is locked"),
         InvariantError("an entry without a step"),
     ],

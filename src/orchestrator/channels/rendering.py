@@ -5,13 +5,16 @@ fallback of languages and what counts as the body. A value that is missing rende
 Refused, because it would fail again. Must never look anything up: whatever a template may say is handed in.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TextIO
 
-from liquid import BoundTemplate, Environment
+from liquid import BoundTemplate, Environment, RenderContext
+from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import FilterError, LiquidError
+from liquid.stringify import to_liquid_string
 
 from orchestrator.errors import Refused
 
@@ -20,8 +23,6 @@ MAX_OUTPUT_BYTES = 512 * 1024
 MAX_LOOPS = 10_000
 MAX_LOCALS_BYTES = 1 << 20
 
-# Fields that are HTML or become HTML: what a customer's name holds must stay text there.
-_MARKUP = frozenset({"html", "mjml", "markdown"})
 # The fields that are the body, by channel; channels not named here have `text`.
 _BODIES: Mapping[str, tuple[str, ...]] = {
     "email": ("text", "html", "mjml", "markdown"),
@@ -63,73 +64,6 @@ class Rendered:
         return "\n".join(text for name in names if name in self.fields for text in _texts(self.fields[name]))
 
 
-class Renderer:
-    """Renders the messages of one project; keeps the templates it has read."""
-
-    def __init__(self, brand: Mapping[str, Any], languages: tuple[str, ...], contents: Mapping[str, Content]) -> None:
-        self._brand = brand
-        self._first_language = languages[0]
-        self._contents = contents
-        self._templates: dict[tuple[bool, str], BoundTemplate] = {}
-
-    def render(
-        self,
-        message: str,
-        channel: str,
-        language: str | None,
-        data: Mapping[str, Any],
-        links: Mapping[str, str] | None = None,
-    ) -> Rendered:
-        """Render a message for one channel, from an action's language and data.
-
-        Raises Refused when the project has no such message or content, or when a template fails.
-        """
-        content = self._contents.get(message)
-        wanted = fallbacks(language or self._first_language, self._first_language)
-        templates = {} if content is None else content.fields(channel, wanted)
-        if not templates:
-            raise Refused(f"message {message} has no content for {channel}; write it or take the channel out")
-        scope = {"brand": self._brand, "links": links or {}, **data}
-        rendered = {
-            name: self._field(f"message {message}, {channel}.{name}", name in _MARKUP, template, scope)
-            for name, template in templates.items()
-        }
-        return Rendered(channel, wanted[0], rendered)
-
-    def _field(self, where: str, is_markup: bool, template: Any, scope: Mapping[str, Any]) -> Any:
-        if isinstance(template, Mapping):
-            return {name: self._field(where, is_markup, inner, scope) for name, inner in template.items()}
-        if isinstance(template, list):
-            return [self._field(where, is_markup, inner, scope) for inner in template]
-        try:
-            return self._template(is_markup, str(template)).render(**scope)
-        except LiquidError as error:
-            raise Refused(f"{where}: the template fails: {error.message or error}") from error
-        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
-            # What Liquid's filters let through from Python: a number that overflows, a date that is none.
-            raise Refused(f"{where}: the template fails: {error}") from error
-
-    def _template(self, is_markup: bool, source: str) -> BoundTemplate:
-        found = self._templates.get((is_markup, source))
-        if found is None:
-            found = (_MARKUP_SANDBOX if is_markup else _TEXT_SANDBOX).from_string(source)
-            self._templates[is_markup, source] = found
-        return found
-
-
-def fallbacks(language: str, first: str) -> tuple[str, ...]:
-    """List the languages to look in, most wanted first: es-MX, es, then the project's first."""
-    return tuple(dict.fromkeys((language, language.partition("-")[0], first)))
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        return [text for inner in value.values() for text in _texts(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in _texts(inner)]
-    return [str(value)]
-
-
 class _Sandbox(Environment):
     """Liquid without a way to files, to other templates, or to more time and memory than a message may take."""
 
@@ -165,5 +99,93 @@ def _grown(value: Any, sought: Any = "", put: Any = "", *_more: Any) -> int:
     return len(text) + text.count(str(sought)) * len(str(put))
 
 
-_TEXT_SANDBOX = _Sandbox()
-_MARKUP_SANDBOX = _Sandbox(autoescape=True)
+class _MarkdownOutputNode(OutputNode):
+    """Writes a value into Markdown so that it stays text: a customer's name makes no link."""
+
+    # Letters, digits and spaces stay; an entity cannot take the place of a sign that Markdown or HTML acts on, and
+    # where Markdown reads a link's address it reads the entity as the sign.
+    _ACTIVE = re.compile(r"[^\w /?=%@,:]|_")
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        """Write the value."""
+        value = to_liquid_string(self.expression.evaluate(context), False)
+        return buffer.write(self._ACTIVE.sub(lambda sign: f"&#{ord(sign[0])};", value))
+
+
+class _MarkdownOutput(Output):
+    node_class = _MarkdownOutputNode
+
+
+_TEXT = _Sandbox()
+_MARKUP = _Sandbox(autoescape=True)
+_MARKDOWN = _Sandbox()
+_MARKDOWN.add_tag(_MarkdownOutput)
+# Fields that are HTML or become HTML: what a customer's name holds must stay text there.
+_SANDBOXES = {"html": _MARKUP, "mjml": _MARKUP, "markdown": _MARKDOWN}
+
+
+class Renderer:
+    """Renders the messages of one project; keeps the templates it has read."""
+
+    def __init__(self, brand: Mapping[str, Any], languages: tuple[str, ...], contents: Mapping[str, Content]) -> None:
+        self._brand = brand
+        self._first_language = languages[0]
+        self._contents = contents
+        self._templates: dict[tuple[_Sandbox, str], BoundTemplate] = {}
+
+    def render(
+        self,
+        message: str,
+        channel: str,
+        language: str | None,
+        data: Mapping[str, Any],
+        links: Mapping[str, str] | None = None,
+    ) -> Rendered:
+        """Render a message for one channel, from an action's language and data.
+
+        Raises Refused when the project has no such message or content, or when a template fails.
+        """
+        content = self._contents.get(message)
+        wanted = fallbacks(language or self._first_language, self._first_language)
+        templates = {} if content is None else content.fields(channel, wanted)
+        if not templates:
+            raise Refused(f"message {message} has no content for {channel}; write it or take the channel out")
+        scope = {"brand": self._brand, "links": links or {}, **data}
+        rendered = {
+            name: self._field(f"message {message}, {channel}.{name}", _SANDBOXES.get(name, _TEXT), template, scope)
+            for name, template in templates.items()
+        }
+        return Rendered(channel, wanted[0], rendered)
+
+    def _field(self, where: str, sandbox: _Sandbox, template: Any, scope: Mapping[str, Any]) -> Any:
+        if isinstance(template, Mapping):
+            return {name: self._field(where, sandbox, inner, scope) for name, inner in template.items()}
+        if isinstance(template, list):
+            return [self._field(where, sandbox, inner, scope) for inner in template]
+        try:
+            return self._template(sandbox, str(template)).render(**scope)
+        except LiquidError as error:
+            raise Refused(f"{where}: the template fails: {error.message or error}") from error
+        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
+            # What Liquid's filters let through from Python: a number that overflows, a date that is none.
+            raise Refused(f"{where}: the template fails: {error}") from error
+
+    def _template(self, sandbox: _Sandbox, source: str) -> BoundTemplate:
+        found = self._templates.get((sandbox, source))
+        if found is None:
+            found = sandbox.from_string(source)
+            self._templates[sandbox, source] = found
+        return found
+
+
+def fallbacks(language: str, first: str) -> tuple[str, ...]:
+    """List the languages to look in, most wanted first: es-MX, es, then the project's first."""
+    return tuple(dict.fromkeys((language, language.partition("-")[0], first)))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for inner in value.values() for text in _texts(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in _texts(inner)]
+    return [str(value)]

@@ -1,0 +1,92 @@
+"""The port: what a channel is handed, and what it answers.
+
+    class Channel(Protocol):
+        async def send(self, delivery: Delivery) -> Receipt: ...     raises TryLater or Refused (errors.py)
+        async def close(self) -> None: ...
+
+Owns the shapes that pass between delivery and every channel. A channel hands one delivery to its provider, with
+`delivery.key` as the idempotency key, and says what came of it. It must never retry, wait or decide by itself: pace,
+patience and order are delivery's, so that they are the same for all channels.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from orchestrator.channels.rendering import Rendered
+from orchestrator.model.effects import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribing:
+    """What a message that needs consent carries so that it can be withdrawn: the link, and who is speaking."""
+
+    url: str
+    address: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What comes back, where that is allowed: the pixel's address, and what makes the redirect of a link.
+
+    Links that begin with `own` are ours already.
+    """
+
+    pixel: str | None = None
+    click: Callable[[str], str] | None = None
+    own: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message to one address.
+
+    `key` is the idempotency key: the action's id, and for the second and further of a customer's devices with its
+    number. `unsubscribing` is None for a purpose that needs no consent. `now_ms` is the moment of sending.
+    """
+
+    key: str
+    to: str
+    rendered: Rendered
+    action: Action
+    now_ms: int
+    unsubscribing: Unsubscribing | None = None
+    tracking: Tracking = field(default_factory=Tracking)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A provider took it. `reference` is the provider's own name for it, if it gave one."""
+
+    reference: str | None = None
+
+
+class Channel(Protocol):
+    """A road to the customer."""
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Hand one delivery to the provider.
+
+        Raises Refused (Bounced when it is the address's fault) or TryLater (Unavailable when the provider as a whole
+        is in trouble). May be called again with the same key, and from several tasks at once.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; closing twice does no harm."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a channel is made from: its name in the project, the operator's URL, and what goes with it.
+
+    `secret` signs or logs in where the scheme says so. `allowed_hosts` may be private addresses.
+    """
+
+    name: str
+    url: str
+    secret: str | None = None
+    allowed_hosts: frozenset[str] = frozenset()
+    options: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,65 @@
+"""Preparing: from an action to what its channel is handed.
+
+Owns the links that a message carries, whether it can be unsubscribed from, what of it is tracked, and that a
+customer's several devices are several deliveries. Must never send, nor read a clock.
+"""
+
+from orchestrator.channels.links import About, Kind, Links, MessageLinks
+from orchestrator.channels.port import Delivery, Tracking, Unsubscribing
+from orchestrator.channels.rendering import Rendered, Renderer
+from orchestrator.channels.wording import words_in
+from orchestrator.errors import Refused
+from orchestrator.model.effects import Action
+from orchestrator.model.project import Project
+
+# A purpose of this name, where there is one, stands for being measured: without a "yes" nothing is tracked.
+TRACKING_PURPOSE = "tracking"
+
+
+class Preparer:
+    """Prepares the messages of one project."""
+
+    def __init__(self, project: Project, renderer: Renderer, links: Links) -> None:
+        self._project = project
+        self._renderer = renderer
+        self._links = links
+
+    def prepare(self, action: Action, now_ms: int) -> list[Delivery]:
+        """Render an action for each of its addresses; raises Refused for what can never be sent."""
+        if action.channel is None or action.message is None or not action.to:
+            raise Refused("the action lacks a channel, a message or an address")
+        language = action.language or self._project.languages[0]
+        about = About(action.profile_id, action.id, action.channel, action.purpose or "", language)
+        links = MessageLinks(
+            lambda kind, detail: self._links.make(kind, about, now_ms, detail),
+            {Kind.SURVEY: str(action.data.get("survey") or "")},
+        )
+        rendered = self._renderer.render(action.message, action.channel, language, action.data, links)
+        unsubscribing = self._unsubscribing(action, rendered, links)
+        tracking = self._tracking(action, links)
+        addresses = [action.to] if isinstance(action.to, str) else action.to
+        return [
+            Delivery(_key(action.id, number), to, rendered, action, now_ms, unsubscribing, tracking)
+            for number, to in enumerate(addresses, start=1)
+        ]
+
+    def _unsubscribing(self, action: Action, rendered: Rendered, links: MessageLinks) -> Unsubscribing | None:
+        purpose = self._project.purposes.get(action.purpose or "")
+        if purpose is not None and purpose.consent == "none":
+            return None
+        address = str(self._project.brand.get("address") or "")
+        return Unsubscribing(links["unsubscribe"], address, words_in(rendered.language)["unsubscribe"])
+
+    def _tracking(self, action: Action, links: MessageLinks) -> Tracking:
+        channel = self._project.channels.get(action.channel or "")
+        if channel is None or TRACKING_PURPOSE in self._project.purposes:
+            return Tracking()
+        return Tracking(
+            links.pixel() if "opens" in channel.track else None,
+            links.click if "clicks" in channel.track else None,
+            f"{self._links.base_url}/",
+        )
+
+
+def _key(action_id: str, number: int) -> str:
+    return action_id if number == 1 else f"{action_id}-{number}"

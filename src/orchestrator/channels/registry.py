@@ -1,0 +1,47 @@
+"""The registry: from a channel's URL to the channel, by its scheme.
+
+Owns which schemes there are: ours, and those that other packages bring as entry points of the group
+`orchestrator.channels` (the name is the scheme, the object takes a Setup and gives a Channel). Must never import a
+channel before its URL asks for it.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from urllib.parse import urlsplit
+
+from orchestrator.channels.port import Channel, Setup
+from orchestrator.errors import OrchestratorError
+
+GROUP = "orchestrator.channels"
+_OURS = {
+    "smtp": "orchestrator.channels.email.smtp:open_smtp",
+    "smtps": "orchestrator.channels.email.smtp:open_smtp",
+    "http": "orchestrator.channels.webhook:open_webhook",
+    "https": "orchestrator.channels.webhook:open_webhook",
+    "console": "orchestrator.channels.console:open_console",
+    "file": "orchestrator.channels.console:open_file",
+}
+
+
+def open_channel(setup: Setup) -> Channel:
+    """Make the channel that a URL names; raises OrchestratorError for a scheme that nobody brings."""
+    scheme = urlsplit(setup.url).scheme
+    opener = _opener(scheme)
+    if opener is None:
+        known = sorted({*_OURS, *(point.name for point in entry_points(group=GROUP))})
+        raise OrchestratorError(
+            f"channel {setup.name}: nobody brings the scheme {scheme!r}; there are {', '.join(known)}"
+        )
+    return opener(setup)
+
+
+def _opener(scheme: str) -> Callable[[Setup], Channel] | None:
+    for point in entry_points(group=GROUP, name=scheme):
+        brought: Callable[[Setup], Channel] = point.load()
+        return brought
+    if scheme not in _OURS:
+        return None
+    module, _, name = _OURS[scheme].partition(":")
+    ours: Callable[[Setup], Channel] = getattr(import_module(module), name)
+    return ours

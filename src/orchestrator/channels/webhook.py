@@ -1,0 +1,230 @@
+"""Webhooks: a message, or any payload, to another system over HTTP.
+
+    https://push.example/send                ORCHESTRATOR_CHANNEL_PUSH_SECRET signs, as Standard Webhooks has it
+
+Owns the request (Standard Webhooks' headers, Idempotency-Key) and what each answer means. Redirects are followed as
+far as they keep the method (307, 308), each through the guard. Must never try again itself, nor read more of an
+answer than it needs.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from binascii import Error as BinasciiError
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from orchestrator.channels import guarded
+from orchestrator.channels.port import Delivery, Receipt, Setup
+from orchestrator.errors import ChannelError, OrchestratorError, Refused, TryLater, Unavailable
+from orchestrator.model import instants
+
+MAX_REDIRECTS = 3
+MAX_ANSWER_BYTES = 64 * 1024
+# Longer than this no provider is waited for at its own wish; the action's own end comes first anyway.
+LONGEST_RETRY_AFTER = timedelta(days=1)
+_REDIRECTS = frozenset({307, 308})
+# The provider, or our account there, is in trouble; what we say is fine.
+_UNAVAILABLE = frozenset({401, 402, 403, 407, 408, 421, 425})
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other system answered."""
+
+    status: int
+    body: bytes
+
+
+class Signer:
+    """Signs payloads as Standard Webhooks has it; the secret is base64, with or without `whsec_`."""
+
+    def __init__(self, secret: str) -> None:
+        try:
+            self._key = base64.b64decode(secret.removeprefix("whsec_") + "==", validate=False)
+        except (BinasciiError, ValueError) as error:
+            raise OrchestratorError("a webhook's secret is base64 text; write it as whsec_…") from error
+        if not self._key:
+            raise OrchestratorError("a webhook's secret is empty; write it as whsec_…")
+
+    def sign(self, key: str, at_s: int, payload: bytes) -> str:
+        """Give the value of `webhook-signature`."""
+        made = hmac.digest(self._key, b"%s.%d.%s" % (key.encode(), at_s, payload), hashlib.sha256)
+        return f"v1,{base64.b64encode(made).decode()}"
+
+
+class Webhook:
+    """Calls one URL."""
+
+    def __init__(
+        self,
+        url: str,
+        secret: str | None,
+        allowed_hosts: frozenset[str],
+        timeout_seconds: float = 10.0,
+        open_client: Callable[..., aiohttp.ClientSession] = guarded.open_client,
+    ) -> None:
+        self._url = URL(url)
+        guarded.check(self._url, allowed_hosts)
+        self._signer = Signer(secret) if secret else None
+        self._allowed = allowed_hosts
+        self._timeout = timeout_seconds
+        self._open_client = open_client
+        self._client: aiohttp.ClientSession | None = None
+
+    async def call(self, key: str, payload: bytes, now_ms: int) -> Answer:
+        """Post a payload; the answer when it is a yes, else Refused, TryLater or Unavailable."""
+        at_s = now_ms // 1000
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": key,
+            "webhook-id": key,
+            "webhook-timestamp": str(at_s),
+        }
+        if self._signer is not None:
+            headers["webhook-signature"] = self._signer.sign(key, at_s, payload)
+        try:
+            return await self._follow(self._url, headers, payload, now_ms)
+        except guarded.GuardError as error:
+            raise Refused(str(error)) from error
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, guarded.GuardError):
+                raise Refused(str(error.os_error)) from error
+            raise Unavailable(None, f"no connection: {error}") from error
+        except TimeoutError as error:
+            raise Unavailable(None, f"no answer within {self._timeout:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unavailable(None, f"the connection broke: {_told(error)}") from error
+
+    async def _follow(self, url: URL, headers: dict[str, str], payload: bytes, now_ms: int) -> Answer:
+        if self._client is None:
+            self._client = self._open_client(self._allowed, self._timeout)
+        for _ in range(MAX_REDIRECTS + 1):
+            guarded.check(url, self._allowed)
+            async with self._client.post(url, data=payload, headers=headers, allow_redirects=False) as response:
+                if response.status in _REDIRECTS and "Location" in response.headers:
+                    url = url.join(URL(response.headers["Location"]))
+                    continue
+                if 200 <= response.status < 300:
+                    return Answer(response.status, await _beginning_of(response))
+                raise answered(response.status, response.headers.get("Retry-After"), now_ms)
+        raise Refused(f"more than {MAX_REDIRECTS} redirects")
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+
+async def _beginning_of(response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer's body, or as much of it as anybody needs; the rest is not worth its connection."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            response.close()
+            break
+    return bytes(body[:MAX_ANSWER_BYTES])
+
+
+def answered(status: int, retry_after: str | None, now_ms: int) -> ChannelError:
+    """Say what an answer that is no yes means."""
+    why = f"the server answered {status}"
+    if status == 429 or status >= 500 or status in _UNAVAILABLE:
+        return Unavailable(read_retry_after(retry_after, now_ms), why)
+    if status in (409, 423):  # the same key is being worked on
+        return TryLater(read_retry_after(retry_after, now_ms), why)
+    return Refused(why)
+
+
+def read_retry_after(text: str | None, now_ms: int) -> timedelta | None:
+    """Read Retry-After, as seconds or as a date; None for what is neither."""
+    if text is None:
+        return None
+    try:
+        if text.strip().isdecimal():
+            after = timedelta(seconds=int(text))
+        else:
+            at = parsedate_to_datetime(text)
+            after = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.fromtimestamp(now_ms / 1000, UTC)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return min(max(after, timedelta(0)), LONGEST_RETRY_AFTER)
+
+
+class WebhookChannel:
+    """A channel whose provider takes messages as JSON."""
+
+    def __init__(self, webhook: Webhook) -> None:
+        self._webhook = webhook
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Post one message."""
+        answer = await self._webhook.call(delivery.key, payload_of(delivery), delivery.now_ms)
+        return Receipt(_reference_in(answer.body))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._webhook.close()
+
+
+def payload_of(delivery: Delivery) -> bytes:
+    """Write a delivery as Standard Webhooks recommends: a type, a time, and the data."""
+    action = delivery.action
+    data = {
+        "id": delivery.key,
+        "channel": delivery.rendered.channel,
+        "to": delivery.to,
+        "customer_id": action.customer_id,
+        "profile_id": action.profile_id,
+        "journey": action.journey,
+        "step": action.step,
+        "message": action.message,
+        "purpose": action.purpose,
+        "language": delivery.rendered.language,
+        "content": delivery.rendered.fields,
+        "unsubscribe": delivery.unsubscribing.url if delivery.unsubscribing else None,
+    }
+    return _encode({"type": "message.send", "timestamp": instants.to_text(delivery.now_ms), "data": data})
+
+
+class _Known(msgspec.Struct):
+    id: str | int | None = None
+
+
+def _reference_in(body: bytes) -> str | None:
+    """Find the provider's own id in its answer, where it gives one."""
+    try:
+        found = msgspec.json.decode(body, type=_Known).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if found is None else str(found)[:200]
+
+
+def open_webhook(setup: Setup) -> WebhookChannel:
+    """Make the channel that an `https:` URL names; `#timeout=5` in its fragment is ours and not sent."""
+    parts = urlsplit(setup.url)
+    timeout = float(parse_qs(parts.fragment).get("timeout", ["10"])[-1])
+    url = parts._replace(fragment="").geturl()
+    return WebhookChannel(Webhook(url, setup.secret, setup.allowed_hosts, timeout))
+
+
+async def call_with_deadline(webhook: Webhook, key: str, payload: bytes, now_ms: int, seconds: float) -> Answer:
+    """Call, and give up after so many seconds whatever is happening."""
+    async with asyncio.timeout(seconds):
+        return await webhook.call(key, payload, now_ms)
+
+
+def _told(error: Exception) -> str:
+    """Say what went wrong; some errors have no words of their own."""
+    return str(error) or type(error).__name__
