@@ -39,9 +39,9 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: fro
     """
     turn = Turn(catalog, state, now_ms, failed)
     try:
-        if isinstance(fact, Wake):
+        if waiting.go_on(turn) or isinstance(fact, Wake):
             _wake(turn)
-        else:
+        if not isinstance(fact, Wake):
             _handle(turn, fact)
             _handle_emitted(turn)
     except EventError:

@@ -43,7 +43,8 @@ def _update_traits(turn: Turn, profile: Profile, traits: dict[str, Any]) -> None
         if value is None:
             profile.traits.pop(name, None)
         elif name in _MAPS and isinstance(value, dict):
-            profile.traits[name] = {**profile.traits.get(name, {}), **value}
+            known = profile.traits.get(name)
+            profile.traits[name] = {**known, **value} if isinstance(known, dict) else value
         else:
             profile.traits[name] = value
     turn.changed = True

@@ -32,6 +32,20 @@ def _stop_the_versionless(turn: Turn) -> None:
         if 0 < entry.due_ms <= turn.now_ms and turn.catalog.journey(entry.journey, entry.version) is None:
             entry.stopped_ms, entry.due_ms = entry.due_ms, 0
             turn.changed = True
+            gone = Journey(entry.journey, entry.version, None, {}, ())  # all that is left of it
+            turn.decide(gone, entry, entry.step, Verdict.PARKED, Reason.VERSION_MISSING)
+
+
+def go_on(turn: Turn) -> bool:
+    """Let entries that stood still go on once their journey is live, or their version there, again."""
+    found = False
+    for entry in turn.state.entries:
+        if not entry.stopped_ms or entry.parked is not None or turn.catalog.is_paused(entry.journey):
+            continue
+        if turn.catalog.journey(entry.journey, entry.version) is not None:
+            entry.due_ms, entry.stopped_ms = entry.stopped_ms, 0
+            turn.changed = found = True
+    return found
 
 
 def wake(turn: Turn, journey: Journey, entry: Entry) -> None:

@@ -60,10 +60,12 @@ def _decode_older(record: bytes) -> State:
         raise StorageError(
             f"state format {number} was written by a newer release, this one reads up to {FORMAT}; upgrade this process"
         )
-    content = msgspec.msgpack.decode(memoryview(record)[9:])
-    while number < FORMAT:
-        if number not in UPGRADES:
-            raise StorageError(f"state format {number} is unknown; this release reads up to {FORMAT}")
-        content = UPGRADES[number](content)
-        number += 1
-    return msgspec.convert(content, State)
+    if any(older not in UPGRADES for older in range(number, FORMAT)):
+        raise StorageError(f"state format {number} is unknown; this release reads up to {FORMAT}")
+    try:
+        content = msgspec.msgpack.decode(memoryview(record)[9:])
+        for older in range(number, FORMAT):
+            content = UPGRADES[older](content)
+        return msgspec.convert(content, State)
+    except msgspec.MsgspecError as error:
+        raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error

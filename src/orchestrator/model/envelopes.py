@@ -39,16 +39,16 @@ class _Envelope(msgspec.Struct):
     specversion: str | None = None
     subject: Name | None = None
     data: msgspec.Raw = _ABSENT
-    # Segment
-    event: str | None = None
+    # Segment; what a native event may well carry as something else is not judged here
+    event: Any = None
     user_id: Name | None = msgspec.field(name="userId", default=None)
     anonymous_id: Name | None = msgspec.field(name="anonymousId", default=None)
     previous_id: Name | None = msgspec.field(name="previousId", default=None)
     group_id: Name | None = msgspec.field(name="groupId", default=None)
-    message_id: str | None = msgspec.field(name="messageId", default=None)
-    timestamp: str | int | float | None = None
+    message_id: Name | None = msgspec.field(name="messageId", default=None)
+    timestamp: Any = None
     traits: msgspec.Raw = _ABSENT
-    name: str | None = None
+    name: Any = None
 
 
 _decode = msgspec.json.Decoder(_Envelope).decode
@@ -100,13 +100,10 @@ def read(raw: bytes, arrived_ms: int) -> Event:
 
 def _from_plain(envelope: _Envelope, arrived_ms: int) -> Event:
     """Take the short way for what nearly every record is: native, with an id and a customer_id as text."""
-    time_ms = arrived_ms if envelope.time is None else instants.parse(envelope.time)
-    if time_ms is None:
-        raise EventError("bad_time", "the time is neither RFC 3339 nor epoch milliseconds")
     return Event(
         envelope.id,  # type: ignore[arg-type]  # text, as the caller has seen
         envelope.type,  # type: ignore[arg-type]
-        time_ms,
+        arrived_ms if envelope.time is None else _instant(envelope.time),
         envelope.customer_id,  # type: ignore[arg-type]
         NOBODY_ELSE,
         envelope.channel,
@@ -114,7 +111,17 @@ def _from_plain(envelope: _Envelope, arrived_ms: int) -> Event:
     )
 
 
-def read_binary_cloud_event(headers: Iterable[tuple[str, bytes]], raw: bytes, arrived_ms: int) -> Event:
+def _instant(time: object) -> int:
+    instant_ms = instants.parse(time)
+    if instant_ms is None:
+        raise EventError("bad_time", "the time is neither RFC 3339 nor epoch milliseconds")
+    if instant_ms < 0:
+        # A timer's 0 means that nothing waits, so that nothing may be due before it.
+        raise EventError("bad_time", "the time lies before 1970; no customer of ours did anything then")
+    return instant_ms
+
+
+def read_binary_cloud_event(headers: Iterable[tuple[str, bytes | None]], raw: bytes, arrived_ms: int) -> Event:
     """Read a CloudEvent in Kafka's binary mode: attributes in `ce_` headers, data as the record's value.
 
     Raises EventError like `read`.
@@ -122,7 +129,9 @@ def read_binary_cloud_event(headers: Iterable[tuple[str, bytes]], raw: bytes, ar
     if len(raw) > MAX_RECORD_BYTES:
         raise EventError("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
     try:
-        attributes = {name[3:].lower(): value.decode() for name, value in headers if name.lower().startswith("ce_")}
+        attributes = {
+            name[3:].lower(): value.decode() for name, value in headers if value and name.lower().startswith("ce_")
+        }
         data = raw or b"{}"
         _decode_object(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -143,7 +152,7 @@ def read_binary_cloud_event(headers: Iterable[tuple[str, bytes]], raw: bytes, ar
 def _event(
     event_id: Name | None,
     event_type: str | None,
-    time: str | float | None,
+    time: object,
     customer_id: Name | None,
     identifiers: Mapping[str, Name | None] | None,
     channel: str | None,
@@ -159,16 +168,10 @@ def _event(
         customer_id = known.pop("customer_id", None)
         if customer_id is None and not known:
             raise EventError("nobody", "the event names nobody; give a customer_id or identifiers")
-    if time is None:
-        time_ms: int | None = arrived_ms
-    else:
-        time_ms = instants.parse(time)
-        if time_ms is None:
-            raise EventError("bad_time", "the time is neither RFC 3339 nor epoch milliseconds")
     return Event(
         id=ids.record_id(raw) if event_id is None or event_id == "" else str(event_id),
         type=event_type,
-        time_ms=time_ms,  # type: ignore[arg-type]  # None was refused above
+        time_ms=arrived_ms if time is None else _instant(time),
         customer_id=None if customer_id is None else str(customer_id),
         identifiers=known,
         channel=channel,
@@ -196,7 +199,7 @@ def _from_cloud_event(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event
 
 
 def _tracked(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
-    return envelope.event, envelope.properties
+    return envelope.event if isinstance(envelope.event, str) else None, envelope.properties
 
 
 def _identified(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:

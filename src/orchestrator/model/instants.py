@@ -53,7 +53,7 @@ def parse(value: object) -> int | None:
     """
     if isinstance(value, str):
         try:
-            return from_datetime(datetime.fromisoformat(value))
+            value = from_datetime(datetime.fromisoformat(value))  # its offset may carry it out of the calendar
         except (ValueError, OverflowError):
             return None
     if isinstance(value, bool) or not isinstance(value, int | float):

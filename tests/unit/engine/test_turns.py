@@ -1,10 +1,12 @@
 """Turns: repeats of an event, bugs of ours inside an entry, and what cannot be stored."""
 
+import dataclasses
+
 import pytest
 
 from orchestrator.errors import EventError
 from orchestrator.model.expression import Expression
-from shop import FAILS, Customer, choose, const, exits, goal, journey, on, send, set_to, value, wait, wait_for
+from shop import FAILS, Customer, channel, choose, const, exits, goal, journey, on, send, set_to, value, wait, wait_for
 
 
 def test_an_expression_that_raises_parks_exactly_its_entry_and_the_others_go_on():
@@ -185,3 +187,21 @@ def test_a_failing_choice_after_an_event_leaves_the_entry_where_the_event_found_
     ana.does("clicked", "1h")
     ana.until("2d")
     assert ana.told == [("parked", "failure", "answer", "1h")]
+
+
+def test_an_instant_at_the_end_of_the_calendar_parks_who_would_wait_beyond_it():
+    ana = Customer(journey(wait("settle", "1h")))
+    ana.does("cart_updated", "9999-12-31T23:59")
+    assert [told[:3] for told in ana.told] == [("entered", "event", None), ("parked", "failure", "settle")]
+
+
+def test_a_turn_that_fails_outside_of_any_entry_refuses_the_event_and_changes_nothing():
+    ana = Customer(journey(wait("settle", "1h")))
+    before = ana.record
+    broken = {**ana.catalog.project.channels, "email": channel("email", address=FAILS)}
+    ana.under(project=dataclasses.replace(ana.catalog.project, channels=broken))
+    with pytest.raises(EventError) as refused:
+        ana.does("message_bounced", "1m", channel="email", kind="hard")
+    assert refused.value.reason == "failure"
+    assert "an expression with a bug of ours" in refused.value.message
+    assert ana.record == before

@@ -1,0 +1,106 @@
+"""Profiles: what events tell about a customer."""
+
+import pytest
+
+from orchestrator.errors import EventError
+from orchestrator.runtime.turn import profile_of
+from shop import Customer, journey, project, remind, wait
+
+
+def nobody(**fields):
+    return Customer(journey(wait("settle", "1h")), profile={}, consents=(), **fields)
+
+
+def test_traits_are_added_and_replaced_one_by_one_and_null_takes_one_away():
+    ana = nobody()
+    ana.does("profile_updated", name="Ana", tier="tin", city=None)
+    ana.does("profile_updated", "1m", tier="gold", name=None)
+    assert ana.state.profile.traits == {"tier": "gold"}
+
+
+def test_groups_are_added_to_the_ones_that_are_known():
+    ana = nobody()
+    ana.does("profile_updated", groups={"g1": {"plan": "free"}})
+    ana.does("profile_updated", "1m", groups={"g2": {}})
+    assert ana.state.profile.traits == {"groups": {"g1": {"plan": "free"}, "g2": {}}}
+
+
+@pytest.mark.parametrize(("before", "after", "left"), [("none", {"g": 1}, {"g": 1}), ({"g": 1}, "none", "none")])
+def test_groups_that_are_no_map_are_simply_replaced(before, after, left):
+    ana = nobody()
+    ana.does("profile_updated", groups=before)
+    ana.does("profile_updated", "1m", groups=after)
+    assert ana.state.profile.traits == {"groups": left}
+
+
+def test_identifiers_are_kept_by_kind_the_newest_last():
+    ana = nobody()
+    ana.does("profile_updated", identifiers={"email": "a@b.example", "cookie": "x"})
+    ana.does("profile_updated", "1m", identifiers={"email": "c@d.example"})
+    ana.does("profile_updated", "2m", identifiers={"email": "c@d.example"})
+    profile = ana.state.profile
+    assert profile.identifiers == {"email": ["a@b.example", "c@d.example"], "cookie": ["x"]}
+    assert (profile.value("email"), profile.value("cookie"), profile.value("phone")) == ("c@d.example", "x", None)
+
+
+def test_a_trait_comes_before_an_identifier_of_the_same_name():
+    ana = nobody()
+    ana.does("profile_updated", identifiers={"email": "a@b.example"}, email="trait@b.example")
+    assert ana.state.profile.value("email") == "trait@b.example"
+
+
+def test_a_customer_is_known_by_their_id():
+    ana = nobody()
+    ana.does("profile_updated")
+    profile = ana.state.profile
+    assert (profile.customer_id, profile.value("customer_id"), profile.value("id")) == ("ana", "ana", profile.id)
+
+
+def test_preferences_are_taken_over_and_what_makes_no_sense_is_left():
+    ana = nobody()
+    ana.does(
+        "preference_changed", channels=["sms", "sms", 7, "email"], language="en", timezone="Asia/Kolkata", other="x"
+    )
+    ana.does("preference_changed", "1m", channels="email", language=7)
+    profile = ana.state.profile
+    assert profile.prefers == ["sms", "email"]
+    assert profile.traits == {"language": "en", "timezone": "Asia/Kolkata"}
+
+
+def test_preferred_channels_can_be_taken_back():
+    ana = nobody()
+    ana.does("preference_changed", channels=["sms"])
+    ana.does("preference_changed", "1m", channels=[])
+    assert ana.state.profile.prefers == []
+
+
+def test_properties_that_are_no_object_are_refused_and_leave_the_profile_alone():
+    ana = nobody()
+    before = ana.record
+    with pytest.raises(EventError) as refused:
+        ana.take(ana.event("profile_updated", properties=["no", "object"]))
+    assert (refused.value.reason, ana.record) == ("bad_properties", before)
+
+
+def test_an_event_belongs_to_its_customer_else_to_its_strongest_identifier():
+    ana = nobody()
+    shop = project(identifiers=("customer_id", "email", "phone"))
+    by_customer = ana.event("seen", identifiers={"email": "a@b.example"})
+    strongest = ana.event("seen", customer_id=None, identifiers={"cookie": "x", "phone": "1", "email": "a@b.example"})
+    only_email = ana.event("seen", customer_id=None, identifiers={"email": "a@b.example"})
+    unnamed = ana.event("seen", customer_id=None, identifiers={"z": "1", "cookie": "x"})
+    only_cookie = ana.event("seen", customer_id=None, identifiers={"cookie": "x"})
+    assert profile_of(shop, strongest) == profile_of(shop, only_email) != profile_of(shop, by_customer)
+    assert profile_of(shop, unnamed) == profile_of(shop, only_cookie)
+
+
+def test_a_customer_id_among_the_identifiers_is_the_same_customer():
+    ana = nobody()
+    named = ana.event("seen", customer_id=None, identifiers={"customer_id": "ana"})
+    assert profile_of(project(), named) == profile_of(project(), ana.event("seen"))
+
+
+def test_an_action_names_the_customer_or_nobody_where_only_an_identifier_is_known():
+    known = Customer(remind("email"))
+    known.does("cart_updated")
+    assert known.actions[0].customer_id == "ana"
