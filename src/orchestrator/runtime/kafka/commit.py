@@ -6,7 +6,8 @@ process dies right after each:
 
 1. **Begin.** Local to the producer. Dies: the next owner reads the offsets of the last commit and does the same turns
    again from the same records; ids are derived from what they stand for, so it decides the same.
-2. **Send the lines**: actions, decisions, dead letters, to the partition's own number in each output topic.
+2. **Send the lines**: actions, decisions, dead letters, to the partition's own number in each output topic; what
+   resolve passes on, to the partition of its profile.
    Dies: they are in the log, and invisible to read_committed. The next owner's InitProducerId aborts them.
 3. **Send the changes** to the changelog: each changed profile once, and last the header: clock, input offsets, revision
    of the catalog. Dies: as 2.
@@ -28,49 +29,35 @@ Owns this order. Must never touch what a turn decided.
 import asyncio
 from dataclasses import dataclass
 
-import msgspec
 from aiokafka.structs import TopicPartition
 
 from orchestrator.runtime import faults
-from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.runtime.kafka.header import HEADER_KEY, Header, encode_header
+from orchestrator.runtime.kafka.outgoing import Line, Outgoing
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.writer import Writer
 
 # Longer than the brokers let a transaction live: after it, what was open has been aborted.
 LONGEST_S = 12.0
 
-# The key of a partition's header in its changelog; no profile's id looks like it.
-HEADER_KEY = "@partition"
-
-
-class Header(msgspec.Struct, omit_defaults=True):
-    """What a partition's changelog says of the partition itself.
-
-    `offsets` are the input offsets of the transaction that wrote it: the same as the group's, unless somebody moved
-    those. `heard` are the clocks of the sources behind resolve.
-    """
-
-    clock_ms: int = 0
-    revision: int = 0
-    offsets: dict[str, int] = {}
-    heard: dict[str, int] = {}
-
-
-encode_header = msgspec.json.Encoder().encode
-decode_header = msgspec.json.Decoder(Header).decode
-
 
 @dataclass(frozen=True)
 class Target:
-    """Where a partition's transactions go."""
+    """Where a partition's transactions come from and go.
+
+    `number` is the partition of the inputs, `output` that of the output topics: the same, but for resolve. Without a
+    changelog there is no state, and nothing to restore.
+    """
 
     topics: Topics
     number: int
+    output: int
     group_id: str
+    has_changelog: bool = True
 
 
 async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Target) -> int:
-    """Carry one partition's turns in one transaction; return the changelog's end behind it.
+    """Carry one partition's facts in one transaction; return the changelog's end behind it, 0 without one.
 
     Raises whatever went wrong, TimeoutError among it; the outcome is then unknown.
     """
@@ -80,28 +67,32 @@ async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Tar
         await writer.begin()
         # 2. Send the lines.
         faults.reach("commit.lines")
-        number, topics = target.number, target.topics
-        sent = await writer.send(topics.actions, number, outgoing.actions)
-        sent += await writer.send(topics.decisions, number, outgoing.decisions)
-        sent += await writer.send(topics.dead_letters, number, outgoing.dead_letters)
+        output, topics = target.output, target.topics
+        sent = await writer.send(topics.actions, output, outgoing.actions)
+        sent += await writer.send(topics.decisions, output, outgoing.decisions)
+        sent += await writer.send(topics.dead_letters, output, outgoing.dead_letters)
+        for other, forwards in outgoing.forwards.items():
+            sent += await writer.forward(topics.resolved, other, forwards)
         # 3. Send the changes, and behind them the header.
         faults.reach("commit.changes")
-        changes = [(profile_id.encode(), record) for profile_id, record in outgoing.changes.items()]
+        changes: list[Line] = [(profile_id.encode(), record) for profile_id, record in outgoing.changes.items()]
         changes.append((HEADER_KEY.encode(), encode_header(header)))
-        logged = await writer.send(topics.changelog, number, changes)
+        logged = await writer.send(topics.changelog, output, changes) if target.has_changelog else []
         # 4. Check every send.
         faults.reach("commit.check")
         for future, _ in sent + logged:
             await future
         # 5. Add the offsets.
         faults.reach("commit.offsets")
-        offsets = {TopicPartition(topic, number): offset for topic, offset in outgoing.offsets.items()}
+        offsets = {TopicPartition(topic, target.number): offset for topic, offset in outgoing.offsets.items()}
         if offsets:
             await writer.add_offsets(offsets, target.group_id)
         # 6. End.
         faults.reach("commit.end")
         await writer.end()
         faults.reach("commit.ended")
+    if not logged:
+        return 0
     last, count = logged[-1]
     # Behind our last record stands the transaction's own marker.
     end: int = (await last).offset + count + 1

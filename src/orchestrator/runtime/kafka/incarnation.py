@@ -10,24 +10,21 @@ Owns that life. Must never go on after an error: what it believes about the log 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from orchestrator.model import instants
 from orchestrator.runtime import faults
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
-from orchestrator.runtime.kafka.commit import Header, Target, commit, encode_header
-from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.commit import Target, commit
+from orchestrator.runtime.kafka.header import Header, encode_header
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.partition import Partition, Tally
-from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.state import Checkpoint, open_state
-from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.state import Checkpoint
+from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.kafka.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -39,8 +36,8 @@ IDLE_COMMIT_S = 1.0
 class Kept:
     """The memory of a partition that was given up after a commit, and the changelog's end behind that."""
 
-    def __init__(self, partition: Partition, end: int) -> None:
-        self.partition = partition
+    def __init__(self, unit: Unit, end: int) -> None:
+        self.unit = unit
         self.end = end
         self.is_open = True
 
@@ -48,87 +45,87 @@ class Kept:
         """Let go of it."""
         if self.is_open:
             self.is_open = False
-            self.partition.state.close()
+            self.unit.close()
 
 
-@dataclass(frozen=True)
-class Workplace:
-    """What all incarnations of one worker share."""
+class Job(Protocol):
+    """What the members of one consumer group do: turn, or resolve."""
 
     settings: KafkaSettings
-    topics: Topics
-    count: int
-    inputs: tuple[str, ...]
-    sources: frozenset[str]
     metrics: Metrics
+    group_id: str
+    topics: tuple[str, ...]
 
-    @property
-    def group_id(self) -> str:
-        """The consumer group of the turns."""
-        return self.settings.app_id
+    def inputs_of(self, number: int) -> tuple[str, ...]:
+        """Name the topics that have a partition of this number, of those that are read."""
 
     def target(self, number: int) -> Target:
-        """Say where a partition's transactions go."""
-        return Target(self.topics, number, self.group_id)
+        """Say where the transactions of a partition number go."""
+
+    def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
+        """Look at what the units hold, for the metrics."""
+
+    async def remember(self, number: int, kept: "Kept | None") -> tuple[Unit, int]:
+        """Give a unit that contains all that is committed, and the changelog's end that it stands for."""
 
 
 class Incarnation:
     """A partition at work, with the producer that makes its turns visible."""
 
-    def __init__(self, place: Workplace, partition: Partition, writer: Writer, end: int) -> None:
-        self.partition = partition
+    def __init__(self, job: Job, unit: Unit, writer: Writer, end: int) -> None:
+        self.unit = unit
         self.committing: asyncio.Task[None] | None = None
         # The inputs' ends when this began: until they are reached, no input counts as ended.
         self.first_ends: dict[str, int] = {}
         # An instant at which the inputs' ends were asked for, and those ends.
         self.promise: tuple[int, Mapping[str, int]] | None = None
-        self._place = place
+        self._job = job
         self._writer = writer
         self._end = end
         self._committed_at = time.monotonic()
 
     @classmethod
-    async def begin(cls, place: Workplace, number: int, kept: Kept | None, consumer: AIOKafkaConsumer) -> "Incarnation":
+    async def begin(cls, job: Job, number: int, kept: Kept | None, consumer: AIOKafkaConsumer) -> "Incarnation":
         """Open the producer, restore, ask for the offsets and seek, in this order; raises whatever goes wrong."""
-        writer = Writer(place.settings, f"{place.settings.app_id}-turn-{number}")
-        partition: Partition | None = None
+        writer = Writer(job.settings, f"{job.group_id}-{number}")
+        unit: Unit | None = None
         try:
             await writer.open()
             faults.reach("begin.opened")
-            partition, end = await _remember(place, number, kept)
+            unit, end = await job.remember(number, kept)
             faults.reach("begin.restored")
-            self = cls(place, partition, writer, end)
+            self = cls(job, unit, writer, end)
             await self._seek(consumer)
             faults.reach("begin.positioned")
         except BaseException:
             await writer.discard()
             # What was kept belongs to the caller until it is used: a rebalance that comes meanwhile costs nothing.
-            if partition is not None and (kept is None or partition is not kept.partition):
-                partition.state.close()
+            if unit is not None and (kept is None or unit is not kept.unit):
+                unit.close()
             raise
         return self
 
     async def _seek(self, consumer: AIOKafkaConsumer) -> None:
         """Go where the last commit ended, or where a new group is to start, and write that down at once."""
-        number, partition = self.partition.number, self.partition
-        inputs = [TopicPartition(topic, number) for topic in self._place.inputs]
+        unit = self.unit
+        inputs = [TopicPartition(topic, unit.number) for topic in self._job.inputs_of(unit.number)]
         beginnings, ends = await consumer.beginning_offsets(inputs), await consumer.end_offsets(inputs)
         started: dict[str, int] = {}
         for tp in inputs:
-            offset = _later(tp, await consumer.committed(tp), partition.offset_of(tp.topic))
+            offset = _later(tp, await consumer.committed(tp), unit.offset_of(tp.topic))
             if offset is None:
-                offset = await _starting_offset(consumer, tp, self._place.settings.start, ends[tp])
+                offset = await _starting_offset(consumer, tp, self._job.settings.start, ends[tp])
                 started[tp.topic] = offset
             consumer.seek(tp, _within(tp, offset, beginnings[tp], ends[tp]))
         self.first_ends = {tp.topic: ends[tp] for tp in inputs}
         if started:
             # A crash before the first commit must not start at another `latest`.
-            partition.start_at(started)
+            unit.start_at(started)
             await self.commit()
 
     def commit_is_due(self, interval_s: float) -> bool:
         """Tell whether a commit should start now."""
-        outgoing = self.partition.outgoing
+        outgoing = self.unit.outgoing
         if self.committing is not None or outgoing.is_empty:
             return False
         since = time.monotonic() - self._committed_at
@@ -136,25 +133,25 @@ class Incarnation:
 
     async def commit(self) -> None:
         """Carry what lies in memory in one transaction; raises whatever went wrong, and the incarnation is over."""
-        outgoing, header = self.partition.take_outgoing()
+        outgoing, header = self.unit.take_outgoing()
         self._committed_at = began = time.monotonic()
-        self._end = await commit(self._writer, outgoing, header, self._place.target(self.partition.number))
-        self._place.metrics.commit_seconds.observe(time.monotonic() - began)
+        self._end = await commit(self._writer, outgoing, header, self._job.target(self.unit.number))
+        self._job.metrics.commit_seconds.observe(time.monotonic() - began)
         self._tell_state(outgoing, header)
 
     def _tell_state(self, outgoing: Outgoing, header: Header) -> None:
         # 7. Tell the state. (1 to 6 are in commit.py.)
         faults.reach("commit.state")
-        self.partition.state.commit(outgoing.changes, Checkpoint(self._end, time.time(), encode_header(header)))
+        self.unit.committed(outgoing, Checkpoint(self._end, time.time(), encode_header(header)))
 
     async def let_go(self) -> Kept:
         """Commit what is open and close the producer; return the memory for the next incarnation."""
         if self.committing is not None:
             await self.committing
-        if not self.partition.outgoing.is_empty:
+        if not self.unit.outgoing.is_empty:
             await self.commit()
         await self._writer.close()
-        return Kept(self.partition, self._end)
+        return Kept(self.unit, self._end)
 
     async def drop(self) -> None:
         """Give up after an error: nothing of it is to be believed."""
@@ -162,46 +159,7 @@ class Incarnation:
         if self.committing is not None:
             self.committing.cancel()
             await asyncio.gather(self.committing, return_exceptions=True)
-        self.partition.state.close()
-
-
-async def _remember(place: Workplace, number: int, kept: Kept | None) -> tuple[Partition, int]:
-    """Take the memory that was kept, if nobody wrote to the changelog since, or restore it from there."""
-    changelog = TopicPartition(place.topics.changelog, number)
-    if kept is not None:
-        if await _end_of(place.settings, changelog) == kept.end:
-            log.info("partition %d keeps its memory", number)
-            # Fetched and not processed: it will be fetched again.
-            kept.partition.forget_fetched()
-            return kept.partition, kept.end
-        kept.close()
-    state = open_state(place.settings.state, number)
-    try:
-        restored = await restore(place.settings, changelog, state)
-    except BaseException:
-        state.close()
-        raise
-    place.metrics.restore_seconds.observe(restored.seconds)
-    log.info("partition %d restored %d records in %.2f s", number, restored.records, restored.seconds)
-    clock: Clock = Clock(restored.header.clock_ms)
-    if place.sources:
-        clock = SourcedClock(restored.header.clock_ms, restored.header.heard)
-        clock.expect(place.sources)
-    partition = Partition(
-        number, place.count, Inputs(place.inputs), state, clock, Tally(), checks_keys=not place.settings.resolve
-    )
-    partition.resume_from(restored.header)
-    return partition, restored.end
-
-
-async def _end_of(settings: KafkaSettings, tp: TopicPartition) -> int:
-    consumer = AIOKafkaConsumer(isolation_level="read_committed", enable_auto_commit=False, **settings.connection())
-    await consumer.start()
-    try:
-        end: int = (await consumer.end_offsets([tp]))[tp]
-        return end
-    finally:
-        await consumer.stop()
+        self.unit.close()
 
 
 def _later(tp: TopicPartition, committed: int | None, recorded: int | None) -> int | None:

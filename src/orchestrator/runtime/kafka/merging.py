@@ -6,13 +6,10 @@ Owns what was fetched and not yet taken. Must never reorder the records of one t
 """
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Any
 
-
-class Record(Protocol):
-    """What is needed of a Kafka record here."""
-
-    timestamp: int
+# aiokafka's records: what counts here is their `timestamp`.
+Record = Any
 
 
 class _Queue:

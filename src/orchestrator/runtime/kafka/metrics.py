@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 if TYPE_CHECKING:
-    from orchestrator.runtime.kafka.partition import Partition, Tally
+    from orchestrator.runtime.kafka.unit import Tally, Unit
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LATENESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600)
@@ -69,10 +69,10 @@ class Metrics:
             self.timer_lateness.observe(late_ms / 1000)
         tally.clear()
 
-    def look_at(self, partitions: Iterable["Partition"], wall_ms: int) -> None:
-        """Measure what the partitions hold now."""
-        partitions = list(partitions)
-        clocks = [partition.clock.now_ms for partition in partitions if partition.clock.now_ms]
-        self.partitions.set(len(partitions))
-        self.timers_waiting.set(sum(partition.waiting for partition in partitions))
+    def look_at(self, units: Iterable["Unit"], wall_ms: int) -> None:
+        """Measure what the turn partitions hold now."""
+        units = list(units)
+        clocks = [unit.clock.now_ms for unit in units if unit.clock.now_ms]
+        self.partitions.set(len(units))
+        self.timers_waiting.set(sum(unit.waiting for unit in units))
         self.event_lag.set(max(0, wall_ms - min(clocks)) / 1000 if clocks else 0)

@@ -4,22 +4,32 @@ Owns the buffers between a turn and the commit. A record that changes several ti
 Must never hold more than one transaction's worth: a partition whose buffer is full takes no more facts.
 """
 
+from collections import defaultdict
+from typing import Any
+
+import msgspec
+
 # An open transaction holds up every reader of the output topics.
 MOST_FACTS = 5_000
 MOST_BYTES = 8 << 20
 
-Line = tuple[bytes | None, bytes]
+Line = tuple[bytes | None, bytes | None]
+# What resolve passes on: key, value, timestamp and headers as they came.
+Forward = tuple[bytes, bytes, int, list[tuple[str, bytes]]]
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Outgoing:
     """The buffers of one transaction."""
 
-    __slots__ = ("actions", "bytes", "changes", "dead_letters", "decisions", "facts", "offsets")
+    __slots__ = ("actions", "bytes", "changes", "dead_letters", "decisions", "facts", "forwards", "offsets")
 
     def __init__(self) -> None:
         self.actions: list[Line] = []
         self.decisions: list[Line] = []
         self.dead_letters: list[Line] = []
+        self.forwards: defaultdict[int, list[Forward]] = defaultdict(list)
         self.changes: dict[str, bytes | None] = {}
         self.offsets: dict[str, int] = {}
         self.facts = 0
@@ -33,9 +43,15 @@ class Outgoing:
     @property
     def is_urgent(self) -> bool:
         """Tell whether somebody waits for this: it is more than a new position in the inputs."""
-        return bool(self.changes or self.actions or self.decisions or self.dead_letters)
+        return bool(self.changes or self.actions or self.decisions or self.dead_letters or self.forwards)
 
     @property
     def is_full(self) -> bool:
         """Tell whether the next facts have to wait for the next transaction."""
         return self.facts >= MOST_FACTS or self.bytes >= MOST_BYTES
+
+    def write(self, lines: list[Line], key: bytes, value: Any) -> None:
+        """Add a line to one of the outputs."""
+        line = _encode(value)
+        lines.append((key, line))
+        self.bytes += len(line)

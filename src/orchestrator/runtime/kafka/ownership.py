@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
-from orchestrator.runtime.kafka.incarnation import Incarnation, Kept, Workplace
+from orchestrator.runtime.kafka.incarnation import Incarnation, Job, Kept
 from orchestrator.runtime.kafka.writer import is_fenced
 
 log = logging.getLogger(__name__)
@@ -31,9 +31,9 @@ class FencedError(Exception):
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """The partitions of one membership in the group."""
 
-    def __init__(self, place: Workplace, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, job: Job, consumer: AIOKafkaConsumer) -> None:
         self.at_work: dict[int, Incarnation] = {}
-        self._place = place
+        self._job = job
         self._consumer = consumer
         self._beginning: dict[int, asyncio.Task[None]] = {}
         self._ending: dict[int, asyncio.Task[None]] = {}
@@ -85,12 +85,12 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
             self._kept.pop(number).close()
 
     async def _let_go(self, incarnation: Incarnation) -> None:
-        number = incarnation.partition.number
+        number = incarnation.unit.number
         try:
             self._kept[number] = await incarnation.let_go()
         except Exception as error:  # noqa: BLE001 - whatever it was, the next owner asks the log
             log.warning("partition %d could not be committed when it was revoked: %r", number, error)
-            self._place.metrics.incarnations_ended.labels("revoked").inc()
+            self._job.metrics.incarnations_ended.labels("revoked").inc()
             await incarnation.drop()
 
     # Incarnations
@@ -108,14 +108,14 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
             kept = self._kept.pop(number, None)
             try:
                 async with self._restores:
-                    incarnation = await Incarnation.begin(self._place, number, kept, self._consumer)
+                    incarnation = await Incarnation.begin(self._job, number, kept, self._consumer)
             except asyncio.CancelledError:
                 if kept is not None and kept.is_open:
                     self._kept[number] = kept
                 raise
             except Exception as error:
                 log.exception("partition %d could not begin; nothing of it is processed", number)
-                self._place.metrics.incarnations_ended.labels("begin").inc()
+                self._job.metrics.incarnations_ended.labels("begin").inc()
                 if kept is not None:
                     kept.close()
                 if isinstance(error, StorageError):
@@ -130,7 +130,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     def fail(self, incarnation: Incarnation, error: BaseException) -> None:
         """End an incarnation after an error. One that was fenced ends the membership; others begin anew."""
-        number = incarnation.partition.number
+        number = incarnation.unit.number
         if self.at_work.get(number) is not incarnation:
             return
         del self.at_work[number]
@@ -139,17 +139,17 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
         self._ending[number] = ending
         if is_fenced(error):
             log.warning("partition %d was fenced: %r; leaving the group and joining again", number, error)
-            self._place.metrics.incarnations_ended.labels("fenced").inc()
+            self._job.metrics.incarnations_ended.labels("fenced").inc()
             self._failure = self._failure or FencedError(f"partition {number}")
             return
         log.warning("partition %d ends after %r and is restored", number, error)
-        self._place.metrics.incarnations_ended.labels(type(error).__name__).inc()
+        self._job.metrics.incarnations_ended.labels(type(error).__name__).inc()
         # After a heartbeat: a member whose session is over learns so before it fences the new owner.
         self._start(number, self._pause_s)
 
     @property
     def _pause_s(self) -> float:
-        return self._place.settings.heartbeat_interval_ms / 1000
+        return self._job.settings.heartbeat_interval_ms / 1000
 
     def _inputs_of(self, number: int) -> list[TopicPartition]:
-        return [TopicPartition(topic, number) for topic in self._place.inputs]
+        return [TopicPartition(topic, number) for topic in self._job.inputs_of(number)]

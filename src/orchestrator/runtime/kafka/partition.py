@@ -1,33 +1,29 @@
-"""One partition at work: its state, timers, clock and inputs, and the turns that change them.
+"""The turns of one partition: its state and timers, and what events and time do to them.
 
-Owns the order of work within the partition: records merged by time, timers that the clock has passed before them, each
-with its own due instant as `now` where the log's clock passed it and the wall clock where that did. A turn never
-awaits: between two looks at the event loop the partition is whole, so there is no lock.
-Must never talk to Kafka; what leaves is put into `outgoing` for the commit.
+Owns the order of work: timers that the clock has passed go before the record that passed it, each with its own due
+instant as `now`; those that the wall clock passed are given the wall clock, so that a worker that comes late respects
+the quiet hours of now.
+Must never decide anything about a customer, nor talk to Kafka.
 """
 
 import traceback
-from collections import Counter
-from collections.abc import Collection, Mapping
-from typing import Any
-
-import msgspec
+from collections.abc import Collection
 
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import turn
-from orchestrator.runtime.kafka import outgoing
+from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
-from orchestrator.runtime.kafka.commit import Header
+from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.records import DeadLetter, KafkaRecord, dead_letter, event_of, source_of
+from orchestrator.runtime.kafka.outgoing import MOST_FACTS, Outgoing
+from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, source_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, decode_tick
-from orchestrator.runtime.kafka.state import State
+from orchestrator.runtime.kafka.state import Checkpoint, State
+from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.timers import Timers
-
-_encode = msgspec.json.Encoder().encode
 
 # A producer may send any type; a metric's label must not grow with them.
 OTHER_TYPES = "other"
@@ -35,23 +31,8 @@ TIMER_SOURCE = "timer"
 MOST_RECORD_BYTES = 512 << 10
 
 
-class Tally:
-    """What happened since somebody last asked, for the metrics: counted in bulk, because a label lookup is dear."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Count from nothing again."""
-        self.events: Counter[tuple[str, str]] = Counter()
-        self.actions: Counter[tuple[str, str]] = Counter()
-        self.decisions: Counter[tuple[str, str, str]] = Counter()
-        self.dead_letters: Counter[str] = Counter()
-        self.lateness_ms: list[int] = []
-
-
-class Partition:
-    """Everything one worker holds of one partition number."""
+class Partition(Unit):
+    """The customers of one partition number, of `count`."""
 
     def __init__(
         self,
@@ -60,104 +41,63 @@ class Partition:
         inputs: Inputs,
         state: State,
         clock: Clock,
-        tally: Tally,
+        header: Header,
         *,
         checks_keys: bool,
     ) -> None:
-        self.number = number
-        self.count = count
-        self.inputs = inputs
-        self.state = state
-        self.clock = clock
-        self.tally = tally
-        self.revision = 0
-        self.outgoing = outgoing.Outgoing()
-        self._checks_keys = checks_keys
-        self._timers = Timers()
-        self._records: Any = ()
-        self._at = 0
-        self._ended_ms = 0
-        self._offsets: dict[str, int] = {}
-
-    # Life
-
-    def resume_from(self, header: Header) -> None:
-        """Take over what the changelog says of the partition, and rebuild the timers from the state."""
+        super().__init__(number, inputs, clock, header.offsets)
         self.revision = header.revision
-        self._offsets = dict(header.offsets)
+        self.state = state
+        self._count = count
+        self._checks_keys = checks_keys
+        self._sourced = clock if isinstance(clock, SourcedClock) else None
         due_of = codec.due_of
-        self._timers = Timers((due, profile_id) for profile_id, record in self.state if (due := due_of(record)))
-
-    def offset_of(self, topic: str) -> int | None:
-        """Return the first offset of an input that the state does not contain; None for one it never saw."""
-        return self._offsets.get(topic)
-
-    def start_at(self, offsets: Mapping[str, int]) -> None:
-        """Begin inputs at these offsets."""
-        self._offsets |= offsets
-        self.outgoing.offsets |= offsets
+        self._timers = Timers((due, profile_id) for profile_id, record in state if (due := due_of(record)))
+        self._ended_ms = 0
 
     @property
     def waiting(self) -> int:
-        """Count the timers that wait, stale ones included."""
+        """Count the timers that wait, those included that will come to nothing."""
         return len(self._timers)
 
     @property
-    def backlog(self) -> int:
-        """Count the records that were fetched and not processed."""
-        return len(self._records) - self._at + len(self.inputs)
-
-    @property
     def has_work(self) -> bool:
-        """Tell whether anything could be processed now."""
+        """Tell whether a record waits, or a timer that the end of the log has passed."""
         return self.backlog > 0 or self._timers.next_ms <= self._ended_ms
 
-    def forget_fetched(self) -> None:
-        """Drop what was fetched and not processed."""
-        self._records, self._at = (), 0
-        self.inputs.clear()
+    def wants_end(self, wall_ms: int) -> bool:
+        """Tell whether a timer waits that the wall clock has passed; behind resolve, ends tell nothing."""
+        return self._sourced is None and self._timers.next_ms <= wall_ms
 
-    def is_due(self, wall_ms: int) -> bool:
-        """Tell whether a timer waits for the clock to reach an instant that the wall clock has passed."""
-        return self._timers.next_ms <= wall_ms
+    def reach_end(self, asked_ms: int) -> None:
+        """Let the clock, and the timers that are due, go on to the instant at which the end was asked for."""
+        if self.clock.pass_end(asked_ms):
+            self._ended_ms = self.clock.now_ms
 
-    def take_outgoing(self) -> tuple[outgoing.Outgoing, Header]:
-        """Hand the buffers over to a commit, with the header that belongs to them, and start new ones."""
-        taken, self.outgoing = self.outgoing, outgoing.Outgoing()
-        heard = dict(self.clock.heard) if isinstance(self.clock, SourcedClock) else {}
-        return taken, Header(self.clock.now_ms, self.revision, dict(self._offsets), heard)
+    def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
+        """Tell the state what the changelog holds."""
+        self.state.commit(outgoing.changes, checkpoint)
 
-    # Work
+    def close(self) -> None:
+        """Let go of the state's files."""
+        self.state.close()
+
+    def _heard(self) -> dict[str, int]:
+        return {} if self._sourced is None else dict(self._sourced.heard)
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
-        """Process what was fetched until there is no more, or the transaction is full.
-
-        `ended` are the inputs that are at their end. Whatever was left is taken up by the next call.
-        """
-        # What the wall clock has passed gets the wall clock as `now`: a worker that comes late respects the quiet hours
-        # of now. It goes before records that came after the end was reached.
+        """Fire what an end of the log has passed, then process what was fetched."""
+        # Before records that came after that end.
         if self._timers.next_ms <= self._ended_ms and not self._fire(
             catalog, self._ended_ms + 1, self._ended_ms, wall_ms
         ):
             return
-        while not self.outgoing.is_full:
-            if self._at >= len(self._records):
-                room = outgoing.MOST_FACTS - self.outgoing.facts
-                self._records, self._at = self.inputs.take(room, ended, wall_ms), 0
-                if not self._records:
-                    return
-            self._process(catalog, wall_ms)
-
-    def reach_end(self, asked_ms: int) -> None:
-        """Take note that all inputs ended when asked at this instant, and that all before has been processed."""
-        if self.clock.pass_end(asked_ms):
-            self._ended_ms = self.clock.now_ms
+        super().work(catalog, ended, wall_ms)
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         records, clock, sink = self._records, self.clock, self.outgoing
-        timers, at = self._timers, self._at
-        sourced = clock if isinstance(clock, SourcedClock) else None
-        while at < len(records) and sink.facts < outgoing.MOST_FACTS:
+        timers, sourced, at = self._timers, self._sourced, self._at
+        while at < len(records) and sink.facts < MOST_FACTS:
             record = records[at]
             now_ms = clock.pass_record(record.timestamp, wall_ms)
             tells = sourced is not None and record.key == CLOCK_KEY and self._hear(sourced, record, wall_ms)
@@ -168,12 +108,7 @@ class Partition:
             sink.facts += 1
             if not tells:
                 self._take(catalog, record, now_ms, wall_ms)
-        if at > self._at:
-            # The last offset of each topic: later ones replace earlier ones.
-            passed = {record.topic: record.offset + 1 for record in records[self._at : at]}
-            sink.offsets |= passed
-            self._offsets |= passed
-            self._at = at
+        self._at = at
 
     def _take(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         """Turn one record."""
@@ -191,7 +126,7 @@ class Partition:
             self._apply(profile_id, turned, old_due_ms, wall_ms, source_of(record), record.offset)
         except EventError as error:
             self.tally.events[OTHER_TYPES, "dead"] += 1
-            self._bury(dead_letter(record, error.reason, error.message, wall_ms))
+            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
             return
         event_type = event.type if event.type in catalog.wanted else OTHER_TYPES
         self.tally.events[event_type, turned.outcome] += 1
@@ -200,7 +135,7 @@ class Partition:
         """Wake what is due before an instant, at `now_ms` or each at its own; False when the transaction is full."""
         timers, state, sink = self._timers, self.state, self.outgoing
         for due_ms, profile_id in timers.take_before(before_ms):
-            if sink.facts >= outgoing.MOST_FACTS:
+            if sink.facts >= MOST_FACTS:
                 timers.put_back(profile_id, due_ms)
                 return False
             record = state.get(profile_id)
@@ -234,13 +169,13 @@ class Partition:
             self._timers.schedule(profile_id, old_due_ms, codec.due_of(record))
         key = profile_id.encode()
         for action in turned.actions:
-            self._write(sink.actions, key, action)
+            sink.write(sink.actions, key, action)
             self.tally.actions[action.journey, action.channel or ""] += 1
         for decision in turned.decisions:
-            self._write(sink.decisions, key, decision)
+            sink.write(sink.decisions, key, decision)
             self.tally.decisions[decision.journey, decision.verdict, decision.reason] += 1
         for failure in turned.failures:
-            self._bury(
+            self.bury(
                 DeadLetter(
                     failure.reason,
                     f"entry {failure.entry_id} of {failure.journey} is parked",
@@ -254,21 +189,12 @@ class Partition:
                 )
             )
 
-    def _write(self, lines: list[outgoing.Line], key: bytes, value: Any) -> None:
-        line = _encode(value)
-        lines.append((key, line))
-        self.outgoing.bytes += len(line)
-
-    def _bury(self, letter: DeadLetter) -> None:
-        self.tally.dead_letters[letter.reason] += 1
-        self._write(self.outgoing.dead_letters, (letter.key or "").encode(), letter)
-
     def _bury_timer(self, profile_id: str, due_ms: int, error: Exception, wall_ms: int) -> None:
         text = "".join(traceback.format_exception(error))
         reason = error.reason if isinstance(error, EventError) else "failure"
         at = instants.to_text(wall_ms)
         message = f"a timer could not be handled, and its profile is as it was: {error}"
-        self._bury(DeadLetter(reason, message, TIMER_SOURCE, due_ms, at, profile_id=profile_id, traceback=text))
+        self.bury(DeadLetter(reason, message, TIMER_SOURCE, due_ms, at, profile_id=profile_id, traceback=text))
 
     def _hear(self, clock: SourcedClock, record: KafkaRecord, wall_ms: int) -> bool:
         """Take a source's clock from its record; true in any case, because no event is in it."""
@@ -276,14 +202,14 @@ class Partition:
             tick = decode_tick(record.value)
             clock.hear(tick.source, min(tick.at_ms, wall_ms))
         except EventError as error:
-            self._bury(dead_letter(record, error.reason, error.message, wall_ms))
+            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
         return True
 
     def _check_key(self, record: KafkaRecord) -> None:
         """Refuse to begin a life in a partition that the record's key does not lead to."""
         if record.key is None:
             raise EventError("wrong_partition", "the record has no key; key it by the customer, or set RESOLVE=on")
-        right = partition_of(record.key, self.count)
+        right = partition_of(record.key, self._count)
         if right != self.number:
             raise EventError(
                 "wrong_partition",

@@ -1,21 +1,16 @@
 """Kafka records in and out: an event from a record, and what is written about a record that is none.
 
-Owns which envelope a record's headers announce, and the shape of a dead letter. Reading the envelopes themselves is
-the model's work. Must never raise anything but EventError for a record that somebody else wrote.
+Owns which envelope a record's headers announce, and what a dead letter says of a record. Reading the envelopes
+themselves is the model's work. Must never raise anything but EventError for a record that somebody else wrote.
 """
 
-import base64
 from collections.abc import Sequence
 from typing import Any, Protocol
-
-import msgspec
 
 from orchestrator.errors import EventError
 from orchestrator.model import envelopes, instants
 from orchestrator.model.event import Event
-
-# What a dead letter quotes of a record; the whole one is at its source and offset.
-QUOTED_BYTES = 16 << 10
+from orchestrator.runtime.dead_letters import DeadLetter, quote
 
 
 class KafkaRecord(Protocol):
@@ -28,23 +23,6 @@ class KafkaRecord(Protocol):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
-
-
-class DeadLetter(msgspec.Struct, omit_defaults=True):
-    """Why a record, or one entry's part of a turn, came to nothing, and where to find it."""
-
-    reason: str
-    message: str
-    source: str
-    offset: int
-    at: str
-    key: str | None = None
-    record: str | None = None
-    record_base64: str | None = None
-    profile_id: str | None = None
-    entry_id: str | None = None
-    journey: str | None = None
-    traceback: str | None = None
 
 
 def event_of(record: KafkaRecord) -> Event:
@@ -67,12 +45,7 @@ def source_of(record: KafkaRecord) -> str:
 
 
 def dead_letter(record: KafkaRecord, reason: str, message: str, wall_ms: int, **about: Any) -> DeadLetter:
-    """Describe a record that came to nothing, quoting its beginning as text, or base64 where it is none."""
-    raw = (record.value or b"")[:QUOTED_BYTES]
-    try:
-        quoted = {"record": raw.decode()}
-    except UnicodeDecodeError:
-        quoted = {"record_base64": base64.b64encode(raw).decode()}
+    """Describe a record that came to nothing."""
     return DeadLetter(
         reason=reason,
         message=message,
@@ -80,6 +53,6 @@ def dead_letter(record: KafkaRecord, reason: str, message: str, wall_ms: int, **
         offset=record.offset,
         at=instants.to_text(wall_ms),
         key=None if record.key is None else record.key.decode(errors="replace"),
-        **quoted,
+        **quote(record.value or b""),
         **about,
     )

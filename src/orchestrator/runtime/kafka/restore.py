@@ -18,7 +18,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.runtime import faults
-from orchestrator.runtime.kafka.commit import HEADER_KEY, Header, decode_header
+from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import Change, Checkpoint, State
 

@@ -135,8 +135,8 @@ def _unfit(topic: Topic, config: dict[str, str]) -> list[str]:
     ]
 
 
-async def ensure(settings: KafkaSettings, topics: Topics) -> int:
-    """Create the topics of ours that are missing, check those that exist, and return how many partitions we work on.
+async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
+    """Create the topics of ours that are missing, check those that exist, and return all partition counts.
 
     Safe to call from many workers at once. Raises StorageError with every problem at once; nothing is created
     while there is one.
@@ -152,7 +152,7 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> int:
         if problems:
             raise StorageError("the topics do not fit: " + "; ".join(problems))
         await _create(admin, settings, [topic for topic in wanted if topic.name not in found.partitions])
-        return next(topic.partitions for topic in wanted if topic.name == topics.changelog)
+        return {**found.partitions, **{topic.name: topic.partitions for topic in wanted}}
     finally:
         await admin.close()
 

@@ -1,280 +1,114 @@
-"""The turn service: member of the consumer group, and the loop that fetches, turns and commits.
+"""The job of the turns: which topics they read, where their transactions go, and how a partition remembers.
 
-Owns the loop and its order: fetch what every partition has room for, take it into the partitions, turn, start the
-commits that are due. Commits run beside the next turns; each partition has one at a time. A fenced worker leaves the
-group and joins it again. Must never await between a fetch and what it does with it: a rebalance or a restore that came
-in between would make it another incarnation's.
+Owns the choice between memory that was kept and a restore. A partition that comes back to the same worker keeps its
+memory only if the changelog's end, asked for after the producer was opened, is the one its last commit left: then
+nobody else can have written in between.
+Must never be asked to remember before the partition's producer is open.
 """
 
-import asyncio
 import logging
 import time
-from collections.abc import Collection, Coroutine
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
-from orchestrator.model.catalog import Catalog
-from orchestrator.runtime import faults
-from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
-from orchestrator.runtime.kafka.incarnation import Incarnation, Workplace
-from orchestrator.runtime.kafka.outgoing import MOST_FACTS
-from orchestrator.runtime.kafka.ownership import FencedError, Ownership
+from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.commit import Target
+from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.incarnation import Kept
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.partition import Partition
+from orchestrator.runtime.kafka.restore import restore
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.state import open_state
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.unit import Unit
 
 log = logging.getLogger(__name__)
 
-# How long an idle loop sleeps at most; a fetch wakes it earlier.
-IDLE_MS = 50
-FETCH_WAIT_MS = 50
-PARTITION_FETCH_BYTES = 2 << 20
-# How often the ends of the inputs are asked for while a timer is due: how late timers are when all is read.
-ASK_ENDS_S = 0.1
-MEASURE_S = 1.0
-REBALANCE_TIMEOUT_MS = 30_000
-# aiokafka would leave the group after so long without a fetch, which is what a long restore looks like. That the loop
-# is alive is seen by its heartbeats, which are sent from it.
-MAX_POLL_INTERVAL_MS = 2**31 - 1
-STOPPING_S = 4.0
-REJOIN_S = 2.0
+# A source behind resolve tells its clock twice a second; one that has not for so long holds all timers back.
+LONGEST_SILENCE_MS = 10_000
+COMPLAINT_S = 30.0
 
 
-class Definitions(Protocol):
-    """Where the catalog comes from."""
+class TurnJob:
+    """The turns of one application. `sources` are those behind resolve, empty where the turns read the events."""
 
-    @property
-    def catalog(self) -> Catalog:
-        """Return the catalog that is in force."""
+    def __init__(
+        self, settings: KafkaSettings, topics: Topics, count: int, sources: frozenset[str], metrics: Metrics
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.group_id = settings.app_id
+        self.topics = (*(topics.events if not settings.resolve else (topics.resolved,)), topics.receipts)
+        self._names = topics
+        self._count = count
+        self._sources = sources
+        self._complained_at = 0.0
 
-    @property
-    def revision(self) -> int:
-        """Return its revision in the journeys topic."""
+    def inputs_of(self, number: int) -> tuple[str, ...]:
+        """Name all inputs: their partition counts are equal."""
+        return self.topics
 
+    def target(self, number: int) -> Target:
+        """Say where a partition's transactions go."""
+        return Target(self._names, number, number, self.group_id)
 
-def wall_clock_ms() -> int:
-    """Return the wall clock in epoch milliseconds."""
-    return int(time.time() * 1000)
-
-
-class Turning:
-    """The turns of one worker."""
-
-    def __init__(self, place: Workplace, definitions: Definitions) -> None:
-        self._place = place
-        self._definitions = definitions
-        self._stopping = asyncio.Event()
-        self._ownership: Ownership | None = None
-        self._measured_at = 0.0
-        self.beat_at = time.monotonic()
-
-    @property
-    def is_ready(self) -> bool:
-        """Tell whether all partitions that are ours are at work."""
-        return self._ownership is not None and self._ownership.is_ready
-
-    def stop(self) -> None:
-        """Ask `run` to finish its batch, commit, leave the group and return."""
-        self._stopping.set()
-
-    async def run(self) -> None:
-        """Work until stopped; raises StorageError for what only an operator can mend."""
-        while not self._stopping.is_set():
-            try:
-                await self._be_member()
-            except FencedError as error:
-                log.warning("joining the group again after %s was fenced", error)
-            except KafkaError as error:
-                log.error("joining the group again after %r", error)
-                try:
-                    await asyncio.wait_for(self._stopping.wait(), REJOIN_S)
-                except TimeoutError:
-                    continue
-
-    async def _be_member(self) -> None:
-        consumer = self._new_consumer()
-        ownership = self._ownership = Ownership(self._place, consumer)
-        consumer.subscribe(list(self._place.inputs), listener=ownership)
-        asking = asyncio.create_task(self._ask_ends(consumer, ownership), name="ask ends")
+    async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
+        """Take the memory that was kept, if nobody wrote to the changelog since, or restore it from there."""
+        changelog = TopicPartition(self._names.changelog, number)
+        if kept is not None:
+            if await self._end_of(changelog) == kept.end:
+                log.info("partition %d keeps its memory", number)
+                # Fetched and not processed: it will be fetched again.
+                kept.unit.forget_fetched()
+                return kept.unit, kept.end
+            kept.close()
+        state = open_state(self.settings.state, number)
         try:
-            await self._unless_stopped(consumer.start())
-            await self._unless_stopped(self._serve(consumer, ownership))
-        finally:
-            self._ownership = None
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
-            await ownership.close()
-            self._measure(ownership)
-            await _leave(consumer)
-
-    def _new_consumer(self) -> AIOKafkaConsumer:
-        settings = self._place.settings
-        return AIOKafkaConsumer(
-            group_id=self._place.group_id,
-            group_instance_id=settings.instance_id,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            session_timeout_ms=settings.session_timeout_ms,
-            heartbeat_interval_ms=settings.heartbeat_interval_ms,
-            rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
-            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-            partition_assignment_strategy=(CopartitionedAssignor(),),
-            **settings.connection(),
+            restored = await restore(self.settings, changelog, state)
+        except BaseException:
+            state.close()
+            raise
+        self.metrics.restore_seconds.observe(restored.seconds)
+        log.info("partition %d restored %d records in %.2f s", number, restored.records, restored.seconds)
+        unit = Partition(
+            number,
+            self._count,
+            Inputs(self.topics),
+            state,
+            self._clock(restored.header),
+            restored.header,
+            checks_keys=not self._sources,
         )
+        return unit, restored.end
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work, but give it up soon after a stop: a fetch waits for a rebalance however long that takes."""
-        task = asyncio.create_task(work)
-        stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                await asyncio.wait([task], timeout=2 * IDLE_MS / 1000)
-        finally:
-            stopping.cancel()
-            task.cancel()
-            await asyncio.wait([task, stopping])
-        if not task.cancelled():
-            task.result()
+    def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
+        """Look at what the partitions hold, and raise an alarm for sources that hold timers back."""
+        self.metrics.look_at(units, wall_ms)
+        clocks = [unit.clock for unit in units if isinstance(unit.clock, SourcedClock)]
+        silent = sorted({source for clock in clocks for source in clock.silent(wall_ms, LONGEST_SILENCE_MS)})
+        self.metrics.silent_sources.set(len(silent))
+        if silent and time.monotonic() - self._complained_at > COMPLAINT_S:
+            self._complained_at = time.monotonic()
+            log.error("no timer fires: resolve partitions %s have not told their clock for 10 s", ", ".join(silent))
 
-    async def _serve(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
-        while not self._stopping.is_set():
-            ownership.check()
-            self.beat_at = time.monotonic()
-            await self._fetch(consumer, ownership)
-            for incarnation in tuple(ownership.at_work.values()):
-                await self._turn(incarnation, consumer)
-            self._start_commits(ownership)
-            if self.beat_at - self._measured_at >= MEASURE_S:
-                self._measure(ownership)
-            # A fetch that finds records waiting returns without giving way to anybody.
-            await asyncio.sleep(0)
+    def _clock(self, header: Header) -> Clock:
+        if not self._sources:
+            return Clock(header.clock_ms)
+        clock = SourcedClock(header.clock_ms, header.heard)
+        clock.expect(self._sources)
+        return clock
 
-    async def _fetch(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
-        """Fetch for the partitions that have room, and give each what is its own."""
-        open_inputs = [
-            TopicPartition(topic, number)
-            for number, incarnation in ownership.at_work.items()
-            if not incarnation.partition.outgoing.is_full
-            for topic in self._place.inputs
-            if incarnation.partition.inputs.waiting(topic) < MOST_FACTS
-        ]
-        if not open_inputs:
-            await asyncio.sleep(self._pause_s(ownership))
-            return
-        timeout_ms = int(self._pause_s(ownership) * 1000)
-        try:
-            fetched = await consumer.getmany(*open_inputs, timeout_ms=timeout_ms, max_records=MOST_FACTS)
-        except OffsetOutOfRangeError as error:
-            # Deleted before they were read: to begin anew finds where the inputs begin now.
-            for tp in error.args[0] if error.args else ():
-                if (incarnation := ownership.at_work.get(tp.partition)) is not None:
-                    ownership.fail(incarnation, error)
-            return
-        for tp, records in fetched.items():
-            incarnation = ownership.at_work.get(tp.partition)
-            if incarnation is not None:
-                incarnation.partition.inputs.add(tp.topic, records)
-        faults.reach("turn.fetched")
-
-    def _pause_s(self, ownership: Ownership) -> float:
-        """Tell how long nothing has to be done if nothing comes: until the next commit is due."""
-        busy = any(
-            incarnation.committing is not None or not incarnation.partition.outgoing.is_empty
-            for incarnation in ownership.at_work.values()
+    async def _end_of(self, tp: TopicPartition) -> int:
+        consumer = AIOKafkaConsumer(
+            isolation_level="read_committed", enable_auto_commit=False, **self.settings.connection()
         )
-        return (min(IDLE_MS, self._place.settings.commit_interval_ms / 4) if busy else IDLE_MS) / 1000
-
-    async def _turn(self, incarnation: Incarnation, consumer: AIOKafkaConsumer) -> None:
-        partition = incarnation.partition
-        if not partition.has_work and incarnation.promise is None:
-            return
-        began = time.perf_counter()
-        ended, positions = await self._ended(incarnation, consumer)
-        if partition.revision != self._definitions.revision:
-            if partition.revision > self._definitions.revision:
-                return  # this worker has not read the definitions yet that the state was written with
-            partition.revision = self._definitions.revision
-        partition.work(self._definitions.catalog, ended, wall_clock_ms())
-        if incarnation.promise is not None and not partition.backlog:
-            asked_ms, ends = incarnation.promise
-            if all(positions[topic] >= end for topic, end in ends.items()):
-                incarnation.promise = None
-                partition.reach_end(asked_ms)
-                partition.work(self._definitions.catalog, ended, wall_clock_ms())
-        self._place.metrics.batch_seconds.observe(time.perf_counter() - began)
-
-    async def _ended(
-        self, incarnation: Incarnation, consumer: AIOKafkaConsumer
-    ) -> tuple[Collection[str], dict[str, int]]:
-        """Find the inputs that are at their end, as far as fetches have told, and every input's position."""
-        number = incarnation.partition.number
-        ended, positions = set(), {}
-        for topic in self._place.inputs:
-            tp = TopicPartition(topic, number)
-            # Known since the seek: this does not wait.
-            position = positions[topic] = await consumer.position(tp)
-            last_stable = consumer.last_stable_offset(tp)
-            if last_stable is not None and position >= max(last_stable, incarnation.first_ends[topic]):
-                ended.add(topic)
-        return ended, positions
-
-    def _start_commits(self, ownership: Ownership) -> None:
-        interval_s = self._place.settings.commit_interval_ms / 1000
-        for incarnation in ownership.at_work.values():
-            if incarnation.commit_is_due(interval_s):
-                task = asyncio.create_task(incarnation.commit(), name=f"commit {incarnation.partition.number}")
-                incarnation.committing = task
-                task.add_done_callback(partial(_committed, incarnation, ownership))
-
-    async def _ask_ends(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
-        """Ask where the inputs end while timers are due: once that is read, the clock may go on to when it was asked.
-
-        Asked instead of taken from the last fetch: a process that was frozen would find itself at an end that was one
-        long ago, and fire timers before the orders that have come meanwhile.
-        """
-        while True:
-            await asyncio.sleep(ASK_ENDS_S)
-            asked_ms = wall_clock_ms()
-            due = [
-                incarnation
-                for incarnation in ownership.at_work.values()
-                if incarnation.promise is None and incarnation.partition.is_due(asked_ms)
-            ]
-            if not due or self._place.sources:
-                continue
-            inputs = self._place.inputs
-            wanted = [TopicPartition(topic, incarnation.partition.number) for incarnation in due for topic in inputs]
-            try:
-                ends = await consumer.end_offsets(wanted)
-            except KafkaError as error:
-                log.warning("the inputs' ends could not be asked for, timers wait: %r", error)
-                continue
-            for incarnation in due:
-                number = incarnation.partition.number
-                incarnation.promise = (asked_ms, {topic: ends[TopicPartition(topic, number)] for topic in inputs})
-
-    def _measure(self, ownership: Ownership) -> None:
-        self._measured_at = time.monotonic()
-        partitions = [incarnation.partition for incarnation in ownership.at_work.values()]
-        for partition in partitions:
-            self._place.metrics.take(partition.tally)
-        self._place.metrics.look_at(partitions, wall_clock_ms())
-
-
-def _committed(incarnation: Incarnation, ownership: Ownership, task: "asyncio.Task[None]") -> None:
-    incarnation.committing = None
-    if not task.cancelled() and (error := task.exception()) is not None:
-        ownership.fail(incarnation, error)
-
-
-async def _leave(consumer: AIOKafkaConsumer) -> None:
-    try:
-        async with asyncio.timeout(STOPPING_S):
+        await consumer.start()
+        try:
+            end: int = (await consumer.end_offsets([tp]))[tp]
+            return end
+        finally:
             await consumer.stop()
-    except TimeoutError:
-        log.warning("the group did not answer in time; it will notice that this worker is gone")

@@ -9,7 +9,7 @@ Owns the producer's life and its batches. Must never retry what was fenced, nor 
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -21,6 +21,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
+from orchestrator.runtime.kafka.outgoing import Forward, Line
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000
@@ -33,7 +34,8 @@ CLOSING_S = 5.0
 
 FENCED = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, OutOfOrderSequenceNumber)
 
-Sent = "asyncio.Future[RecordMetadata]"
+# A batch on its way, and how many records it holds.
+Batch: TypeAlias = tuple["asyncio.Future[RecordMetadata]", int]
 
 
 def is_fenced(error: BaseException | None) -> bool:
@@ -69,13 +71,11 @@ class Writer:
         """Begin a transaction."""
         await self._producer.begin_transaction()
 
-    async def send(
-        self, topic: str, partition: int, lines: Iterable[tuple[bytes | None, bytes | None]]
-    ) -> list[tuple["asyncio.Future[RecordMetadata]", int]]:
+    async def send(self, topic: str, partition: int, lines: Iterable[Line]) -> list[Batch]:
         """Send lines in batches, inside the transaction; return a future and a count of records for each batch."""
         producer = self._producer
         now_ms = int(time.time() * 1000)
-        sent: list[tuple[asyncio.Future[RecordMetadata], int]] = []
+        sent: list[Batch] = []
         batch = producer.create_batch()
         append = batch.append
         for key, value in lines:
@@ -84,6 +84,20 @@ class Writer:
                 batch = producer.create_batch()
                 append = batch.append
                 append(key=key, value=value, timestamp=now_ms)
+        if batch.record_count():
+            sent.append(await self._send_batch(batch, topic, partition))
+        return sent
+
+    async def forward(self, topic: str, partition: int, forwards: Iterable[Forward]) -> list[Batch]:
+        """Send records with the timestamps and headers they came with, inside the transaction."""
+        producer = self._producer
+        sent: list[Batch] = []
+        batch = producer.create_batch()
+        for key, value, timestamp, headers in forwards:
+            if batch.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
+                sent.append(await self._send_batch(batch, topic, partition))
+                batch = producer.create_batch()
+                batch.append(key=key, value=value, timestamp=timestamp, headers=headers)
         if batch.record_count():
             sent.append(await self._send_batch(batch, topic, partition))
         return sent

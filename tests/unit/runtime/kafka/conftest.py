@@ -13,8 +13,9 @@ from orchestrator.model.expression import Expression
 from orchestrator.model.journey import Again, ExitRule, Journey, Send, Trigger, Wait
 from orchestrator.model.project import Channel, Message, Project, Purpose
 from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.partition import Partition, Tally
+from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.state import MemoryState
 
 HOUR = 3_600_000
@@ -72,8 +73,7 @@ def catalog() -> Catalog:
 @pytest.fixture
 def partition() -> Partition:
     """Partition 0 of one, which checks no keys."""
-    inputs = Inputs(["events"])
-    return Partition(0, 1, inputs, MemoryState(), Clock(), Tally(), checks_keys=False)
+    return Partition(0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=False)
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ import pytest
 
 from orchestrator.model import instants
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
-from orchestrator.runtime.kafka.commit import Header
+from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import MOST_FACTS
-from orchestrator.runtime.kafka.partition import Partition, Tally
+from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, Tick, encode_tick
 from orchestrator.runtime.kafka.state import MemoryState
 
@@ -52,7 +53,7 @@ def test_a_record_at_the_instant_of_a_timer_comes_first(partition, catalog, reco
 
 def test_a_timer_that_the_wall_clock_passes_fires_at_the_wall_clock(partition, catalog, record):
     work(partition, catalog, record(0, HOUR, "cart_updated"))
-    assert partition.is_due(WALL)
+    assert partition.wants_end(WALL)
     partition.reach_end(50 * HOUR)
     partition.work(catalog, set(), WALL)
     assert sent(partition) == [("ana", instants.to_text(50 * HOUR))]
@@ -128,14 +129,11 @@ def test_a_profile_that_changes_twice_is_written_once(partition, catalog, record
 
 
 def test_a_new_life_in_the_wrong_partition_is_refused(catalog, record):
-    inputs = Inputs(["events"])
-    partition = Partition(0, 4, inputs, MemoryState(), Clock(), Tally(), checks_keys=True)
+    partition = Partition(0, 4, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=True)
     keyless = record(3, HOUR, "cart_updated", "eva")
     keyless.key = None
     # By murmur2, "c0" to "c3" of four partitions lie in these.
     work(partition, catalog, *(record(at, HOUR, "cart_updated", f"c{at}") for at in range(3)), keyless)
-    from orchestrator.runtime.kafka.keys import partition_of
-
     right = [f"c{at}" for at in range(3) if partition_of(b"c%d" % at, 4) == 0]
     assert len(partition.state) == len(right)
     assert {letter["reason"] for letter in letters(partition)} == {"wrong_partition"}
@@ -177,10 +175,10 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     work(partition, catalog, record(0, HOUR, "cart_updated"))
     outgoing, header = partition.take_outgoing()
     assert header == Header(HOUR, 0, {"events": 1}, {})
-    again = Partition(0, 1, Inputs(["events"]), MemoryState(), Clock(header.clock_ms), Tally(), checks_keys=False)
+    state = MemoryState()
     for profile_id, changed in outgoing.changes.items():
-        again.state.put(profile_id, changed)
-    again.resume_from(header)
+        state.put(profile_id, changed)
+    again = Partition(0, 1, Inputs(["events"]), state, Clock(header.clock_ms), header, checks_keys=False)
     assert (again.offset_of("events"), again.offset_of("receipts"), again.waiting) == (1, None, 1)
     work(again, catalog, record(1, 9 * HOUR, "page_viewed"))
     assert sent(again) == [("ana", instants.to_text(2 * HOUR))]
@@ -189,7 +187,7 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
 def test_behind_resolve_only_the_sources_clocks_fire_timers(catalog, record):
     clock = SourcedClock()
     clock.expect(["web/0", "tills/0"])
-    partition = Partition(0, 1, Inputs(["events"]), MemoryState(), clock, Tally(), checks_keys=False)
+    partition = Partition(0, 1, Inputs(["events"]), MemoryState(), clock, Header(), checks_keys=False)
 
     def tick(offset: int, source: str, at_ms: int):
         told = record(offset, at_ms, "")

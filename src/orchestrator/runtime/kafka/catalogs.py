@@ -1,0 +1,216 @@
+"""The journeys topic: what is published, and the catalog that follows from it.
+
+    key                       value
+    journey/ID/VERSION        {"file", "text"} of one version of a journey, for as long as entries may stand on it
+    file/PATH                 {"file", "text"} of the project, its segments, its messages
+    release                   {"revision", "keys"}: last in its transaction; the keys that are in force together
+
+Each publish is one transaction, so a reader of committed records never sees half a release, and it acts only on the
+release record. Every worker reads the topic without a group and takes up a new release without a restart.
+Owns this topic. Must never decide whether something may be published: that is `publish`'s question.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from orchestrator.errors import InvalidProject, StorageError
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.journey import Journey
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.writer import Writer
+
+if TYPE_CHECKING:
+    from orchestrator.language import Loaded
+
+log = logging.getLogger(__name__)
+
+RELEASE_KEY = "release"
+POLL_MS = 500
+
+
+class Source(msgspec.Struct):
+    """One file as it was published."""
+
+    file: str
+    text: str
+
+
+class Release(msgspec.Struct):
+    """What is in force together."""
+
+    revision: int
+    keys: list[str]
+
+
+class Published:
+    """The content of the topic, as far as it was read."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, Source] = {}
+        self.release = Release(0, [])
+
+    def take(self, key: str, value: bytes | None) -> bool:
+        """Take in one record; true when it completes a release."""
+        if key == RELEASE_KEY and value is not None:
+            release = msgspec.json.decode(value, type=Release)
+            # Read again from the beginning, the topic tells old releases before the one that is known.
+            if release.revision > self.release.revision:
+                self.release = release
+            return True
+        if value is None:
+            self.sources.pop(key, None)
+        else:
+            self.sources[key] = msgspec.json.decode(value, type=Source)
+        return False
+
+    def current(self) -> dict[str, str]:
+        """Return the texts in force, by file."""
+        return {source.file: source.text for key in self.release.keys if (source := self.sources.get(key))}
+
+    def older(self) -> list[Source]:
+        """Return the versions that are in force no longer and that entries may still stand on."""
+        inforce = set(self.release.keys)
+        return [source for key, source in self.sources.items() if key.startswith("journey/") and key not in inforce]
+
+    def journeys(self) -> set[str]:
+        """Return the ids of all journeys that were ever published."""
+        return {key.split("/")[1] for key in self.sources if key.startswith("journey/")}
+
+
+def compile_catalog(published: Published) -> Catalog:
+    """Compile what is in force, with the older versions beside it; raises InvalidProject."""
+    from orchestrator.language import compile_sources
+
+    current = published.current()
+    catalog = compile_sources(current).catalog
+    shared = {file: text for file, text in current.items() if not file.endswith(".journey.yaml")}
+    older: list[Journey] = []
+    for source in published.older():
+        try:
+            older += compile_sources({**shared, source.file: source.text}).catalog.current
+        except InvalidProject as error:
+            # Its customers stand still, each with its reason; all others go on.
+            log.error("an older version in %s no longer fits the project: %s", source.file, error)
+    return Catalog(catalog.project, catalog.current, older)
+
+
+def keyed(loaded: "Loaded") -> dict[str, Source]:
+    """Give each file of a project its key in the topic."""
+    versions = {
+        definition.file: f"journey/{journey}/{definition.journey.version}"
+        for journey, definition in loaded.definitions.items()
+    }
+    return {versions.get(file, f"file/{file}"): Source(file, text) for file, text in loaded.sources.items()}
+
+
+class Catalogs:
+    """Follows the journeys topic; `catalog` and `revision` are those of the latest release that could be read."""
+
+    def __init__(self, settings: KafkaSettings, topics: Topics) -> None:
+        self._settings = settings
+        self._tp = TopicPartition(topics.journeys, 0)
+        self._published = Published()
+        self._catalog: Catalog | None = None
+        self.revision = 0
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return the catalog in force."""
+        if self._catalog is None:
+            raise StorageError(f"nothing is published in {self._tp.topic}; run `orchestrator publish`")
+        return self._catalog
+
+    async def read(self) -> None:
+        """Read the topic to its end as it is now, and compile what is in force."""
+        await self.peek()
+        if self._published.release.revision:
+            await self._compile()
+
+    async def peek(self) -> Published:
+        """Read the topic to its end as it is now, and return what it holds."""
+        async with self._consumer() as consumer:
+            end = (await consumer.end_offsets([self._tp]))[self._tp]
+            while await consumer.position(self._tp) < end:
+                await self._take(consumer)
+        return self._published
+
+    async def follow(self) -> None:
+        """Take up new releases for ever."""
+        async with self._consumer() as consumer:
+            while True:
+                if await self._take(consumer) and self._published.release.revision > self.revision:
+                    await self._compile()
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = AIOKafkaConsumer(
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            **self._settings.connection(),
+        )
+        await consumer.start()
+        try:
+            consumer.assign([self._tp])
+            await consumer.seek_to_beginning(self._tp)
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def _take(self, consumer: AIOKafkaConsumer) -> bool:
+        """Take in what comes; true when a release was completed."""
+        released = False
+        for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
+            for record in records:
+                released |= self._published.take(record.key.decode(), record.value)
+        return released
+
+    async def _compile(self) -> None:
+        revision = self._published.release.revision
+        try:
+            # In a thread: heartbeats go on meanwhile.
+            self._catalog = await asyncio.to_thread(compile_catalog, self._published)
+        except InvalidProject as error:
+            log.error("release %d cannot be used, the one before stays in force: %s", revision, error)
+            return
+        self.revision = revision
+        log.info("release %d is in force, with %d journeys", revision, len(self._catalog.current))
+
+
+async def publish(
+    settings: KafkaSettings, topics: Topics, sources: Mapping[str, Source], *, only_if_new: bool = False
+) -> int | None:
+    """Put a project's files in force, all or none; return the revision, or None where there was nothing to do.
+
+    With `only_if_new`, nothing is published when any journey of these was published before. One publisher at a time:
+    a second one fences the first, and reads what that has finished.
+    """
+    writer = Writer(settings, f"{settings.app_id}-publish")
+    try:
+        await writer.open()
+        published = await Catalogs(settings, topics).peek()
+        ours = {key.split("/")[1] for key in sources if key.startswith("journey/")}
+        if only_if_new and published.journeys() & ours:
+            return None
+        if {key: published.sources.get(key) for key in sources} == dict(sources) and set(published.release.keys) == set(
+            sources
+        ):
+            return None
+        release = Release(published.release.revision + 1, sorted(sources))
+        lines = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]
+        lines.append((RELEASE_KEY.encode(), msgspec.json.encode(release)))
+        await writer.begin()
+        for future, _ in await writer.send(topics.journeys, 0, lines):
+            await future
+        await writer.end()
+        return release.revision
+    finally:
+        await writer.close()

@@ -1,0 +1,26 @@
+"""The header of a partition: what its changelog says of the partition itself, in the transaction of each commit.
+
+Owns its shape and its key. Must never hold anything of a customer.
+"""
+
+import msgspec
+
+# The key of a partition's header in its changelog; no profile's id looks like it.
+HEADER_KEY = "@partition"
+
+
+class Header(msgspec.Struct, omit_defaults=True):
+    """Where a partition stood at a commit.
+
+    `offsets` are the input offsets of the transaction that wrote it: the same as the group's, unless somebody moved
+    those. `revision` is that of the definitions in force. `heard` are the clocks of the sources behind resolve.
+    """
+
+    clock_ms: int = 0
+    revision: int = 0
+    offsets: dict[str, int] = {}
+    heard: dict[str, int] = {}
+
+
+encode_header = msgspec.json.Encoder().encode
+decode_header = msgspec.json.Decoder(Header).decode

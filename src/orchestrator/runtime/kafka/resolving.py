@@ -1,0 +1,123 @@
+"""Resolve: a hop that rekeys every event by its customer, and tells the turns how far the events have been read.
+
+Channel systems write with different partitioners, and one customer spread over two partitions would get everything
+twice. So every partition number of the events topics is read here, and each event passed on, as it came, to the
+partition that its profile's id leads to by murmur2: exactly once, in transactions, with no state but the offsets.
+Twice a second it tells its clock, in those transactions, to every turn partition: what was sent before that instant is
+in the resolved topic before that record, so an order that still waits here holds the reminder back.
+Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` does.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from orchestrator.errors import EventError
+from orchestrator.model.catalog import Catalog
+from orchestrator.runtime import turn
+from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.commit import Target
+from orchestrator.runtime.kafka.incarnation import Kept
+from orchestrator.runtime.kafka.keys import partition_of
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.outgoing import MOST_FACTS
+from orchestrator.runtime.kafka.records import dead_letter, event_of, source_of
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, ORIGIN_HEADER, Tick, encode_tick
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.unit import Unit
+
+TICK_MS = 500
+# How long the clock may stand before the end of the events is asked for.
+STALE_MS = 250
+
+
+class Resolver(Unit):
+    """One partition number of the events topics, on its way to `count` turn partitions."""
+
+    def __init__(self, number: int, count: int, inputs: Inputs, clock: Clock) -> None:
+        super().__init__(number, inputs, clock, {})
+        self._count = count
+        self._told_ms = 0
+        self._told_at_ms = 0
+
+    @property
+    def has_work(self) -> bool:
+        """Tell whether a record waits, or the clock should be told."""
+        return self.backlog > 0 or self.clock.now_ms > self._told_ms
+
+    def wants_end(self, wall_ms: int) -> bool:
+        """Tell whether the clock has stood for a while."""
+        return wall_ms - self.clock.now_ms > STALE_MS
+
+    def reach_end(self, asked_ms: int) -> None:
+        """Let the clock go on to the instant at which the end was asked for."""
+        self.clock.pass_end(asked_ms)
+
+    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
+        """Pass on what was fetched, then tell the clock if that is due."""
+        super().work(catalog, ended, wall_ms)
+        self._tell(wall_ms)
+
+    def _process(self, catalog: Catalog, wall_ms: int) -> None:
+        records, clock, forwards = self._records, self.clock, self.outgoing.forwards
+        at = self._at
+        while at < len(records) and self.outgoing.facts < MOST_FACTS:
+            record = records[at]
+            at += 1
+            self.outgoing.facts += 1
+            clock.pass_record(record.timestamp, wall_ms)
+            try:
+                profile_id = turn.profile_of(catalog.project, event_of(record))
+            except EventError as error:
+                self.tally.events["other", "dead"] += 1
+                self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+                continue
+            key = profile_id.encode()
+            headers = [*record.headers, (ORIGIN_HEADER, f"{source_of(record)}/{record.offset}".encode())]
+            forwards[partition_of(key, self._count)].append((key, record.value or b"", record.timestamp, headers))
+        self._at = at
+
+    def _tell(self, wall_ms: int) -> None:
+        """Put the clock behind what was passed on, for every turn partition."""
+        now_ms = self.clock.now_ms
+        if now_ms <= self._told_ms or 0 <= wall_ms - self._told_at_ms < TICK_MS:
+            return
+        self._told_ms, self._told_at_ms = now_ms, wall_ms
+        tick = encode_tick(Tick(str(self.number), now_ms))
+        for number in range(self._count):
+            self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
+
+
+class ResolveJob:
+    """Resolve for one application. `counts` are the partition counts of the events topics."""
+
+    def __init__(
+        self, settings: KafkaSettings, topics: Topics, count: int, counts: Mapping[str, int], metrics: Metrics
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.group_id = f"{settings.app_id}-resolve"
+        self.topics = topics.events
+        self._names = topics
+        self._count = count
+        self._counts = dict(counts)
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Name the sources whose clocks the turns have to wait for."""
+        return frozenset(str(number) for number in range(max(self._counts.values(), default=0)))
+
+    def inputs_of(self, number: int) -> tuple[str, ...]:
+        """Name the events topics that have a partition of this number."""
+        return tuple(topic for topic in self.topics if number < self._counts[topic])
+
+    def target(self, number: int) -> Target:
+        """Say where the transactions go: no changelog, for there is no state."""
+        return Target(self._names, number, number % self._count, self.group_id, has_changelog=False)
+
+    async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
+        """Begin with nothing: the clock is found by reading on."""
+        return Resolver(number, self._count, Inputs(self.inputs_of(number)), Clock()), 0
+
+    def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
+        """Do nothing more: what resolve counts is taken from the units already."""

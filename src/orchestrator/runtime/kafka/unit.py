@@ -1,0 +1,137 @@
+"""A unit of work: one partition number of one group, from what was fetched to what a transaction will carry.
+
+Turns and resolve are such units; the membership loop, the incarnations and the commit know only this.
+Owns the order in which fetched records become facts, how far each input is processed, and the buffers. A unit never
+awaits: between two looks at the event loop it is whole, so there is no lock.
+Must never talk to Kafka.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from orchestrator.model.catalog import Catalog
+from orchestrator.runtime.dead_letters import DeadLetter
+from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.outgoing import MOST_FACTS, Outgoing
+from orchestrator.runtime.kafka.records import KafkaRecord
+from orchestrator.runtime.kafka.state import Checkpoint
+
+
+class Tally:
+    """What happened since somebody last asked, for the metrics: counted in bulk, because a label lookup is dear."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Count from nothing again."""
+        self.events: Counter[tuple[str, str]] = Counter()
+        self.actions: Counter[tuple[str, str]] = Counter()
+        self.decisions: Counter[tuple[str, str, str]] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+        self.lateness_ms: list[int] = []
+
+
+class Unit(ABC):
+    """Everything one worker holds of one partition number."""
+
+    def __init__(self, number: int, inputs: Inputs, clock: Clock, offsets: Mapping[str, int]) -> None:
+        self.number = number
+        self.inputs = inputs
+        self.clock = clock
+        self.tally = Tally()
+        self.outgoing = Outgoing()
+        self.revision = 0
+        self._records: Sequence[KafkaRecord] = ()
+        self._at = 0
+        self._offsets = dict(offsets)
+
+    # Where it stands
+
+    def offset_of(self, topic: str) -> int | None:
+        """Return the first offset of an input that the state does not contain; None for one it never saw."""
+        return self._offsets.get(topic)
+
+    def start_at(self, offsets: Mapping[str, int]) -> None:
+        """Begin inputs at these offsets."""
+        self._offsets |= offsets
+        self.outgoing.offsets |= offsets
+
+    @property
+    def backlog(self) -> int:
+        """Count the records that were fetched and not processed."""
+        return len(self._records) - self._at + len(self.inputs)
+
+    @property
+    def has_work(self) -> bool:
+        """Tell whether anything could be processed now."""
+        return self.backlog > 0
+
+    @property
+    def waiting(self) -> int:
+        """Count the timers that wait."""
+        return 0
+
+    @abstractmethod
+    def wants_end(self, wall_ms: int) -> bool:
+        """Tell whether something waits for the clock to move on although no record comes."""
+
+    # Work
+
+    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
+        """Process what was fetched until there is no more, or the transaction is full.
+
+        `ended` are the inputs that are at their end. Whatever was left is taken up by the next call.
+        """
+        while not self.outgoing.is_full:
+            if self._at >= len(self._records):
+                room = MOST_FACTS - self.outgoing.facts
+                self._records, self._at = self.inputs.take(room, ended, wall_ms), 0
+                if not self._records:
+                    return
+            began = self._at
+            self._process(catalog, wall_ms)
+            if self._at > began:
+                # The last offset of each topic: later ones replace earlier ones.
+                passed = {record.topic: record.offset + 1 for record in self._records[began : self._at]}
+                self.outgoing.offsets |= passed
+                self._offsets |= passed
+
+    @abstractmethod
+    def _process(self, catalog: Catalog, wall_ms: int) -> None:
+        """Process records from `_at` on, and move `_at` behind those that are done."""
+
+    @abstractmethod
+    def reach_end(self, asked_ms: int) -> None:
+        """Take note that all inputs ended when asked at this instant, and that all before has been processed."""
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Put a dead letter among the lines."""
+        self.tally.dead_letters[letter.reason] += 1
+        self.outgoing.write(self.outgoing.dead_letters, (letter.key or "").encode(), letter)
+
+    # Between transactions
+
+    def take_outgoing(self) -> tuple[Outgoing, Header]:
+        """Hand the buffers over to a commit, with the header that belongs to them, and start new ones."""
+        taken, self.outgoing = self.outgoing, Outgoing()
+        return taken, Header(self.clock.now_ms, self.revision, dict(self._offsets), self._heard())
+
+    def _heard(self) -> dict[str, int]:
+        return {}
+
+    def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
+        """Take note that a transaction with these buffers is in the log; nothing to do without a state."""
+        return
+
+    def forget_fetched(self) -> None:
+        """Drop what was fetched and not processed."""
+        self._records, self._at = (), 0
+        self.inputs.clear()
+
+    def close(self) -> None:
+        """Let go of files; there are none without a state."""
+        return

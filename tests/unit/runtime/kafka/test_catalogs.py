@@ -1,0 +1,63 @@
+"""The journeys topic: half a release is never in force, and older versions stay beside."""
+
+import msgspec
+
+from orchestrator.language import compile_sources
+from orchestrator.runtime.kafka.catalogs import Published, Release, Source, compile_catalog, keyed
+
+PROJECT = "project: shop\npurposes: {service: {consent: none}}\n"
+
+
+def journey(version: int, wait: str = "1h") -> str:
+    return (
+        f"journey: cart\nversion: {version}\npurpose: service\nstatus: live\n"
+        f"enter: {{event: cart_updated}}\nsteps:\n  - {{id: settle, wait: {wait}}}\n"
+    )
+
+
+def release(published: Published, revision: int, texts: dict[str, str]) -> None:
+    sources = keyed(compile_sources(texts))
+    for key, source in sources.items():
+        assert not published.take(key, msgspec.json.encode(source))
+    assert published.take("release", msgspec.json.encode(Release(revision, sorted(sources))))
+
+
+def test_the_keys_name_versions_and_files():
+    sources = keyed(compile_sources({"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(3)}))
+    assert set(sources) == {"file/orchestrator.yaml", "journey/cart/3"}
+    assert sources["journey/cart/3"] == Source("cart.journey.yaml", journey(3))
+
+
+def test_an_older_version_stays_for_those_who_stand_on_it():
+    published = Published()
+    release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
+    release(published, 2, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(2, "2h")})
+    catalog = compile_catalog(published)
+    assert [(each.id, each.version) for each in catalog.current] == [("cart", 2)]
+    assert catalog.journey("cart", 1) is not None
+
+
+def test_a_journey_left_out_of_a_release_is_in_force_no_longer():
+    published = Published()
+    release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
+    release(published, 2, {"orchestrator.yaml": PROJECT})
+    assert published.journeys() == {"cart"}
+    catalog = compile_catalog(published)
+    assert catalog.current == ()
+    assert catalog.journey("cart", 1) is not None
+
+
+def test_an_older_version_that_fits_the_project_no_longer_stands_alone_aside():
+    published = Published()
+    release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
+    bare = PROJECT.replace("service", "care")
+    release(published, 2, {"orchestrator.yaml": bare, "b.journey.yaml": journey(2).replace("service", "care")})
+    catalog = compile_catalog(published)
+    assert set(catalog.versions) == {("cart", 2)}
+
+
+def test_read_again_an_old_release_does_not_come_back():
+    published = Published()
+    published.take("release", msgspec.json.encode(Release(2, ["file/b"])))
+    published.take("release", msgspec.json.encode(Release(1, ["file/a"])))
+    assert published.release == Release(2, ["file/b"])

@@ -1,0 +1,94 @@
+"""Resolve: every event to its profile's partition as it came, and a clock behind what was passed on."""
+
+import json
+
+from orchestrator.model.ids import profile_id_of
+from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.keys import partition_of
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY
+from orchestrator.runtime.kafka.resolving import TICK_MS, Resolver
+
+HOUR = 3_600_000
+WALL = 100 * HOUR
+
+
+def resolver(count: int = 4) -> Resolver:
+    return Resolver(2, count, Inputs(["web", "tills"]), Clock())
+
+
+def passed_on(unit: Resolver) -> dict[int, list]:
+    return {
+        number: [forward for forward in forwards if forward[0] != CLOCK_KEY]
+        for number, forwards in unit.outgoing.forwards.items()
+        if any(forward[0] != CLOCK_KEY for forward in forwards)
+    }
+
+
+def told(unit: Resolver) -> dict[int, list]:
+    return {
+        number: [json.loads(value) for key, value, _, _ in forwards if key == CLOCK_KEY]
+        for number, forwards in unit.outgoing.forwards.items()
+    }
+
+
+def test_events_of_one_customer_meet_in_one_partition_whatever_their_keys(catalog, record):
+    unit = resolver()
+    first, second = record(0, HOUR, "x", topic="web"), record(0, HOUR, "x", topic="tills")
+    second.key = None
+    unit.inputs.add("web", [first])
+    unit.inputs.add("tills", [second])
+    unit.work(catalog, {"web", "tills"}, WALL)
+    profile_id = profile_id_of("customer_id", "ana").encode()
+    [(number, forwards)] = passed_on(unit).items()
+    assert number == partition_of(profile_id, 4)
+    assert [forward[0] for forward in forwards] == [profile_id, profile_id]
+
+
+def test_an_event_is_passed_on_as_it_came_with_its_origin(catalog, record):
+    unit = resolver(1)
+    came = record(7, HOUR, "x", topic="web", headers=(("ce_id", b"1"),))
+    unit.inputs.add("web", [came])
+    unit.work(catalog, {"tills"}, WALL)
+    [(_, value, timestamp, headers)] = passed_on(unit)[0]
+    assert (value, timestamp) == (came.value, HOUR)
+    assert headers == [("ce_id", b"1"), ("orchestrator-origin", b"web/0/7")]
+    assert unit.outgoing.offsets == {"web": 8}
+
+
+def test_a_poison_record_is_buried_here(catalog, record):
+    unit = resolver()
+    poison = record(7, HOUR, "x", topic="web")
+    poison.value = b"{"
+    unit.inputs.add("web", [poison])
+    unit.work(catalog, {"tills"}, WALL)
+    [letter] = [json.loads(line) for _, line in unit.outgoing.dead_letters]
+    assert (letter["reason"], letter["source"], letter["offset"]) == ("not_json", "web/0", 7)
+
+
+def test_the_clock_is_told_to_every_partition_behind_what_was_passed_on(catalog, record):
+    unit = resolver(3)
+    unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
+    unit.work(catalog, {"tills"}, WALL)
+    assert told(unit) == {number: [{"source": "2", "at_ms": HOUR}] for number in range(3)}
+    assert all(forwards[-1][0] == CLOCK_KEY for forwards in unit.outgoing.forwards.values())
+
+
+def test_the_clock_is_told_twice_a_second_and_only_when_it_moved(catalog, record):
+    unit = resolver(1)
+    unit.reach_end(HOUR)
+    unit.work(catalog, set(), WALL)
+    unit.reach_end(2 * HOUR)
+    unit.work(catalog, set(), WALL + TICK_MS - 1)
+    assert told(unit) == {0: [{"source": "2", "at_ms": HOUR}]}
+    unit.work(catalog, set(), WALL + TICK_MS)
+    unit.work(catalog, set(), WALL + 9 * TICK_MS)
+    assert told(unit) == {0: [{"source": "2", "at_ms": HOUR}, {"source": "2", "at_ms": 2 * HOUR}]}
+
+
+def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, record):
+    unit = resolver()
+    unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
+    unit.work(catalog, set(), WALL)
+    assert unit.outgoing.is_empty
+    assert unit.wants_end(WALL)
