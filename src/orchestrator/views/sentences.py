@@ -12,6 +12,8 @@ from orchestrator.model import instants
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.views import times
 
+_NOT_SENT = "Did not send {message} ({purpose}) by {channel}: "
+
 # In braces: what the decision is about (`journey`, `step`) or saw (`channel`, `message`, `event`, `until` …). What it
 # saw and no sentence names is put behind the sentence.
 SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
@@ -37,25 +39,22 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.RESUMED, Reason.UNTIL_EVENT): "Ended the rounds of {step}: the event that ends them came",
     (Verdict.RESUMED, Reason.DATE_PASSED): "Did not wait at {step}: the date has passed",
     (Verdict.RESUMED, Reason.DATE_MISSING): "Did not wait at {step}: there is no date",
-    (Verdict.SENT, Reason.ALLOWED): "Sent {message} by {channel} at {step}: reachable, and {purpose} is allowed",
+    (
+        Verdict.SENT,
+        Reason.ALLOWED,
+    ): "Sent {message} ({purpose}) by {channel} at {step}: reachable, consented and allowed",
     (
         Verdict.HELD,
         Reason.QUIET_HOURS,
-    ): "Held {message} at {step} until {until}: quiet hours for {purpose} by {channel}",
-    (Verdict.SUPPRESSED, Reason.UNREACHABLE): "Did not send {message} by {channel}: there is no usable address",
-    (
-        Verdict.SUPPRESSED,
-        Reason.NO_CONSENT,
-    ): "Did not send {message} by {channel}: they have not consented to {purpose}",
-    (Verdict.SUPPRESSED, Reason.NOT_ALLOWED): "Did not send {message} by {channel}: {purpose} is not allowed now",
-    (Verdict.SUPPRESSED, Reason.CASE_OPEN): "Did not send {message} by {channel}: an open case pauses {purpose}",
-    (Verdict.SUPPRESSED, Reason.HOLDOUT): "Did not send {message} by {channel}: they are held out, to measure the rest",
-    (
-        Verdict.SUPPRESSED,
-        Reason.CAP_REACHED,
-    ): "Did not send {message} by {channel}: they have had as many for {purpose} as they may",
-    (Verdict.SUPPRESSED, Reason.QUIET_HOURS): "Did not send {message} by {channel}: quiet hours for {purpose}",
-    (Verdict.SUPPRESSED, Reason.EXPIRED): "Did not send {message} by {channel}: it would have come too late",
+    ): "Held {message} ({purpose}) at {step} until {until}: it is quiet time for {channel}",
+    (Verdict.SUPPRESSED, Reason.UNREACHABLE): _NOT_SENT + "there is no usable address",
+    (Verdict.SUPPRESSED, Reason.NO_CONSENT): _NOT_SENT + "they have not consented to it",
+    (Verdict.SUPPRESSED, Reason.NOT_ALLOWED): _NOT_SENT + "its purpose is not allowed now",
+    (Verdict.SUPPRESSED, Reason.CASE_OPEN): _NOT_SENT + "they have an open case",
+    (Verdict.SUPPRESSED, Reason.HOLDOUT): _NOT_SENT + "they are held out, to measure the rest",
+    (Verdict.SUPPRESSED, Reason.CAP_REACHED): _NOT_SENT + "they have had as many as they may",
+    (Verdict.SUPPRESSED, Reason.QUIET_HOURS): _NOT_SENT + "it is their quiet time",
+    (Verdict.SUPPRESSED, Reason.EXPIRED): _NOT_SENT + "it would have come too late",
     (Verdict.HANDED_OFF, Reason.CASE_OPENED): "Handed over to {team} at {step}: a case is open",
     (Verdict.CALLED, Reason.CALL_MADE): "Called {webhook} at {step}",
     (Verdict.SCORED, Reason.MODEL_ANSWERED): "Scored by {model} at {step}",
@@ -86,7 +85,7 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
 _BY_VERDICT: Mapping[str, str] = {
     Verdict.EXITED: "Left {journey}: {reason}",
     Verdict.HELD: "Held {message} at {step}: {reason}",
-    Verdict.SUPPRESSED: "Did not send {message} by {channel}: {reason}",
+    Verdict.SUPPRESSED: _NOT_SENT + "{reason}",
     Verdict.NOT_ENTERED: "Did not enter {journey}: {reason}",
 }
 _ANY = "{verdict} at {step}: {reason}"

@@ -26,7 +26,9 @@ def decided(verdict, reason, step="remind", **saw):
 
 def test_a_message_that_left_says_why_it_could():
     decision = decided("sent", "allowed", channel="email", message="cart-reminder", purpose="marketing")
-    assert sentence(decision, "UTC") == ("Sent cart-reminder by email at remind: reachable, and marketing is allowed.")
+    assert sentence(decision, "UTC") == (
+        "Sent cart-reminder (marketing) by email at remind: reachable, consented and allowed."
+    )
 
 
 def test_a_wait_is_told_in_the_customers_local_time():

@@ -1,0 +1,125 @@
+"""Running examples: the tests that live with a journey, by the production engine on a virtual clock.
+
+Owns playing one example from its setting to its end. Must never carry semantics of its own: what holds here holds in
+production, because it is the same turn.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from orchestrator.channels.rendering import Content, Renderer
+from orchestrator.engine import calendars
+from orchestrator.language import Loaded
+from orchestrator.language.definitions.example import Example
+from orchestrator.model import codec, instants
+from orchestrator.model.event import Event
+from orchestrator.runtime.simulated import SimulatedRuntime
+from orchestrator.runtime.timers import NEVER_MS
+from orchestrator.testing import setting, timeline
+from orchestrator.testing.clock import VirtualClock
+from orchestrator.testing.expectations import Difference, differences
+from orchestrator.testing.played import Played
+from orchestrator.testing.timeline import Timeline
+
+# What recurs for ever would never be over.
+LONGEST_MS = 365 * instants.DAY_MS
+
+
+@dataclass(frozen=True)
+class ExampleResult:
+    """What came of an example: it passed, or `differences` say why not, the earliest first."""
+
+    journey: str
+    example: str
+    timeline: Timeline
+    differences: tuple[Difference, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything that the example names is as expected."""
+        return not self.differences
+
+    def report(self) -> str:
+        """Tell the differences, then the whole timeline with the first of them marked."""
+        notes: dict[int, list[str]] = {}
+        for difference in self.differences:
+            notes.setdefault(self.timeline.place_of(difference.decision), []).append(difference.text)
+        told = [f"{self.journey}: {self.example}", *(f"  {one.text}" for one in self.differences)]
+        return "\n".join([*told, "", *timeline.as_text(self.timeline, notes)])
+
+
+def run_example(loaded: Loaded, journey_id: str, example: Example) -> ExampleResult:
+    """Play one example of a journey and compare what came of it with what it expects."""
+    played = play(loaded, journey_id, example)
+    found = [
+        Difference("split", f"split: there is no {fixed}", None)
+        for fixed in setting.unknown_splits(played.journey, example.split)
+    ]
+    found += differences(example.expect, played)
+    found.sort(key=lambda difference: played.timeline.place_of(difference.decision))
+    return ExampleResult(journey_id, example.name, played.timeline, tuple(found))
+
+
+def run_examples(loaded: Loaded, journey_id: str | None = None) -> Iterator[ExampleResult]:
+    """Run the examples of one journey, or of all, in the order of the files."""
+    for name, definition in loaded.definitions.items():
+        if journey_id in (None, name):
+            for example in definition.examples:
+                yield run_example(loaded, name, example)
+
+
+def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
+    """Play one example without comparing anything."""
+    catalog = setting.catalog_of(loaded.catalog, journey_id, example)
+    # The zone is a trait like any other: found in a first draft of the customer, whose birth needs an instant.
+    zone = calendars.zone_of(setting.profile_of(catalog.project, example, 0), catalog.project)
+    clock = VirtualClock(example.start, zone)
+    profile = setting.profile_of(catalog.project, example, clock.start_ms)
+    runtime = SimulatedRuntime(catalog, clock.start_ms, {profile.id: setting.record_of(profile)})
+    until_ms = NEVER_MS if example.until is None else clock.instant(example.until)
+    events = sorted(_events(example, clock, profile.customer_id), key=lambda event: event.time_ms)
+    for event in events:
+        if event.time_ms <= until_ms:
+            runtime.receive(event)
+    runtime.run_until(until_ms if example.until is not None else _end_ms(runtime, clock))
+    record = runtime.record_of(profile.id)
+    assert record is not None  # noqa: S101 - it was there from the start
+    turns = [happened.turned for happened in runtime.history]
+    return Played(
+        journey=next(journey for journey in catalog.current if journey.id == journey_id),
+        clock=clock,
+        timeline=timeline.timeline_of(runtime.history, clock, renderer_of(loaded)),
+        decisions=tuple(decision for turned in turns for decision in turned.decisions),
+        actions=tuple(action for turned in turns for action in turned.actions),
+        state=codec.decode(record),
+    )
+
+
+def _end_ms(runtime: SimulatedRuntime, clock: VirtualClock) -> int:
+    """Find the default end: when nothing waits any more, a year at most."""
+    latest_ms = max(clock.start_ms + LONGEST_MS, runtime.now_ms)
+    while runtime.next_due_ms() <= latest_ms:
+        runtime.run_until(runtime.next_due_ms())
+    return runtime.now_ms
+
+
+def _events(example: Example, clock: VirtualClock, customer_id: str | None) -> Iterator[Event]:
+    for number, given in enumerate(example.given, start=1):
+        yield Event(
+            id=given.id or f"given-{number}",
+            type=given.event,
+            time_ms=clock.instant(given.at),
+            customer_id=customer_id,
+            identifiers=dict(given.identifiers),
+            channel=given.channel,
+            raw_properties=msgspec.Raw(msgspec.json.encode(given.properties)),
+        )
+
+
+def renderer_of(loaded: Loaded) -> Renderer:
+    """Make a renderer of a project's messages."""
+    project = loaded.catalog.project
+    contents = {name: Content(message.channels, message.languages) for name, message in loaded.messages.items()}
+    return Renderer(project.brand, project.languages, contents)
