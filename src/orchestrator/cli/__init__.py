@@ -5,9 +5,11 @@ Owns the words and looks of every command, and the exit codes: 0 fine, 1 the thi
 Must never hold a rule of the product, nor import what a command needs before that command is asked for.
 """
 
+from typing import NoReturn
 
-def main() -> None:
+
+def main() -> NoReturn:
     """Run the command that the process was started with, and end the process with its exit code."""
-    from orchestrator.cli.app import app
+    from orchestrator.cli.process import run
 
-    app()
+    run()

@@ -1,7 +1,7 @@
-"""The application that every command hangs on.
+"""The application that every command hangs on, and the options that belong to none of them.
 
-Owns the options that belong to no single command.
-Must never import a command's needs: `orchestrator --help` answers in under a quarter of a second.
+Owns the list of commands. Must never import a command's needs: `orchestrator --help` answers in under a quarter of a
+second.
 """
 
 from typing import Annotated
@@ -9,11 +9,36 @@ from typing import Annotated
 import typer
 
 from orchestrator import __version__
+from orchestrator.cli.help import LazyGroup, Listed
 
-app = typer.Typer(
+_COMMANDS = "orchestrator.cli.commands"
+
+COMMANDS = {
+    "init": Listed(f"{_COMMANDS}.init", "write a small working project"),
+    "validate": Listed(f"{_COMMANDS}.validate", "find every mistake in a project"),
+    "test": Listed(f"{_COMMANDS}.test", "run the examples of every journey"),
+    "run": Listed(f"{_COMMANDS}.run", "decide over events from files"),
+    "explain": Listed(f"{_COMMANDS}.explain", "tell what happened to a customer and why"),
+    "map": Listed(f"{_COMMANDS}.map", "draw a journey"),
+    "schema": Listed(f"{_COMMANDS}.schema", "write the JSON Schemas for editors and programs"),
+    "doctor": Listed(f"{_COMMANDS}.doctor", "show the settings in force and where each is from"),
+    "bench": Listed("orchestrator.bench", "measure how fast it is on this machine", needs="orchestrator.bench"),
+}
+
+
+class Commands(LazyGroup):
+    """The commands of `orchestrator`."""
+
+    listed = COMMANDS
+
+
+_application = typer.Typer(
     name="orchestrator",
+    cls=Commands,
     no_args_is_help=True,
-    help="Decide from events what each customer should get, when, and why.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
@@ -23,10 +48,24 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@_application.callback()
 def orchestrator(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Decide from events what each customer should get, when, and why."""
+    """Decide from events what each customer should get, when, and why.
+
+    Start with `orchestrator init shop`, look at the files it wrote, then `orchestrator test shop` and
+    `orchestrator run shop --events shop/events.jsonl`. Every command's --help shows examples.
+    """
+
+
+def app() -> int:
+    """Run the command named by the process's arguments and return its exit code."""
+    command = typer.main.get_command(_application)
+    try:
+        command(prog_name="orchestrator")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 2
+    return 0

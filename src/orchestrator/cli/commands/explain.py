@@ -1,0 +1,244 @@
+"""`orchestrator explain`: what happened to a customer and why, as sentences.
+
+Owns what is told, and in which order. The sentences are `views`' work, decisions and state are read as they are.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli import screen
+from orchestrator.cli.help import Example
+from orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from orchestrator.model.catalog import Catalog
+    from orchestrator.model.decision import Decision
+    from orchestrator.model.state import State
+    from orchestrator.storage.store import Store
+
+EXAMPLES = [
+    Example("orchestrator explain ana --state shop.db", "everything that was decided about a customer"),
+    Example("orchestrator explain email:ana@example.com --state shop.db", "known by something else than their id"),
+    Example(
+        "orchestrator explain ana --decisions decisions.jsonl --journey abandoned-cart", "from a file, one journey"
+    ),
+    Example("orchestrator explain ana --state shop.db --json | jq '.waiting'", "for a program"),
+]
+
+
+class CannotExplain(OrchestratorError):  # noqa: N818 - it names what is the matter
+    """There is nothing to explain from, or it cannot be read. The caller's move."""
+
+
+@dataclass
+class _Known:
+    """All that is known of one customer."""
+
+    profile_id: str
+    state: "State | None" = None
+    decisions: "dict[str, Decision]" = field(default_factory=dict)
+    catalog: "Catalog | None" = None
+
+    @property
+    def zone(self) -> str:
+        """The time zone that this customer's local times are told in."""
+        own = None if self.state is None else self.state.profile.value("timezone")
+        if isinstance(own, str):
+            return own
+        return "UTC" if self.catalog is None else self.catalog.project.timezone
+
+
+def command(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer id, or an identifier as kind:value.")],
+    directory: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The project, where the store does not know it.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option("--state", metavar="FILE", help="The store that `run` kept.")] = None,
+    decisions: Annotated[
+        Path | None, typer.Option("--decisions", metavar="FILE", help="The decisions that `run` wrote.")
+    ] = None,
+    journey: Annotated[str | None, typer.Option("--journey", metavar="ID", help="Only this journey.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell what happened to a customer and why.
+
+    Why a message was sent, why another was not, and what they are waiting for now: as sentences, in the customer's
+    local time. Exit code 1: nothing is known of them.
+    """
+    if state is None and decisions is None:
+        raise CannotExplain("nothing to explain from; name the store with --state, or decisions with --decisions")
+    known = _known(customer, directory, state, decisions)
+    if known is None:
+        screen.complain(f"nothing is known of {customer!r}; a customer id, or kind:value such as email:ana@example.com")
+        raise typer.Exit(1)
+    if as_json:
+        screen.out_json(_values(customer, known, journey))
+    else:
+        _tell(customer, known, journey)
+
+
+def _known(customer: str, directory: Path | None, state: Path | None, decisions: Path | None) -> _Known | None:
+    from orchestrator.cli import customers
+
+    known = _Known(customers.candidates(customer)[0])
+    has_something = False
+    if state is not None:
+        from orchestrator.storage.sqlite import SqliteStore
+
+        with SqliteStore(state, writes=False) as store:
+            found = customers.find(store, customer)
+            if found is not None:
+                has_something = True
+                known = _Known(found.profile_id, found.state)
+                known.decisions.update(_read(store.decisions_of(found.profile_id), str(state)))
+                known.catalog = _catalog_of(store)
+    if decisions is not None:
+        wanted = {known.profile_id, *customers.candidates(customer)}
+        with decisions.open("rb") as lines:
+            known.decisions.update(
+                (name, one) for name, one in _read(lines, str(decisions)) if one.profile_id in wanted
+            )
+    if directory is not None:
+        from orchestrator.language import load
+
+        known.catalog = load(directory).catalog
+    return known if has_something or known.decisions else None
+
+
+def _catalog_of(store: "Store") -> "Catalog | None":
+    """Compile what the store's customers stand on: every version that was ever in force there."""
+    from orchestrator.language import compile_sources
+    from orchestrator.model.catalog import Catalog
+
+    journeys = []
+    catalog = None
+    compiled: dict[frozenset[tuple[str, str]], Catalog] = {}
+    for definition in store.definitions():
+        texts = frozenset(definition.sources.items())  # those of a whole project: its journeys share them
+        catalog = compiled.get(texts) or compile_sources(definition.sources).catalog
+        compiled[texts] = catalog
+        journey = catalog.journey(definition.journey, definition.version)
+        if journey is not None:
+            journeys.append(journey)
+    return None if catalog is None else Catalog(catalog.project, journeys)
+
+
+def _read(lines: Iterable[bytes], name: str) -> "Iterator[tuple[str, Decision]]":
+    import msgspec
+
+    from orchestrator.model.decision import Decision
+
+    decode = msgspec.json.Decoder(Decision).decode
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                decision = decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise CannotExplain(f"{name}:{number}: this is no decision: {error}") from error
+            yield decision.id, decision
+
+
+def _chosen(known: _Known, journey: str | None) -> "list[Decision]":
+    return [one for one in known.decisions.values() if journey in (None, one.journey)]
+
+
+def _tell(customer: str, known: _Known, journey: str | None) -> None:
+    from orchestrator.model import instants
+    from orchestrator.views import sentences, times
+
+    screen.out(screen.paint(f"{customer}, local times of {known.zone}", "bold"))
+    decisions = _chosen(known, journey)
+    for name in dict.fromkeys(decision.journey for decision in decisions):
+        own = [decision for decision in decisions if decision.journey == name]
+        versions = ", ".join(str(version) for version in sorted({decision.version for decision in own}))
+        screen.out(f"\n{screen.paint(name, 'bold')}, version {versions}")
+        for decision in own:
+            at = times.spoken(instants.parse(decision.at) or 0, known.zone)
+            style = {"sent": "green", "suppressed": "yellow", "held": "yellow", "parked": "red"}.get(decision.verdict)
+            text = sentences.sentence(decision, known.zone)
+            screen.out(f"  {at:<22}  {screen.paint(text, style) if style else text}")
+    if not decisions:
+        screen.out("\nNothing has been decided about them" + ("." if journey is None else f" in {journey}."))
+    screen.out(f"\n{screen.paint('Now', 'bold')}")
+    waiting = _waiting(known, journey)
+    for entry in waiting:
+        screen.out(f"  {entry['sentence']}")
+    if not waiting:
+        screen.out("  They are waiting for nothing.")
+
+
+def _waiting(known: _Known, journey: str | None) -> list[dict[str, Any]]:
+    """Tell where the customer stands: from the state, or as far as the decisions say."""
+    if known.state is None:
+        return _waiting_by_decisions(known, journey)
+    from orchestrator.model import instants
+    from orchestrator.views import standing
+
+    found = []
+    for entry in known.state.entries:
+        if journey not in (None, entry.journey):
+            continue
+        compiled = None if known.catalog is None else known.catalog.journey(entry.journey, entry.version)
+        found.append(
+            {
+                "journey": entry.journey,
+                "version": entry.version,
+                "entry_id": entry.id,
+                "key": entry.key,
+                "step": entry.step,
+                "until": instants.to_text(entry.due_ms) if entry.due_ms else None,
+                "events": standing.awaited(compiled, entry),
+                "sentence": standing.standing(compiled, entry, known.zone),
+            }
+        )
+    return found
+
+
+def _waiting_by_decisions(known: _Known, journey: str | None) -> list[dict[str, Any]]:
+    from orchestrator.views import sentences
+
+    last: dict[str, Decision] = {}
+    for decision in _chosen(known, journey):
+        if decision.entry_id is not None and decision.verdict != "converted":
+            last[decision.entry_id] = decision
+    return [
+        {
+            "journey": decision.journey,
+            "version": decision.version,
+            "entry_id": decision.entry_id,
+            "key": None,
+            "step": decision.step,
+            "until": decision.saw.get("until"),
+            "events": [],
+            "sentence": f"{decision.journey}: {sentences.sentence(decision, known.zone)}",
+        }
+        for decision in last.values()
+        if decision.verdict in ("waited", "held")
+    ]
+
+
+def _values(customer: str, known: _Known, journey: str | None) -> dict[str, Any]:
+    import msgspec
+
+    from orchestrator.model import instants
+    from orchestrator.views import sentences, times
+
+    return {
+        "customer": customer,
+        "profile_id": known.profile_id,
+        "customer_id": None if known.state is None else known.state.profile.customer_id,
+        "timezone": known.zone,
+        "decisions": [
+            {
+                **msgspec.to_builtins(decision),
+                "local_at": times.stamp(instants.parse(decision.at) or 0, known.zone),
+                "sentence": sentences.sentence(decision, known.zone),
+            }
+            for decision in _chosen(known, journey)
+        ],
+        "waiting": _waiting(known, journey),
+    }

@@ -1,0 +1,208 @@
+"""`orchestrator run`: decide over events from files.
+
+Owns the options, the progress bar and the summary. Deciding is the embedded runtime's work.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli import screen
+from orchestrator.cli.help import Example
+from orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from orchestrator.runtime.embedded import Progress, RunOptions, Summary
+
+EXAMPLES = [
+    Example("orchestrator run shop --events shop/events.jsonl", "print what would be sent, as JSON lines"),
+    Example(
+        "orchestrator run shop --events monday.jsonl.gz tuesday.jsonl.gz --state shop.db --actions actions.jsonl",
+        "keep the state: run it again with more events, and it goes on where it stopped",
+    ),
+    Example("zcat events.gz | orchestrator run shop --events - --drain", "from a pipe, to the very end"),
+    Example(
+        "orchestrator run shop --events events.jsonl --until 2026-03-03T00:00:00Z --decisions decisions.jsonl",
+        "let the time go on after the last event, and keep what was decided",
+    ),
+]
+
+
+# One --events may be followed by many files, as a shell writes them for *.jsonl.
+SPREAD = ["--events"]
+
+
+class WrongOptions(OrchestratorError):  # noqa: N818 - it names what is the matter
+    """Options that contradict each other or cannot be read. The caller's move."""
+
+
+def command(
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The project's folder.")] = None,
+    events: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--events", metavar="FILE...", help="Events as JSON lines; - is standard input; .gz and .zst too."
+        ),
+    ] = None,
+    actions: Annotated[
+        Path | None, typer.Option("--actions", metavar="FILE", help="Write actions here, not to standard output.")
+    ] = None,
+    decisions: Annotated[Path | None, typer.Option("--decisions", metavar="FILE", help="Write every decision.")] = None,
+    dead_letters: Annotated[
+        Path | None, typer.Option("--dead-letters", metavar="FILE", help="Write what cannot be read, with its reason.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FILE", help="Keep the state in this file and go on from it.")
+    ] = None,
+    in_order: Annotated[
+        bool, typer.Option("--in-order", help="The events are in time order already: do not sort them.")
+    ] = False,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="At the end of input, let the time go on until then.")
+    ] = None,
+    drain: Annotated[
+        bool, typer.Option("--drain", help="At the end of input, let the time go on until nothing waits.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The summary as JSON on standard error, for a program.")
+    ] = False,
+) -> None:
+    """Decide over events from files.
+
+    Reads events, in the order of their time, takes them through the journeys of a project and writes what customers
+    should get. Time is the events' own: a year of them takes seconds. At the end of the input, who waits stays waiting,
+    unless --until or --drain let the time go on.
+    """
+    folder, files = _inputs(directory, events or [])
+    options = _options(files, actions, decisions, dead_letters, state, in_order, until, drain)
+    from orchestrator.language import load
+    from orchestrator.runtime.embedded import run_events
+
+    loaded = load(folder)
+    with _progress() as progress:
+        summary = run_events(loaded, options, progress=progress)
+    if as_json:
+        import msgspec
+
+        screen.say(msgspec.json.encode(_values(summary)).decode())
+    else:
+        for line in _told(summary):
+            screen.say(line)
+
+
+def _inputs(directory: Path | None, events: list[str]) -> tuple[Path, list[str]]:
+    """Tell the project's folder from the files: in `--events a.jsonl shop` it stands among them."""
+    folders = [Path(name) for name in events if name != "-" and Path(name).is_dir()]
+    files = [name for name in events if name == "-" or not Path(name).is_dir()]
+    folders += [] if directory is None else [directory]
+    if len(folders) > 1:
+        raise WrongOptions(f"one project at a time, not {' and '.join(map(str, folders))}")
+    if not files:
+        raise WrongOptions("no events; name files with --events, or - for standard input")
+    return (folders[0] if folders else Path()), files
+
+
+def _options(
+    events: list[str],
+    actions: Path | None,
+    decisions: Path | None,
+    dead_letters: Path | None,
+    state: Path | None,
+    in_order: bool,
+    until: str | None,
+    drain: bool,
+) -> "RunOptions":
+    from orchestrator.model import instants
+    from orchestrator.runtime.embedded import RunOptions
+
+    if until is not None and drain:
+        raise WrongOptions("--until and --drain exclude each other; --drain goes on until nothing waits")
+    until_ms = None
+    if until is not None:
+        until_ms = instants.parse(int(until) if until.lstrip("-").isdigit() else until)
+        if until_ms is None:
+            raise WrongOptions(f"--until {until!r} is no time; write one such as 2026-03-03T00:00:00Z")
+    return RunOptions(
+        events=events,
+        in_order=in_order,
+        actions=actions,
+        decisions=decisions,
+        dead_letters=dead_letters,
+        state=state,
+        until_ms=until_ms,
+        drain=drain,
+    )
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[Progress], None] | None]":
+    """Show a bar while it runs, where somebody watches; only then is rich imported."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress as bars
+    from rich.console import Console
+
+    from orchestrator.views import times
+
+    columns = (
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.TimeElapsedColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=1.0)
+
+        def show(progress: "Progress") -> None:
+            bar.update(
+                task,
+                completed=progress.fraction or 0.0,
+                total=None if progress.fraction is None else 1.0,
+                description=f"{progress.events:,} events, at {times.spoken(progress.clock_ms, 'UTC')} UTC",
+            )
+
+        yield show
+
+
+def _told(summary: "Summary") -> Iterator[str]:
+    """Tell in a few lines what a run came to."""
+    from orchestrator.views import times
+
+    total = sum(summary.events.values())
+    rate = f", {total / summary.seconds:,.0f} a second" if summary.seconds else ""
+    yield f"{total:,} events ({_counts(summary.events)}) in {summary.seconds:.1f} s{rate}"
+    yield f"{sum(summary.actions.values()):,} actions ({_counts(summary.actions)})"
+    yield f"{sum(summary.decisions.values()):,} decisions ({_counts(summary.decisions)})"
+    clock = "" if summary.clock_ms is None else f" at {times.spoken(summary.clock_ms, 'UTC')} UTC"
+    yield f"{summary.waiting:,} of {summary.customers:,} customers are waiting{clock}"
+    if summary.dead_letters:
+        reasons = _counts(summary.dead_letters)
+        yield screen.paint(f"{sum(summary.dead_letters.values()):,} dead letters ({reasons})", "yellow", sys.stderr)
+        for letter in summary.first_dead_letters:
+            line = "" if letter.line is None else f":{letter.line}"
+            yield f"  {letter.source}{line}: {letter.reason}: {letter.message}"
+
+
+def _counts(counts: "dict[str, int]") -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"
+
+
+def _values(summary: "Summary") -> dict[str, Any]:
+    from orchestrator.model import instants
+
+    return {
+        "events": dict(summary.events),
+        "actions": dict(summary.actions),
+        "decisions": dict(summary.decisions),
+        "dead_letters": dict(summary.dead_letters),
+        "timers": summary.timers,
+        "waiting": summary.waiting,
+        "customers": summary.customers,
+        "clock": None if summary.clock_ms is None else instants.to_text(summary.clock_ms),
+        "seconds": round(summary.seconds, 3),
+    }

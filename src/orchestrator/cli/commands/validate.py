@@ -1,0 +1,87 @@
+"""`orchestrator validate`: every mistake of a project at once.
+
+Owns how mistakes are listed. Finding them is the language's work.
+"""
+
+import errno
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli import screen
+from orchestrator.cli.help import Example
+from orchestrator.errors import DefinitionError, InvalidProject
+
+EXAMPLES = [
+    Example("orchestrator validate shop", "list every mistake as file:line:column: CODE message"),
+    Example("orchestrator validate shop --strict", "in CI: warnings fail as well"),
+    Example("orchestrator validate shop --json | jq '.errors[].code'", "for a program"),
+]
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Find every mistake in a project.
+
+    Reads the journeys, messages, segments and orchestrator.yaml of a folder and lists what cannot be, or (W codes)
+    should not be, in the order of files and lines. Exit code 0: nothing found; 1: mistakes; 2: the folder cannot be
+    read.
+    """
+    from orchestrator.language import load
+
+    if not directory.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "no such folder", str(directory))
+    loaded = None
+    try:
+        loaded = load(directory)
+        problems = tuple(sorted(loaded.warnings, key=lambda problem: problem.position))
+    except InvalidProject as invalid:
+        problems = invalid.problems
+    errors = [problem for problem in problems if not problem.is_warning]
+    fails = bool(errors) or (strict and bool(problems))
+    if as_json:
+        screen.out_json(
+            {
+                "ok": not fails,
+                "errors": [_values(problem) for problem in errors],
+                "warnings": [_values(problem) for problem in problems if problem.is_warning],
+            }
+        )
+    else:
+        for problem in problems:
+            screen.out(_coloured(directory, problem))
+    warnings = len(problems) - len(errors)
+    screen.say(f"{_counted(len(errors), 'error')}, {_counted(warnings, 'warning')}")
+    if loaded is not None:
+        journeys, messages = _counted(len(loaded.definitions), "journey"), _counted(len(loaded.messages), "message")
+        screen.say(f"{journeys} and {messages} can be run")
+    raise typer.Exit(1 if fails else 0)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _coloured(directory: Path, problem: DefinitionError) -> str:
+    text = str(problem)
+    place, _, rest = text.partition(f": {problem.code} ")
+    if directory != Path():
+        place = f"{directory}/{place}"
+    code = screen.paint(problem.code, "yellow" if problem.is_warning else "red")
+    return f"{screen.paint(place, 'bold')}: {code} {rest}"
+
+
+def _values(problem: DefinitionError) -> dict[str, Any]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "code": problem.code,
+        "message": problem.message,
+        "step": problem.step_id,
+        "fix": problem.fix,
+    }

@@ -1,0 +1,48 @@
+"""Finding a customer by whatever name a person knows them by.
+
+Owns the reading of CUSTOMER on the command line: a customer id, or any identifier as kind:value. Must never write.
+"""
+
+from typing import NamedTuple
+
+from orchestrator.model import codec, ids
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
+from orchestrator.storage.store import Store
+
+
+class Customer(NamedTuple):
+    """A customer who was asked for: the profile's id, and the state where a store has one."""
+
+    profile_id: str
+    state: State | None
+
+
+def find(store: Store, name: str) -> Customer | None:
+    """Find a customer in a store; None when nobody is known by that name."""
+    for profile_id in candidates(name):
+        record = store.read(profile_id)
+        if record is not None:
+            return Customer(profile_id, codec.decode(record))
+    kind, has_kind, value = name.partition(":")
+    if not has_kind:
+        return None
+    # Known by another identifier first: only the profiles themselves say so, and nobody keeps an index of them.
+    for profile_id, record in store.records():
+        state = codec.decode(record)
+        if _is_known_by(state.profile, kind, value):
+            return Customer(profile_id, state)
+    return None
+
+
+def candidates(name: str) -> list[str]:
+    """List the ids of the profiles that this name may stand for: a customer id first, it may hold a colon itself."""
+    kind, has_kind, value = name.partition(":")
+    found = [ids.profile_id_of("customer_id", name)]
+    if has_kind:
+        found.append(ids.profile_id_of(kind, value))
+    return found
+
+
+def _is_known_by(profile: Profile, kind: str, value: str) -> bool:
+    return value in profile.identifiers.get(kind, []) or str(profile.traits.get(kind, "")) == value

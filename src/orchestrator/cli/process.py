@@ -1,0 +1,59 @@
+"""The process around a command: its exit code, and its last words when something goes wrong.
+
+Owns how an exception becomes an exit code and lines on standard error. Must never print a traceback for an error
+that the orchestrator raised on purpose: those texts already say what was found, where, and what to do.
+"""
+
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+from orchestrator.cli import screen
+from orchestrator.errors import InvariantError, OrchestratorError
+
+FINE, DOES_NOT_HOLD, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+def run() -> NoReturn:
+    """Run the command named by sys.argv; the process ends here."""
+    try:
+        code = _call()
+        sys.stdout.flush()
+    except (BrokenPipeError, screen.ReaderGone):
+        # `orchestrator explain ana | head`: nobody is left to tell, and the interpreter's own flush at exit must not
+        # complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FINE
+    sys.exit(code)
+
+
+def _call() -> int:
+    from orchestrator.cli.app import app
+
+    try:
+        return app()
+    except KeyboardInterrupt:
+        screen.say("interrupted")
+        return INTERRUPTED
+    except InvariantError:
+        return _report_bug()
+    except OrchestratorError as error:
+        for line in str(error).splitlines():
+            screen.complain(line)
+        return WRONG_USE
+    except (BrokenPipeError, screen.ReaderGone):
+        raise
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        screen.complain(f"{where}{error.strerror or error}")
+        return WRONG_USE
+    except Exception:  # noqa: BLE001 - the last frame of the process: what nobody foresaw is shown whole
+        return _report_bug()
+
+
+def _report_bug() -> int:
+    # Not 1: a check that broke has not found that the thing checked does not hold.
+    traceback.print_exc()
+    screen.complain("this is a bug in the orchestrator; please report it with the lines above")
+    return WRONG_USE

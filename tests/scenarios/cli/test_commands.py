@@ -1,0 +1,301 @@
+"""Every command on the project that `init` writes: what it prints, for people and for programs."""
+
+import json
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+ANSI = "\x1b["
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def change(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture
+def ran(orchestrator, shop):
+    """Run the starter's events, keeping everything there is to keep."""
+    ended = orchestrator(
+        "run", shop, "--events", shop / "events.jsonl", "--state", shop / "shop.db",
+        "--actions", shop / "actions.jsonl", "--decisions", shop / "decisions.jsonl",
+        "--until", "2026-03-02T12:00:00Z",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    return ended
+
+
+class TestInit:
+    def test_it_writes_a_project_that_validates_and_whose_examples_hold(self, orchestrator, shop):
+        validated = orchestrator("validate", shop, "--strict")
+        assert (validated.code, validated.out) == (0, "")
+        tested = orchestrator("test", shop)
+        assert tested.code == 0, tested.out
+        assert tested.out.endswith("passed, 0 failed\n")
+
+    def test_it_names_what_it_wrote_and_what_to_do_next(self, orchestrator, tmp_path):
+        ended = orchestrator("init", "new")
+        written = [tmp_path / line for line in ended.out.splitlines()]
+        assert all(path.is_file() for path in written)
+        assert tmp_path / "new/orchestrator.yaml" in written
+        assert "orchestrator test new" in ended.err
+
+    def test_it_overwrites_nothing(self, orchestrator, shop):
+        change(shop / "orchestrator.yaml", "project: shop", "project: mine")
+        ended = orchestrator("init", shop)
+        assert ended.code == 2
+        assert "orchestrator.yaml" in ended.err
+        assert "project: mine" in (shop / "orchestrator.yaml").read_text()
+
+    def test_it_works_in_the_folder_itself(self, orchestrator, tmp_path):
+        assert orchestrator("init").code == 0
+        assert orchestrator("test").code == 0
+        assert (tmp_path / "schemas").is_dir()
+
+    def test_the_schemas_that_its_files_name_are_there(self, shop):
+        for path in [*shop.rglob("*.yaml")]:
+            first = path.read_text(encoding="utf-8").splitlines()[0]
+            schema = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", first)
+            assert schema, path
+            assert json.loads((path.parent / schema[1]).read_text(encoding="utf-8"))["$schema"]
+
+
+class TestValidate:
+    def test_every_mistake_is_a_line_with_its_place(self, orchestrator, shop):
+        change(shop / "abandoned-cart.journey.yaml", "  where: total >= 30", "  where: total >=")
+        change(shop / "abandoned-cart.journey.yaml", "wait: {for: 1h,", "wait: {for: 1 fortnight,")
+        ended = orchestrator("validate", shop)
+        assert ended.code == 1
+        lines = ended.out.splitlines()
+        assert len(lines) == 2
+        places = [re.fullmatch(r"(.+):(\d+):(\d+): ([EW]\d+) \S.*", line) for line in lines]
+        assert all(places)
+        assert [place[1] for place in places] == [f"{shop}/abandoned-cart.journey.yaml"] * 2
+        assert [int(place[2]) for place in places] == sorted(int(place[2]) for place in places)
+        assert ANSI not in ended.out
+
+    def test_for_a_program(self, orchestrator, shop):
+        change(shop / "abandoned-cart.journey.yaml", "status: live", "status: alive")
+        ended = orchestrator("validate", shop, "--json")
+        found = json.loads(ended.out)
+        assert ended.code == 1
+        assert found["ok"] is False
+        assert found["warnings"] == []
+        (error,) = found["errors"]
+        assert set(error) == {"file", "line", "column", "code", "message", "step", "fix"}
+        assert error["file"] == "abandoned-cart.journey.yaml"
+        assert "alive" in error["message"]
+
+    def test_warnings_fail_only_when_asked(self, orchestrator, shop):
+        # A step that could be found by its id is given none: inserting another would move it.
+        change(shop / "abandoned-cart.journey.yaml", "  - id: settle\n    wait: {", "  - wait: {")
+        change(shop / "abandoned-cart.journey.yaml", "examples:", "meta: {}\nexamples:")
+        for name in ("cart-reminder",):
+            path = shop / f"messages/{name}.message.yaml"
+            path.write_text(path.read_text().replace("steps.settle", "steps.wait_1"), encoding="utf-8")
+        lax = orchestrator("validate", shop)
+        strict = orchestrator("validate", shop, "--strict")
+        assert (lax.code, strict.code) == (0, 1), lax.out + lax.err
+        assert lax.out == strict.out
+        assert re.search(r": W\d+ ", lax.out)
+
+
+class TestTest:
+    def test_a_failing_example_shows_the_timeline_with_the_first_difference_marked(self, orchestrator, shop):
+        change(shop / "abandoned-cart.journey.yaml", 'at: "2026-01-05T11:30"', 'at: "2026-01-05T11:00"')
+        ended = orchestrator("test", shop)
+        assert ended.code == 1
+        assert 'at should be "2026-01-05T11:00" and is "2026-01-05T11:30"' in ended.out
+        marked = [line for line in ended.out.splitlines() if line.strip().startswith(">")]
+        assert "Sent cart-reminder" in marked[0]
+        assert ended.out.splitlines()[-1] == "3 passed, 1 failed"
+        assert ANSI not in ended.out
+
+    def test_a_filter_runs_some(self, orchestrator, shop):
+        assert orchestrator("test", shop, "-k", "CONSENT").out.endswith("1 passed, 0 failed\n")
+        nothing = orchestrator("test", shop, "-k", "no such thing")
+        assert nothing.code == 2
+        assert "no such thing" in nothing.err
+
+    def test_junit_has_every_example(self, orchestrator, shop):
+        change(shop / "abandoned-cart.journey.yaml", "exit: completed", "exit: bought")
+        ended = orchestrator("test", shop, "--junit", shop / "build/examples.xml")
+        assert ended.code == 1
+        suite = ET.parse(shop / "build/examples.xml").getroot().find("testsuite")  # noqa: S314 - our own file
+        assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("abandoned-cart", "4", "1")
+        failure = suite.find("testcase/failure")
+        assert failure.get("message") == 'exit: expected "bought", found "completed"'
+        assert "Sent cart-reminder" in failure.text
+
+    def test_for_a_program(self, orchestrator, shop):
+        found = json.loads(orchestrator("test", shop, "--json").out)
+        assert (found["ok"], found["passed"], found["failed"]) == (True, 4, 0)
+        assert {example["journey"] for example in found["examples"]} == {"abandoned-cart"}
+
+    def test_a_project_with_mistakes_is_not_run(self, orchestrator, shop):
+        change(shop / "abandoned-cart.journey.yaml", "status: live", "status: alive")
+        ended = orchestrator("test", shop)
+        assert ended.code == 2
+        assert "abandoned-cart.journey.yaml:" in ended.err
+
+
+class TestRun:
+    def test_actions_are_json_lines_on_standard_output(self, orchestrator, shop):
+        ended = orchestrator("run", shop, "--events", shop / "events.jsonl", "--drain")
+        assert ended.code == 0, ended.err
+        (action,) = [json.loads(line) for line in ended.out.splitlines()]
+        assert (action["customer_id"], action["message"], action["to"]) == ("ana", "cart-reminder", "ana@example.com")
+        assert "11 events" in ended.err
+
+    def test_it_reads_a_pipe(self, orchestrator_process, shop):
+        events = (shop / "events.jsonl").read_text(encoding="utf-8")
+        ended = orchestrator_process("run", shop, "--events", "-", "--drain", "--json", stdin=events)
+        assert len(ended.out.splitlines()) == 1
+        summary = json.loads(ended.err)
+        assert summary["actions"] == {"message": 1}
+        assert sum(summary["events"].values()) == 11
+
+    def test_many_files_may_follow_one_option(self, orchestrator, shop):
+        lines = (shop / "events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        for name, part in (("a", lines[::2]), ("b", lines[1::2])):
+            (shop / f"{name}.jsonl").write_text("".join(part), encoding="utf-8")
+        ended = orchestrator("run", "--events", shop / "a.jsonl", shop / "b.jsonl", "--drain", cwd=shop)
+        assert ended.code == 0, ended.err
+        assert len(ended.out.splitlines()) == 1
+
+    def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on(self, orchestrator, shop):
+        with (shop / "events.jsonl").open("a", encoding="utf-8") as events:
+            events.write("no json\n")
+        ended = orchestrator(
+            "run", shop, "--events", shop / "events.jsonl", "--drain", "--dead-letters", shop / "dead.jsonl"
+        )
+        assert ended.code == 0
+        assert "1 dead letters (1 not_json)" in ended.err
+        assert json.loads((shop / "dead.jsonl").read_text())["reason"] == "not_json"
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ([], "no events"),
+            (["--events", "gone.jsonl"], "gone.jsonl"),
+            (["--events", "events.jsonl", "--until", "teatime"], "teatime"),
+            (["--events", "events.jsonl", "--until", "2026-03-03T00:00:00Z", "--drain"], "exclude each other"),
+            (["--events", "events.jsonl", "messages", "schemas"], "one project at a time"),
+        ],
+    )
+    def test_wrong_use_is_one_line_and_2(self, orchestrator, shop, arguments, said):
+        ended = orchestrator("run", *arguments, cwd=shop)
+        assert ended.code == 2
+        assert ended.out == ""
+        assert said in ended.err
+        assert len(ended.err.splitlines()) == 1
+
+
+class TestExplain:
+    def test_why_a_message_was_sent_and_what_they_wait_for(self, orchestrator, shop, ran):
+        ended = orchestrator("explain", "ana", "--state", shop / "shop.db")
+        assert ended.code == 0, ended.err
+        lines = ended.out.splitlines()
+        assert lines[0] == "ana, local times of Europe/Madrid"
+        assert any("Mon 2 Mar 2026, 11:20   Sent cart-reminder (marketing) by email" in line for line in lines)
+        assert lines[-1] == (
+            "  abandoned-cart (c1): waits at answer for message_clicked, until Tue 3 Mar 2026, 11:20 at the latest."
+        )
+        assert ANSI not in ended.out
+
+    def test_why_another_was_not_sent(self, orchestrator, shop, ran):
+        ended = orchestrator("explain", "cleo", "--state", shop / "shop.db")
+        assert "Did not send cart-reminder (marketing) by email: they have not consented to it." in ended.out
+
+    def test_a_customer_is_found_by_any_identifier(self, orchestrator, shop, ran):
+        assert orchestrator("explain", "email:ben@example.com", "--state", shop / "shop.db").code == 0
+
+    def test_one_journey_only(self, orchestrator, shop, ran):
+        ended = orchestrator("explain", "ana", "--state", shop / "shop.db", "--journey", "other")
+        assert ended.code == 0
+        assert "Nothing has been decided about them in other." in ended.out
+        assert "waiting for nothing" in ended.out
+
+    def test_from_a_file_of_decisions(self, orchestrator, shop, ran):
+        ended = orchestrator("explain", "ana", shop, "--decisions", shop / "decisions.jsonl")
+        assert ended.code == 0, ended.err
+        assert "Mon 2 Mar 2026, 11:20   Sent cart-reminder" in ended.out
+        assert ended.out.splitlines()[-1].startswith("  abandoned-cart: Waits at answer for an event, until Tue 3 Mar")
+
+    def test_for_a_program(self, orchestrator, shop, ran):
+        found = json.loads(orchestrator("explain", "ana", "--state", shop / "shop.db", "--json").out)
+        assert (found["customer_id"], found["timezone"]) == ("ana", "Europe/Madrid")
+        (sent,) = [decision for decision in found["decisions"] if decision["verdict"] == "sent"]
+        assert sent["local_at"] == "2026-03-02T11:20"
+        assert sent["sentence"].startswith("Sent cart-reminder")
+        (waiting,) = found["waiting"]
+        assert (waiting["step"], waiting["events"]) == ("answer", ["message_clicked"])
+
+    def test_somebody_nobody_knows_is_1(self, orchestrator, shop, ran):
+        ended = orchestrator("explain", "zoe", "--state", shop / "shop.db")
+        assert (ended.code, ended.out) == (1, "")
+        assert "'zoe'" in ended.err
+
+    def test_nothing_to_explain_from_is_wrong_use(self, orchestrator, shop):
+        assert orchestrator("explain", "ana").code == 2
+        assert orchestrator("explain", "ana", "--state", shop / "gone.db").code == 2
+        (shop / "odd.jsonl").write_text("{}\n", encoding="utf-8")
+        odd = orchestrator("explain", "ana", "--decisions", shop / "odd.jsonl")
+        assert odd.code == 2
+        assert "odd.jsonl:1:" in odd.err
+
+
+class TestMap:
+    def test_it_draws_a_picture(self, orchestrator, shop):
+        ended = orchestrator("map", "abandoned-cart", shop)
+        assert ended.code == 0, ended.err
+        svg = ET.fromstring(ended.out)  # noqa: S314 - our own drawing
+        assert svg.find(f"{SVG}title").text == "Abandoned cart reminder"
+
+    def test_the_files_name_says_the_format(self, orchestrator, shop):
+        for name, begins in (("a.svg", "<svg "), ("a.mmd", "---\ntitle: "), ("a.json", "{")):
+            ended = orchestrator("map", "abandoned-cart", shop, "-o", shop / name)
+            assert (ended.code, ended.out) == (0, "")
+            assert (shop / name).read_text(encoding="utf-8").startswith(begins)
+
+    def test_with_live_counts(self, orchestrator, shop, ran):
+        ended = orchestrator("map", "abandoned-cart", shop, "--json", "--state", shop / "shop.db")
+        nodes = json.loads(ended.out)["nodes"]
+        assert {node["id"]: node["waiting"] for node in nodes if node["waiting"]} == {"answer": 2}
+
+    def test_a_journey_that_is_not_there_is_named_with_those_that_are(self, orchestrator, shop):
+        ended = orchestrator("map", "cart", shop)
+        assert ended.code == 2
+        assert "abandoned-cart" in ended.err
+
+
+class TestSchema:
+    def test_it_writes_one_file_for_each_thing_people_write_and_programs_read(self, orchestrator, tmp_path):
+        ended = orchestrator("schema")
+        assert ended.code == 0, ended.err
+        names = {path.name.removesuffix(".schema.json") for path in (tmp_path / "schemas").iterdir()}
+        assert names >= {"journey", "message", "project", "event", "action", "decision"}
+        assert set(json.loads(orchestrator("schema", "--json").out)) == names
+
+
+class TestDoctor:
+    def test_it_shows_what_is_in_force_and_where_it_is_from_but_no_secret(self, orchestrator, shop):
+        (shop / "o.toml").write_text('partitions = 3\ntopic_prefix = "x-"\n', encoding="utf-8")
+        environment = {"ORCHESTRATOR_PARTITIONS": "5", "ORCHESTRATOR_KAFKA_SASL_PASSWORD": "hush"}
+        ended = orchestrator("doctor", shop, "--config", shop / "o.toml", **environment)
+        assert ended.code == 0, ended.err
+        assert re.search(r"app_id +shop +default", ended.out)
+        assert re.search(r"partitions +5 +environment ORCHESTRATOR_PARTITIONS", ended.out)
+        assert re.search(r"topic_prefix +x- +\S+o\.toml", ended.out)
+        assert "hush" not in ended.out + ended.err
+
+    def test_for_a_program_and_what_cannot_be(self, orchestrator, shop):
+        ended = orchestrator("doctor", shop, "--json", ORCHESTRATOR_PARTITIONS="none", ORCHESTRATOR_PARTITION="1")
+        assert ended.code == 1
+        found = json.loads(ended.out)
+        assert len(found["problems"]) == 2
+        values = {setting["name"]: setting["value"] for setting in found["settings"]}
+        assert (values["app_id"], values["partitions"]) == ("shop", "none")

@@ -1,0 +1,63 @@
+"""How a command ends: every exception's exit code and last words."""
+
+import pytest
+
+from orchestrator.cli import process
+from orchestrator.errors import DefinitionError, InvalidProject, InvariantError, StorageError
+
+
+@pytest.fixture
+def ending(monkeypatch, capsys):
+    """End a command by raising, and return the exit code and what was said."""
+    import orchestrator.cli.app as application
+
+    def call(raised):
+        def app():
+            if isinstance(raised, int):
+                return raised
+            raise raised
+
+        monkeypatch.setattr(application, "app", app)
+        with pytest.raises(SystemExit) as ended:
+            process.run()
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return ended.value.code, captured.err
+
+    return call
+
+
+def test_what_the_command_returns_is_the_exit_code(ending):
+    assert ending(0) == (0, "")
+    assert ending(1) == (1, "")
+
+
+def test_an_error_on_purpose_is_one_line(ending):
+    assert ending(StorageError("the disk is full")) == (2, "error: the disk is full\n")
+
+
+def test_mistakes_in_a_project_are_a_line_each(ending):
+    problems = [DefinitionError("a.yaml", 2, 3, "E101", "found x", fix="y"), DefinitionError("a.yaml", 1, 1, "E1", "z")]
+    code, said = ending(InvalidProject(problems))
+    assert code == 2
+    assert said == "error: a.yaml:1:1: E1 z\nerror: a.yaml:2:3: E101 found x; write: y\n"
+
+
+def test_a_file_that_cannot_be_read_is_named(ending):
+    assert ending(FileNotFoundError(2, "No such file or directory", "x.json")) == (
+        2,
+        "error: x.json: No such file or directory\n",
+    )
+    assert ending(OSError("out of luck")) == (2, "error: out of luck\n")
+
+
+def test_an_interrupt_is_130(ending):
+    assert ending(KeyboardInterrupt()) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("bug", [InvariantError("cannot be"), RuntimeError("nor this")])
+def test_a_bug_of_ours_is_shown_whole_and_is_not_a_failed_check(ending, bug):
+    code, said = ending(bug)
+    assert code == 2
+    assert "Traceback" in said
+    assert said.endswith("error: this is a bug in the orchestrator; please report it with the lines above\n")
