@@ -1,60 +1,54 @@
-"""The run pipeline as a process of its own, to be killed: `python embedded_program.py OPTIONS-AS-JSON`.
+"""The run pipeline as processes of their own, to be killed: `python embedded_program.py SOURCES`, the project as JSON.
 
-Owns the journey that it runs. Must never catch anything: how it ends is what the test looks at.
+Each line of standard input holds the options of one run, and the fault to die of. For each a process is forked, so
+that only the first pays for imports; its id is printed when it starts, its exit code when it has ended.
+Must never catch what a run raises but to say so and fail: how it ends is what the test looks at.
 """
 
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
-from orchestrator.language import compile_sources
+from orchestrator.language import Loaded, compile_sources
 from orchestrator.runtime import faults
 from orchestrator.runtime.embedded import RunOptions, processing, run_events
-
-# A reminder ten minutes after the last cart, and a wait for a click; an order ends it.
-SOURCES = {
-    "orchestrator.yaml": """
-project: shop
-channels:
-  email: {address: profile.customer_id, preferred_order: 1}
-purposes:
-  service: {consent: none}
-""",
-    "messages/reminder.message.yaml": """
-message: reminder
-email: {subject: Your cart, text: It is still here.}
-""",
-    "cart.journey.yaml": """
-journey: cart
-version: 1
-status: live
-purpose: service
-enter: {event: cart_updated, again: after_exit}
-exit:
-  - {event: order_placed, reason: bought}
-steps:
-  - id: settle
-    wait: {for: 10m, restart_on: cart_updated}
-  - id: remind
-    send: {message: reminder, channels: [email]}
-  - id: answer
-    wait_for: {event: message_clicked, within: 1h}
-""",
-}
 
 # Small, so that a short run holds many commits to die in.
 processing.BATCH_RECORDS = 300
 processing.BATCH_TURNS = 100
 
 
-def main() -> None:
-    """Run what the first argument asks for."""
-    faults.arm_from(os.environ)
-    options = json.loads(sys.argv[1])
+def _run(loaded: Loaded, line: str) -> None:
+    command = json.loads(line)
+    faults.arm_from({faults.VARIABLE: command.pop("fault")})
     for name in ("actions", "decisions", "dead_letters", "state"):
-        options[name] = Path(options[name])
-    run_events(compile_sources(SOURCES), RunOptions(**options))
+        command[name] = Path(command[name])
+    run_events(loaded, RunOptions(**command))
+
+
+def _run_and_end(loaded: Loaded, line: str) -> None:
+    """Run in a process that ends here, whatever happens."""
+    code = 1
+    try:
+        _run(loaded, line)
+        code = 0
+    except BaseException:  # noqa: BLE001 - whatever it is, it must not go on as a second parent
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def main() -> None:
+    """Start one run after the other, as standard input asks for them."""
+    loaded = compile_sources(json.loads(sys.argv[1]))
+    for line in sys.stdin:
+        process_id = os.fork()
+        if process_id == 0:
+            _run_and_end(loaded, line)
+        print(process_id, flush=True)  # noqa: T201
+        print(os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1]), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

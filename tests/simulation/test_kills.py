@@ -6,22 +6,58 @@ The kills are real: another process, SIGKILL, a state file on disk. Moments come
 import json
 import os
 import random
+import select
+import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import shoppers
+
 PROGRAM = Path(__file__).with_name("embedded_program.py")
-SOURCES = os.pathsep.join(str(PROGRAM.parents[2] / folder) for folder in ("src", "tests"))
+IMPORTS = os.pathsep.join(str(PROGRAM.parents[2] / folder) for folder in ("src", "tests"))
 POINTS = ["run.before_commit", "run.after_commit", "run.within_append", "run.after_append"]
 KINDS = ("actions", "decisions", "dead_letters")
-KILLED = -9
+
+# A reminder ten minutes after the last cart, and a wait for a click; an order ends it.
+SOURCES = {
+    "orchestrator.yaml": """
+project: shop
+channels:
+  email: {address: profile.customer_id, preferred_order: 1}
+purposes:
+  service: {consent: none}
+""",
+    "messages/reminder.message.yaml": """
+message: reminder
+email: {subject: Your cart, text: It is still here.}
+""",
+    "cart.journey.yaml": """
+journey: cart
+version: 1
+status: live
+purpose: service
+enter: {event: cart_updated, again: after_exit}
+exit:
+  - {event: order_placed, reason: bought}
+steps:
+  - id: settle
+    wait: {for: 10m, restart_on: cart_updated}
+  - id: remind
+    send: {message: reminder, channels: [email]}
+  - id: answer
+    wait_for: {event: message_clicked, within: 1h}
+""",
+}
+
 EVENTS, CUSTOMERS = 6_000, 150
 
 
-def _events(path: Path, seed: int) -> None:
+def _write_day(path: Path, seed: int) -> None:
     """Write a day of events, not quite in order, some of them broken and some of them twice."""
     dice = random.Random(seed)
     lines: list[bytes] = []
@@ -35,43 +71,71 @@ def _events(path: Path, seed: int) -> None:
     path.write_bytes(b"\n".join(lines))
 
 
-def _options(folder: Path, events: Path, in_order: bool) -> dict[str, Any]:
+def _options(folder: Path, events: Path, **more: Any) -> dict[str, Any]:
     folder.mkdir()
     files = {kind: str(folder / kind) for kind in (*KINDS, "state")}
     # Too little memory to sort in, so that runs on disk are killed too.
-    return {"events": [str(events)], "in_order": in_order, "drain": True, "sort_memory_bytes": 100_000, **files}
+    return {"events": [str(events)], "sort_memory_bytes": 100_000, **files, **more}
 
 
-def _start(options: dict[str, Any], fault: str = "") -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, "PYTHONPATH": SOURCES, "ORCHESTRATOR_FAULT": fault}
-    return subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(options)], env=environment)
+class Runs:
+    """Runs of one project, each in its own process."""
 
+    def __init__(self, sources: dict[str, str]) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, str(PROGRAM), json.dumps(sources)],
+            env={**os.environ, "PYTHONPATH": IMPORTS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,  # what select does not see must not wait in a buffer of ours
+        )
 
-def _kill_at(process: "subprocess.Popen[bytes]", seconds: float) -> int:
-    """Kill a process after so long, unless it has ended by itself."""
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+    def run(self, options: dict[str, Any], *, fault: str = "", kill_after: float | None = None) -> int:
+        """Run, and kill the process after so many seconds unless it has ended; gives its exit code."""
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.write(json.dumps({**options, "fault": fault}).encode() + b"\n")
+        process_id = int(self._parent.stdout.readline())
+        if not select.select([self._parent.stdout], [], [], kill_after)[0]:
+            os.kill(process_id, signal.SIGKILL)
+        return int(self._parent.stdout.readline())
 
+    def run_killed(self, options: dict[str, Any], dice: random.Random) -> int:
+        """Start again and again, killing by the clock or at a point, until one ends by itself; gives the kills."""
+        kills = 0
+        while True:
+            if dice.random() < 0.7:
+                code = self.run(options, fault=f"{dice.choice(POINTS)}:{dice.randrange(4, 10)}")
+            else:
+                code = self.run(options, kill_after=dice.uniform(0, 0.5))
+            if code == 0:
+                return kills
+            assert code == -signal.SIGKILL
+            kills += 1
 
-def _run_killed(options: dict[str, Any], dice: random.Random) -> int:
-    """Start again and again, killing by the clock or at a named point, until a run ends by itself; count the kills."""
-    kills = 0
-    while True:
-        if dice.random() < 0.7:
-            code = _start(options, f"{dice.choice(POINTS)}:{dice.randrange(4, 10)}").wait()
-        else:
-            code = _kill_at(_start(options), dice.uniform(0.1, 1.0))
-        if code == 0:
-            return kills
-        assert code == KILLED
-        kills += 1
+    def close(self) -> None:
+        with self._parent:
+            self._parent.kill()
 
 
 def _content(options: dict[str, Any]) -> dict[str, bytes]:
     return {kind: Path(options[kind]).read_bytes() for kind in KINDS}
+
+
+def _kill_until(folder: Path, sources: dict[str, str], events: Path, at_least: int, **more: Any) -> dict[str, bytes]:
+    """Run with kills, over and over with other seeds, until there were enough; each run must leave what one leaves."""
+    with closing(Runs(sources)) as runs:
+        whole = _options(folder / "whole", events, **more)
+        assert runs.run(whole) == 0
+        expected = _content(whole)
+        kills, seed = 0, 0
+        while kills < at_least:
+            seed += 1
+            killed = _options(folder / f"killed-{seed}", events, **more)
+            kills += runs.run_killed(killed, random.Random(seed))
+            assert _content(killed) == expected, f"seed {seed}"
+    print(f"{kills} kills in {seed} runs")  # noqa: T201 - what a round of chaos has to say
+    return expected
 
 
 @pytest.mark.chaos
@@ -80,15 +144,19 @@ def _content(options: dict[str, Any]) -> dict[str, bytes]:
 @pytest.mark.parametrize("in_order", [False, True])
 def test_over_twenty_kills_each_file_holds_each_line_once(tmp_path, rounds, in_order):
     events = tmp_path / "events.jsonl"
-    _events(events, seed=rounds)
-    whole = _options(tmp_path / "whole", events, in_order)
-    assert _start(whole).wait() == 0
-    expected = _content(whole)
-    assert all(content.count(b"\n") > 20 for content in expected.values())
-    kills, seed = 0, 0
-    while kills < 20 * rounds:
-        seed += 1
-        killed = _options(tmp_path / f"killed-{seed}", events, in_order)
-        kills += _run_killed(killed, random.Random(seed))
-        assert _content(killed) == expected, f"seed {seed}"
-    print(f"{kills} kills in {seed} runs")  # noqa: T201 - what a round of chaos has to say
+    _write_day(events, seed=rounds)
+    content = _kill_until(tmp_path, SOURCES, events, 20 * rounds, in_order=in_order, drain=True)
+    assert all(lines.count(b"\n") > 20 for lines in content.values())
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_over_twenty_kills_real_shoppers_get_exactly_their_reminders(tmp_path, rounds):
+    happened = shoppers.ecom()
+    events = tmp_path / "events.jsonl"
+    events.write_text("".join(json.dumps(event) + "\n" for event in happened))
+    sources = shoppers.sources("add_to_cart", "purchase", "1h")
+    until_ms = max(event["time"] for event in happened)
+    content = _kill_until(tmp_path, sources, events, 20 * rounds, until_ms=until_ms)
+    assert content["actions"].count(b"\n") == 855
