@@ -4,37 +4,37 @@ Owns the one table of it: a line that goes switches a feature on. Must never let
 would not carry out.
 """
 
-# By feature: its code, and what it is called in the message.
+# By feature: its code, what it is called in the message, and what an author does without it.
 TO_COME = {
-    "segments.yaml": ("E901", "segments"),
-    "segment": ("E901", "entering a segment"),
-    "segment_left": ("E901", "leaving a segment"),
-    "in_segment()": ("E901", "in_segment()"),
-    "schedule": ("E902", "entering on a schedule"),
-    "date": ("E903", "entering on a date"),
-    "inactive": ("E904", "entering on silence"),
-    "limit": ("E905", "a limit of entries"),
-    "ask": ("E906", "the verb ask"),
-    "handoff": ("E907", "the verb handoff"),
-    "score": ("E908", "the verb score"),
-    "call": ("E909", "the verb call"),
-    "count()": ("E910", "count()"),
-    "webhooks": ("E909", "webhooks"),
-    "models": ("E908", "models"),
-    "teams": ("E907", "teams"),
-    "purchase": ("E911", "purchase"),
-    "catalogs": ("E912", "catalogs"),
-    "coupons": ("E913", "coupons"),
-    "retention": ("E914", "retention"),
-    "release_over": ("E915", "release_over"),
-    "migrate": ("E916", "on_change: migrate"),
-    "drain": ("E916", "on_change: drain"),
-    "moves": ("E916", "moves"),
+    "segments.yaml": ("E901", "segments", "conditions where they are needed"),
+    "segment": ("E901", "entering a segment", "an event"),
+    "segment_left": ("E901", "leaving a segment", "an event"),
+    "in_segment()": ("E901", "in_segment()", "a field of the profile"),
+    "schedule": ("E902", "entering on a schedule", "an event that a scheduler of yours sends"),
+    "date": ("E903", "entering on a date", "an event, then wait_until the date"),
+    "inactive": ("E904", "entering on silence", "an event, then a wait that it restarts"),
+    "limit": ("E905", "a limit of entries", "no limit"),
+    "ask": ("E906", "the verb ask", "send, then wait_for: survey_answered"),
+    "handoff": ("E907", "the verb handoff", "emit, for the contact centre to listen to"),
+    "teams": ("E907", "teams", "nothing yet"),
+    "score": ("E908", "the verb score", "a property of an event"),
+    "models": ("E908", "models", "nothing yet"),
+    "call": ("E909", "the verb call", "emit, for the other system to listen to"),
+    "webhooks": ("E909", "webhooks", "nothing yet"),
+    "count()": ("E910", "count()", "a field of the profile that set keeps"),
+    "purchase": ("E911", "purchase", "the value of a goal"),
+    "catalogs": ("E912", "catalogs", "what the message needs, with the event"),
+    "coupons": ("E913", "coupons", "the code, with the event"),
+    "retention": ("E914", "retention", "nothing yet"),
+    "release_over": ("E915", "release_over", "nothing yet"),
+    "migrate": ("E916", "on_change: migrate", "on_change: pin"),
+    "drain": ("E916", "on_change: drain", "on_change: pin"),
+    "moves": ("E916", "moves", "on_change: pin"),
 }
 FUNCTIONS_TO_COME = frozenset(name[:-2] for name in TO_COME if name.endswith("()"))
 
 
-def refusal(feature: str) -> tuple[str, str]:
-    """Give the code and the message for a feature that is to come."""
-    code, name = TO_COME[feature]
-    return code, f"{name}: not available in this release"
+def refusal(feature: str) -> tuple[str, str, str]:
+    """Give the code, the message and the fix for a feature that is to come."""
+    code, name, instead = TO_COME[feature]
+    return code, f"{name}: not available in this release", instead

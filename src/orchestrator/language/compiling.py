@@ -6,7 +6,7 @@ Owns the order (project, messages, journeys) and what is handed back. Must never
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -122,8 +122,8 @@ class _Compiler:
             if name.endswith(sources.JOURNEY_ENDING):
                 self._journey(name, shop)
         if sources.SEGMENTS in self._texts:
-            code, message = refusal(sources.SEGMENTS)
-            self._problems.add(DefinitionError(sources.SEGMENTS, 1, 1, code, message))
+            code, message, fix = refusal(sources.SEGMENTS)
+            self._problems.add(DefinitionError(sources.SEGMENTS, 1, 1, code, message, fix=fix))
         self._check_others()
         lint.check(self._messages)
         self._problems.raise_errors()
@@ -144,11 +144,9 @@ class _Compiler:
             self._problems.add(problem)
             return None
 
-    def _checked(
-        self, model: type[Checked], name: str, tree: Node, stand_ins: dict[str, Any]
-    ) -> tuple[Checked | None, Place]:
+    def _checked(self, model: type[Checked], name: str, tree: Node) -> tuple[Checked | None, Place]:
         place = Place(name, tree, self._problems)
-        return check(model, place, stand_ins), place
+        return check(model, place), place
 
     def _shop(self) -> Shop:
         name = sources.PROJECT
@@ -156,7 +154,7 @@ class _Compiler:
         definition = None
         place = Place(name, MapNode(1, 1), self._problems)
         if tree is not None:
-            definition, place = self._checked(ProjectDefinition, name, tree, {"project": "lost"})
+            definition, place = self._checked(ProjectDefinition, name, tree)
         if definition is None:
             return compile_shop(
                 ProjectDefinition(project="lost"), Place(name, MapNode(1, 1), self._problems), is_lost=True
@@ -169,7 +167,7 @@ class _Compiler:
         tree = self._tree(name)
         if tree is None:
             return
-        definition, place = self._checked(MessageDefinition, name, tree, {"message": "lost"})
+        definition, place = self._checked(MessageDefinition, name, tree)
         if definition is None:
             return
         if definition.message in self._messages.drafts:
@@ -191,8 +189,7 @@ class _Compiler:
         if tree is None:
             return
         lost = ids_written(tree)
-        stand_ins = {"journey": "lost", "version": 1, "enter": {"event": "lost"}, "steps": []}
-        definition, place = self._checked(JourneyDefinition, name, tree, stand_ins)
+        definition, place = self._checked(JourneyDefinition, name, tree)
         if definition is None:
             return
         if definition.journey in self._definitions and definition.journey != "lost":

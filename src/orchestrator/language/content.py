@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.language import templates
-from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.definitions.message import ESSENTIAL, Contents, MessageDefinition
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS
 from orchestrator.language.nodes import Place, Text
@@ -155,10 +155,13 @@ def _check_channels(place: Place, definition: MessageDefinition, shop: Shop) -> 
         if channel not in shop.definition.channels and not shop.is_lost:
             if channel in _KINDS:
                 place[channel].report(
-                    "W305", f"orchestrator.yaml has no channel {channel}; this is never sent", at_key=True
+                    "W305",
+                    f"orchestrator.yaml has no channel {channel}; this is never sent",
+                    f"{channel} under channels",
+                    at_key=True,
                 )
             else:
-                fix = nearest(channel, {*shop.definition.channels, *_KINDS})
+                fix = suggest(channel, {*shop.definition.channels, *_KINDS})
                 place[channel].report("E305", f"orchestrator.yaml has no channel {channel}", fix, at_key=True)
         essential = ESSENTIAL.get(channel, ("text",))
         if not place[channel].node.mended and not any(name in content.fields() for name in essential):

@@ -4,7 +4,7 @@ Owns the references: steps, branches, messages, channels, reasons. Must never ru
 """
 
 from orchestrator.language.definitions.example import Example
-from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.steps import SplitStep
 from orchestrator.language.expressions.surroundings import LOST
@@ -46,7 +46,7 @@ def _check_setting(
         split = splits.get(step_id)
         if split is not None and all(branch != share.name for share in split.split):
             names = {share.name for share in split.split}
-            fix = nearest(branch, names) or "one of " + ", ".join(sorted(names))
+            fix = suggest(branch, names)
             place["split"][step_id].report("E313", f"the split {step_id} has no branch {branch}", fix)
 
 
@@ -56,7 +56,7 @@ def _check_expected(example: Example, place: Place, shop: Shop, messages: Messag
         spot = place["messages"][number]
         known = {*messages.drafts, *messages.lost}
         if message.message is not None and message.message not in known:
-            spot["message"].report("E304", f"there is no message {message.message}", nearest(message.message, known))
+            spot["message"].report("E304", f"there is no message {message.message}", suggest(message.message, known))
         shop.check_channel(spot["channel"], message.channel)
         shop.check_purpose(spot["purpose"], message.purpose)
     for number, withheld in enumerate(expect.withheld or ()):
@@ -75,10 +75,9 @@ def _check_expected(example: Example, place: Place, shop: Shop, messages: Messag
 
 def _check_step(place: Place, step_id: str, steps: dict[str, str], *, at_key: bool = False) -> None:
     if step_id not in steps and LOST not in steps.values():
-        fix = nearest(step_id, set(steps))
-        place.report("E312", f"this journey has no step {step_id}", fix or "a step's id", at_key=at_key)
+        place.report("E312", f"this journey has no step {step_id}", suggest(step_id, set(steps)), at_key=at_key)
 
 
 def _check_reason(place: Place, reason: str | None) -> None:
     if reason is not None and reason not in _REASONS:
-        place.report("E204", f"{reason} is no reason", nearest(reason, _REASONS) or "a reason such as no_consent")
+        place.report("E204", f"{reason} is no reason", suggest(reason, _REASONS))

@@ -76,7 +76,7 @@ def compile_journey(
 
 def _refuse_to_come(definition: JourneyDefinition, root: Place) -> None:
     if definition.on_change in TO_COME:
-        root["on_change"].report(*refusal(definition.on_change), "pin")
+        root["on_change"].report(*refusal(definition.on_change))
     if definition.moves is not None and "moves" in TO_COME:
         root["moves"].report(*refusal("moves"), at_key=True)
     if definition.enter.limit is not None and "limit" in TO_COME:

@@ -3,7 +3,7 @@
 Owns the checks that need every journey. Must never fail a project for what it merely doubts (codes that begin with W).
 """
 
-from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.nodes import Place
 from orchestrator.language.sending import Messages
 
@@ -28,4 +28,4 @@ def check(messages: Messages) -> None:
 
 def report_unknown_journey(place: Place, name: str, known: set[str]) -> None:
     """Report a journey that an example names and the project does not have."""
-    place.report("E311", f"there is no journey {name}", nearest(name, known) or "a journey of this project")
+    place.report("E311", f"there is no journey {name}", suggest(name, known))

@@ -169,9 +169,7 @@ class Place:
         """The line that the value begins on."""
         return self.node.line
 
-    def report(
-        self, code: str, message: str, fix: str | None = None, *, offset: int | None = None, at_key: bool = False
-    ) -> None:
+    def report(self, code: str, message: str, fix: str, *, offset: int | None = None, at_key: bool = False) -> None:
         """Record a problem: with the value, with its key, or with the character at `offset` of a text."""
         line, column = self.node.line, self.node.column
         if at_key and self.key is not None:

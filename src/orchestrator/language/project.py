@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.language import durations, times
 from orchestrator.language.availability import TO_COME, refusal
-from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.project import (
     CapDefinition,
     ProjectDefinition,
@@ -62,7 +62,7 @@ class Shop:
         """Report a purpose that the project does not have."""
         known = self.definition.purposes
         if name is not None and name not in known and not self.is_lost and not self.place["purposes"].node.mended:
-            fix = nearest(name, set(known)) or "one of " + (", ".join(known) or "none yet")
+            fix = suggest(name, tuple(known))
             place.report("E306", f"orchestrator.yaml has no purpose {name}", fix)
 
     def check_channel(self, place: Place, name: str | None, *, at_key: bool = False) -> bool:
@@ -70,7 +70,7 @@ class Shop:
         known = self.definition.channels
         if name is None or name in known or self.is_lost or self.place["channels"].node.mended:
             return name in known
-        fix = nearest(name, set(known)) or "one of " + (", ".join(known) or "none yet")
+        fix = suggest(name, tuple(known))
         place.report("E305", f"orchestrator.yaml has no channel {name}", fix, at_key=at_key)
         return False
 
@@ -123,7 +123,7 @@ def _check_identity(definition: ProjectDefinition, place: Place) -> None:
     for kind in definition.identity.never:
         if kind not in kinds:
             place["identity"]["never"][kind].report(
-                "E313", f"{kind} is not among the identifiers", nearest(kind, set(kinds)), at_key=True
+                "E313", f"{kind} is not among the identifiers", suggest(kind, set(kinds)), at_key=True
             )
 
 

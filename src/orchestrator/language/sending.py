@@ -113,9 +113,8 @@ class Sending:
             what = f"`{verb}` leaves no `{rest[0]}`" if rest else f"`steps.{written}` alone is no value"
             leaves = ", ".join(results) or "nothing"
             result = (nearest(rest[0], results) if rest else None) or next(iter(results), None)
-            place.report(
-                "E505", f"{what}; it leaves {leaves}", result and f"steps.{written}.{result}", offset=named.offset
-            )
+            fix = f"steps.{written}.{result}" if result else "another step's result"
+            place.report("E505", f"{what}; it leaves {leaves}", fix, offset=named.offset)
         elif rest[0] in HOLDING and rest[0] == "event" and rest[1:] and rest[1] not in EVENT_FIELDS:
             place.report(
                 "E506",

@@ -12,7 +12,7 @@ from liquid import Environment
 from liquid.exceptions import LiquidError
 from liquid.static_analysis import Segments
 
-from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.expressions import Mistake
 
 MAX_CHARACTERS = 200_000
@@ -65,7 +65,16 @@ def inspect(text: str) -> Template:
         analysis = _environment().from_string(text).analyze(include_partials=False)
     except LiquidError as error:
         offset = error.token.start_index if error.token is not None and error.token.start_index >= 0 else 0
-        return Template(mistakes=(Mistake("E501", f"the template cannot be read: {error.message}", offset),))
+        return Template(
+            mistakes=(
+                Mistake(
+                    "E501",
+                    f"the template cannot be read: {error.message}",
+                    offset,
+                    "Liquid such as {{ profile.first_name }}",
+                ),
+            )
+        )
     except _PARSER_ACCIDENTS as error:
         return Template(mistakes=(Mistake("E501", f"the template cannot be read: {error}", 0, "a simpler one"),))
     mistakes = [
@@ -75,7 +84,7 @@ def inspect(text: str) -> Template:
     ]
     known = _environment().filters
     mistakes += [
-        Mistake("E503", f"there is no filter `{name}`", span.index, nearest(name, set(known)))
+        Mistake("E503", f"there is no filter `{name}`", span.index, suggest(name, set(known)))
         for name, spans in analysis.filters.items()
         if name not in known
         for span in spans

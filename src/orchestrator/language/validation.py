@@ -20,8 +20,8 @@ Definition = TypeVar("Definition", bound=BaseModel)
 _KEY = "[key]"
 _KINDS = {
     "string_type": ("a text", "the value in quotes"),
-    "int_type": ("a whole number", None),
-    "int_from_float": ("a whole number", None),
+    "int_type": ("a whole number", "a whole number, without quotes"),
+    "int_from_float": ("a whole number", "a whole number"),
     "float_type": ("a number", "a number, without quotes or signs"),
     "bool_type": ("true or false", "true or false, without quotes"),
     "list_type": ("a list", "a list: [...]"),
@@ -40,11 +40,37 @@ _SIZES = {
 }
 
 
-def check(model: type[Definition], place: Place, stand_ins: dict[str, Any]) -> Definition | None:
+# What stands in for a required key that is missing or broken, so that what is beside it is still checked. None of it
+# leads to a finding of its own.
+_STAND_INS: dict[str, Any] = {
+    "journey": "lost",
+    "message": "lost",
+    "project": "lost",
+    "version": 1,
+    "enter": {"event": "lost"},
+    "steps": [],
+    "within": "1h",
+    "every": "1h",
+    "for": "1h",
+    "per": "1h",
+    "at": "0m",
+    "at_most": 1,
+    "share": 1,
+    "consent": "none",
+    "address": "profile.lost",
+    "name": "lost",
+    "given": [],
+    "expect": {},
+}
+# Cut rather than replaced: a send of no message, a step of no steps.
+_NO_STAND_IN_INSIDE = frozenset({"message", "steps", "name"})
+
+
+def check(model: type[Definition], place: Place) -> Definition | None:
     """Check a tree against a model and report everything that is wrong with its shape.
 
-    What is broken is cut out of the tree, and its surroundings are marked as mended; `stand_ins` take the place of
-    keys without which there is no definition at all. Gives None when the root is not even a map.
+    What is broken is cut out of the tree or replaced, and its surroundings are marked as mended. Gives None when the
+    root is not even a map.
     """
     found: list[Any] = []
     # Each round cuts something out, or the root is given up; no file is so deep that it takes more.
@@ -56,7 +82,7 @@ def check(model: type[Definition], place: Place, stand_ins: dict[str, Any]) -> D
         if not attempt:
             for detail in found:
                 _report(place, detail)
-        if not _mend(place.node, found, stand_ins):
+        if not _mend(place.node, found):
             return None
     return None
 
@@ -66,24 +92,32 @@ def _written(location: Path) -> Path:
     return tuple(part for part in location if not (isinstance(part, str) and (part == _KEY or part.startswith(TAG))))
 
 
-def _mend(root: Node, found: list[Any], stand_ins: dict[str, Any]) -> bool:
-    """Cut out what is broken, and put the stand-ins where the root lacks something; tell whether there is a root."""
-    for parent, name in [_way(root, _spot(detail))[-1] for detail in found]:
-        if parent is None:
-            if not isinstance(root, Mapping):
-                return False
-            for key, value in stand_ins.items():
-                if key not in root.values:
-                    root.keys[key] = Scalar(root.line, root.column, value=key)
-                    root.values[key] = _node_of(value, root)
-            root.mended = True
-        elif isinstance(parent, Mapping):
-            parent.values.pop(str(name), None)
-            parent.mended = True
-        elif isinstance(parent, Sequence):
-            parent.items = [item for item in parent.items if item is not name]
-            parent.mended = True
+def _mend(root: Node, found: list[Any]) -> bool:
+    """Cut out what is broken, or put something in for what is missing; tell whether there is a root at all."""
+    # Found first and cut then: cutting moves the numbers of what follows in a list.
+    ways = [(detail, _way(root, _spot(detail))) for detail in found]
+    for detail, way in ways:
+        name = str(detail["loc"][-1]) if detail["loc"] else ""
+        owner = way[-1][1]
+        parent = way[-1][0]
+        may_stand_in = name in _STAND_INS and (parent is None or name not in _NO_STAND_IN_INSIDE)
+        if detail["type"] == "missing" and may_stand_in and isinstance(owner, Mapping):
+            owner.keys[name] = Scalar(owner.line, owner.column, value=name)
+            owner.values[name] = _node_of(_STAND_INS[name], owner)
+            owner.mended = True
+        elif parent is None:
+            return False
+        else:
+            _cut(parent, owner)
     return True
+
+
+def _cut(parent: Node, child: Node) -> None:
+    parent.mended = True
+    if isinstance(parent, Mapping):
+        parent.values = {name: value for name, value in parent.values.items() if value is not child}
+    elif isinstance(parent, Sequence):
+        parent.items = [item for item in parent.items if item is not child]
 
 
 def _spot(detail: Any) -> Path:
@@ -92,19 +126,15 @@ def _spot(detail: Any) -> Path:
     return path if key is None else (*path, key)
 
 
-def _way(root: Node, path: Path) -> list[tuple[Node | None, str | Node | None]]:
-    """List the containers on a path, each with the key (of a map) or the item (of a list) that leads on."""
-    way: list[tuple[Node | None, str | Node | None]] = [(None, None)]
-    node = root
-    for number, part in enumerate(path):
+def _way(root: Node, path: Path) -> list[tuple[Node | None, Node]]:
+    """List the nodes on a path as far as it leads, each with the one that holds it."""
+    way: list[tuple[Node | None, Node]] = [(None, root)]
+    for part in path:
+        node = way[-1][1]
         if isinstance(node, Mapping) and part in node.values:
-            way.append((node, str(part)))
-            node = node.values[str(part)]
+            way.append((node, node.values[str(part)]))
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
             way.append((node, node.items[part]))
-            node = node.items[part]
-        elif number == len(path) - 1 or not isinstance(node, Mapping):
-            break
     return way
 
 
@@ -127,7 +157,7 @@ def _report(root: Place, detail: Any) -> None:
     if kind == "missing":
         root.at(path[:-1]).report("E201", f"`{path[-1]}` is missing", f"{path[-1]}: ...")
     elif re.fullmatch(r"E\d+", kind):
-        fix = context.get("fix")
+        fix = context["fix"]
         if "key" in context:
             place[context["key"]].report(kind, context["message"], fix, at_key=True)
         else:
@@ -150,4 +180,4 @@ def _report(root: Place, detail: Any) -> None:
     elif kind == "string_pattern_mismatch":
         place.report("E206", f"{kind_of(value)} has the wrong form", f"a text of the form {context['pattern']}")
     else:
-        place.report("E203", f"{kind_of(value)} cannot stand here: {detail['msg']}")
+        place.report("E203", f"{kind_of(value)} cannot stand here: {detail['msg']}", "a value of another kind")

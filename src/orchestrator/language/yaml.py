@@ -111,7 +111,7 @@ def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionErr
             file, line, column, "E104", "a tab stands where YAML allows none", fix="spaces instead of the tab"
         )
     problem = error.problem or error.context or "it cannot be parsed"
-    hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), None)
+    hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "plain YAML")
     if "undefined alias" in problem:
         return DefinitionError(file, line, column, "E115", problem, fix="an anchor (&name) before its alias (*name)")
     context = f" ({error.context})" if error.context and error.context != problem else ""
@@ -152,11 +152,11 @@ class _Builder:
         elif isinstance(event, SequenceEndEvent | MappingEndEvent):
             self._end()
         elif isinstance(event, AliasEvent):
-            self._add(self._resolve(event.anchor, line, column), None)
+            self._add(self._resolve(event.anchor, line, column), None, at=(line, column))
         elif isinstance(event, DocumentStartEvent):
             self._begin_document(event, line, column)
 
-    def _error(self, line: int, column: int, code: str, message: str, fix: str | None) -> DefinitionError:
+    def _error(self, line: int, column: int, code: str, message: str, fix: str) -> DefinitionError:
         return DefinitionError(self._file, line, column, code, message, fix=fix)
 
     def _begin_document(self, event: Any, line: int, column: int) -> None:
@@ -198,7 +198,7 @@ class _Builder:
         why = "stands inside itself" if anchor in self._anchors else "has no anchor before it"
         raise self._error(line, column, "E115", f"the alias *{anchor} {why}", f"the value that *{anchor} stands for")
 
-    def _add(self, node: Node, anchor: str | None) -> None:
+    def _add(self, node: Node, anchor: str | None, at: tuple[int, int] | None = None) -> None:
         if anchor is not None:
             self._anchors[anchor] = node
         if not self._open:
@@ -217,8 +217,10 @@ class _Builder:
             self._keys[-1] = None
         parent.size += node.size
         if parent.size > MAX_NODES:
+            # An alias is to blame where it stands, not where its anchor does.
+            line, column = at or (node.line, node.column)
             raise self._error(
-                node.line, node.column, "E107", f"more than {MAX_NODES:,} values, aliases written out", "fewer aliases"
+                line, column, "E107", f"more than {MAX_NODES:,} values, aliases written out", "fewer aliases"
             )
 
     def _key(self, parent: Mapping, node: Node) -> Scalar:

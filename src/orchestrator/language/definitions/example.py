@@ -98,7 +98,12 @@ class ExpectedCall(Model):
 
 ExpectedEventForm = Annotated[
     ExpectedEvent,
-    Short(lambda text: {"event": text}, {"type": "string"}, "an event's name, or a map with `event`"),
+    Short(
+        lambda text: {"event": text},
+        {"type": "string"},
+        "an event's name, or a map with `event`",
+        "event: order_placed",
+    ),
 ]
 
 

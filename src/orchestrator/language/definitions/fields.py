@@ -34,7 +34,7 @@ MAX_NAME = 200
 NULLABLE: dict[str, Any] = {"nullable": True}
 
 
-def refuse(code: str, message: str, fix: str | None = None, *, key: str | None = None) -> NoReturn:
+def refuse(code: str, message: str, fix: str, *, key: str | None = None) -> NoReturn:
     """Refuse a value; `key` puts the problem at that key of the map instead of at the map's start."""
     context = {"message": message, "fix": fix, "key": key}
     raise PydanticCustomError(code, "{message}", {name: text for name, text in context.items() if text is not None})
@@ -103,11 +103,20 @@ def nearest(word: str, known: "list[str] | tuple[str, ...] | set[str] | frozense
     return close or next(iter(get_close_matches(word, candidates, n=1, cutoff=0.6)), None)
 
 
+def suggest(word: str, known: "tuple[str, ...] | set[str] | frozenset[str]") -> str:
+    """Say which known word was meant, or which there are."""
+    if not known:
+        return "nothing: there is none yet"
+    shown = sorted(known) if isinstance(known, set | frozenset) else list(known)
+    some = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
+    return nearest(word, known) or (f"one of {some}" if len(shown) > 1 else shown[0])
+
+
 class Short:
     """Marks a map that may also be written short: `wait: 1h` for `wait: {for: 1h}`.
 
     `expand` turns the short form into the map; `schema` describes the short form to editors (None: it is what the
-    map's `any` holds); `expects` says both in words, for whoever wrote neither.
+    map's `any` holds); `expects` says both in words, for whoever wrote neither, with an `example`.
     """
 
     def __init__(
@@ -115,11 +124,13 @@ class Short:
         expand: Callable[[Any], Any],
         schema: dict[str, Any] | None,
         expects: str,
+        example: str,
         kinds: tuple[type, ...] = (str,),
     ) -> None:
         self._expand = expand
         self._schema = schema
         self._expects = expects
+        self._example = example
         self._kinds = kinds
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -134,7 +145,7 @@ class Short:
         if isinstance(value, self._kinds):
             return self._expand(value)
         if not isinstance(value, dict):
-            refuse("E203", f"expected {self._expects}, found {kind_of(value)}")
+            refuse("E203", f"expected {self._expects}, found {kind_of(value)}", self._example)
         return value
 
 

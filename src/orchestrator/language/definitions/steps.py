@@ -54,6 +54,7 @@ class WaitStep(StepBase):
             lambda text: {"for": text},
             {"type": "string", "pattern": durations.PATTERN, "description": "How long, such as 1h."},
             "a length of time such as 1h, or a map with `for`",
+            "1h",
         ),
     ] = Field(description="Pause for a length of time.")
 
@@ -142,6 +143,7 @@ class SendStep(StepBase):
             lambda text: {"message": text},
             {"type": "string", "pattern": ID_PATTERN, "description": "The message's id."},
             "a message's id, or a map with `message`",
+            "message: welcome",
         ),
     ] = Field(description="Send a message, by the first channel that is reachable, consented and allowed.")
 
@@ -275,6 +277,7 @@ class EmitStep(StepBase):
             lambda text: {"event": text},
             {"type": "string", "description": "The event's name."},
             "an event's name, or a map with `event`",
+            "event: cart_reminded",
         ),
     ] = Field(description="An event of our own, back into the stream.")
 

@@ -79,6 +79,7 @@ UntilForm = Annotated[
         lambda text: {"time": text},
         {"type": "string", "pattern": TIME_PATTERN, "description": 'A local time of day, such as "09:00".'},
         'a time such as "09:00", or a map with `time` or `date`',
+        '"09:00"',
     ),
 ]
 
@@ -200,6 +201,7 @@ EnterForm = Annotated[
         lambda rules: {"any": rules},
         None,
         "a rule such as {event: cart_updated}, or a list of them",
+        "event: cart_updated",
         kinds=(list,),
     ),
 ]

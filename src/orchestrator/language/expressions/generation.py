@@ -7,12 +7,13 @@ globals are the operators and nothing else.
 
 import ast
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.language.availability import FUNCTIONS_TO_COME, refusal
-from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.expressions import paths
 from orchestrator.language.expressions.operators import LARGEST_INTEGER, OPERATORS
 from orchestrator.language.expressions.parsing import Mistake, Source
@@ -104,7 +105,7 @@ class Generator:
             what, fix = f"the operator of `{ast.unparse(node)[:40]}`", "one of + - * /"
         raise self._mistake(node, "E402", f"{what} cannot stand in an expression", fix)
 
-    def _mistake(self, node: ast.AST, code: str, message: str, fix: str | None) -> Mistake:
+    def _mistake(self, node: ast.AST, code: str, message: str, fix: str) -> Mistake:
         return Mistake(code, message, self._source.offset(node), fix)
 
     def _constant(self, node: ast.Constant) -> ast.expr:
@@ -212,11 +213,10 @@ class Generator:
             raise self._mistake(node, "E402", "only functions are called", "one of " + ", ".join(FUNCTIONS))
         name = node.func.id
         if name in FUNCTIONS_TO_COME:
-            code, message = refusal(f"{name}()")
-            raise self._mistake(node, code, message, "a property of the event or the profile")
+            raise self._mistake(node, *refusal(f"{name}()"))
         count = FUNCTIONS.get(name)
         if count is None:
-            fix = nearest(name, tuple(FUNCTIONS)) or "one of " + ", ".join(FUNCTIONS)
+            fix = suggest(name, tuple(FUNCTIONS))
             raise self._mistake(node, "E403", f"there is no function `{name}`", fix)
         if node.keywords or len(node.args) != count:
             given = len(node.args) + len(node.keywords)
@@ -252,10 +252,9 @@ class Generator:
         known = (self._around.channels, self._around.purposes)
         for argument, names, what in zip(node.args, known, ("channel", "purpose"), strict=True):
             if isinstance(argument, ast.Constant) and argument.value not in names:
-                close = nearest(str(argument.value), names)
                 code = "E305" if what == "channel" else "E306"
-                fix = repr(close) if close else "one of " + (", ".join(sorted(names)) or "none")
-                raise self._mistake(argument, code, f"orchestrator.yaml has no {what} {argument.value!r}", fix)
+                message = f"orchestrator.yaml has no {what} {argument.value!r}"
+                raise self._mistake(argument, code, message, suggest(str(argument.value), names))
 
 
 def _names_in(node: ast.AST) -> Iterator[str]:
@@ -292,6 +291,9 @@ def function(code: ast.expr) -> Callable[[Scope], Any]:
     definition = ast.FunctionDef("evaluate", arguments, body, [], None, None)
     module = ast.fix_missing_locations(ast.Module([definition], []))
     names: dict[str, Any] = {"__builtins__": {}, **OPERATORS}
-    exec(compile(module, "<expression>", "exec"), names)  # noqa: S102 - the tree holds only what this module wrote
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `exists('x')` asks whether a literal is None, which Python finds odd
+        compiled = compile(module, "<expression>", "exec")
+    exec(compiled, names)  # noqa: S102 - the tree holds only what this module wrote
     made: Callable[[Scope], Any] = names["evaluate"]
     return made

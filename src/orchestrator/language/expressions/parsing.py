@@ -19,7 +19,7 @@ _HINTS = (
     (re.compile(r"<>"), "!="),
     (re.compile(r"==="), "=="),
     (re.compile(r"!(?!=)"), "not"),
-    (re.compile(r"\b(AND|OR|NOT|IN)\b"), None),
+    (re.compile(r"\b(AND|OR|NOT|IN)\b"), ""),
     (re.compile(r"(?<![=!<>])=(?![=])"), "=="),
 )
 # Lines as Python counts them, which is not as str.splitlines does.
@@ -34,7 +34,7 @@ class Mistake(Exception):  # noqa: N818 - an author's, on its way to become a pr
     code: str
     message: str
     offset: int
-    fix: str | None = None
+    fix: str
 
 
 class Source:
@@ -71,7 +71,9 @@ class Source:
             raise Mistake("E410", "the expression is nested too deep to be read", 0, "a simpler one") from error
         if tree.col_offset == 0 and tree.lineno == 1 and not isinstance(tree, ast.Tuple | ast.GeneratorExp):
             # `a) or (b`: our own parentheses were closed before the end.
-            raise Mistake("E401", "a parenthesis is closed that was never opened", self.text.find(")"))
+            raise Mistake(
+                "E401", "a parenthesis is closed that was never opened", self.text.find(")"), "as many ( as )"
+            )
         self._check_size(tree)
         return tree
 

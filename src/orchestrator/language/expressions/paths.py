@@ -7,7 +7,7 @@ that does.
 import ast
 from dataclasses import dataclass
 
-from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.expressions.parsing import Mistake
 from orchestrator.language.expressions.surroundings import (
     EVENT_FIELDS,
@@ -72,10 +72,10 @@ def _why_not(root: str) -> str:
     }.get(root, "it is not known")
 
 
-def _instead(path: Path, around: Surroundings) -> str | None:
+def _instead(path: Path, around: Surroundings) -> str:
     if path.parts[0] == "entry" and around.is_where and len(path.parts) > 1:
         return ".".join(path.parts[1:])
-    return "profile.NAME" if "profile" in around.namespaces else None
+    return "profile.NAME"
 
 
 def _bare(path: Path, around: Surroundings) -> Lookup:
@@ -147,12 +147,12 @@ def _step(path: Path, around: Surroundings) -> Lookup:
         return Lookup(ast.Constant(None), is_shown=False)
     results = RESULTS[verb]
     if len(path.parts) == 2:
-        fix = f"steps.{written}.{results[0]}" if results else None
+        fix = f"steps.{written}.{results[0]}" if results else "another step's result"
         raise Mistake("E409", f"`steps.{written}` alone is no value", path.offsets[1], fix)
     result = path.parts[2]
     if result not in results:
         has = ", ".join(results) or "nothing"
-        close = nearest(result, results) or (results[0] if results else None)
+        close = suggest(result, results) if results else "another step's result"
         raise Mistake("E409", f"`{verb}` leaves no `{result}`; it leaves {has}", path.offsets[2], close)
     if result in HOLDING:
         return _held(path, step_id)

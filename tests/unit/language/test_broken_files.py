@@ -1,0 +1,51 @@
+"""The table of broken journey files: the exact line, column and code that each one gets.
+
+The files stand in `broken/`, each broken in one way (the last in many), and `broken/expected.txt` says what a check
+must find, in the form that `validate` prints. Must never be filled in from what the program says.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from orchestrator.language.codes import CODES
+
+FOLDER = Path(__file__).parent / "broken"
+JOURNEYS = sorted(path.name for path in FOLDER.glob("*.journey.yaml"))
+
+
+def _expected() -> dict[str, list[str]]:
+    table: dict[str, list[str]] = defaultdict(list)
+    for row in (FOLDER / "expected.txt").read_text(encoding="utf-8").splitlines():
+        table[row.partition(":")[0]].append(row)
+    return dict(table)
+
+
+EXPECTED = _expected()
+
+
+def test_the_table_and_the_folder_name_the_same_files():
+    assert sorted(EXPECTED) == JOURNEYS
+    assert len(JOURNEYS) >= 60
+
+
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_each_broken_file_gets_exactly_these_errors(name, found):
+    problems = found(**{name: (FOLDER / name).read_text(encoding="utf-8")})
+    errors = [problem for problem in problems if problem.file == name and not problem.is_warning]
+    assert [f"{error.file}:{error.line}:{error.column}: {error.code}" for error in errors] == EXPECTED[name]
+    assert {error.code for error in errors} <= set(CODES)
+
+
+@pytest.mark.parametrize("name", JOURNEYS)
+def test_what_is_broken_in_one_file_is_blamed_on_no_other(name, found):
+    problems = found(**{name: (FOLDER / name).read_text(encoding="utf-8")})
+    assert [str(problem) for problem in problems if problem.file != name] == []
+
+
+def test_every_problem_says_what_to_write_instead(found):
+    problems = [
+        problem for name in JOURNEYS for problem in found(**{name: (FOLDER / name).read_text(encoding="utf-8")})
+    ]
+    assert [str(problem) for problem in problems if not problem.fix] == []
