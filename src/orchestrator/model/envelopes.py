@@ -12,7 +12,7 @@ import msgspec
 
 from orchestrator.errors import EventError
 from orchestrator.model import ids, instants
-from orchestrator.model.event import Event
+from orchestrator.model.event import NOT_GIVEN, Event
 
 # A record over this many bytes is refused unread (CONTRACTS.md).
 MAX_RECORD_BYTES = 1 << 20
@@ -20,9 +20,6 @@ MAX_RECORD_BYTES = 1 << 20
 Name = str | int
 # The identifiers of an event that has none; shared, because nobody changes an event's.
 NOBODY_ELSE: dict[str, str] = {}
-
-# What stands for "not given": a field of type Raw can have no alternative, not even None.
-_ABSENT = msgspec.Raw()
 
 
 class _Envelope(msgspec.Struct):
@@ -34,11 +31,11 @@ class _Envelope(msgspec.Struct):
     customer_id: Name | None = None
     identifiers: dict[str, Name | None] | None = None
     channel: str | None = None
-    properties: msgspec.Raw = _ABSENT
+    properties: msgspec.Raw = NOT_GIVEN
     # CloudEvents
     specversion: str | None = None
     subject: Name | None = None
-    data: msgspec.Raw = _ABSENT
+    data: msgspec.Raw = NOT_GIVEN
     # Segment; what a native event may well carry as something else is not judged here
     event: Any = None
     user_id: Name | None = msgspec.field(name="userId", default=None)
@@ -47,12 +44,30 @@ class _Envelope(msgspec.Struct):
     group_id: Name | None = msgspec.field(name="groupId", default=None)
     message_id: Name | None = msgspec.field(name="messageId", default=None)
     timestamp: Any = None
-    traits: msgspec.Raw = _ABSENT
+    traits: msgspec.Raw = NOT_GIVEN
     name: Any = None
 
 
+class _Plain(Event, gc=False):
+    """What nearly every record is: native, with an id and a customer_id as text, and no other identifiers.
+
+    Such a record is decoded straight into its event; whatever does not fit (another envelope, a field of
+    another kind) is read again, as an `_Envelope`. A field that accepts only null keeps records out that
+    would mean something else by it.
+    """
+
+    time_ms: int | str | float | None = msgspec.field(name="time", default=None)  # type: ignore[assignment]
+    customer_id: str = ""
+    identifiers: None = None  # type: ignore[assignment]
+    raw_properties: msgspec.Raw = msgspec.field(name="properties", default=NOT_GIVEN)
+    decoded: None = None
+    specversion: None = None
+
+
+_decode_plain = msgspec.json.Decoder(_Plain).decode
 _decode = msgspec.json.Decoder(_Envelope).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_nullable = msgspec.json.Decoder(dict[str, Any] | None).decode
 SEGMENT_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
 
@@ -65,22 +80,26 @@ def read(raw: bytes, arrived_ms: int) -> Event:
     if len(raw) > MAX_RECORD_BYTES:
         raise EventError("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
     try:
+        event = _decode_plain(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_any(raw, arrived_ms)
+    if not (event.id and event.type and event.customer_id) or event.type in SEGMENT_TYPES:
+        return _read_any(raw, arrived_ms)
+    event.identifiers = NOBODY_ELSE  # type: ignore[assignment]
+    time = event.time_ms
+    if time.__class__ is not int or not 0 <= time <= instants.LATEST_MS:
+        event.time_ms = arrived_ms if time is None else _instant(time)
+    return event
+
+
+def _read_any(raw: bytes, arrived_ms: int) -> Event:
+    """Read a record of any envelope whatever, and tell what is wrong with it."""
+    try:
         envelope = _decode(raw)
     except msgspec.ValidationError as error:
         raise EventError("bad_envelope", f"{error}; see the envelopes in CONTRACTS") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventError("not_json", f"the record is not JSON: {error}") from error
-    if (
-        envelope.id.__class__ is str
-        and envelope.customer_id.__class__ is str
-        and envelope.identifiers is None
-        and envelope.specversion is None
-        and envelope.type
-        and envelope.id
-        and envelope.customer_id
-        and envelope.type not in SEGMENT_TYPES
-    ):
-        return _from_plain(envelope, arrived_ms)
     if envelope.specversion is not None:
         return _from_cloud_event(envelope, raw, arrived_ms)
     if envelope.type in SEGMENT_TYPES and (envelope.user_id is not None or envelope.anonymous_id is not None):
@@ -98,17 +117,6 @@ def read(raw: bytes, arrived_ms: int) -> Event:
     )
 
 
-def _from_plain(envelope: _Envelope, arrived_ms: int) -> Event:
-    """Take the short way for what nearly every record is: native, with an id and a customer_id as text."""
-    return Event(
-        envelope.id,  # type: ignore[arg-type]  # text, as the caller has seen
-        envelope.type,  # type: ignore[arg-type]
-        arrived_ms if envelope.time is None else _instant(envelope.time),
-        envelope.customer_id,  # type: ignore[arg-type]
-        NOBODY_ELSE,
-        envelope.channel,
-        _object(envelope.properties),
-    )
 
 
 def _instant(time: object) -> int:
@@ -175,13 +183,13 @@ def _event(
         customer_id=None if customer_id is None else str(customer_id),
         identifiers=known,
         channel=channel,
-        raw_properties=_object(properties),
+        raw_properties=properties,
     )
 
 
-def _object(properties: msgspec.Raw) -> msgspec.Raw | None:
-    """Let `properties: null` count as none given."""
-    return None if bytes(properties) in (b"", b"null") else properties
+def _object(raw: msgspec.Raw) -> dict[str, Any]:
+    """Decode an object that may be null or not given at all."""
+    return {} if raw is NOT_GIVEN else _decode_nullable(raw) or {}
 
 
 def _from_cloud_event(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event:
@@ -215,20 +223,18 @@ def _screened(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
 
 
 def _grouped(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
-    traits = _decode_object(envelope.traits) if _object(envelope.traits) is not None else {}
-    groups = {"groups": {str(envelope.group_id): traits}}
+    groups = {"groups": {str(envelope.group_id): _object(envelope.traits)}}
     return "profile_updated", msgspec.Raw(msgspec.json.encode(groups))
 
 
 def _aliased(envelope: _Envelope) -> tuple[str | None, msgspec.Raw]:
-    return "profile_aliased", _ABSENT
+    return "profile_aliased", NOT_GIVEN
 
 
 def _with_name(envelope: _Envelope) -> msgspec.Raw:
     if envelope.name is None:
         return envelope.properties
-    properties = _decode_object(envelope.properties) if _object(envelope.properties) is not None else {}
-    return msgspec.Raw(msgspec.json.encode({**properties, "name": envelope.name}))
+    return msgspec.Raw(msgspec.json.encode({**_object(envelope.properties), "name": envelope.name}))
 
 
 _SEGMENT: dict[str, Callable[[_Envelope], tuple[str | None, msgspec.Raw]]] = {

@@ -11,14 +11,18 @@ import msgspec
 from orchestrator.errors import EventError
 from orchestrator.model import values
 
-_decode_properties = msgspec.json.Decoder(dict[str, Any]).decode
+# What stands for "not given": a field of type Raw can have no alternative, not even None.
+NOT_GIVEN = msgspec.Raw()
+
+# `properties: null` counts as none given.
+_decode_properties = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """One event of one customer.
 
     `properties` is decoded when first asked for: most events of a stream are asked for nothing, and
-    the hot path must not pay for those.
+    the hot path must not pay for those. JSON cannot hold a cycle, so the garbage collector need not look.
     """
 
     id: str
@@ -27,20 +31,20 @@ class Event(msgspec.Struct):
     customer_id: str | None = None
     identifiers: dict[str, str] = {}
     channel: str | None = None
-    raw_properties: msgspec.Raw | None = None
+    raw_properties: msgspec.Raw = NOT_GIVEN
     decoded: dict[str, Any] | None = None
 
     @property
     def properties(self) -> dict[str, Any]:
         """The event's properties; raises EventError (`bad_properties`) when they are no JSON object, or too deep."""
         if self.decoded is None:
-            self.decoded = {} if self.raw_properties is None else _read(bytes(self.raw_properties))
+            self.decoded = {} if self.raw_properties is NOT_GIVEN else _read(bytes(self.raw_properties))
         return self.decoded
 
 
 def _read(raw: bytes) -> dict[str, Any]:
     try:
-        properties = _decode_properties(raw)
+        properties = _decode_properties(raw) or {}
     except (msgspec.DecodeError, RecursionError) as error:
         raise EventError("bad_properties", f"properties: {error}") from error
     if values.may_be_too_deep(raw) and not values.is_storable(properties):
