@@ -22,7 +22,7 @@ byte.
 
 from orchestrator.engine import cases, endings, entering, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
-from orchestrator.errors import EventError
+from orchestrator.errors import EventError, StorageError
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
@@ -46,6 +46,8 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: fro
             _handle_emitted(turn)
     except EventError:
         raise  # the producer's mistake, whichever entry was the first to ask for the event's properties
+    except StorageError:
+        raise  # a record that cannot be read is nobody's bug, and parking one entry would not help
     except Exception as error:
         # Whatever it is, it is one entry's: the customer's other journeys go on.
         if turn.at_work is None:
@@ -67,6 +69,7 @@ def _wake(turn: Turn) -> None:
 
 def _handle(turn: Turn, event: Event) -> None:
     turn.begin_event(event)
+    catalog = turn.catalog
     if event.identifiers:
         profiles.identify(turn, event)
     if event.type in PROFILE_EVENTS:
@@ -74,10 +77,10 @@ def _handle(turn: Turn, event: Event) -> None:
         cases.apply(turn, event)
     elif event.type in RECEIPTS:
         receipts.apply(turn, event)
-    if turn.state.ended:
+    if event.type in catalog.converting and turn.state.ended:
         endings.convert_ended(turn, event)
     if turn.state.entries:
-        standing = standing_entries(turn)
+        standing = standing_entries(turn, event.type)
         for journey, entry in standing:
             turn.at_work = (journey.id, entry.id)
             endings.check(turn, event, journey, entry)
@@ -85,12 +88,12 @@ def _handle(turn: Turn, event: Event) -> None:
             if entry.step:
                 turn.at_work = (journey.id, entry.id)
                 waiting.check(turn, event, journey, entry)
-    for journey in turn.catalog.entered_by(event.type):
+    for journey in catalog.entered_by(event.type):
         entering.check(turn, event, journey)
     turn.at_work = None
 
 
 def _handle_emitted(turn: Turn) -> None:
     while turn.emitted:
-        _handle(turn, turn.emitted.popleft())
+        _handle(turn, turn.emitted.pop(0))
     turn.emitted_count = 0

@@ -5,7 +5,6 @@ exist moves forward by the gap, one that exists twice is the first. Both are wha
 gives. Never asks what time it is.
 """
 
-from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -100,20 +99,28 @@ def _anniversary(day: date, year: int) -> date:
         return date(year, 2, 28)
 
 
-def quiet_until(now_ms: int, zone: ZoneInfo, windows: Iterable[QuietHours]) -> int:
+def quiet_until(now_ms: int, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> int:
     """Find when the quiet hours that hold now end; 0 when it is not quiet. A window is [from, to)."""
     until_ms = 0
-    today = local(now_ms, zone).date()
+    for start_ms, end_ms in _quiet_around(local(now_ms, zone).date(), zone, windows):
+        if start_ms <= now_ms < end_ms:
+            until_ms = max(until_ms, end_ms)
+    return until_ms
+
+
+# Every message of a day asks for the same few: working them out costs more than the rest of its guards.
+@lru_cache(maxsize=1024)
+def _quiet_around(today: date, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> tuple[tuple[int, int], ...]:
+    """List the quiet hours that begin on a local day or on the day before, as [start, end) in ms."""
+    found = []
     for window in windows:
         length = (window.to_minute - window.from_minute) % MINUTES_A_DAY or MINUTES_A_DAY
         for begins in (today - timedelta(days=1), today):
             if window.days and begins.weekday() not in window.days:
                 continue
             start_ms = at_minute(begins, window.from_minute, zone)
-            end_ms = at_minute(begins, window.from_minute + length, zone)
-            if start_ms <= now_ms < end_ms:
-                until_ms = max(until_ms, end_ms)
-    return until_ms
+            found.append((start_ms, at_minute(begins, window.from_minute + length, zone)))
+    return tuple(found)
 
 
 def read_minute(text: object) -> int | None:
@@ -132,8 +139,13 @@ def text_of_minute(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def as_text(window: QuietHours) -> dict[str, object]:
-    """Write quiet hours as authors do: from, to, and the days where they are not all."""
+@lru_cache(maxsize=1024)
+def as_data(zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> dict[str, object]:
+    """Write quiet hours as authors do: from, to, and the days where they are not all. Shared: change nothing in it."""
+    return {"zone": str(zone), "windows": [_window_as_data(window) for window in windows]}
+
+
+def _window_as_data(window: QuietHours) -> dict[str, object]:
     written: dict[str, object] = {"from": text_of_minute(window.from_minute), "to": text_of_minute(window.to_minute)}
     if window.days:
         written["days"] = [WEEKDAYS[day] for day in sorted(window.days)]

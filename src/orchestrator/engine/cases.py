@@ -29,7 +29,7 @@ def open_case(turn: Turn, case: Case) -> None:
     """Put a case on record; one that is known already, our own announced back, stays as it is."""
     state = turn.state
     if all(known.id != case.id for known in state.cases):
-        state.cases = [*state.cases, case][-MAX_CASES:]
+        state.history.cases = [*state.cases, case][-MAX_CASES:]
         turn.changed = True
 
 
@@ -39,7 +39,7 @@ def _close_case(turn: Turn, case_id: str | None) -> None:
     closing = state.cases[-1].id if case_id is None and state.cases else case_id
     left = [case for case in state.cases if case.id != closing]
     if len(left) != len(state.cases):
-        state.cases = left
+        state.history.cases = left
         turn.changed = True
 
 

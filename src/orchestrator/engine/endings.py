@@ -79,8 +79,9 @@ def _keep_open(turn: Turn, journey: Journey, entry: Entry) -> None:
     until_ms = (entry.sent_ms or entry.entered_ms) + max(windows)
     if until_ms > turn.now_ms:
         actions = [result.action_id for result in entry.results.values() if result.action_id is not None]
-        turn.state.ended = turn.state.ended[1 - MAX_ENDED :]
-        turn.state.ended.append(
+        history = turn.state.history
+        history.ended = _open_still(turn, history.ended)[1 - MAX_ENDED :]
+        history.ended.append(
             Ended(
                 entry.id,
                 entry.journey,
@@ -96,11 +97,10 @@ def _keep_open(turn: Turn, journey: Journey, entry: Entry) -> None:
 
 def convert_ended(turn: Turn, event: Event) -> None:
     """Count a goal that is reached after its entry has ended, and forget those whose time is over."""
-    state = turn.state
-    open_still = [ended for ended in state.ended if ended.until_ms >= turn.now_ms]
-    if len(open_still) != len(state.ended):
-        state.ended = open_still  # no reason to write: whoever reads this again forgets them again
-    for ended in open_still:
+    history = turn.state.history
+    # Forgetting is no reason to write: whoever reads this again forgets them again.
+    history.ended = _open_still(turn, history.ended)
+    for ended in history.ended:
         journey = turn.catalog.journey(ended.journey, ended.version)
         goals = journey.goals_by_event.get(event.type) if journey is not None else None
         if journey is None or goals is None:
@@ -110,8 +110,12 @@ def convert_ended(turn: Turn, event: Event) -> None:
             turn.park(journey, _as_entry(ended), Reason.FAILURE)
         elif not _convert_one(turn, event, journey, goals, ended):
             continue
-        state.ended = [other for other in state.ended if other is not ended]
+        history.ended = [other for other in history.ended if other is not ended]
     turn.at_work = None
+
+
+def _open_still(turn: Turn, ended: list[Ended]) -> list[Ended]:
+    return [one for one in ended if one.until_ms >= turn.now_ms]
 
 
 def _convert_one(turn: Turn, event: Event, journey: Journey, goals: tuple[GoalRule, ...], ended: Ended) -> bool:

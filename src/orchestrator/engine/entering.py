@@ -27,7 +27,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
         # It failed in the try before as well: there is no entry to park, but the question is on record.
         turn.decide(journey, None, None, Verdict.PARKED, Reason.FAILURE)
         return
-    key = matching.key_of(event, journey.key) if journey.key is not None else None
+    key = matching.key_of(turn, event, journey.key) if journey.key is not None else None
     refusal = _refusal(turn, journey, trigger, key)
     if refusal is not None:
         turn.decide(journey, None, None, Verdict.NOT_ENTERED, refusal, saw)
@@ -57,7 +57,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
 
 def entry_id_of(turn: Turn, journey_id: str) -> str:
     """Derive the id of the entry that the event at hand opens."""
-    return ids.derive(journey_id, turn.state.profile.id, turn.cause)
+    return ids.derive(journey_id, turn.state.profile_id, turn.cause)
 
 
 def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger | None, dict[str, object]]:

@@ -20,7 +20,7 @@ from orchestrator.model.state import Entry
 Address = str | list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end."""
 
@@ -46,9 +46,10 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
         return Answer(channel.name, Reason.CASE_OPEN)
     if is_held_out(turn, journey, purpose):
         return Answer(channel.name, Reason.HOLDOUT)
-    if any(is_reached(turn, cap, channel.name, purpose) for cap in purpose.caps):
-        return Answer(channel.name, Reason.CAP_REACHED)
-    windows = quiet_windows(profile, purpose, channel.name)
+    for cap in purpose.caps:
+        if is_reached(turn, cap, channel.name, purpose):
+            return Answer(channel.name, Reason.CAP_REACHED)
+    windows = quiet_windows(turn.project, profile, purpose, channel.name)
     if windows:
         zone = calendars.zone_of(profile, turn.project)
         until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
@@ -79,7 +80,7 @@ def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:
 
 def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:
     """Whether the customer is in the universal holdout (never for a purpose without consent) or the journey's own."""
-    profile_id = turn.state.profile.id
+    profile_id = turn.state.profile_id
     percent = turn.project.holdout_percent
     is_asked = purpose is None or purpose.consent != "none"
     if percent and is_asked and ids.share_of("holdout", profile_id) < percent:
@@ -107,19 +108,19 @@ def _counts(project: Project, cap: Cap, purpose_sent: str, purpose: Purpose) -> 
     return cap.is_shared and other is not None and other.has_policies
 
 
-def quiet_windows(profile: Profile, purpose: Purpose, channel: str) -> list[QuietHours]:
+def quiet_windows(project: Project, profile: Profile, purpose: Purpose, channel: str) -> tuple[QuietHours, ...]:
     """List the quiet hours that hold for a purpose and channel, the customer's own among them."""
-    windows = [window for window in purpose.quiet_hours if window.channel in (None, channel)]
-    if purpose.has_policies and purpose.consent != "none":
+    windows = project.quiet_hours[purpose.name, channel]
+    if profile.quiet_hours and purpose.has_policies and purpose.consent != "none":
         windows += own_quiet_hours(profile)
     return windows
 
 
-def own_quiet_hours(profile: Profile) -> list[QuietHours]:
+def own_quiet_hours(profile: Profile) -> tuple[QuietHours, ...]:
     """Read the quiet hours that the customer asked for; a window that cannot be read holds nothing up."""
     found = []
     for window in profile.quiet_hours:
         begins, ends = calendars.read_minute(window.get("from")), calendars.read_minute(window.get("to"))
         if begins is not None and ends is not None:
             found.append(QuietHours(begins, ends))
-    return found
+    return tuple(found)

@@ -18,9 +18,16 @@ _MACHINE_MADE = frozenset({"message_opened", "message_clicked"})
 _ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answered"}
 
 
-def key_of(event: Event, name: str) -> str | None:
-    """Read a journey's key from an event as text, so that 7, 7.0 and "7" are one cart; None when it has none."""
-    value: Any = event.properties.get(name)
+def key_of(turn: Turn, event: Event, name: str) -> str | None:
+    """Read a journey's key from the event at hand, once; None when it has none."""
+    keys = turn.keys
+    if name not in keys:
+        keys[name] = _as_key(event.properties.get(name))
+    return keys[name]
+
+
+def _as_key(value: Any) -> str | None:
+    """Write a key as text, so that 7, 7.0 and "7" are one cart."""
     if value.__class__ is str:
         return value or None
     if isinstance(value, bool):
@@ -33,7 +40,7 @@ def key_of(event: Event, name: str) -> str | None:
 def concerns(turn: Turn, event: Event, journey: Journey, entry: Entry) -> bool:
     """Whether an event is about this entry: its key, and the message it answers, where it names them."""
     if journey.key is not None:
-        key = key_of(event, journey.key)
+        key = key_of(turn, event, journey.key)
         if key is not None and key != entry.key:
             return False
     if event.type in _ABOUT_A_MESSAGE:

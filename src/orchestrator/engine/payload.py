@@ -3,6 +3,8 @@
 Owns what an action carries for rendering: what the templates name and no more (CONTRACTS.md).
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.model import instants
@@ -26,42 +28,50 @@ def data_for(scope: Scope, paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]
     """Collect what the templates name, nested as they name it; what is missing is left out."""
     data: dict[str, Any] = {}
     for path in paths:
-        value = _look_up(scope, path)
+        value = _reader_of(path)(scope)
         if value is not None:
             _put(data, path, value)
     return data
 
 
 def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    *parents, name = path
-    for parent in parents:
+    for parent in path[:-1]:
         inner = data.setdefault(parent, {})
         if not isinstance(inner, dict):
             return  # a shorter path has put the whole value there already
         data = inner
-    data[name] = value
+    data[path[-1]] = value
 
 
-def _look_up(scope: Scope, path: tuple[str, ...]) -> Any:
+# Authors name the same few paths in every message: what a path means is worked out once.
+@lru_cache(maxsize=4096)
+def _reader_of(path: tuple[str, ...]) -> Callable[[Scope], Any]:
     root, *rest = path
-    if not rest:
-        return None
-    if root == "profile":
-        return _inside(scope.state.profile.value(rest[0]), rest[1:])
-    if root == "entry":
-        return _inside(scope.entry_value(rest[0]), rest[1:])
-    if root == "event":
-        return _inside(event_as_data(scope.event) if isinstance(scope.event, KeptEvent) else None, rest)
+    if root == "event" and rest:
+        return lambda scope: _inside(event_as_data(scope.event) if isinstance(scope.event, KeptEvent) else None, rest)
+    if root == "profile" and rest:
+        name, *deeper = rest
+        return lambda scope: _inside(scope.state.profile.value(name), deeper)
+    if root == "entry" and rest:
+        name, *deeper = rest
+        return lambda scope: _inside(scope.entry_value(name), deeper)
     if root == "steps" and len(rest) > 1:
         # Templates write a step's id as expressions do, with underscores; ids themselves never have one.
-        step_id, what, deeper = rest[0].replace("_", "-"), rest[1], rest[2:]
-        if what == "event":
-            event = scope.step_event(step_id)
-            return None if event is None else _inside(event_as_data(event), deeper)
-        if what == "events":
-            return _inside([event_as_data(event) for event in scope.step_events(step_id)], deeper)
-        return _inside(scope.step_value(step_id, what), deeper)
-    return None
+        return _step_reader(rest[0].replace("_", "-"), rest[1], rest[2:])
+    return lambda scope: None
+
+
+def _step_reader(step_id: str, what: str, deeper: list[str]) -> Callable[[Scope], Any]:
+    if what == "event" and deeper[:1] == ["properties"]:
+        names = deeper[1:]
+        return lambda scope: None if (event := scope.step_event(step_id)) is None else _inside(event.properties, names)
+    if what == "event":
+        return lambda scope: (
+            None if (event := scope.step_event(step_id)) is None else _inside(event_as_data(event), deeper)
+        )
+    if what == "events":
+        return lambda scope: _inside([event_as_data(event) for event in scope.step_events(step_id)], deeper)
+    return lambda scope: _inside(scope.step_value(step_id, what), deeper)
 
 
 def _inside(value: Any, path: list[str]) -> Any:

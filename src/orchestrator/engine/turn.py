@@ -4,7 +4,6 @@ Owns the context that every rule of the engine is handed, and how decisions and 
 Never decides anything itself.
 """
 
-from collections import deque
 from typing import Any
 
 from orchestrator.model import ids, instants
@@ -31,7 +30,8 @@ class EntryFailed(Exception):  # noqa: N818 - a report to the caller, never show
 class Turn:
     """One pass from old state to new.
 
-    `event` is the event at hand, None while timers are handled. `failed` are the ids of entries that
+    `event` is the event at hand, None while timers are handled, and `keys` are what journeys key entries
+    by, as far as they have been read from it. `failed` are the ids of entries that
     failed in an earlier try of this very turn; `at_work` is the (journey, entry) handled now, no entry while
     entering is asked.
     `opening` is the id of the entry that the event at hand has just opened. `changed` tells whether the
@@ -42,6 +42,7 @@ class Turn:
         "_at",
         "_id",
         "_scope",
+        "_step_scope",
         "actions",
         "at_work",
         "catalog",
@@ -52,8 +53,10 @@ class Turn:
         "emitted_count",
         "event",
         "failed",
+        "keys",
         "now_ms",
         "opening",
+        "profile_id",
         "project",
         "state",
     )
@@ -62,11 +65,12 @@ class Turn:
         self.catalog = catalog
         self.project = catalog.project
         self.state = state
+        self.profile_id = state.profile_id
         self.now_ms = now_ms
         self.failed = failed
         self.actions: list[Action] = []
         self.decisions: list[Decision] = []
-        self.emitted: deque[Event] = deque()
+        self.emitted: list[Event] = []
         self.emitted_count = 0
         self.changed = False
         self.event: Event | None = None
@@ -77,6 +81,8 @@ class Turn:
         self._id = ""
         self._at = ""
         self._scope: Scope | None = None
+        self._step_scope: Scope | None = None
+        self.keys: dict[str, str | None] = {}
 
     @property
     def at(self) -> str:
@@ -90,6 +96,7 @@ class Turn:
         self.event = event
         self.opening = ""
         self.cause = event.id
+        self.keys = {}
         self._id = ""
         self._scope = None
 
@@ -110,7 +117,10 @@ class Turn:
 
     def scope_of(self, entry: Entry) -> Scope:
         """Give the scope of a step: the entry, and its last event."""
-        return Scope(self.project, self.state, self.now_ms, entry.event, entry)
+        scope = self._step_scope
+        if scope is None or scope.entry is not entry or scope.event is not entry.event:
+            scope = self._step_scope = Scope(self.project, self.state, self.now_ms, entry.event, entry)
+        return scope
 
     def decide(
         self,
@@ -123,14 +133,14 @@ class Turn:
         action_id: str | None = None,
     ) -> None:
         """Record a decision; its id derives from its cause and its place among the turn's decisions."""
-        profile_id = self.state.profile.id
+        profile_id = self.profile_id
         if not self._id:
             self._id = ids.derive(profile_id, self.cause)
         decisions = self.decisions
         decisions.append(
             Decision(
                 f"{self._id}-{len(decisions)}",
-                self.at,
+                self._at or self.at,
                 profile_id,
                 journey.id,
                 journey.version,
@@ -157,22 +167,24 @@ def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:
     return ".".join(str(entry.rounds[repeat][0]) for repeat in inside) if inside else "1"
 
 
-def standing_entries(turn: Turn) -> list[tuple[Journey, Entry]]:
+def standing_entries(turn: Turn, event_type: str | None = None) -> list[tuple[Journey, Entry]]:
     """List the live entries with their journeys, in the order in which they are handled.
 
-    Left out are those that are parked, those that fail (they are parked now), and those whose version is
-    gone from the catalog: nothing moves them.
+    With `event_type`, only those whose journey ever reacts to such an event. Left out are those that are
+    parked, those that fail (they are parked now), and those whose version is gone from the catalog:
+    nothing moves them.
     """
-    versions = turn.catalog.versions
+    catalog = turn.catalog
     found = []
     for entry in turn.state.entries:
-        journey = versions.get((entry.journey, entry.version))
+        version = (entry.journey, entry.version)
+        journey = catalog.versions.get(version)
         if journey is None or entry.parked is not None:
             continue
         if entry.id in turn.failed:
             turn.park(journey, entry, Reason.FAILURE)
-            continue
-        found.append((journey, entry))
+        elif event_type is None or event_type in catalog.asked_by[version]:
+            found.append((journey, entry))
     if len(found) > 1:
         found.sort(key=lambda pair: (-pair[0].priority, pair[0].id))  # stable: entries of one journey stay by age
     return found

@@ -13,6 +13,8 @@ from orchestrator.model.event import Event, keep
 from orchestrator.model.journey import Ask, Call, Handoff, Journey, Repeat, Send, Step, Wait, WaitFor
 from orchestrator.model.state import Entry, Result
 
+_ANSWERED = (Ask, Handoff, Call)
+_TIMED_OUT = (WaitFor, *_ANSWERED)
 # `steps.<id>.events` keeps the newest so many.
 MAX_KEPT_EVENTS = 100
 
@@ -59,7 +61,7 @@ def wake(turn: Turn, journey: Journey, entry: Entry) -> None:
     step = journey.steps[entry.step]
     if isinstance(step, Repeat) or (isinstance(step, Send) and entry.held_ms):
         walking.walk(turn, journey, entry, step.id)
-    elif isinstance(step, WaitFor | Ask | Handoff | Call):
+    elif isinstance(step, _TIMED_OUT):
         turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.TIMED_OUT)
         walking.walk(turn, journey, entry, step.on_timeout)
     else:
@@ -75,7 +77,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     repeats = journey.untils_by_event.get(event.type)
     if repeats is not None and _ends_a_repeat(turn, event, journey, entry, step, repeats):
         return
-    if isinstance(step, Ask | Handoff | Call):
+    if isinstance(step, _ANSWERED):
         if answers.may_answer(event, step) and matching.concerns(turn, event, journey, entry):
             _take_answer(turn, event, journey, entry, step)
     elif isinstance(step, WaitFor):

@@ -35,6 +35,11 @@ class Catalog:
         asked = frozenset().union(*(journey.asks for journey in self.versions.values()))
         read = RECEIPTS if any(journey.reads_receipts for journey in self.versions.values()) else TELLING_RECEIPTS
         self.wanted = asked | PROFILE_EVENTS | read
+        # What the hot path asks of an event's type: can it begin anything for a customer of whom nothing is
+        # known, can it reach a goal after the end, and does this version ever react to it?
+        self.beginning = frozenset(self._enters) | PROFILE_EVENTS | RECEIPTS
+        self.converting = frozenset().union(*(journey.goals_by_event for journey in self.versions.values()))
+        self.asked_by = {version: journey.asks for version, journey in self.versions.items()}
 
     def journey(self, journey_id: str, version: int) -> Journey | None:
         """Find the version that an entry is pinned to; None when it is gone."""

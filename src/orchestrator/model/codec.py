@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import StorageError
-from orchestrator.model.state import State
+from orchestrator.model.state import State, Stored
 
 FORMAT = 1
 
@@ -25,13 +25,13 @@ Upgrade = Callable[[list[Any]], list[Any]]
 UPGRADES: dict[int, Upgrade] = {}
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(State).decode
+_decode = msgspec.msgpack.Decoder(Stored).decode
 _HEADER = {number: bytes([number]) for number in range(256)}
 
 
 def encode(state: State) -> bytes:
     """Encode a state as a record of the newest format."""
-    return state.due_ms().to_bytes(8, "big") + _HEADER[FORMAT] + _encode(state)
+    return state.due_ms().to_bytes(8, "big") + _HEADER[FORMAT] + _encode(state.stored())
 
 
 def decode(record: bytes) -> State:
@@ -41,7 +41,7 @@ def decode(record: bytes) -> State:
     """
     if len(record) > 9 and record[8] == FORMAT:
         try:
-            return _decode(memoryview(record)[9:])
+            return State.of(_decode(memoryview(record)[9:]))
         except msgspec.DecodeError as error:
             raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error
     return _decode_older(record)
@@ -66,6 +66,6 @@ def _decode_older(record: bytes) -> State:
         content = msgspec.msgpack.decode(memoryview(record)[9:])
         for older in range(number, FORMAT):
             content = UPGRADES[older](content)
-        return msgspec.convert(content, State)
+        return State.of(_decode(_encode(content)))
     except msgspec.MsgspecError as error:
         raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error

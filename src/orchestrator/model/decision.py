@@ -107,7 +107,7 @@ class Reason(StrEnum):
     VERSION_MISSING = "version_missing"
 
 
-class Decision(msgspec.Struct):
+class Decision(msgspec.Struct, gc=False):
     """One recorded choice. `at` is RFC 3339 text, `cause` an event's id or `timer`, `saw` the values looked at."""
 
     id: str

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 
-class Action(msgspec.Struct):
+class Action(msgspec.Struct, gc=False):
     """One action. `at` and `expires_at` are RFC 3339 text, `stale_after` a duration, `data` what the template reads."""
 
     id: str

@@ -117,8 +117,6 @@ def _read_any(raw: bytes, arrived_ms: int) -> Event:
     )
 
 
-
-
 def _instant(time: object) -> int:
     instant_ms = instants.parse(time)
     if instant_ms is None:

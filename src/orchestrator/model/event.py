@@ -52,7 +52,7 @@ def _read(raw: bytes) -> dict[str, Any]:
     return properties
 
 
-class KeptEvent(msgspec.Struct, array_like=True):
+class KeptEvent(msgspec.Struct, array_like=True, gc=False):
     """What an entry keeps of an event: the envelope, and the properties that its journey reads."""
 
     id: str

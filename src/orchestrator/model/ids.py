@@ -17,7 +17,7 @@ from xxhash import xxh3_64_digest, xxh3_64_intdigest, xxh3_128_hexdigest
 SEPARATOR = "\x1f"
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 17)
 def profile_id_of(kind: str, value: str) -> str:
     """Name the profile that an identifier stands for, as 32 hexadecimal characters."""
     return blake2b(f"{kind}{SEPARATOR}{value}".encode(), digest_size=16).hexdigest()

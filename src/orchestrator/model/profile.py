@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 
-class Consent(msgspec.Struct, array_like=True):
+class Consent(msgspec.Struct, array_like=True, gc=False):
     """One statement of consent; without channel or purpose it covers all of them."""
 
     channel: str | None
@@ -24,14 +24,14 @@ class Consent(msgspec.Struct, array_like=True):
 
     def covers(self, channel: str, purpose: str) -> bool:
         """Whether this statement speaks about sending for that purpose on that channel."""
-        return self.channel in (None, channel) and self.purpose in (None, purpose)
+        return (self.channel is None or self.channel == channel) and (self.purpose is None or self.purpose == purpose)
 
     def replaces(self, older: "Consent") -> bool:
         """Whether this statement covers everything the older one does, so that the older may go."""
         return self.channel in (None, older.channel) and self.purpose in (None, older.purpose)
 
 
-class Profile(msgspec.Struct, array_like=True):
+class Profile(msgspec.Struct, array_like=True, gc=False):
     """One customer.
 
     `identifiers` holds the values by kind, newest last. `traits` holds what profile_updated and
@@ -69,6 +69,6 @@ class Profile(msgspec.Struct, array_like=True):
         """
         latest = None
         for consent in self.consents:
-            if consent.covers(channel, purpose) and (latest is None or consent.at_ms >= latest.at_ms):
+            if (latest is None or consent.at_ms >= latest.at_ms) and consent.covers(channel, purpose):
                 latest = consent
         return latest

@@ -126,14 +126,23 @@ class Project:
     holdout_percent: float = 0.0
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
 
-    # How far back any cap looks, and the channels that take part in `preferred`, in order: asked for at every
-    # message, so worked out once.
+    # How far back any cap looks, the quiet hours of (purpose, channel), and the channels that take part in
+    # `preferred`, in order: asked for at every message, so worked out once.
     longest_cap_ms: int = field(init=False)
+    quiet_hours: dict[tuple[str, str], tuple[QuietHours, ...]] = field(init=False)
     preferred_channels: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         longest = max((cap.per_ms for purpose in self.purposes.values() for cap in purpose.caps), default=0)
         ranked = [channel for channel in self.channels.values() if channel.preferred_order is not None]
         ranked.sort(key=lambda channel: channel.preferred_order or 0)
+        quiet = {
+            (purpose.name, channel): tuple(
+                window for window in purpose.quiet_hours if window.channel is None or window.channel == channel
+            )
+            for purpose in self.purposes.values()
+            for channel in self.channels
+        }
         object.__setattr__(self, "longest_cap_ms", longest)
+        object.__setattr__(self, "quiet_hours", quiet)
         object.__setattr__(self, "preferred_channels", tuple(channel.name for channel in ranked))

@@ -5,10 +5,12 @@ else is a new state format with an upgrade in `codec`. Steps are named by id, ne
 Lists are in order of age. Nothing here knows how a journey works.
 """
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self, TypeVar
 
 import msgspec
 
+from orchestrator.errors import StorageError
 from orchestrator.model.event import KeptEvent
 from orchestrator.model.profile import Profile
 
@@ -17,7 +19,7 @@ REMEMBERED_EVENTS = 128
 DIGEST_BYTES = 8
 
 
-class Result(msgspec.Struct, array_like=True):
+class Result(msgspec.Struct, array_like=True, gc=False):
     """What a step left behind, as far as anybody reads it: `steps.<id>.<field>`.
 
     `event` is the latest event that the step took, `events` all of them (newest 100). `values` holds
@@ -39,7 +41,7 @@ class Result(msgspec.Struct, array_like=True):
         return self.values.get(name)
 
 
-class Entry(msgspec.Struct, array_like=True):
+class Entry(msgspec.Struct, array_like=True, gc=False):
     """One passage of a profile through a journey.
 
     `step` is where it stands, "" once it has ended. `due_ms` is when it wakes by itself, 0 when it only
@@ -70,7 +72,7 @@ class Entry(msgspec.Struct, array_like=True):
     parked: str | None = None
 
 
-class Ended(msgspec.Struct, array_like=True):
+class Ended(msgspec.Struct, array_like=True, gc=False):
     """An entry that has ended and whose goal can still be reached, from `from_ms` until `until_ms`."""
 
     id: str
@@ -83,7 +85,7 @@ class Ended(msgspec.Struct, array_like=True):
     actions: list[str] = []
 
 
-class Sent(msgspec.Struct, array_like=True):
+class Sent(msgspec.Struct, array_like=True, gc=False):
     """One message that left: what caps count and what receipts are about."""
 
     action_id: str
@@ -97,7 +99,7 @@ class Sent(msgspec.Struct, array_like=True):
     address: str | None = None
 
 
-class Case(msgspec.Struct, array_like=True):
+class Case(msgspec.Struct, array_like=True, gc=False):
     """A case that is open for a person: ours, or the contact centre's own. `pause` are the purposes it silences."""
 
     id: str
@@ -105,20 +107,128 @@ class Case(msgspec.Struct, array_like=True):
     pause: list[str] = []
 
 
-class State(msgspec.Struct, array_like=True):
-    """Everything kept for one profile, written and read as a whole.
+class History(msgspec.Struct, array_like=True, gc=False):
+    """What was before, as far as it still counts, and the cases that are open.
 
     `exits` remembers, by journey and then by key ("" without one), the last exit in ms, for journeys
-    whose `again` asks for it. `seen` holds the digests of the last events that changed this state.
+    whose `again` asks for it.
     """
 
-    profile: Profile
-    entries: list[Entry] = []
     exits: dict[str, dict[str, int]] = {}
     ended: list[Ended] = []
     sent: list[Sent] = []
-    seen: bytes = b""
     cases: list[Case] = []
+
+
+class Stored(msgspec.Struct, array_like=True, gc=False):
+    """A state as it is stored. The profile's id stands once, in front, and not in `profile`."""
+
+    profile_id: str
+    entries: list[Entry]
+    seen: bytes
+    profile: msgspec.Raw
+    history: msgspec.Raw
+
+
+_Part = TypeVar("_Part")
+_encode = msgspec.msgpack.Encoder().encode
+_profile_in = msgspec.msgpack.Decoder(Profile)
+_history_in = msgspec.msgpack.Decoder(History)
+
+
+class State:
+    """Everything kept for one profile, written and read as a whole.
+
+    The profile and the history stay bytes until somebody asks for them, and go out as they came in:
+    most turns ask for neither (measured: they are half of what decoding all of it costs). `seen` holds
+    the digests of the last events that changed this state.
+    """
+
+    __slots__ = ("_history", "_history_bytes", "_profile", "_profile_bytes", "entries", "profile_id", "seen")
+
+    def __init__(
+        self,
+        profile: Profile,
+        entries: Iterable[Entry] = (),
+        exits: Mapping[str, dict[str, int]] | None = None,
+        ended: Iterable[Ended] = (),
+        sent: Iterable[Sent] = (),
+        seen: bytes = b"",
+        cases: Iterable[Case] = (),
+    ) -> None:
+        self.profile_id = profile.id
+        self.entries = list(entries)
+        self.seen = seen
+        self._profile: Profile | None = profile
+        self._history: History | None = History(dict(exits or {}), list(ended), list(sent), list(cases))
+        self._profile_bytes = self._history_bytes = msgspec.Raw()
+
+    @classmethod
+    def of(cls, stored: Stored) -> Self:
+        """Take up a state as it was stored."""
+        state = cls.__new__(cls)
+        state.profile_id = stored.profile_id
+        state.entries = stored.entries
+        state.seen = stored.seen
+        state._profile = state._history = None
+        state._profile_bytes = stored.profile
+        state._history_bytes = stored.history
+        return state
+
+    def stored(self) -> Stored:
+        """Give the state as it is to be stored; what nobody has asked for keeps its bytes."""
+        if self._profile is not None:
+            self._profile_bytes = msgspec.Raw(_encode(msgspec.structs.replace(self._profile, id="")))
+        if self._history is not None:
+            self._history_bytes = msgspec.Raw(_encode(self._history))
+        return Stored(self.profile_id, self.entries, self.seen, self._profile_bytes, self._history_bytes)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same of the same customer."""
+        if not isinstance(other, State):
+            return NotImplemented
+        return _all_of(self) == _all_of(other)
+
+    __hash__ = None  # type: ignore[assignment]  # changes
+
+    def __repr__(self) -> str:
+        """Show everything, as tests print it."""
+        return f"State({self.profile!r}, {self.entries!r}, {self.history!r}, {self.seen!r})"
+
+    @property
+    def profile(self) -> Profile:
+        """The customer as we know them."""
+        if self._profile is None:
+            self._profile = _read(_profile_in, self._profile_bytes)
+            self._profile.id = self.profile_id
+        return self._profile
+
+    @property
+    def history(self) -> History:
+        """What was before, as far as it still counts, and the cases that are open."""
+        if self._history is None:
+            self._history = _read(_history_in, self._history_bytes)
+        return self._history
+
+    @property
+    def exits(self) -> dict[str, dict[str, int]]:
+        """The last exits, by journey and key."""
+        return self.history.exits
+
+    @property
+    def ended(self) -> list[Ended]:
+        """The entries that have ended and whose goal can still be reached."""
+        return self.history.ended
+
+    @property
+    def sent(self) -> list[Sent]:
+        """The messages that left."""
+        return self.history.sent
+
+    @property
+    def cases(self) -> list[Case]:
+        """The cases that are open."""
+        return self.history.cases
 
     def has_seen(self, digest: bytes) -> bool:
         """Whether an event with this digest has changed this state before (among the last 128)."""
@@ -138,3 +248,14 @@ class State(msgspec.Struct, array_like=True):
             if entry.due_ms and (not due or entry.due_ms < due):
                 due = entry.due_ms
         return due
+
+
+def _all_of(state: State) -> tuple[Profile, list[Entry], History, bytes]:
+    return state.profile, state.entries, state.history, state.seen
+
+
+def _read(decoder: msgspec.msgpack.Decoder[_Part], raw: msgspec.Raw) -> _Part:
+    try:
+        return decoder.decode(raw)
+    except msgspec.DecodeError as error:
+        raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from orchestrator.engine.advance import advance
 from orchestrator.engine.turn import EntryFailed, Turn
-from orchestrator.errors import EventError, StorageError
+from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, ids
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Decision, Reason
@@ -69,7 +69,9 @@ def on_event(catalog: Catalog, event: Event, record: bytes | None, now_ms: int) 
     Raises EventError when the event itself cannot be used; the record then stays as it is.
     """
     digest = ids.digest_of(event.id)
-    state = _first_seen(catalog, event) if record is None else codec.decode(record)
+    if record is None and event.type not in catalog.beginning and not event.identifiers:
+        return IGNORED  # nothing to repeat, to change or to end: not worth a state
+    state = _state_of(catalog, record, event)
     if state.seen and state.has_seen(digest):
         return DUPLICATE
     try:
@@ -85,8 +87,13 @@ def on_event(catalog: Catalog, event: Event, record: bytes | None, now_ms: int) 
     return Turned("applied", None, turn.actions, turn.decisions, failures) if turn.decisions else IGNORED
 
 
-def _first_seen(catalog: Catalog, event: Event) -> State:
-    return State(Profile(profile_of(catalog.project, event), event.customer_id))
+def _state_of(catalog: Catalog, record: bytes | None, fact: Fact) -> State:
+    """Decode a record, or begin with the customer whom an event is the first to name."""
+    if record is not None:
+        return codec.decode(record)
+    if not isinstance(fact, Event):
+        raise InvariantError("a timer woke a customer without a record")
+    return State(Profile(profile_of(catalog.project, fact), fact.customer_id))
 
 
 def _encode(state: State) -> bytes:
@@ -108,13 +115,12 @@ def _advance(
     catalog: Catalog, state: State, record: bytes | None, fact: Fact, now_ms: int
 ) -> tuple[Turn, Sequence[Failure]]:
     """Advance; when an entry fails, take the turn again from the old bytes with that entry parked."""
-    known = (state.profile.id, state.profile.customer_id)
     try:
         return advance(catalog, state, fact, now_ms), ()
     except EntryFailed as failed:
         failures = [_failure(failed)]
     while True:
-        state = State(Profile(*known)) if record is None else codec.decode(record)
+        state = _state_of(catalog, record, fact)
         try:
             return advance(catalog, state, fact, now_ms, frozenset(failure.entry_id for failure in failures)), failures
         except EntryFailed as failed:

@@ -32,7 +32,7 @@ def choose(turn: Turn, journey: Journey, entry: Entry, step: Choose) -> Going:
 
 def split(turn: Turn, journey: Journey, entry: Entry, step: Split) -> Going:
     """Take the branch of the customer's sticky draw: the same at every visit and in every version."""
-    drawn = ids.share_of(journey.id, step.id, turn.state.profile.id)
+    drawn = ids.share_of(journey.id, step.id, turn.state.profile_id)
     # The last branch takes what rounding of the shares may leave over.
     branch = next((branch for branch in step.branches if drawn < branch.below), step.branches[-1])
     entry.results[step.id] = Result(name=branch.name)

@@ -163,13 +163,10 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
 
 def _quiet(turn: Turn, purpose: Purpose, channel: str) -> dict[str, Any] | None:
     """Tell delivery the quiet hours, which it asks again at the real moment of sending."""
-    windows = guards.quiet_windows(turn.state.profile, purpose, channel)
+    windows = guards.quiet_windows(turn.project, turn.state.profile, purpose, channel)
     if not windows:
         return None
-    return {
-        "zone": str(calendars.zone_of(turn.state.profile, turn.project)),
-        "windows": [calendars.as_text(window) for window in windows],
-    }
+    return calendars.as_data(calendars.zone_of(turn.state.profile, turn.project), windows)
 
 
 def _remember(turn: Turn, sent: Sent) -> None:
@@ -178,4 +175,6 @@ def _remember(turn: Turn, sent: Sent) -> None:
     kept.append(sent)
     if len(kept) > KEPT_SENT:
         since_ms = turn.now_ms - turn.project.longest_cap_ms
-        turn.state.sent = [old for at, old in enumerate(kept) if old.at_ms > since_ms or at >= len(kept) - KEPT_SENT]
+        turn.state.history.sent = [
+            old for at, old in enumerate(kept) if old.at_ms > since_ms or at >= len(kept) - KEPT_SENT
+        ]
