@@ -1,0 +1,85 @@
+"""The README keeps its word: its journey runs, its commands work, and what it names is there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.language import compile_sources
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.testing import run_examples
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What the README's paths start from; the engine's files are named without their folder.
+PLACES = [ROOT, ROOT / "src/orchestrator", ROOT / "src/orchestrator/engine"]
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def _sources() -> dict[str, str]:
+    """Read the shop, with the README's journey in the place of all of its own."""
+    journeys = ROOT / "journeys"
+    files = [journeys / "orchestrator.yaml", *sorted((journeys / "messages").iterdir())]
+    shop = {file.relative_to(journeys).as_posix(): file.read_text(encoding="utf-8") for file in files}
+    return {**shop, "abandoned-cart.journey.yaml": _blocks("yaml")[0]}
+
+
+def test_the_journey_has_twenty_lines():
+    assert len(_blocks("yaml")[0].splitlines()) == 20
+
+
+def test_the_journey_is_valid_and_its_examples_hold():
+    results = list(run_examples(compile_sources(_sources())))
+    assert len(results) == 1
+    assert [result.report() for result in results if not result.passed] == []
+
+
+def test_the_commands_work_as_they_are_shown(tmp_path):
+    lines = [line for block in _blocks("sh") for line in block.splitlines() if line.startswith("orchestrator ")]
+    assert [line.split()[1] for line in lines] == ["init", "validate", "test", "run", "explain", "map"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    for line in lines:
+        command = [sys.executable, "-m", *shlex.split(line)]
+        done = subprocess.run(
+            command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_make_target_that_is_named_is_there():
+    named = set(re.findall(r"\bmake ([a-z]+)`", README)) | set(re.findall(r"^make ([a-z]+)$", README, re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert {"demo", "test", "lint", "bench", "help"} <= named
+    assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
+
+
+def test_every_setting_that_is_named_is_read():
+    named = set(re.findall(r"^\| `ORCHESTRATOR_(\w+)` \|", README, flags=re.MULTILINE))
+    assert named
+    assert {name.lower() for name in named} - set(KafkaSettings.model_fields) == set()
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w./-]+(?:\.py|/))`", README))))
+def test_every_path_that_is_named_is_there(path):
+    assert any((place / path).exists() for place in PLACES)
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_no_word_has_two_meanings():
+    words = re.search(r"^## Words$(.*?)^## ", README, flags=re.MULTILINE | re.DOTALL)
+    assert words is not None
+    rows = re.findall(r"^\| (.+?) \|", words[1], flags=re.MULTILINE)[2:]
+    listed = [word for row in rows for word in row.split(", ")]
+    assert len(listed) == len(set(listed)) > 20
