@@ -30,7 +30,7 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.WAITED, Reason.FOR_ANSWER): "Waits at {step} for the answer, until {until}",
     (Verdict.WAITED, Reason.RESTARTED): "Starts the wait at {step} again, now until {until}",
     (Verdict.WAITED, Reason.NEXT_ROUND): "Waits at {step} for the next round, until {until}",
-    (Verdict.WAITED, Reason.CONDITION_FALSE): "Goes on waiting at {step}: what came is not what it waits for",
+    (Verdict.WAITED, Reason.CONDITION_FALSE): "Stays at {step}: a condition on what came did not hold",
     (Verdict.RESUMED, Reason.TIME_PASSED): "Went on from {step}: the time was over",
     (Verdict.RESUMED, Reason.EVENT_CAME): "Went on from {step}: {event} came",
     (Verdict.RESUMED, Reason.TIMED_OUT): "Went on from {step}: nothing came in time",
