@@ -16,6 +16,11 @@ def has_colour(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def counted(count: int, noun: str) -> str:
+    """Say how many there are: `1 event`, `1,000 events`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def paint(text: str, style: str, stream: TextIO | None = None) -> str:
     """Colour a text for a stream (standard output by default); the text itself where colour does not help."""
     if not has_colour(stream or sys.stdout):

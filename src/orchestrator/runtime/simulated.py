@@ -5,12 +5,13 @@ fires first, at the same instant the event comes first; timers go by due time, t
 Must never decide anything, nor look at any clock but its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.errors import InvariantError
 from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime import turn
 from orchestrator.runtime.timers import NEVER_MS, Timers
@@ -29,11 +30,19 @@ class Happened:
 class SimulatedRuntime:
     """Takes events and moves its clock; `history` holds every turn in order.
 
-    `records` are the profiles known from the start, by profile id: state at rest, as the codec writes it.
+    `records` are the profiles known from the start, by profile id: state at rest, as the codec writes it. `world`
+    stands for everybody outside: the event that an action brings back at once, None where nobody answers.
     """
 
-    def __init__(self, catalog: Catalog, now_ms: int, records: Mapping[str, bytes] | None = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        now_ms: int,
+        records: Mapping[str, bytes] | None = None,
+        world: Callable[[Action, int], Event | None] = lambda _action, _now_ms: None,
+    ) -> None:
         self.now_ms = now_ms
+        self._world = world
         self.history: list[Happened] = []
         self._catalog = catalog
         self._records: dict[str, bytes] = {}
@@ -67,7 +76,7 @@ class SimulatedRuntime:
             turned = turn.on_event(self._catalog, event, self._records.get(profile_id), self.now_ms)
             if turned.record is not None:
                 self._keep(profile_id, turned.record)
-        self.history.append(Happened(self.now_ms, event, turned))
+        self._taken(Happened(self.now_ms, event, turned))
         return turned
 
     def run_until(self, until_ms: int) -> None:
@@ -83,7 +92,15 @@ class SimulatedRuntime:
             if turned.record is None or 0 < codec.due_of(turned.record) <= due_ms:
                 raise InvariantError(f"a timer due at {due_ms} is still due after it fired; profile {profile_id}")
             self._keep(profile_id, turned.record)
-            self.history.append(Happened(self.now_ms, None, turned))
+            self._taken(Happened(self.now_ms, None, turned))
+
+    def _taken(self, happened: Happened) -> None:
+        """Put a turn on the history, and take what the world answers to its actions at the same instant."""
+        self.history.append(happened)
+        for action in happened.turned.actions:
+            answer = self._world(action, self.now_ms)
+            if answer is not None:
+                self.receive(answer)
 
     def _move_to(self, now_ms: int) -> None:
         # An event that comes late in the stream is taken now: a clock never goes back.

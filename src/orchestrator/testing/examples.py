@@ -77,7 +77,12 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
     zone = calendars.zone_of(setting.profile_of(catalog.project, example, 0), catalog.project)
     clock = VirtualClock(example.start, zone)
     profile = setting.profile_of(catalog.project, example, clock.start_ms)
-    runtime = SimulatedRuntime(catalog, clock.start_ms, {profile.id: setting.record_of(profile)})
+    runtime = SimulatedRuntime(
+        catalog,
+        clock.start_ms,
+        {profile.id: setting.record_of(profile)},
+        world=lambda action, now_ms: setting.answer_of(action, now_ms, example),
+    )
     until_ms = NEVER_MS if example.until is None else clock.instant(example.until)
     events = sorted(_events(example, clock, profile.customer_id), key=lambda event: event.time_ms)
     for event in events:

@@ -186,8 +186,11 @@ def _actions(key: str, kind: str, expected: Sequence[Any], played: Played) -> li
 
 def _action_values(action: Action) -> dict[str, Any]:
     if action.kind == "event":
-        return {"event": action.message, "properties": action.data, "step": action.step}
-    return {**action.data, "step": action.step}
+        return {"event": action.message, "properties": action.data}
+    if action.kind == "call":
+        return {"webhook": action.to, "payload": action.data, "step": action.step}
+    told = {name: action.data.get(name) for name in ("skill", "priority", "reason")}
+    return {"to": action.to, **told, "step": action.step}
 
 
 _CHECKS: dict[str, Check] = {

@@ -10,15 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.language.definitions.example import Example
+from orchestrator.language.definitions.example import Example, ScoreResponse
 from orchestrator.model import codec, ids
 from orchestrator.model.catalog import Catalog
-from orchestrator.model.journey import Journey, Split, Step
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
+from orchestrator.model.journey import Journey, Score, Split, Step
 from orchestrator.model.profile import Consent, Profile
-from orchestrator.model.project import Project
+from orchestrator.model.project import Judgement, Project, Scorer
 from orchestrator.model.state import State
 
 CUSTOMER = "customer"
+
+# Before the id of a step, names the scorer that answers as the example says; no project can call one so.
+_SCORER = "example:"
 
 _TRAIT = re.compile(r"\bprofile\.([A-Za-z_][A-Za-z0-9_]*)")
 # Nobody's: example.com is reserved for examples, and so are numbers with 555-01.
@@ -27,9 +32,10 @@ _ADDRESSES = {"email": "customer@example.com", "phone": "+12025550142"}
 
 def catalog_of(catalog: Catalog, journey_id: str, example: Example) -> Catalog:
     """Adapt a catalog: the journey under test and the example's others are live, alone, with splits fixed."""
-    project = replace(catalog.project, holdout_percent=0.0)
+    scorers = {**catalog.project.scorers, **{_SCORER + step: _scorer(said) for step, said in example.scores.items()}}
+    project = replace(catalog.project, holdout_percent=0.0, scorers=scorers)
     journeys = [
-        replace(journey, status="live", holdout_percent=0.0, steps=_with_fixed_splits(journey, example.split))
+        replace(journey, status="live", holdout_percent=0.0, steps=_fixed_steps(journey, example))
         if journey.id == journey_id
         else replace(journey, status="live", holdout_percent=0.0)
         for journey in catalog.current
@@ -47,16 +53,33 @@ def _held_out(catalog: Catalog, project: Project, journeys: Iterable[Journey]) -
     return project, held
 
 
-def _with_fixed_splits(journey: Journey, fixed: Mapping[str, str]) -> dict[str, Step]:
-    return {step.id: _fixed(step, fixed[step.id]) if step.id in fixed else step for step in journey.steps.values()}
+def _fixed_steps(journey: Journey, example: Example) -> dict[str, Step]:
+    return {step.id: _fixed(step, example) for step in journey.steps.values()}
 
 
-def _fixed(step: Step, name: str) -> Step:
-    """Give the whole of a split to one of its branches."""
-    if not isinstance(step, Split):
-        return step
-    branches = tuple(replace(branch, below=100.0) for branch in step.branches if branch.name == name)
-    return replace(step, branches=branches or step.branches)
+def _fixed(step: Step, example: Example) -> Step:
+    """Give the whole of a split to one of its branches, and a score step the example's own scorer."""
+    if isinstance(step, Split) and step.id in example.split:
+        name = example.split[step.id]
+        branches = tuple(replace(branch, below=100.0) for branch in step.branches if branch.name == name)
+        return replace(step, branches=branches or step.branches)
+    if isinstance(step, Score) and step.id in example.scores:
+        return replace(step, model=_SCORER + step.id)
+    return step
+
+
+def _scorer(said: ScoreResponse) -> Scorer:
+    judgement = Judgement(value=said.value, label=said.label)
+    return lambda _input, _scope: judgement
+
+
+def answer_of(action: Action, now_ms: int, example: Example) -> Event | None:
+    """Make up what the world says to an action: the example's answer to a call, for the others nothing."""
+    response = example.responses.get(action.step) if action.kind == "call" else None
+    if response is None:
+        return None
+    properties = {"action_id": action.id, "status": response.status, "response": response.body}
+    return Event(f"answer-{action.id}", "call_answered", now_ms, action.customer_id, decoded=properties)
 
 
 def unknown_splits(journey: Journey, fixed: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ Owns the words for it, step by step. Must never work out what would happen next;
 
 from functools import singledispatch
 
-from orchestrator.model.journey import Journey, Repeat, Send, Step, Wait, WaitFor
+from orchestrator.model.journey import ANSWERS, Ask, Call, Handoff, Journey, Repeat, Send, Step, Wait, WaitFor
 from orchestrator.model.state import Entry
 from orchestrator.views import times
 from orchestrator.views.graph import trigger_in_words
@@ -18,6 +18,8 @@ def awaited(journey: Journey | None, entry: Entry) -> list[str]:
         return sorted(step.restart_on)
     if isinstance(step, WaitFor):
         return sorted(set().union(*(branch.trigger.events for branch in step.branches)))
+    if isinstance(step, Ask | Call | Handoff) and not entry.held_ms:
+        return [ANSWERS[type(step)]]
     return []
 
 
@@ -29,6 +31,8 @@ def standing(journey: Journey | None, entry: Entry, zone: str | None) -> str:
         return f"{where}: stopped at {entry.step}, because of {entry.parked.replace('_', ' ')}."
     until = f"until {times.spoken(entry.due_ms, zone)}" if entry.due_ms else "until the journey goes on"
     step = None if journey is None else journey.steps.get(entry.step)
+    if entry.held_ms and isinstance(step, Send):
+        return f"{where}: holds {step.message} at {entry.step} {until}."
     return f"{where}: {_waits(step, entry.step, until)}."
 
 
@@ -50,8 +54,19 @@ def _(step: WaitFor, step_id: str, until: str) -> str:
 
 
 @_waits.register
-def _(step: Send, step_id: str, until: str) -> str:
-    return f"holds {step.message} at {step_id} {until}"
+def _(step: Ask, step_id: str, until: str) -> str:
+    return f"waits at {step_id} for the answer to {step.message}, {until} at the latest"
+
+
+@_waits.register
+def _(step: Call, step_id: str, until: str) -> str:
+    return f"waits at {step_id} for the answer of {step.webhook}, {until} at the latest"
+
+
+@_waits.register
+def _(step: Handoff, step_id: str, until: str) -> str:
+    late = f", {until} at the latest" if step.within_ms is not None else ""
+    return f"waits at {step_id} for {step.team} to close the case{late}"
 
 
 @_waits.register

@@ -173,7 +173,7 @@ class TestRun:
             "run", shop, "--events", shop / "events.jsonl", "--drain", "--dead-letters", shop / "dead.jsonl"
         )
         assert ended.code == 0
-        assert "1 dead letters (1 not_json)" in ended.err
+        assert "1 dead letter (1 not_json)" in ended.err
         assert json.loads((shop / "dead.jsonl").read_text())["reason"] == "not_json"
 
     @pytest.mark.parametrize(

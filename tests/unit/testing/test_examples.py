@@ -1,8 +1,13 @@
 """Examples: the setting, the clock, every key of `expect`, and what a failing one shows."""
 
+import dataclasses
+
 import pytest
 
 from orchestrator.language.definitions.example import Example
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.expression import Expression
+from orchestrator.model.journey import Call, Handoff, Score
 from orchestrator.testing import run_example, run_examples
 
 REMIND = """
@@ -277,3 +282,49 @@ def test_all_examples_of_a_project_are_run(project):
         ("abandoned-cart", "second", False),
     ]
     assert list(run_examples(project(REMIND, more), "welcome")) == []
+
+
+class TestWorld:
+    """What others answer: systems, scorers and people. The steps are built by hand; the language learns them later."""
+
+    @pytest.fixture
+    def loaded(self, project):
+        """Put verbs that ask others into a project's journey."""
+        plain = project(REMIND)
+        journey = next(one for one in plain.catalog.current if one.id == "abandoned-cart")
+        steps = [
+            Score(id="mood", model="sentiment", save="mood", next="check"),
+            Call(
+                id="check",
+                webhook="crm",
+                payload=(("cart", Expression("entry.cart_id", lambda scope: "c1")),),
+                within_ms=10_000,
+                first="care",
+                on_timeout=None,
+            ),
+            Handoff(id="care", team="care", priority="high", reason="angry"),
+        ]
+        changed = dataclasses.replace(journey, first="mood", steps={step.id: step for step in steps})
+        return dataclasses.replace(plain, catalog=Catalog(plain.catalog.project, [changed]))
+
+    def test_a_call_a_score_and_a_case_are_answered_and_checked(self, loaded):
+        expect = {
+            "calls": [{"webhook": "crm", "payload": {"cart": "c1"}, "step": "check"}],
+            "cases": [{"to": "care", "priority": "high", "reason": "angry"}],
+            "profile": {"mood": "negative"},
+            "path": ["mood", "check", "care"],
+            "exit": "completed",
+        }
+        setting = {
+            "scores": {"mood": {"label": "negative"}},
+            "responses": {"check": {"status": 200, "body": {"vip": True}}},
+        }
+        result = run_example(loaded, "abandoned-cart", example(expect, **setting))
+        assert result.report().count("!") == 0, result.report()
+        assert result.passed
+
+    def test_a_call_that_nobody_answers_times_out(self, loaded):
+        expect = {"path": ["mood", "check"], "cases": [], "exit": "completed"}
+        scores = {"mood": {"value": 0.5}}
+        result = run_example(loaded, "abandoned-cart", example(expect, scores=scores))
+        assert result.differences == ()

@@ -60,6 +60,13 @@ def test_the_picture_shows_every_node_and_every_edge(every_verb):
         assert line in shown
 
 
+def test_every_verb_has_its_colour(every_verb):
+    text = as_svg(graph_of(every_verb))
+    style = text.partition("</style>")[0]
+    for node in graph_of(every_verb).nodes:
+        assert style.count(f".{node.verb.replace(' ', '-')} .box") == 2  # on light and on dark
+
+
 def test_nothing_in_the_picture_overlaps(every_verb):
     svg = ET.fromstring(as_svg(graph_of(every_verb)))  # noqa: S314 - our own drawing
     boxes = rectangles(svg, "node") + rectangles(svg, "label")

@@ -22,12 +22,19 @@ def entry(step, due_ms=DUE, **more):
             "waits at answer for message_clicked or message_opened where not machine, "
             "until Tue 3 Mar 2026, 08:30 at the latest",
         ),
-        ("remind", "holds cart-reminder at remind until Tue 3 Mar 2026, 08:30"),
+        ("survey", "waits at survey for the answer to how-was-it, until Tue 3 Mar 2026, 08:30 at the latest"),
+        ("check", "waits at check for the answer of crm, until Tue 3 Mar 2026, 08:30 at the latest"),
+        ("care", "waits at care for care to close the case, until Tue 3 Mar 2026, 08:30 at the latest"),
         ("daily", "waits at daily for the next round, until Tue 3 Mar 2026, 08:30"),
     ],
 )
 def test_each_kind_of_waiting_has_its_words(every_verb, step, words):
     assert standing(every_verb, entry(step), "Europe/Madrid") == f"abandoned-cart (c1): {words}."
+
+
+def test_a_held_message_is_named(every_verb):
+    text = standing(every_verb, entry("remind", held_ms=1), "Europe/Madrid")
+    assert text == "abandoned-cart (c1): holds cart-reminder at remind until Tue 3 Mar 2026, 08:30."
 
 
 def test_without_the_journey_at_hand_the_step_is_named(every_verb):
@@ -50,4 +57,6 @@ def test_a_parked_entry_says_why(every_verb):
 def test_the_events_that_would_move_an_entry_on_are_named(every_verb):
     assert awaited(every_verb, entry("settle")) == ["cart_updated"]
     assert awaited(every_verb, entry("answer")) == ["message_clicked", "message_opened"]
+    assert awaited(every_verb, entry("survey")) == ["survey_answered"]
+    assert awaited(every_verb, entry("care")) == ["case_closed"]
     assert awaited(every_verb, entry("pause")) == []

@@ -173,23 +173,24 @@ def _told(summary: "Summary") -> Iterator[str]:
     """Tell in a few lines what a run came to."""
     from orchestrator.views import times
 
+    counted = screen.counted
     total = sum(summary.events.values())
     rate = f", {total / summary.seconds:,.0f} a second" if summary.seconds else ""
-    yield f"{total:,} events ({_counts(summary.events)}) in {summary.seconds:.1f} s{rate}"
-    yield f"{sum(summary.actions.values()):,} actions ({_counts(summary.actions)})"
-    yield f"{sum(summary.decisions.values()):,} decisions ({_counts(summary.decisions)})"
+    yield f"{counted(total, 'event')} ({_counts(summary.events)}) in {summary.seconds:.1f} s{rate}"
+    yield f"{counted(sum(summary.actions.values()), 'action')} ({_counts(summary.actions)})"
+    yield f"{counted(sum(summary.decisions.values()), 'decision')} ({_counts(summary.decisions)})"
     clock = "" if summary.clock_ms is None else f" at {times.spoken(summary.clock_ms, 'UTC')} UTC"
     yield f"{summary.waiting:,} of {summary.customers:,} customers are waiting{clock}"
     if summary.dead_letters:
-        reasons = _counts(summary.dead_letters)
-        yield screen.paint(f"{sum(summary.dead_letters.values()):,} dead letters ({reasons})", "yellow", sys.stderr)
+        letters = counted(sum(summary.dead_letters.values()), "dead letter")
+        yield screen.paint(f"{letters} ({_counts(summary.dead_letters)})", "yellow", sys.stderr)
         for letter in summary.first_dead_letters:
             line = "" if letter.line is None else f":{letter.line}"
             yield f"  {letter.source}{line}: {letter.reason}: {letter.message}"
 
 
 def _counts(counts: "dict[str, int]") -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "none"
+    return ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()) if count) or "none"
 
 
 def _values(summary: "Summary") -> dict[str, Any]:

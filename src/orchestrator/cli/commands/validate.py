@@ -55,15 +55,14 @@ def command(
         for problem in problems:
             screen.out(_coloured(directory, problem))
     warnings = len(problems) - len(errors)
-    screen.say(f"{_counted(len(errors), 'error')}, {_counted(warnings, 'warning')}")
+    screen.say(f"{screen.counted(len(errors), 'error')}, {screen.counted(warnings, 'warning')}")
     if loaded is not None:
-        journeys, messages = _counted(len(loaded.definitions), "journey"), _counted(len(loaded.messages), "message")
+        journeys, messages = (
+            screen.counted(len(loaded.definitions), "journey"),
+            screen.counted(len(loaded.messages), "message"),
+        )
         screen.say(f"{journeys} and {messages} can be run")
     raise typer.Exit(1 if fails else 0)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _coloured(directory: Path, problem: DefinitionError) -> str:
