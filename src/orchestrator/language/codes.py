@@ -72,6 +72,7 @@ SHAPES = _codes(
         "`emit` of an event that only the outside world or the engine may speak of.",
         "Name an event of your own.",
     ),
+    ("E231", "`then` or `on_timeout` beside a handoff that does not wait.", "until: closed, in the handoff."),
 )
 REFERENCES = _codes(
     ("E301", "Two steps with one id.", "Give one of them another id."),
@@ -90,6 +91,7 @@ REFERENCES = _codes(
     ("E314", "Content without what the channel needs.", "Add a body; an e-mail needs a subject too."),
     ("E315", "Content in another language only.", "Write it at the top level, in the project's first language."),
     ("E316", "A file outside of the project.", "Put it beside the message."),
+    ("E317", "An unknown team, skill or webhook.", "Correct the name, or add it to orchestrator.yaml."),
 )
 EXPRESSIONS = _codes(
     ("E401", "The expression cannot be read.", "Write it as in total >= 30 and currency == 'EUR'."),
@@ -125,10 +127,7 @@ TO_COME = _codes(
     ("E903", "Entering on a date is not available in this release.", "Enter on an event, then wait_until the date."),
     ("E904", "Entering on silence is not available in this release.", "Enter on an event, then wait with restart_on."),
     ("E905", "Limits of entries are not available in this release.", "Leave it out."),
-    ("E906", "ask is not available in this release.", "Send a message, then wait_for survey_answered."),
-    ("E907", "handoff is not available in this release.", "Emit an event that your contact centre listens to."),
     ("E908", "score is not available in this release.", "Send the score as a property of an event."),
-    ("E909", "call is not available in this release.", "Emit an event that the other system listens to."),
     ("E910", "count() is not available in this release.", "Keep a count with set."),
     ("E911", "purchase is not available in this release.", "Leave it out; a goal may have a value."),
     ("E912", "Catalogs are not available in this release.", "Send what the message needs with the event."),

@@ -194,11 +194,11 @@ def _inspect(made: Draft, place: Place, channel: str, text: str, shop: Shop) -> 
     for mistake in found.mistakes:
         place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
     for named in found.names:
-        if _exists(place, named, shop):
+        if exists(place, named, shop):
             made.names.append((place, channel, named))
 
 
-def _exists(place: Place, named: Named, shop: Shop) -> bool:
+def exists(place: Place, named: Named, shop: Shop) -> bool:
     """Check what can be checked of a name without a journey; report it and say no when it cannot exist."""
     root, rest = named.path[0], named.path[1:]
     if root not in templates.ROOTS:

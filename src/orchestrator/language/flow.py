@@ -25,10 +25,12 @@ from orchestrator.model.expression import Expression
 from orchestrator.model.journey import Branch, Repeat, Step, Trigger
 
 # Events that only the outside world, or the engine itself, may speak of.
-_NOT_OURS = PROFILE_EVENTS | RECEIPTS | {"message_received", "survey_answered", "case_opened", "case_closed",
+_NOT_OURS = PROFILE_EVENTS | RECEIPTS | {"message_received", "survey_answered", "call_answered",
                                          "profile_erase_requested"}  # fmt: skip
 _KEPT_BY_ENGINE = frozenset({"id", "customer_id", "last_seen"})
 _ALL = 100.0
+# A call that names no time waits so long for its answer.
+_CALL_WITHIN = "10s"
 
 
 class Flow:
@@ -136,6 +138,61 @@ class Flow:
             data=data,
         )
 
+    def _ask(self, step: written.AskStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
+        body = step.ask
+        as_send = written.SendBody.model_construct(message=body.message, channels=body.channels)
+        message, channels, purpose = self._sending.resolve(place["ask"], as_send)
+        return model.Ask(
+            **common,
+            message=message,
+            channels=channels,
+            purpose=purpose,
+            survey=body.survey,
+            within_ms=length(body.within),
+            **self._ways(step, path, common),
+        )
+
+    def _handoff(self, step: written.HandoffStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
+        spot, body = place["handoff"], step.handoff
+        self._sending.check_case(spot, body)
+        if body.until is None:
+            for name, found in (("then", step.then), ("on_timeout", step.on_timeout)):
+                if found:
+                    why = f"`{name}` needs a case that is waited for"
+                    place[name].report("E231", why, "until: closed, in the handoff", at_key=True)
+        return model.Handoff(
+            **common,
+            team=body.to,
+            skill=body.skill,
+            priority=body.priority,
+            reason=body.reason,
+            summary=body.summary,
+            reads=() if body.summary is None else self._sending.names_in(spot["summary"], body.summary),
+            pause=tuple(body.pause),
+            until_closed=body.until is not None,
+            within_ms=None if body.within is None else length(body.within),
+            purpose=self._sending.purpose,
+            **self._ways(step, path, common),
+        )
+
+    def _call(self, step: written.CallStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
+        spot, body = place["call"], step.call
+        self._sending.check_webhook(spot["webhook"], body.webhook)
+        payload = tuple((name, self.expression(spot["payload"][name], text)) for name, text in body.payload.items())
+        return model.Call(
+            **common,
+            webhook=body.webhook,
+            payload=payload,
+            within_ms=length(body.within or _CALL_WITHIN),
+            purpose=self._sending.purpose,
+            **self._ways(step, path, common),
+        )
+
+    def _ways(self, step: Any, path: Path, common: dict[str, Any]) -> dict[str, Any]:
+        """Compile the two ways on from a step that waits for an answer."""
+        first = self._inner(path, ("then",), step.then, common)
+        return {"first": first, "on_timeout": self._inner(path, ("on_timeout",), step.on_timeout, common)}
+
     def _choose(self, step: written.ChooseStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         branches: list[tuple[Expression | None, str | None]] = []
         for number, choice in enumerate(step.choose):
@@ -212,6 +269,9 @@ class Flow:
         "wait_until": _wait_until,
         "wait_for": _wait_for,
         "send": _send,
+        "ask": _ask,
+        "handoff": _handoff,
+        "call": _call,
         "choose": _choose,
         "split": _split,
         "set": _set,

@@ -4,9 +4,10 @@ Owns the checks of those three against the project and the message's content, an
 steps of the journeys that send them. Must never decide which channel a customer gets.
 """
 
-from orchestrator.language.content import Draft
+from orchestrator.language import templates
+from orchestrator.language.content import Draft, exists
 from orchestrator.language.definitions.fields import nearest
-from orchestrator.language.definitions.steps import SendBody
+from orchestrator.language.definitions.steps import HandoffBody, SendBody
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS, HOLDING, LOST, RESULTS
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import RESERVED_CHANNELS, Shop
@@ -33,7 +34,7 @@ class Sending:
     ) -> None:  # fmt: skip
         self._journey = journey
         self._root = root
-        self._purpose = purpose
+        self.purpose = purpose
         self._shop = shop
         self._messages = messages
         self._steps = steps
@@ -54,7 +55,7 @@ class Sending:
         content = tuple(name for name in self._shop.definition.channels if name in draft.content.channels)
         self._check_channels(place, body, draft)
         self._check_names(place, body, draft)
-        purpose = body.purpose or draft.content.definition.purpose or self._purpose
+        purpose = body.purpose or draft.content.definition.purpose or self.purpose
         if purpose is None:
             place.report(
                 "E308", "neither this send nor its message nor the journey has a purpose", "purpose: ... on the journey"
@@ -64,6 +65,41 @@ class Sending:
                 "E309", f"{body.message} has no content for any channel of the project", "content for one of them"
             )
         return body.message, tuple(body.channels) if body.channels else content, purpose or ""
+
+    def check_case(self, place: Place, body: HandoffBody) -> None:
+        """Check what a handoff refers to: its team, the skill, the purposes that it pauses."""
+        teams = self._shop.definition.teams or {}
+        if body.to not in teams and not self._shop.is_lost and not self._shop.place["teams"].is_mended:
+            fix = nearest(body.to, set(teams)) or "one of " + (", ".join(teams) or "teams: in orchestrator.yaml")
+            place["to"].report("E317", f"orchestrator.yaml has no team {body.to}", fix)
+        elif body.skill is not None and body.to in teams and body.skill not in teams[body.to].skills:
+            skills = teams[body.to].skills
+            fix = nearest(body.skill, set(skills)) or ", ".join(skills) or "no skill"
+            place["skill"].report("E317", f"the team {body.to} has no skill {body.skill}", fix)
+        for number, name in enumerate(body.pause):
+            self._shop.check_purpose(place["pause"][number], name)
+
+    def check_webhook(self, place: Place, name: str) -> None:
+        """Check that the project has the webhook that is called."""
+        webhooks = self._shop.definition.webhooks or {}
+        if name not in webhooks and not self._shop.is_lost and not self._shop.place["webhooks"].is_mended:
+            fix = nearest(name, set(webhooks)) or "one of " + (", ".join(webhooks) or "webhooks: in orchestrator.yaml")
+            place.report("E317", f"orchestrator.yaml has no webhook {name}", fix)
+
+    def names_in(self, place: Place, text: str) -> tuple[tuple[str, ...], ...]:
+        """Check a template that stands in the journey itself; give the paths it reads."""
+        template = templates.inspect(text)
+        for mistake in template.mistakes:
+            place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
+        paths = []
+        for named in template.names:
+            if not exists(place, named, self._shop):
+                continue
+            if named.path[0] == "steps" and len(named.path) > 1:
+                self._check_step(place, named)
+            paths.append(templates.read_of(named.path))
+        self._reads.add(paths)
+        return tuple(dict.fromkeys(paths))
 
     def _check_channels(self, place: Place, body: SendBody, draft: Draft | None) -> None:
         for number, name in enumerate(body.channels or ()):

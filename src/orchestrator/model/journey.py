@@ -150,6 +150,7 @@ class Handoff(Step):
     """Open a case for a person; with `until_closed` wait until it is closed, at most `within_ms` (None: for ever).
 
     While the case is open, the purposes in `pause` are refused. `purpose` is the journey's, for holdouts.
+    `summary` is a template, rendered for the person; `reads` are the paths that it names.
     """
 
     team: str
@@ -157,6 +158,7 @@ class Handoff(Step):
     priority: Literal["low", "normal", "high", "urgent"] = "normal"
     reason: str | None = None
     summary: str | None = None
+    reads: tuple[tuple[str, ...], ...] = ()
     pause: tuple[str, ...] = ()
     until_closed: bool = False
     within_ms: int | None = None

@@ -18,6 +18,10 @@ channels:
   sms: {address: profile.phone}
 purposes:
   service: {consent: none}
+teams:
+  care: {skills: [returns]}
+webhooks:
+  crm: {url: "https://crm.example/hook", secret: CRM_SECRET}
 """
 MESSAGE = """\
 message: welcome

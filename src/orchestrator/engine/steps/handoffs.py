@@ -92,4 +92,5 @@ def _context(turn: Turn, entry: Entry, step: Handoff, case_id: str) -> dict[str,
         "steps": found,
         "sent": sent,
         "open_cases": [case.id for case in turn.state.cases],
+        **payload.data_for(turn.scope_of(entry), step.reads),
     }
