@@ -22,7 +22,7 @@ processing.BATCH_TURNS = 100
 
 def _run(loaded: Loaded, line: str) -> None:
     command = json.loads(line)
-    faults.arm_from({faults.VARIABLE: command.pop("fault")})
+    os.environ[faults.VARIABLE] = command.pop("fault")
     for name in ("actions", "decisions", "dead_letters", "state"):
         command[name] = Path(command[name])
     run_events(loaded, RunOptions(**command))

@@ -65,6 +65,7 @@ class Processor:
         self._timers = Timers(store.waiting())
         stored = store.position(CLOCK)
         self.clock_ms = instants.EARLIEST_MS if stored is None else int(stored)
+        self._arrived_ms = 0
         self.summary = Summary()
         self.records = 0
         self._begin_batch()
@@ -111,7 +112,8 @@ class Processor:
         """
         read, on_event, profile_of = envelopes.read, turn.on_event, turn.profile_of
         catalog, project, wanted = self._catalog, self._catalog.project, self._catalog.wanted
-        arrived_ms, timers, clock_ms = feed.arrived_ms, self._timers, self.clock_ms
+        timers, clock_ms = self._timers, self.clock_ms
+        self._arrived_ms = arrived_ms = feed.arrived_ms
         ignored = 0
         for index, raw in enumerate(chunk.lines):
             try:
@@ -182,7 +184,8 @@ class Processor:
             self._bury(each.reason, message, origin, traceback=each.traceback, **about)
 
     def _bury(self, reason: str, message: str, origin: Origin, **about: Any) -> None:
-        at = instants.to_text(self.clock_ms)
+        # Before the first event there is no time but that of arrival.
+        at = instants.to_text(self.clock_ms if self.clock_ms > instants.EARLIEST_MS else self._arrived_ms)
         source, line, offset = origin.source, origin.line, origin.offset
         letter = DeadLetter(reason, message, source=source, line=line, offset=offset, at=at, **about)
         self._letters.append(letter)

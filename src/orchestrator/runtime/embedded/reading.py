@@ -17,13 +17,14 @@ Must never commit anything: it says what to commit.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from orchestrator.errors import InputError
 from orchestrator.runtime.embedded.inputs import Input, open_input
-from orchestrator.runtime.embedded.sorting import MEMORY_BYTES, Sorted, in_time_order
+from orchestrator.runtime.embedded.sorting import Sorted, in_time_order
 from orchestrator.runtime.embedded.sources import Chunk, Lines
 from orchestrator.storage import Store
 
@@ -47,7 +48,7 @@ class Part(msgspec.Struct, frozen=True):
     whole: bool = False
 
 
-# A part of an input, and the fingerprint under which the input was known when it was shorter.
+# A part of an input, and the fingerprint of what it was when it was shorter and never read to its end: to be forgotten.
 _Found = tuple[Input, Part, str | None]
 
 
@@ -144,22 +145,31 @@ class FileFeed:
         return self._input.bytes_read / self._part.size
 
 
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """How to sort: what it may hold in memory, and whom to tell how far it is."""
+
+    memory_bytes: int
+    tell: Callable[[Feed], None]
+
+
 class SortedFeed:
     """All inputs together in the order of their times: its position is a number of records."""
 
-    def __init__(self, inputs: Sequence[_Found], arrived_ms: int, done: int, memory_bytes: int) -> None:
+    def __init__(self, inputs: Sequence[_Found], arrived_ms: int, done: int, sorting: "Sorting") -> None:
         self.arrived_ms = arrived_ms
         self._inputs = inputs
+        self._sorting = sorting
+        self._read_bytes = 0
         self._ends = [part for _, part, _ in inputs]
         self._done = done  # before the chunk that was yielded last
         self._yielded = done
-        self._memory_bytes = memory_bytes
         self._total = 0
 
     def chunks(self) -> Iterator[Sorted]:
         """Yield the records that are left."""
         left = self._done
-        for chunk in in_time_order(self._read(), self.arrived_ms, self._memory_bytes):
+        for chunk in in_time_order(self._read(), self.arrived_ms, self._sorting.memory_bytes):
             left -= chunk.skip(left)
             if not chunk.lines:
                 continue
@@ -168,11 +178,16 @@ class SortedFeed:
         self._done = self._yielded
 
     def _read(self) -> Iterator[Lines]:
+        before = 0
         for number, (source, part, _) in enumerate(self._inputs):
             for chunk in source.lines(part.size, part.line, part.offset):
                 self._ends[number] = _after(part, chunk)
                 self._total += len(chunk.lines)
+                self._read_bytes = before + source.bytes_read
+                self._sorting.tell(self)
                 yield chunk
+            before += part.size
+        self._read_bytes = before
 
     def position(self, done: int) -> Positions:
         """Count the records that are done."""
@@ -191,8 +206,11 @@ class SortedFeed:
         return [msgspec.structs.replace(end, whole=True) for end in self._ends]
 
     def fraction(self) -> float | None:
-        """Tell how many of the records have been yielded; blank lines are few."""
-        return self._yielded / self._total if self._total else 0.0
+        """Tell how much was read, and then how many of the records were yielded: half each."""
+        size = sum(part.size for _, part, _ in self._inputs)
+        if self._read_bytes < size:
+            return self._read_bytes / size / 2
+        return 0.5 + (self._yielded / self._total / 2 if self._total else 0.0)
 
 
 def _after(part: Part, chunk: Lines) -> Part:
@@ -201,7 +219,7 @@ def _after(part: Part, chunk: Lines) -> Part:
 
 
 def _known(part: Part, replaces: str | None) -> Positions:
-    """Remember a part's end; what was known of the file when it was shorter is forgotten."""
+    """Remember how far a part was read, in place of what its file was known as before."""
     forgotten: Positions = {} if replaces in (None, part.fingerprint) else {f"{_INPUT}{replaces}": None}
     return {**forgotten, f"{_INPUT}{part.fingerprint}": msgspec.msgpack.encode(part)}
 
@@ -227,16 +245,16 @@ class Inputs:
             self.close()
             raise
 
-    def feeds(self, now_ms: Callable[[], int], memory_bytes: int = MEMORY_BYTES) -> Iterator[Feed]:
+    def feeds(self, now_ms: Callable[[], int], sorting: Sorting) -> Iterator[Feed]:
         """Yield what is to be read: what was begun, then whatever else the inputs hold."""
         if self._reading is not None:
-            resumed = self._resumed(self._reading, memory_bytes)
+            resumed = self._resumed(self._reading, sorting)
             yield resumed
             self._known |= {(part.size, part.fingerprint): part for part in resumed.ends()}
         if not self._in_order:
             parts = [found for each in self._inputs if (found := self._part_of(each, now_ms())) is not None]
             if parts:
-                yield SortedFeed(parts, now_ms(), 0, memory_bytes)
+                yield SortedFeed(parts, now_ms(), 0, sorting)
             return
         for source in self._inputs:
             if source.size is None:
@@ -254,9 +272,10 @@ class Inputs:
             return None
         if known is None:
             return (source, Part(fingerprint, size, now_ms), None) if size else None
-        return source, Part(fingerprint, size, known.arrived_ms, known.line, known.offset), known.fingerprint
+        rest = Part(fingerprint, size, known.arrived_ms, known.line, known.offset)
+        return source, rest, None if known.whole else known.fingerprint
 
-    def _resumed(self, reading: _Reading, memory_bytes: int) -> SortedFeed:
+    def _resumed(self, reading: _Reading, sorting: Sorting) -> SortedFeed:
         """Take up a reading where it was left; its inputs must be here, and as they were."""
         if self._in_order:
             raise InputError(
@@ -272,7 +291,7 @@ class Inputs:
                     " not here or was changed; give the same --events again to finish it, or name another state file"
                 )
             found.append((source, part, None))
-        return SortedFeed(found, reading.arrived_ms, reading.records, memory_bytes)
+        return SortedFeed(found, reading.arrived_ms, reading.records, sorting)
 
     def close(self) -> None:
         """Close all inputs."""

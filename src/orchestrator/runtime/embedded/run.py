@@ -4,6 +4,7 @@ Owns the order in which a run is set up, done and cleaned away. Must never print
 """
 
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +15,10 @@ from typing import BinaryIO
 
 from orchestrator.language import Loaded
 from orchestrator.model.catalog import Catalog
+from orchestrator.runtime import faults
 from orchestrator.runtime.embedded.outputs import STANDARD_OUTPUT, Outputs, targets_of
 from orchestrator.runtime.embedded.processing import Processor
-from orchestrator.runtime.embedded.reading import Feed, Inputs
+from orchestrator.runtime.embedded.reading import Feed, Inputs, Sorting
 from orchestrator.runtime.embedded.sorting import MEMORY_BYTES
 from orchestrator.runtime.embedded.summary import Progress, Summary
 from orchestrator.runtime.versions import in_force
@@ -56,10 +58,11 @@ def run_events(
 
     Run again with the same `state` it goes on where it stopped, at whatever moment that was; the files
     it writes then hold each line once, standard output at least once. Customers inside a journey finish
-    the version they entered. `progress` is called after every commit. Raises InputError for an input or
-    output that cannot be used, and StorageError for a state file that cannot.
+    the version they entered. `progress` is called after every commit, and while sorting. Raises InputError
+    for an input or output that cannot be used, and StorageError for a state file that cannot.
     """
     began = time.perf_counter()
+    faults.arm_from(os.environ)
     store: Store = MemoryStore() if options.state is None else SqliteStore(options.state)
     with store, _collecting_seldom():
         summary = _run(in_force(loaded, store), options, store, progress, standard_output or sys.stdout.buffer)
@@ -89,7 +92,8 @@ def _run(
         outputs = Outputs(store, list(targets.values()), standard_output, durable=durable)
         try:
             processor = Processor(catalog, store, outputs, targets, keeps_decisions=durable, report=report)
-            for feed in inputs.feeds(_wall_ms, options.sort_memory_bytes):
+            sorting = Sorting(options.sort_memory_bytes, lambda feed: report(processor, feed))
+            for feed in inputs.feeds(_wall_ms, sorting):
                 processor.run(feed)
             if options.until_ms is not None:
                 processor.wake_until(options.until_ms)

@@ -100,6 +100,15 @@ def test_a_file_that_has_grown_is_read_from_where_it_ended(run, write, day, stat
     assert ran.lines("decisions") == whole.lines("decisions")
 
 
+@pytest.mark.parametrize("in_order", [False, True])
+def test_a_file_is_known_in_every_length_it_was_read_to_its_end(run, write, day, state, in_order):
+    for length in (100, 200):
+        before = run(write(day[:length]), in_order=in_order, state=state).lines("decisions")
+    ran = run(write(day[:100]), write(day[:200], "again"), in_order=in_order, state=state)
+    assert ran.summary.events == Counter()
+    assert ran.lines("decisions") == before
+
+
 def test_a_file_that_was_overwritten_is_a_new_one(run, write, shop, state):
     run(write([shop.cart(0)]), state=state)
     ran = run(write([shop.cart(1, "ben")]), state=state, drain=True)

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from orchestrator.errors import InputError
-from orchestrator.runtime.embedded import RunOptions, processing, run_events
+from orchestrator.runtime.embedded import RunOptions, inputs, processing, run_events, sources
 
 MINUTE_MS = 60_000
 
@@ -142,12 +142,18 @@ def test_small_batches_give_the_same_lines_as_one(run, write, shop, monkeypatch)
     assert small.summary.events == whole.summary.events
 
 
-def test_progress_is_told_up_to_the_end(loaded, write, shop, tmp_path):
+@pytest.mark.parametrize("in_order", [False, True])
+def test_progress_is_told_up_to_the_end(loaded, write, shop, tmp_path, monkeypatch, in_order):
+    for module in (inputs, sources):
+        monkeypatch.setattr(module, "BLOCK_BYTES", 1000)
     told = []
-    path = write([shop.cart(0), shop.page(1), shop.page(2)])
-    options = RunOptions(events=[str(path)], actions=tmp_path / "actions")
+    path = write([shop.page(minute) for minute in range(100)])
+    options = RunOptions(events=[str(path)], actions=tmp_path / "actions", in_order=in_order)
     run_events(loaded, options, progress=told.append)
-    assert (told[-1].events, told[-1].clock_ms, told[-1].fraction) == (3, 2 * MINUTE_MS, 1.0)
+    assert (told[-1].events, told[-1].clock_ms, told[-1].fraction) == (100, 99 * MINUTE_MS, 1.0)
+    fractions = [each.fraction for each in told]
+    assert fractions == sorted(fractions)
+    assert in_order or fractions[0] < 0.2
 
 
 @pytest.mark.parametrize("name", ["nowhere.jsonl", "."])
