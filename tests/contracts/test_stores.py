@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.storage import Batch, Definition, MemoryStore, OutboxLines, SqliteStore, Store
+from orchestrator.storage import Batch, Definition, MemoryStore, OutboxLines, Pending, Settled, SqliteStore, Store
 
 Opener = Callable[[], Store]
 
@@ -97,6 +97,51 @@ def test_definitions_are_kept_by_journey_and_version(store):
     store.define([new, Definition("welcome", 1, {})])
     store.define([old])
     assert store.definitions() == [old, new]
+
+
+def pending(action_id: str, due_ms: int = 5, lane: str = "email", profile_id: str = "ana") -> Pending:
+    return Pending(action_id, lane, due_ms, profile_id, b"{}")
+
+
+def test_what_is_due_on_a_lane_comes_in_the_order_of_its_instants(store):
+    store.commit(Batch(pending=[pending("b", 7), pending("a", 5), pending("c", 5), pending("d", 9)]))
+    store.commit(Batch(pending=[pending("x", 1, "push"), pending("a", 99)]))
+    assert [each.action_id for each in store.due("email", 7, 10)] == ["a", "c", "b"]
+    assert store.due("email", 7, 1) == [pending("a", 5)]
+    assert (store.next_due("email"), store.next_due("push"), store.next_due("sms")) == (5, 1, None)
+    assert store.lanes() == {"email": 4, "push": 1}
+
+
+def test_what_is_settled_is_done_tried_again_or_given_up_on(store):
+    store.commit(Batch(pending=[pending("a"), pending("b"), pending("c")]))
+    later, gone = Settled("b", due_ms=50, attempts=2, why="busy"), Settled("c", reason="refused", why="no", attempts=1)
+    store.commit(Batch(settled=[Settled("a"), later, gone, Settled("nobody")]))
+    assert store.due("email", 100, 10) == [Pending("b", "email", 50, "ana", b"{}", 2, why="busy")]
+    assert store.given_up() == [Pending("c", "email", 5, "ana", b"{}", 1, reason="refused", why="no")]
+    assert store.lanes() == {"email": 1}
+    assert store.revive(70, "expired") == 0
+    assert store.revive(70) == 1
+    assert [each.action_id for each in store.due("email", 100, 10)] == ["b", "c"]
+    assert store.given_up() == []
+
+
+def test_what_is_cancelled_asks_for_its_outcome_at_once(store):
+    store.commit(Batch(pending=[pending("a", 500), pending("b", 600)], cancelled=["a", "nobody"]))
+    assert [(each.action_id, each.cancelled) for each in store.due("email", 0, 10)] == [("a", True)]
+    store.commit(Batch(settled=[Settled("a", due_ms=900, attempts=1)]))
+    assert store.next_due("email") == 0
+
+
+def test_nothing_is_on_its_way_to_a_profile_that_was_erased(store):
+    store.commit(Batch(records={"ana": record(0)}, pending=[pending("a"), pending("b", profile_id="ben")]))
+    store.commit(Batch(records={"ana": None}))
+    assert [each.action_id for each in store.due("email", 100, 10)] == ["b"]
+
+
+def test_dead_letters_are_kept_in_their_order(store):
+    store.commit(Batch(dead_letters=[b"1", b"2"]))
+    store.commit(Batch(dead_letters=[b"3"]))
+    assert store.dead_letters() == [b"1", b"2", b"3"]
 
 
 PROFILES = st.sampled_from(["ana", "ben", "eva"])

@@ -5,7 +5,8 @@ Must never look inside a profile's record: a record is bytes, and only its first
 """
 
 from orchestrator.storage.memory import MemoryStore
+from orchestrator.storage.pending import Pending, Settled
 from orchestrator.storage.sqlite import SqliteStore
 from orchestrator.storage.store import Batch, Definition, OutboxLines, Store
 
-__all__ = ["Batch", "Definition", "MemoryStore", "OutboxLines", "SqliteStore", "Store"]
+__all__ = ["Batch", "Definition", "MemoryStore", "OutboxLines", "Pending", "Settled", "SqliteStore", "Store"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
 from orchestrator.model.codec import due_of
+from orchestrator.storage.pending import Pending, PendingInMemory
 from orchestrator.storage.store import Batch, Definition, OutboxLines
 
 
@@ -25,6 +26,7 @@ class MemoryStore:
         self._positions: dict[str, bytes] = {}
         self._lengths: dict[str, int] = {}
         self._definitions: dict[tuple[str, int], Definition] = {}
+        self._pending = PendingInMemory()
         # The dictionary's own method: no call of ours stands between the hot loop and the record.
         self.read: Callable[[str], bytes | None] = self._records.get
 
@@ -48,6 +50,8 @@ class MemoryStore:
         for target, joined in batch.lines.items():
             self._number += 1
             self._outbox.append(OutboxLines(self._number, target, joined))
+        self._pending.forget(profile_id for profile_id, record in batch.records.items() if record is None)
+        self._pending.write(batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
         return self._number
 
     def waiting(self) -> Iterator[tuple[int, str]]:
@@ -99,6 +103,30 @@ class MemoryStore:
     def definitions(self) -> list[Definition]:
         """Return every definition kept, by journey and version."""
         return [self._definitions[key] for key in sorted(self._definitions)]
+
+    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Return what is due on a lane, the longest due first."""
+        return self._pending.due(lane, until_ms, limit)
+
+    def next_due(self, lane: str) -> int | None:
+        """Return when the next of a lane is due."""
+        return self._pending.next_due(lane)
+
+    def lanes(self) -> dict[str, int]:
+        """Count the actions that wait, by lane."""
+        return self._pending.lanes()
+
+    def given_up(self) -> list[Pending]:
+        """Return the actions that were given up on, oldest first."""
+        return list(self._pending.dead())
+
+    def revive(self, due_ms: int, reason: str | None = None) -> int:
+        """Let actions that were given up on be tried again."""
+        return self._pending.revive(due_ms, reason)
+
+    def dead_letters(self) -> list[bytes]:
+        """Return the lines about records that came to nothing."""
+        return list(self._pending.dead_letters)
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

@@ -27,6 +27,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE definitions (journey TEXT, version INTEGER, sources TEXT NOT NULL,"
         " PRIMARY KEY (journey, version)) WITHOUT ROWID",
     ),
+    (
+        "CREATE TABLE pending (number INTEGER PRIMARY KEY AUTOINCREMENT, action_id TEXT NOT NULL UNIQUE,"
+        " lane TEXT NOT NULL, due_ms INTEGER NOT NULL, profile_id TEXT NOT NULL, action BLOB NOT NULL,"
+        " attempts INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, reason TEXT, why TEXT)",
+        # Only what waits is looked for by its lane; what was given up on may be much, and is read as a whole.
+        "CREATE INDEX pending_by_lane ON pending (lane, due_ms, number) WHERE reason IS NULL",
+        "CREATE INDEX pending_by_profile ON pending (profile_id)",
+        "CREATE TABLE dead_letters (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL)",
+    ),
 )
 
 

@@ -12,6 +12,8 @@ record. The page of its tables:
     outputs      how long each output file is, as far as its lines are known to be safe
     definitions  the texts of every version of a journey that was ever in force here, so that customers inside
                  finish the version they entered
+    pending      actions that delivery has still to hand over, and those it gave up on
+    dead_letters lines about records that came to nothing
 
 The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a console) see the last
 commit and never hold up the writer. Beside it lies `<file>-lock`, which the writing process holds.
@@ -30,7 +32,8 @@ from xxhash import xxh3_64_intdigest
 
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
-from orchestrator.storage import migrations
+from orchestrator.storage import migrations, pending
+from orchestrator.storage.pending import Pending
 from orchestrator.storage.store import Batch, Definition, OutboxLines
 
 # A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
@@ -123,6 +126,7 @@ class SqliteStore:
             self._write_profiles(changed, [(each,) for each in batch.records if each not in changed])
             self._write_outbox(batch)
             self._write_positions(batch)
+            pending.write(self._connection, batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
             number = self._last_number()
         for profile_id in batch.records.keys() - changed.keys():
             self._young.pop(profile_id, None)
@@ -149,6 +153,7 @@ class SqliteStore:
             [(profile_id, due_of(record), record) for profile_id, record in sorted(changed.items())],
         )
         self._connection.executemany("DELETE FROM profiles WHERE profile_id = ?", erased)
+        pending.forget(self._connection, erased)
 
     def _write_outbox(self, batch: Batch) -> None:
         many = self._connection.executemany
@@ -233,6 +238,35 @@ class SqliteStore:
         """Return every definition kept, by journey and version."""
         rows = self._rows("SELECT journey, version, sources FROM definitions ORDER BY journey, version")
         return [Definition(journey, version, json.loads(sources)) for journey, version, sources in rows]
+
+    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Return what is due on a lane, the longest due first."""
+        with self._explained():
+            return pending.due(self._connection, lane, until_ms, limit)
+
+    def next_due(self, lane: str) -> int | None:
+        """Return when the next of a lane is due."""
+        with self._explained():
+            return pending.next_due(self._connection, lane)
+
+    def lanes(self) -> dict[str, int]:
+        """Count the actions that wait, by lane."""
+        with self._explained():
+            return pending.lanes(self._connection)
+
+    def given_up(self) -> list[Pending]:
+        """Return the actions that were given up on, oldest first."""
+        with self._explained():
+            return list(pending.dead(self._connection))
+
+    def revive(self, due_ms: int, reason: str | None = None) -> int:
+        """Let actions that were given up on be tried again, in one transaction."""
+        with self._explained(), self._transaction():
+            return pending.revive(self._connection, due_ms, reason)
+
+    def dead_letters(self) -> list[bytes]:
+        """Return the lines about records that came to nothing."""
+        return [line for (line,) in self._rows("SELECT line FROM dead_letters ORDER BY number")]
 
     def close(self) -> None:
         """Close the file and let go of its lock; closing twice does no harm."""

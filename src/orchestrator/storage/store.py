@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from orchestrator.storage.pending import Pending, Settled
+
 
 @dataclass(frozen=True, slots=True)
 class OutboxLines:
@@ -41,6 +43,9 @@ class Batch:
     turn of one profile, to be asked for by customer later. `positions` says how far readers have come;
     None forgets one. `delivered` is the highest outbox number whose lines are safe where they belong, so
     that the outbox lets go of all up to it; `lengths` are the output files' lengths that go with it.
+
+    `pending` are actions that delivery is to hand over, `cancelled` the ids of those that are to go no more,
+    `settled` what became of others; `dead_letters` are lines about records that came to nothing.
     """
 
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
@@ -49,6 +54,10 @@ class Batch:
     positions: dict[str, bytes | None] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
     delivered: int = 0
+    pending: list[Pending] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+    dead_letters: list[bytes] = field(default_factory=list)
 
 
 class Store(Protocol):
@@ -104,6 +113,30 @@ class Store(Protocol):
 
     def definitions(self) -> list[Definition]:
         """Return every definition kept, by journey and version."""
+        ...
+
+    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Return what is due on a lane at or before an instant, the longest due first."""
+        ...
+
+    def next_due(self, lane: str) -> int | None:
+        """Return when the next of a lane is due; None when nothing waits."""
+        ...
+
+    def lanes(self) -> dict[str, int]:
+        """Count the actions that wait to be handed over, by lane."""
+        ...
+
+    def given_up(self) -> list[Pending]:
+        """Return the actions that were given up on, oldest first."""
+        ...
+
+    def revive(self, due_ms: int, reason: str | None = None) -> int:
+        """Let actions that were given up on, for this reason or for any, be tried again; say how many."""
+        ...
+
+    def dead_letters(self) -> list[bytes]:
+        """Return the lines about records that came to nothing, oldest first."""
         ...
 
     def close(self) -> None:

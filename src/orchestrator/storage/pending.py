@@ -1,0 +1,212 @@
+"""Actions on their way: what delivery has still to hand to a provider, and what it gave up on.
+
+Owns the shapes, and the statements of the tables `pending` and `dead_letters`. An action is here from the commit of
+its decision until its outcome is committed; one that was given up on stays, so that it can be sent again. Must never
+decide when to try again: it keeps what it is told.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+# What nobody could read is kept for people to look at, the newest so many: a producer gone wild fills no disk.
+KEPT_DEAD_LETTERS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One action that waits, on the lane it goes by: as JSON, with the instant of the next try.
+
+    `cancelled` asks for an outcome at once. `reason` is why it was given up on, None while it waits.
+    """
+
+    action_id: str
+    lane: str
+    due_ms: int
+    profile_id: str
+    action: bytes
+    attempts: int = 0
+    cancelled: bool = False
+    reason: str | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one: with `due_ms` it is tried again then; with `reason` it is given up on; else it is done."""
+
+    action_id: str
+    due_ms: int | None = None
+    attempts: int = 0
+    reason: str | None = None
+    why: str | None = None
+
+
+_COLUMNS = "action_id, lane, due_ms, profile_id, action, attempts, cancelled, reason, why"
+
+
+def write(
+    connection: sqlite3.Connection,
+    pending: Iterable[Pending],
+    cancelled: Iterable[str],
+    settled: Iterable[Settled],
+    dead_letters: Iterable[bytes],
+) -> None:
+    """Write what a batch changes; an action that is there already stays as it is."""
+    many = connection.executemany
+    rows = [(p.action_id, p.lane, p.due_ms, p.profile_id, p.action) for p in pending]
+    if rows:
+        many("INSERT OR IGNORE INTO pending (action_id, lane, due_ms, profile_id, action) VALUES (?, ?, ?, ?, ?)", rows)
+    withdrawn = [(action_id,) for action_id in cancelled]
+    if withdrawn:
+        # Due at once, so that the outcome is on record now and not when the message would have gone.
+        many("UPDATE pending SET cancelled = 1, due_ms = 0 WHERE action_id = ? AND reason IS NULL", withdrawn)
+    for each in settled:
+        _settle(connection, each)
+    letters = [(line,) for line in dead_letters]
+    if letters:
+        many("INSERT INTO dead_letters (line) VALUES (?)", letters)
+        connection.execute(
+            "DELETE FROM dead_letters WHERE number <= (SELECT max(number) FROM dead_letters) - ?", (KEPT_DEAD_LETTERS,)
+        )
+
+
+def _settle(connection: sqlite3.Connection, settled: Settled) -> None:
+    if settled.reason is not None:
+        connection.execute(
+            "UPDATE pending SET reason = ?, why = ?, attempts = ? WHERE action_id = ?",
+            (settled.reason, settled.why, settled.attempts, settled.action_id),
+        )
+    elif settled.due_ms is not None:
+        connection.execute(
+            # One that was cancelled while it was tried has nothing to wait for.
+            "UPDATE pending SET due_ms = CASE cancelled WHEN 1 THEN 0 ELSE ? END, why = ?, attempts = ?"
+            " WHERE action_id = ?",
+            (settled.due_ms, settled.why, settled.attempts, settled.action_id),
+        )
+    else:
+        connection.execute("DELETE FROM pending WHERE action_id = ?", (settled.action_id,))
+
+
+def forget(connection: sqlite3.Connection, profile_ids: Iterable[tuple[str]]) -> None:
+    """Take out whatever was on its way to these profiles."""
+    connection.executemany("DELETE FROM pending WHERE profile_id = ?", profile_ids)
+
+
+def due(connection: sqlite3.Connection, lane: str, until_ms: int, limit: int) -> list[Pending]:
+    """Read what is due on a lane, the longest due first."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM pending WHERE lane = ? AND reason IS NULL AND due_ms <= ?"  # noqa: S608 - our own names
+        " ORDER BY due_ms, number LIMIT ?",
+        (lane, until_ms, limit),
+    )
+    return [_read(row) for row in rows]
+
+
+def next_due(connection: sqlite3.Connection, lane: str) -> int | None:
+    """Find when the next of a lane is due; None when nothing waits."""
+    row = connection.execute("SELECT min(due_ms) FROM pending WHERE lane = ? AND reason IS NULL", (lane,)).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def dead(connection: sqlite3.Connection) -> Iterator[Pending]:
+    """Walk what was given up on, the oldest first."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM pending WHERE reason IS NOT NULL ORDER BY number")  # noqa: S608
+    return (_read(row) for row in rows)
+
+
+def lanes(connection: sqlite3.Connection) -> dict[str, int]:
+    """Count what waits, by lane."""
+    return dict(connection.execute("SELECT lane, count(*) FROM pending WHERE reason IS NULL GROUP BY lane"))
+
+
+def revive(connection: sqlite3.Connection, due_ms: int, reason: str | None) -> int:
+    """Let what was given up on (for this reason, or for any) be tried again; say how many there were."""
+    where = "reason IS NOT NULL" if reason is None else "reason = ?"
+    cursor = connection.execute(
+        f"UPDATE pending SET reason = NULL, why = NULL, attempts = 0, cancelled = 0, due_ms = ? WHERE {where}",  # noqa: S608
+        (due_ms,) if reason is None else (due_ms, reason),
+    )
+    return cursor.rowcount
+
+
+def _read(row: tuple[object, ...]) -> Pending:
+    action_id, lane, due_ms, profile_id, action, attempts, cancelled, reason, why = row
+    return Pending(action_id, lane, due_ms, profile_id, action, attempts, bool(cancelled), reason, why)  # type: ignore[arg-type]
+
+
+class PendingInMemory:
+    """The same, as long as its object lives."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Pending] = {}
+        self.dead_letters: list[bytes] = []
+
+    def write(
+        self,
+        pending: Iterable[Pending],
+        cancelled: Iterable[str],
+        settled: Iterable[Settled],
+        dead_letters: Iterable[bytes],
+    ) -> None:
+        """Take over what a batch changes."""
+        for each in pending:
+            self._rows.setdefault(each.action_id, each)
+        for action_id in cancelled:
+            row = self._rows.get(action_id)
+            if row is not None and row.reason is None:
+                self._rows[action_id] = replace(row, due_ms=0, cancelled=True)
+        for outcome in settled:
+            self._settle(outcome)
+        self.dead_letters += dead_letters
+        del self.dead_letters[:-KEPT_DEAD_LETTERS]
+
+    def _settle(self, settled: Settled) -> None:
+        row = self._rows.get(settled.action_id)
+        if row is None:
+            return
+        if settled.reason is not None:
+            changed = replace(row, reason=settled.reason, why=settled.why, attempts=settled.attempts)
+        elif settled.due_ms is not None:
+            due_ms = 0 if row.cancelled else settled.due_ms
+            changed = replace(row, due_ms=due_ms, why=settled.why, attempts=settled.attempts)
+        else:
+            del self._rows[settled.action_id]
+            return
+        self._rows[settled.action_id] = changed
+
+    def forget(self, profile_ids: Iterable[str]) -> None:
+        """Take out whatever was on its way to these profiles."""
+        gone = set(profile_ids)
+        self._rows = {key: row for key, row in self._rows.items() if row.profile_id not in gone}
+
+    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Find what is due on a lane, the longest due first."""
+        found = [row for row in self._waiting(lane) if row.due_ms <= until_ms]
+        return sorted(found, key=lambda row: row.due_ms)[:limit]
+
+    def next_due(self, lane: str) -> int | None:
+        """Find when the next of a lane is due."""
+        return min((row.due_ms for row in self._waiting(lane)), default=None)
+
+    def dead(self) -> Iterator[Pending]:
+        """Walk what was given up on."""
+        return iter([row for row in self._rows.values() if row.reason is not None])
+
+    def lanes(self) -> dict[str, int]:
+        """Count what waits, by lane."""
+        counts: dict[str, int] = {}
+        for row in self._rows.values():
+            if row.reason is None:
+                counts[row.lane] = counts.get(row.lane, 0) + 1
+        return counts
+
+    def revive(self, due_ms: int, reason: str | None) -> int:
+        """Let what was given up on be tried again."""
+        revived = [row for row in self.dead() if reason in (None, row.reason)]
+        for row in revived:
+            self._rows[row.action_id] = Pending(row.action_id, row.lane, due_ms, row.profile_id, row.action)
+        return len(revived)
+
+    def _waiting(self, lane: str) -> Iterator[Pending]:
+        return (row for row in self._rows.values() if row.lane == lane and row.reason is None)
