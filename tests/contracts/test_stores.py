@@ -108,7 +108,8 @@ def test_what_is_due_on_a_lane_comes_in_the_order_of_its_instants(store):
     store.commit(Batch(pending=[pending("x", 1, "push"), pending("a", 99)]))
     assert [each.action_id for each in store.due("email", 7, 10)] == ["a", "c", "b"]
     assert store.due("email", 7, 1) == [pending("a", 5)]
-    assert (store.next_due("email"), store.next_due("push"), store.next_due("sms")) == (5, 1, None)
+    assert [store.next_due("email", after_ms) for after_ms in (0, 5, 9)] == [5, 7, None]
+    assert (store.next_due("push", 0), store.next_due("sms", 0)) == (1, None)
     assert store.lanes() == {"email": 4, "push": 1}
 
 
@@ -129,7 +130,7 @@ def test_what_is_cancelled_asks_for_its_outcome_at_once(store):
     store.commit(Batch(pending=[pending("a", 500), pending("b", 600)], cancelled=["a", "nobody"]))
     assert [(each.action_id, each.cancelled) for each in store.due("email", 0, 10)] == [("a", True)]
     store.commit(Batch(settled=[Settled("a", due_ms=900, attempts=1)]))
-    assert store.next_due("email") == 0
+    assert store.next_due("email", -1) == 0
 
 
 def test_nothing_is_on_its_way_to_a_profile_that_was_erased(store):

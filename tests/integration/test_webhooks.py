@@ -68,7 +68,7 @@ async def test_what_an_answer_comes_to(told, error, after):
         with pytest.raises((TryLater, Refused)) as caught:
             await road.send(delivery(channel="push", to="token-1"))
         await road.close()
-    assert type(caught.value) is error
+    assert isinstance(caught.value, error)
     if error is not Refused:
         assert caught.value.after == (None if after is None else timedelta(seconds=after))
 

@@ -45,6 +45,15 @@ class Answer:
     body: bytes
 
 
+class Rejected(Refused):
+    """The other system will not have it; `status` is what it answered."""
+
+    def __init__(self, why: str, status: int) -> None:
+        super().__init__(why)
+        self.args = (why, status)  # what pickling hands back to __init__ in another process
+        self.status = status
+
+
 class Signer:
     """Signs payloads as Standard Webhooks has it; the secret is base64, with or without `whsec_`."""
 
@@ -144,7 +153,7 @@ def answered(status: int, retry_after: str | None, now_ms: int) -> ChannelError:
         return Unavailable(read_retry_after(retry_after, now_ms), why)
     if status in (409, 423):  # the same key is being worked on
         return TryLater(read_retry_after(retry_after, now_ms), why)
-    return Refused(why)
+    return Rejected(why, status)
 
 
 def read_retry_after(text: str | None, now_ms: int) -> timedelta | None:

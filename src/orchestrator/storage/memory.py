@@ -108,9 +108,9 @@ class MemoryStore:
         """Return what is due on a lane, the longest due first."""
         return self._pending.due(lane, until_ms, limit)
 
-    def next_due(self, lane: str) -> int | None:
-        """Return when the next of a lane is due."""
-        return self._pending.next_due(lane)
+    def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Return when the next of a lane is due after an instant."""
+        return self._pending.next_due(lane, after_ms)
 
     def lanes(self) -> dict[str, int]:
         """Count the actions that wait, by lane."""

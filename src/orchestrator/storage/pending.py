@@ -103,9 +103,11 @@ def due(connection: sqlite3.Connection, lane: str, until_ms: int, limit: int) ->
     return [_read(row) for row in rows]
 
 
-def next_due(connection: sqlite3.Connection, lane: str) -> int | None:
-    """Find when the next of a lane is due; None when nothing waits."""
-    row = connection.execute("SELECT min(due_ms) FROM pending WHERE lane = ? AND reason IS NULL", (lane,)).fetchone()
+def next_due(connection: sqlite3.Connection, lane: str, after_ms: int) -> int | None:
+    """Find when the next of a lane is due after an instant; None when nothing is."""
+    row = connection.execute(
+        "SELECT min(due_ms) FROM pending WHERE lane = ? AND reason IS NULL AND due_ms > ?", (lane, after_ms)
+    ).fetchone()
     return None if row[0] is None else int(row[0])
 
 
@@ -185,9 +187,9 @@ class PendingInMemory:
         found = [row for row in self._waiting(lane) if row.due_ms <= until_ms]
         return sorted(found, key=lambda row: row.due_ms)[:limit]
 
-    def next_due(self, lane: str) -> int | None:
-        """Find when the next of a lane is due."""
-        return min((row.due_ms for row in self._waiting(lane)), default=None)
+    def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Find when the next of a lane is due after an instant."""
+        return min((row.due_ms for row in self._waiting(lane) if row.due_ms > after_ms), default=None)
 
     def dead(self) -> Iterator[Pending]:
         """Walk what was given up on."""

@@ -244,10 +244,10 @@ class SqliteStore:
         with self._explained():
             return pending.due(self._connection, lane, until_ms, limit)
 
-    def next_due(self, lane: str) -> int | None:
-        """Return when the next of a lane is due."""
+    def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Return when the next of a lane is due after an instant."""
         with self._explained():
-            return pending.next_due(self._connection, lane)
+            return pending.next_due(self._connection, lane, after_ms)
 
     def lanes(self) -> dict[str, int]:
         """Count the actions that wait, by lane."""

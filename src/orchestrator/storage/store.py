@@ -119,8 +119,8 @@ class Store(Protocol):
         """Return what is due on a lane at or before an instant, the longest due first."""
         ...
 
-    def next_due(self, lane: str) -> int | None:
-        """Return when the next of a lane is due; None when nothing waits."""
+    def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Return when the next of a lane is due after an instant; None when nothing is."""
         ...
 
     def lanes(self) -> dict[str, int]:

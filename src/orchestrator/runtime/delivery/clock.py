@@ -1,0 +1,32 @@
+"""The clock of whatever runs on real time.
+
+Owns reading the time and waiting for it, so that tests can hand in another. Must never be read by the engine.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time and waits."""
+
+    def now_ms(self) -> int:
+        """Tell the instant, in epoch milliseconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long."""
+        ...
+
+
+class WallClock:
+    """The machine's own clock."""
+
+    def now_ms(self) -> int:
+        """Tell the instant, in epoch milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long."""
+        await asyncio.sleep(seconds)

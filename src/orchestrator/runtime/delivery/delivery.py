@@ -1,0 +1,96 @@
+"""All lanes together.
+
+Owns which lanes there are, and their beginning and end. Must never let one lane wait for another.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.clock import Clock
+from orchestrator.runtime.delivery.lane import GRACE_SECONDS, LOOK_EVERY, Lane, Observe
+from orchestrator.runtime.delivery.outbox import Outbox
+from orchestrator.runtime.delivery.pace import Manners
+from orchestrator.runtime.delivery.roads import Road
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A lane to be: its road and its manners."""
+
+    road: Road
+    manners: Manners = field(default_factory=Manners)
+
+
+class Delivery:
+    """Hands over whatever the outbox holds."""
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        dice: random.Random,
+        observe: Observe,
+        fail: Callable[[BaseException], None],
+        release_over_ms: int = timing.RELEASE_OVER_MS,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._dice = dice
+        self._observe = observe
+        self._fail = fail
+        self._release_over_ms = release_over_ms
+        self._look_every = look_every
+        self._lanes = {name: self._lane(name, route) for name, route in routes.items()}
+
+    def _lane(self, name: str, route: Route) -> Lane:
+        return Lane(
+            name,
+            route.road,
+            self._outbox,
+            self._clock,
+            manners=route.manners,
+            dice=self._dice,
+            observe=self._observe,
+            fail=self._fail,
+            release_over_ms=self._release_over_ms,
+            look_every=self._look_every,
+        )
+
+    @property
+    def lanes(self) -> Mapping[str, Lane]:
+        """The lanes by name."""
+        return self._lanes
+
+    async def start(self) -> None:
+        """Begin to hand over."""
+        for lane in self._lanes.values():
+            await lane.start()
+
+    async def add(self, routes: Mapping[str, Route]) -> None:
+        """Open lanes that were not there, as when journeys begin to use another channel."""
+        for name, route in routes.items():
+            if name not in self._lanes:
+                self._lanes[name] = self._lane(name, route)
+                await self._lanes[name].start()
+
+    def wake(self, names: Iterable[str]) -> None:
+        """Tell lanes that something was put into the outbox for them."""
+        for name in names:
+            if name in self._lanes:
+                self._lanes[name].wake()
+
+    def cancel(self, action_ids: Iterable[str]) -> None:
+        """Tell lanes what must not go any more; the outbox knows it already."""
+        action_ids = list(action_ids)
+        for lane in self._lanes.values():
+            lane.cancel(action_ids)
+
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Finish what is being handed over, on all lanes at once, for so long at most."""
+        await asyncio.gather(*(lane.stop(grace_seconds) for lane in self._lanes.values()))

@@ -1,0 +1,260 @@
+"""A lane: one channel's way out, with its own pace and patience, so that a slow provider holds up no other.
+
+Owns the life of an action between the outbox and its outcome. In order, for each:
+
+1. wait for the lane: the breaker, the rate
+2. ask again: cancelled, expired, stale, quiet, today's allowance
+3. hand it over
+4. settle: the outcome and its receipts, in one commit; only then is it out of our hands
+
+Dying anywhere before the end of 4 leaves it in the outbox, and it goes again under the same key. What waits for long
+(a retry, quiet hours) waits in the outbox and not here. Must never hold more than a bounded number in memory.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+import structlog
+
+from orchestrator.errors import Bounced, ChannelError, TryLater, Unavailable
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
+from orchestrator.runtime import faults
+from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.clock import Clock
+from orchestrator.runtime.delivery.outbox import Outbox
+from orchestrator.runtime.delivery.pace import Manners, Ramp, Rate
+from orchestrator.runtime.delivery.patience import Backoff, Breaker
+from orchestrator.runtime.delivery.roads import NotRendered, Road
+from orchestrator.storage import Pending, Settled
+
+# The outbox is looked at again after so long whatever happens: clocks are set, machines sleep.
+LOOK_EVERY = 1.0
+# A lane that was told to stop waits so long for what is being handed over.
+GRACE_SECONDS = 5.0
+
+Observe = Callable[[str, str, float], None]
+_decode = msgspec.json.Decoder(Action).decode
+_log = structlog.get_logger(__name__)
+
+
+class Lane:
+    """Hands over the actions of one lane.
+
+    `observe` is told (lane, outcome, seconds) of each, `fail` of what ends it. `look_every` is how many seconds it
+    sleeps at most.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        road: Road,
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        manners: Manners,
+        dice: random.Random,
+        observe: Observe,
+        fail: Callable[[BaseException], None],
+        release_over_ms: int = timing.RELEASE_OVER_MS,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        self.name = name
+        self.road = road
+        self.breaker = Breaker()
+        self._outbox = outbox
+        self._clock = clock
+        self._manners = manners
+        self._dice = dice
+        self._observe = observe
+        self._fail = fail
+        self._release_over_ms = release_over_ms
+        self._look_every = look_every
+        self._rate = Rate(manners.rate)
+        self._ramp = Ramp(manners.ramp)
+        self._backoff = Backoff()
+        self._queue: asyncio.Queue[Pending] = asyncio.Queue(2 * manners.concurrency + 8)
+        self._in_hand: set[str] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._cancelled: set[str] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to hand over."""
+        self._ramp = Ramp(self._manners.ramp, await self._outbox.recall(self._note))
+        self._tasks = [asyncio.create_task(self._send_all()) for _ in range(self._manners.concurrency)]
+        self._tasks.append(asyncio.create_task(self._fetch()))
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    @property
+    def _note(self) -> str:
+        return f"ramp {self.name}"
+
+    def wake(self) -> None:
+        """Look at the outbox: something may be due."""
+        self._wake.set()
+
+    def cancel(self, action_ids: Iterable[str]) -> None:
+        """Take note that these must not go any more; the outbox knows it already."""
+        self._cancelled.update(self._in_hand.intersection(action_ids))
+        self._wake.set()
+
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Finish what is being handed over, and stop; whatever else was in hand is still in the outbox."""
+        self._stopping = True
+        self._wake.set()
+        while not self._queue.empty():
+            self._let_go(self._queue.get_nowait())
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            _log.warning("stopped in the middle of handing over", lane=self.name, actions=len(self._in_hand))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.road.close()
+
+    def _take(self, pending: Pending) -> None:
+        self._in_hand.add(pending.action_id)
+        self._empty.clear()
+
+    def _let_go(self, pending: Pending) -> None:
+        self._in_hand.discard(pending.action_id)
+        self._cancelled.discard(pending.action_id)
+        if not self._in_hand:
+            self._empty.set()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Report a task that ended by itself: without its outbox a lane can do nothing."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._stopping = True
+            self._fail(error)
+
+    async def _fetch(self) -> None:
+        """Keep the queue filled with what is due."""
+        while not self._stopping:
+            self._wake.clear()
+            now_ms = self._clock.now_ms()
+            room = self._queue.maxsize - self._queue.qsize()
+            found = await self._outbox.due(self.name, now_ms, room + len(self._in_hand))
+            fresh = [each for each in found if each.action_id not in self._in_hand][:room]
+            for pending in fresh:
+                self._take(pending)
+                self._queue.put_nowait(pending)
+            if not fresh or self._queue.full():
+                next_ms = await self._outbox.next_due(self.name, now_ms)
+                until = self._look_every if next_ms is None else min((next_ms - now_ms) / 1000, self._look_every)
+                await self._sleep(until)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait so long, or until there is something to do."""
+        sleeping = asyncio.ensure_future(self._clock.sleep(max(seconds, 0.001)))
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    async def _send_all(self) -> None:
+        while True:
+            pending = await self._queue.get()
+            if self._queue.qsize() <= self._queue.maxsize // 2:
+                self._wake.set()
+            try:
+                await self._handle(pending)
+            finally:
+                self._let_go(pending)
+
+    async def _handle(self, pending: Pending) -> None:
+        """Take one action through the four steps; a bug of ours ends here, as that action's outcome."""
+        action = _decode(pending.action)
+        if not await self._may_go(pending):
+            return
+        now_ms = self._clock.now_ms()
+        try:
+            settled, receipts, outcome, notes = await self._outcome(pending, action, now_ms)
+        except Exception as error:  # noqa: BLE001 - whatever a channel of anybody's does, the others go on
+            _log.exception("an action could not be handled", lane=self.name, action_id=action.id)
+            self.breaker.abandoned()
+            reason, why = "failure", f"{type(error).__name__}: {error}"
+            settled = Settled(action.id, attempts=pending.attempts + 1, reason=reason, why=why)
+            receipts, outcome, notes = self.road.failed(action, reason, None, now_ms), "failed", {}
+        faults.reach("delivery.before_settle")
+        await self._outbox.settle(pending, settled, receipts, notes)
+        faults.reach("delivery.after_settle")
+        self._observe(self.name, outcome, (self._clock.now_ms() - now_ms) / 1000)
+
+    async def _may_go(self, pending: Pending) -> bool:
+        """Wait for the lane; False when it stopped meanwhile. One that is cancelled has nothing to wait for."""
+        while not self._stopping:
+            if self._is_cancelled(pending):
+                return True
+            wait_ms = self.breaker.wait_ms(self._clock.now_ms())
+            if not wait_ms:
+                rate_ms = self._rate.reserve(self._clock.now_ms())
+                if rate_ms:
+                    await self._clock.sleep(rate_ms / 1000)
+                return True
+            await self._clock.sleep(min(wait_ms / 1000, self._look_every))
+        return False
+
+    def _is_cancelled(self, pending: Pending) -> bool:
+        return pending.cancelled or pending.action_id in self._cancelled
+
+    async def _outcome(
+        self, pending: Pending, action: Action, now_ms: int
+    ) -> tuple[Settled, Sequence[Event], str, dict[str, bytes]]:
+        """Decide what becomes of an action now: its settlement, receipts, what to call it, and notes."""
+        verdict = timing.check(action, now_ms, self._release_over_ms)
+        if self._is_cancelled(pending):
+            verdict = timing.Never("cancelled")
+        elif verdict is None and (tomorrow_ms := self._ramp.reserve(now_ms)):
+            verdict = timing.Later(min(tomorrow_ms, timing.end_of(action)[0]))
+        if verdict is not None:
+            self.breaker.abandoned()
+        if isinstance(verdict, timing.Never):
+            return Settled(action.id), self.road.failed(action, verdict.reason, None, now_ms), verdict.reason, {}
+        if isinstance(verdict, timing.Later):
+            return Settled(action.id, verdict.due_ms, pending.attempts), (), "held", {}
+        try:
+            receipts = await self.road.send(action, now_ms)
+        except ChannelError as error:
+            self._ramp.give_back()
+            return self._refusal(pending, action, error)
+        self.breaker.succeeded()
+        noted = self._ramp.note()
+        return Settled(action.id), receipts, "sent", {} if noted is None else {self._note: noted}
+
+    def _refusal(
+        self, pending: Pending, action: Action, error: ChannelError
+    ) -> tuple[Settled, Sequence[Event], str, dict[str, bytes]]:
+        now_ms = self._clock.now_ms()
+        attempts = pending.attempts + 1
+        why = str(error)
+        if isinstance(error, TryLater):
+            if isinstance(error, Unavailable):
+                self.breaker.failed(now_ms, error.after, self._dice)
+                _log.warning("a provider is in trouble", lane=self.name, why=why, attempts=attempts)
+            else:
+                self.breaker.succeeded()
+            # Looked at once more at its end, so that its end is on record when it comes.
+            due_ms = min(now_ms + self._backoff.delay_ms(attempts, error.after, self._dice), timing.end_of(action)[0])
+            return Settled(action.id, max(due_ms, now_ms + 1), attempts, why=why), (), "retried", {}
+        if isinstance(error, NotRendered):
+            self.breaker.abandoned()  # the provider was never asked
+        else:
+            self.breaker.succeeded()
+        if isinstance(error, Bounced):
+            return Settled(action.id), self.road.failed(action, "bounced", error, now_ms), "bounced", {}
+        reason = "not_rendered" if isinstance(error, NotRendered) else "refused"
+        receipts = self.road.failed(action, reason, error, now_ms)
+        return Settled(action.id, attempts=attempts, reason=reason, why=why), receipts, reason, {}

@@ -1,0 +1,34 @@
+"""The outbox: what delivery asks of whatever keeps actions and takes their outcomes.
+
+Owns the port. Promises of every outbox: an action is handed out until its outcome is settled, by this process and the
+next; `settle` returns once the outcome, and the receipts that go with it, are durable, together. Must never know what
+a channel is.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from orchestrator.model.event import Event
+from orchestrator.storage import Pending, Settled
+
+
+class Outbox(Protocol):
+    """Actions on their way, by lane."""
+
+    async def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Give what is due on a lane, the longest due first."""
+        ...
+
+    async def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Tell when the next of a lane is due after an instant; None when nothing is."""
+        ...
+
+    async def settle(
+        self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
+    ) -> None:
+        """Make an outcome durable, with its receipts; `notes` are what a lane wants to know again after a restart."""
+        ...
+
+    async def recall(self, note: str) -> bytes | None:
+        """Give a note as it was settled last; None when there is none."""
+        ...

@@ -1,0 +1,168 @@
+"""Roads: what actually sends an action of each kind, and what its outcome is as events.
+
+    message   rendered, then by its channel           message_sent, message_bounced, message_failed
+    call      the project's webhook of that name      call_answered, with whatever it answered
+    handoff   the team's webhook                      nothing: the case is open since the decision
+
+Owns those three. Must never keep an action, nor wait.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from orchestrator.channels.port import Channel
+from orchestrator.channels.preparing import Preparer
+from orchestrator.channels.receipts import Report
+from orchestrator.channels.webhook import Rejected, Webhook
+from orchestrator.errors import Bounced, ChannelError, Refused, TryLater, Unavailable
+from orchestrator.model import ids, instants
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
+
+# Of a refusal only this much is on record; a provider's answer may be a page.
+_WHY_LENGTH = 300
+
+
+class NotRendered(Refused):
+    """A message whose template fails; sending it again changes nothing before the template does."""
+
+
+class Road(Protocol):
+    """What sends the actions of a lane."""
+
+    async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
+        """Send one; give its receipts. Raises ChannelError."""
+        ...
+
+    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+        """Give the receipts of one that will not be sent any more."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+def lane_of(action: Action) -> str | None:
+    """Name the lane that an action goes by; None for what delivery has nothing to do with."""
+    if action.kind == "message" and action.channel is not None:
+        return action.channel
+    if action.kind in ("call", "handoff"):
+        return f"{action.kind}:{action.to}"
+    return None
+
+
+class MessageRoad:
+    """Messages of one channel. `preparer` is asked for each time: journeys may be read anew meanwhile."""
+
+    def __init__(self, channel: Channel, preparer: Callable[[], Preparer]) -> None:
+        self._channel = channel
+        self._preparer = preparer
+
+    async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
+        """Render a message and send it to each of the customer's addresses; one that takes it is enough."""
+        try:
+            deliveries = self._preparer().prepare(action, now_ms)
+        except Refused as error:
+            raise NotRendered(error.why) from error
+        reference: str | None = None
+        sent, troubles = False, list[ChannelError]()
+        for delivery in deliveries:
+            try:
+                reference = (await self._channel.send(delivery)).reference or reference
+                sent = True
+            except ChannelError as error:
+                troubles.append(error)
+        if not sent:
+            # While one of several addresses may still take it, nothing is final.
+            raise next((each for each in troubles if isinstance(each, TryLater)), troubles[0])
+        return [_report(action, "sent", {"reference": reference} if reference else {}).event(now_ms)]
+
+    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+        """Report a bounce, or a failure with its reason."""
+        why = {} if error is None else {"why": getattr(error, "why", str(error))[:_WHY_LENGTH]}
+        if isinstance(error, Bounced):
+            return [_report(action, "bounced", {"kind": "hard" if error.hard else "soft", **why}).event(now_ms)]
+        return [_report(action, "failed", {"reason": reason, **why}).event(now_ms)]
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+
+def _report(action: Action, what: str, properties: dict[str, str]) -> Report:
+    return Report(what, action.id, action.profile_id, action.channel or "", dict(properties))
+
+
+class UnsetRoad:
+    """A lane that nobody set up: its actions wait until somebody does, or until they are too old."""
+
+    def __init__(self, how: str, inner: Road) -> None:
+        self._how = how
+        self._inner = inner
+
+    async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
+        """Say what is missing."""
+        raise Unavailable(None, self._how)
+
+    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+        """Report as the road would that is missing."""
+        return self._inner.failed(action, reason, error, now_ms)
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing."""
+
+
+class CallRoad:
+    """Calls of one of the project's webhooks."""
+
+    def __init__(self, webhook: Webhook) -> None:
+        self._webhook = webhook
+
+    async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
+        """Call; whatever the other side answers about this call is the answer."""
+        payload = {"type": "journey.call", "timestamp": instants.to_text(now_ms), "data": action.data}
+        answer = await self._webhook.call(action.id, msgspec.json.encode(payload), now_ms)
+        try:
+            response = msgspec.json.decode(answer.body) if answer.body else None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            response = None
+        return [_answered(action, {"status": answer.status, "response": response}, now_ms)]
+
+    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+        """Answer with the refusal's status; what never got an answer times out by itself."""
+        return [_answered(action, {"status": error.status}, now_ms)] if isinstance(error, Rejected) else []
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._webhook.close()
+
+
+def _answered(action: Action, told: dict[str, object], now_ms: int) -> Event:
+    properties = {"action_id": action.id, **told}
+    return Event(ids.derive(action.id, "call_answered"), "call_answered", now_ms, decoded=properties)
+
+
+class CaseRoad:
+    """Cases of one team."""
+
+    def __init__(self, webhook: Webhook) -> None:
+        self._webhook = webhook
+
+    async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
+        """Tell the team's system of the case, with its whole context."""
+        about = {"customer_id": action.customer_id, "profile_id": action.profile_id, "journey": action.journey}
+        data = {**action.data, **about}
+        payload = {"type": "case.open", "timestamp": instants.to_text(now_ms), "data": data}
+        await self._webhook.call(action.id, msgspec.json.encode(payload), now_ms)
+        return []
+
+    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+        """Report nothing to the journey: the case stands, and the dead letter tells people."""
+        return []
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._webhook.close()
