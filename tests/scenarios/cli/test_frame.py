@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 
@@ -131,3 +132,24 @@ def _src():
     from orchestrator import __file__ as package
 
     return os.path.dirname(os.path.dirname(package))
+
+
+def test_an_interrupt_ends_a_run_with_130(shop):
+    events = (shop / "events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "run", str(shop), "--events", "-", "--in-order"],
+        env={**os.environ, "PYTHONPATH": _src()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdin.write("".join(events))
+    process.stdin.flush()
+    # An action shows that the run is under way; its input stays open, so that it waits for more.
+    assert "cart-reminder" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert "Traceback" not in process.stderr.read()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
