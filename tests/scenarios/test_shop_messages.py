@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from orchestrator.channels.email import html
 from orchestrator.language import Loaded, load
 from orchestrator.model.effects import Action
 from orchestrator.testing.examples import play, renderer_of
@@ -79,6 +80,16 @@ def test_every_marketing_email_says_how_to_hear_no_more():
     for one in found:
         assert "https://casaolmo.example/u/1" in one.fields["text"], one.message
         assert "https://casaolmo.example/u/1" in one.fields.get("mjml", one.fields["text"]), one.message
+
+
+def test_mjml_becomes_html_in_the_language_of_its_reader():
+    mails = [one for one in written() if "mjml" in one.fields]
+    assert {one.language for one in mails} == {"es", "en"}
+    for one in mails:
+        page = html.from_mjml(one.fields["mjml"])
+        assert f'lang="{one.language}"' in page
+        assert "https://casaolmo.example/u/1" in page
+    assert any("<li>Juego de tazas, 54,95 €</li>" in html.from_mjml(one.fields["mjml"]) for one in mails)
 
 
 def test_a_message_without_data_still_reads_as_a_message():
