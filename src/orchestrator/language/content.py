@@ -94,6 +94,7 @@ def draft(place: Place, definition: MessageDefinition, shop: Shop, read: Reader)
             for spots in fields.values():
                 for spot, text in spots[1]:
                     _inspect(made, spot, channel, text, shop)
+    shop.check_purpose(place["purpose"], definition.purpose)
     _check_channels(place, definition, shop)
     _check_languages(place, definition, shop)
     return made

@@ -10,6 +10,7 @@ UNITS_MS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s":
 LONGEST_MS = 36_525 * UNITS_MS["d"]
 
 PATTERN = "^(?=[0-9])([0-9]{1,9}w)?([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?$"
+POSITIVE_PATTERN = PATTERN.replace("(?=[0-9])", "(?=[0-9])(?=.*[1-9])")  # longer than nothing
 OFFSET_PATTERN = "^[-+]?[0-9]{1,5}[dw]$"
 
 _DURATION = re.compile(PATTERN)

@@ -3,6 +3,7 @@
 Owns the layout (which name means what) and the encodings. Must never follow a name out of the project's folder.
 """
 
+import codecs
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,10 +92,11 @@ def decode(name: str, raw: bytes) -> str:
     """Turn a file's bytes into text; raises DefinitionError (E102) with the place of the first that is no UTF-8."""
     if raw.startswith(_UTF_16_OR_32) or (len(raw) > 3 and (raw[1] == 0 or raw[0] == 0)):
         raise DefinitionError(name, 1, 1, "E102", "the file is in UTF-16 or UTF-32", fix="the file saved as UTF-8")
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode()
     except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig", errors="replace")
+        before = raw[: error.start].decode()
         line = before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
         guess = raw[error.start : error.start + 1].decode("cp1252", errors="replace")

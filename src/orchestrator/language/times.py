@@ -65,7 +65,7 @@ def suggest_zone(name: str) -> str:
     zones = {zone.lower(): zone for zone in available_timezones()}
     by_city = {zone.rpartition("/")[2].lower(): zone for zone in sorted(available_timezones()) if "/" in zone}
     wanted = name.lower().replace(" ", "_")
-    if wanted in by_city:
-        return by_city[wanted]
+    if wanted in zones or wanted in by_city:
+        return zones.get(wanted) or by_city[wanted]
     close = get_close_matches(wanted, zones, n=1, cutoff=0.6)
     return zones[close[0]] if close else "a zone such as Europe/Madrid, America/Mexico_City or UTC"

@@ -7,6 +7,7 @@ that a text names, or expand an alias before its size is known.
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -20,13 +21,14 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.scanner import Scanner
 
 from orchestrator.errors import DefinitionError
 from orchestrator.language.nodes import Mapping, Node, Scalar, Sequence, Value, position_of
 
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 64
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 MAX_NUMBER_LENGTH = 64
 LARGEST_INTEGER = 2**63 - 1
 
@@ -118,6 +120,22 @@ def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionErr
     return DefinitionError(file, line, column, "E101", f"this is not YAML: {problem}{context}", fix=hint)
 
 
+class _Scanner(Scanner):
+    """A scanner that stops at the limit of depth: it looks far ahead of the parser, at a cost that grows with depth."""
+
+    def fetch_flow_collection_start(self, token_class: Any, to_push: str) -> None:
+        if len(self.flow_context) > MAX_DEPTH:
+            mark = self.reader.get_mark()
+            raise _Deep(mark.line + 1, mark.column + 1)
+        super().fetch_flow_collection_start(token_class, to_push)
+
+
+@dataclass
+class _Deep(Exception):  # noqa: N818 - on its way to become a DefinitionError
+    line: int
+    column: int
+
+
 class _Builder:
     """Builds the tree from the parser's events, without recursion, and counts as it goes."""
 
@@ -133,8 +151,12 @@ class _Builder:
 
     def build(self) -> Node:
         parser = YAML(typ="safe", pure=True)
-        for event in parser.parse(self._text):
-            self._take(event)
+        parser.Scanner = _Scanner
+        try:
+            for event in parser.parse(self._text):
+                self._take(event)
+        except _Deep as deep:
+            raise self._too_deep(deep.line, deep.column) from None
         if self._root is None or (isinstance(self._root, Scalar) and self._root.value is None):
             raise self._error(1, 1, "E114", "the file is empty", "at least the first key, see the language's reference")
         return self._root
@@ -159,6 +181,9 @@ class _Builder:
     def _error(self, line: int, column: int, code: str, message: str, fix: str) -> DefinitionError:
         return DefinitionError(self._file, line, column, code, message, fix=fix)
 
+    def _too_deep(self, line: int, column: int) -> DefinitionError:
+        return self._error(line, column, "E106", f"this is nested more than {MAX_DEPTH} levels deep", "fewer levels")
+
     def _begin_document(self, event: Any, line: int, column: int) -> None:
         self._documents += 1
         if event.version and tuple(event.version) != (1, 2):
@@ -170,9 +195,7 @@ class _Builder:
 
     def _begin(self, node: Mapping | Sequence, anchor: str | None) -> None:
         if len(self._open) >= MAX_DEPTH:
-            raise self._error(
-                node.line, node.column, "E106", f"this is nested more than {MAX_DEPTH} levels deep", "fewer levels"
-            )
+            raise self._too_deep(node.line, node.column)
         if self._open and isinstance(self._open[-1][0], Mapping) and self._keys[-1] is None:
             # `subject: {{ profile.name }}` begins a map whose key is a map.
             liquid = isinstance(node, Mapping) and node.column > 1 and self._before(node) == "{"

@@ -52,7 +52,7 @@ class WaitStep(StepBase):
         WaitBody,
         Short(
             lambda text: {"for": text},
-            {"type": "string", "pattern": durations.PATTERN, "description": "How long, such as 1h."},
+            {"type": "string", "pattern": durations.POSITIVE_PATTERN, "description": "How long, such as 1h."},
             "a length of time such as 1h, or a map with `for`",
             "1h",
         ),

@@ -26,7 +26,7 @@ from orchestrator.language.definitions.fields import (
 from orchestrator.language.times import TIME_PATTERN
 
 AGAIN = ("once", "after_exit", "always")
-_AGAIN = {"anyOf": [{"enum": list(AGAIN)}, {"type": "string", "pattern": durations.PATTERN}]}
+_AGAIN = {"anyOf": [{"enum": list(AGAIN)}, {"type": "string", "pattern": durations.POSITIVE_PATTERN}]}
 
 
 def _exactly_one(given: dict[str, Any], what: str) -> None:
