@@ -23,7 +23,7 @@ from orchestrator.runtime.embedded.sources import BLOCK_BYTES, STANDARD_INPUT, B
 
 @dataclass(slots=True)
 class Input:
-    """One input that was named; `size` is None for a stream.
+    """One input that was named; `size` is None for a stream, `is_ours` False for standard input itself.
 
     `fingerprints` are those of its first so many bytes, for every size that somebody asked about and
     for all of it. `bytes_read` tells how far the present passage through it has come.
@@ -32,6 +32,7 @@ class Input:
     name: str
     file: BinaryIO
     size: int | None
+    is_ours: bool = True
     fingerprints: dict[int, str] = field(default_factory=dict)
     _bounded: Bounded | None = None
 
@@ -66,19 +67,22 @@ class Input:
             self.fingerprints[size] = digest.hexdigest()
 
     def close(self) -> None:
-        """Close the file; standard input itself stays open, it is not ours."""
-        if self.name != STANDARD_INPUT:
+        """Close the file, unless it is standard input itself."""
+        if self.is_ours:
             self.file.close()
 
 
 def open_input(name: str, *, in_order: bool) -> Input:
     """Open an input; a stream that is to be sorted is copied to a nameless file first, and is then a file."""
-    file = sources.standard_input() if name == STANDARD_INPUT else sources.open_file(Path(name))
+    is_ours = name != STANDARD_INPUT
+    file = sources.open_file(Path(name)) if is_ours else sources.standard_input()
     status = os.fstat(file.fileno())
     if stat.S_ISREG(status.st_mode):
-        return Input(name, file, status.st_size)
+        return Input(name, file, status.st_size, is_ours)
+    stream = Input(name, file, None, is_ours)
     if in_order:
-        return Input(name, file, None)
+        return stream
     copy: BinaryIO = TemporaryFile()  # noqa: SIM115 - it lives as long as the input
     shutil.copyfileobj(file, copy, BLOCK_BYTES)
+    stream.close()
     return Input(name, copy, copy.tell())
