@@ -4,6 +4,6 @@ Owns the workloads, how they are measured, and the form of the results. Must nev
 anything that is measured, nor judge a result: it prints figures.
 """
 
-from orchestrator.bench.app import app
+from orchestrator.bench.app import EXAMPLES, app
 
-__all__ = ["app"]
+__all__ = ["EXAMPLES", "app"]

@@ -10,6 +10,12 @@ import typer
 
 app = typer.Typer(rich_markup_mode=None, help="Measure how fast it is on this machine.")
 
+# What its help teaches with: a line, and what it is for.
+EXAMPLES = [
+    ("orchestrator bench run", "a million events, in memory and on SQLite"),
+    ("orchestrator bench run --events 100000 --rounds 3 --json", "a quick look, for a program"),
+]
+
 Events = Annotated[int, typer.Option("--events", min=10, help="How many events to make.")]
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Measure so often, and show the fastest.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The results as JSON, for a program.")]

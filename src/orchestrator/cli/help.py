@@ -43,26 +43,35 @@ def _heading(text: str) -> str:
     return screen.paint(text, "bold")
 
 
-class TeachingCommand(TyperCommand):
-    """A command whose help ends with examples."""
+class _Teaching:
+    """What makes the help of a command, or of a command with commands of its own, end with examples."""
 
-    examples: Sequence[Example] = ()
-    spread: Collection[str] = ()
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read arguments, letting an option that takes many values have them in a row: `--events *.jsonl`."""
-        return super().parse_args(ctx, list(_spread(args, self.spread)))
+    examples: Sequence[tuple[str, str]] = ()
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, each with its purpose above it, where click would write its epilog."""
         if not self.examples:
             return
         with formatter.section(_heading("Examples")):
-            for number, example in enumerate(self.examples):
+            for number, (line, purpose) in enumerate(self.examples):
                 if number:
                     formatter.write_paragraph()
                 indent = " " * formatter.current_indent
-                formatter.write(f"{indent}# {example.purpose}\n{indent}{example.line}\n")
+                formatter.write(f"{indent}# {purpose}\n{indent}{line}\n")
+
+
+class TeachingGroup(_Teaching, TyperGroup):
+    """A command with commands of its own, whose help ends with examples."""
+
+
+class TeachingCommand(_Teaching, TyperCommand):
+    """A command whose help ends with examples."""
+
+    spread: Collection[str] = ()
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read arguments, letting an option that takes many values have them in a row: `--events *.jsonl`."""
+        return super().parse_args(ctx, list(_spread(args, self.spread)))
 
 
 class LazyGroup(TyperGroup):
@@ -111,9 +120,10 @@ def _spread(arguments: Sequence[str], options: Collection[str]) -> Iterator[str]
 def _built(name: str, listed: Listed) -> Any:
     module = import_module(listed.module)
     if hasattr(module, "app"):
-        command = typer.main.get_command(module.app)
-        command.name = name
-        return command
+        module.app.info.cls = type("Group", (TeachingGroup,), {"examples": module.EXAMPLES})
+        group = typer.main.get_group(module.app)
+        group.name = name
+        return group
     own = {"examples": module.EXAMPLES, "spread": getattr(module, "SPREAD", ())}
     teaching = type("Command", (TeachingCommand,), own)
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
