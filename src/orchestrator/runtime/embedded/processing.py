@@ -8,13 +8,14 @@ What turns lead to is collected and committed with the position of the last reco
 so a batch may end after any record, and between two timers.
 """
 
+import traceback
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from orchestrator.errors import EventError, InvariantError
+from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, envelopes, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import turn
@@ -33,6 +34,9 @@ BATCH_RECORDS = 24_000
 BATCH_TURNS = 8_000
 
 CLOCK = "clock"
+
+# Where a dead letter comes from that no record led to.
+_TIMER = Origin("timer", 0, 0)
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 _kind_of = attrgetter("kind")
@@ -149,16 +153,28 @@ class Processor:
                     timers.put_back(profile_id, record_due_ms)
                 continue
             # What was overdue already, because its journey was paused for one, wakes at the clock: it never goes back.
-            self.clock_ms = now_ms = max(due_ms, self.clock_ms)
-            turned = turn.on_timers(self._catalog, record, now_ms)
-            if 0 < codec.due_of(turned.record or record) <= now_ms:
-                raise InvariantError(f"profile {profile_id} was woken at {now_ms} and is still due; please report this")
-            self._keep(profile_id, 0, turned)  # its wake is used up
-            self.summary.timers += 1
-            if turned.failures:
-                self._park(turned.failures, profile_id, Origin("timer", 0, 0))
+            self.clock_ms = max(due_ms, self.clock_ms)
+            self._fire(profile_id, record)
             if len(self._turns) >= BATCH_TURNS:
                 commit()
+
+    def _fire(self, profile_id: str, record: bytes) -> None:
+        """Wake what is due of one profile; a bug of ours keeps the profile as it was and holds up nobody else."""
+        try:
+            turned = turn.on_timers(self._catalog, record, self.clock_ms)
+            if 0 < codec.due_of(turned.record or record) <= self.clock_ms:
+                raise InvariantError(f"profile {profile_id} was woken and is still due; please report this")
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is kept where somebody can look at it
+            message = f"a timer could not be handled, and its profile is as it was: {error}"
+            text = "".join(traceback.format_exception(error))
+            self._bury("failure", message, _TIMER, profile_id=profile_id, traceback=text)
+            return
+        self._keep(profile_id, 0, turned)  # its wake is used up
+        self.summary.timers += 1
+        if turned.failures:
+            self._park(turned.failures, profile_id, _TIMER)
 
     def _keep(self, profile_id: str, awaited_ms: int, turned: Turned) -> None:
         """Add what a turn came to to the batch, for a profile that has a wake at `awaited_ms` or before (0: none)."""

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from orchestrator.errors import InputError
+from orchestrator.runtime import turn
 from orchestrator.runtime.embedded import RunOptions, inputs, processing, run_events, sources
 
 MINUTE_MS = 60_000
@@ -97,6 +98,33 @@ def test_a_malformed_record_is_a_dead_letter_with_its_place_and_the_next_one_is_
 def test_properties_that_cannot_be_read_are_a_dead_letter_too(run, write, shop):
     ran = run(write([shop.cart(0, properties=["no", "object"]), shop.page(99)]))
     assert [letter["reason"] for letter in ran.lines("dead_letters")] == ["bad_properties"]
+
+
+@pytest.mark.parametrize("drain", [False, True])
+def test_a_bug_at_one_customers_timer_is_a_dead_letter_and_the_others_go_on(run, write, shop, monkeypatch, drain):
+    real = turn.on_timers
+
+    def broken(catalog, record, now_ms):
+        if b"ana" in record:
+            raise ZeroDivisionError("a bug")
+        return real(catalog, record, now_ms)
+
+    monkeypatch.setattr(turn, "on_timers", broken)
+    ran = run(write([shop.cart(0), shop.cart(1, "ben"), shop.page(99)]), drain=drain)
+    assert ran.sent() == [("ben", "00:11")]
+    (letter,) = ran.lines("dead_letters")
+    assert (letter["reason"], letter["source"], "ZeroDivisionError" in letter["traceback"]) == (
+        "failure",
+        "timer",
+        True,
+    )
+    assert ran.summary.waiting == 1
+
+
+def test_a_profile_that_is_still_due_after_its_turn_is_not_woken_for_ever(run, write, shop, monkeypatch):
+    monkeypatch.setattr(turn, "on_timers", lambda catalog, record, now_ms: turn.IGNORED)
+    ran = run(write([shop.cart(0)]), drain=True)
+    assert "still due" in ran.lines("dead_letters")[0]["message"]
 
 
 def test_the_summary_counts_what_happened(run, write, shop):
