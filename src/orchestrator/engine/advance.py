@@ -20,7 +20,7 @@ House rules: no clock, no dice, no I/O; no iteration over sets; same arguments, 
 byte.
 """
 
-from orchestrator.engine import cases, endings, entering, profiles, receipts, waiting
+from orchestrator.engine import cases, endings, entering, matching, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
 from orchestrator.errors import EventError, StorageError
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
@@ -70,6 +70,7 @@ def _wake(turn: Turn) -> None:
 def _handle(turn: Turn, event: Event) -> None:
     turn.begin_event(event)
     catalog = turn.catalog
+    since = len(turn.decisions)
     if event.identifiers:
         profiles.identify(turn, event)
     if event.type in PROFILE_EVENTS:
@@ -90,6 +91,8 @@ def _handle(turn: Turn, event: Event) -> None:
                 waiting.check(turn, event, journey, entry)
     for journey in catalog.entered_by(event.type):
         entering.check(turn, event, journey)
+    if turn.untaken:
+        matching.say_untaken(turn, since)
     turn.at_work = None
 
 

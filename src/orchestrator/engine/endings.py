@@ -26,7 +26,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
         if (entry.converted and not goal.ends) or not _is_open(turn, entry, goal):
             continue
         if not matching.takes(turn, goal.trigger, entry):
-            matching.say_not_taken(turn, journey, entry, goal.trigger)
+            matching.note_untaken(turn, journey, entry, goal.trigger)
             continue
         if not entry.converted:  # an entry converts once, by whatever goal comes first
             _convert(turn, journey, entry, goal)
@@ -37,7 +37,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
         if matching.takes(turn, rule.trigger, entry):
             reason = rule.reason or event.type
             break
-        matching.say_not_taken(turn, journey, entry, rule.trigger)
+        matching.note_untaken(turn, journey, entry, rule.trigger)
     if reason is not None:
         end(turn, journey, entry, reason, entry.step)
 

@@ -67,7 +67,24 @@ def takes(turn: Turn, trigger: Trigger, entry: Entry | None) -> bool:
     return where is None or where.holds(turn.scope_at(entry))
 
 
-def say_not_taken(turn: Turn, journey: Journey, entry: Entry, trigger: Trigger) -> None:
-    """Put on record that an event was looked at and the entry stays where it is, because a condition is false."""
-    saw = trigger.where.values_seen(turn.scope_at(entry)) if trigger.where else {}
-    turn.decide(journey, entry, entry.step, Verdict.WAITED, Reason.CONDITION_FALSE, saw)
+def note_untaken(turn: Turn, journey: Journey, entry: Entry, trigger: Trigger) -> None:
+    """Remember that an event was looked at and not taken, because a condition is false."""
+    turn.untaken.append((journey, entry, trigger))
+
+
+def say_untaken(turn: Turn, since: int) -> None:
+    """Put on record, once for each entry, that an event was looked at and moved nothing in its journey.
+
+    Whoever restarted, moved or was refused by the same event has that on record already (the decisions
+    from number `since` on); a second line about a condition beside it would only hide it.
+    """
+    told = {decision.journey for decision in turn.decisions[since:]}
+    seen: dict[str, tuple[Journey, Entry, dict[str, Any]]] = {}
+    for journey, entry, trigger in turn.untaken:
+        if journey.id not in told and entry.step:
+            _, _, saw = seen.setdefault(entry.id, (journey, entry, {}))
+            if trigger.where is not None:
+                saw.update(trigger.where.values_seen(turn.scope_at(entry)))
+    turn.untaken.clear()
+    for journey, entry, saw in seen.values():
+        turn.decide(journey, entry, entry.step, Verdict.WAITED, Reason.CONDITION_FALSE, saw)

@@ -12,7 +12,7 @@ from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
-from orchestrator.model.journey import Journey
+from orchestrator.model.journey import Journey, Trigger
 from orchestrator.model.state import Entry, State
 
 TIMER = "timer"
@@ -34,7 +34,8 @@ class Turn:
     by, as far as they have been read from it. `failed` are the ids of entries that
     failed in an earlier try of this very turn; `at_work` is the (journey, entry) handled now, no entry while
     entering is asked.
-    `opening` is the id of the entry that the event at hand has just opened. `changed` tells whether the
+    `opening` is the id of the entry that the event at hand has just opened. `untaken` are triggers that looked at
+    the event and did not take it, by journey and entry. `changed` tells whether the
     state must be written.
     """
 
@@ -59,6 +60,7 @@ class Turn:
         "profile_id",
         "project",
         "state",
+        "untaken",
     )
 
     def __init__(self, catalog: Catalog, state: State, now_ms: int, failed: frozenset[str]) -> None:
@@ -72,6 +74,7 @@ class Turn:
         self.decisions: list[Decision] = []
         self.emitted: list[Event] = []
         self.emitted_count = 0
+        self.untaken: list[tuple[Journey, Entry, Trigger]] = []
         self.changed = False
         self.event: Event | None = None
         self.at_work: tuple[str, str | None] | None = None

@@ -108,7 +108,7 @@ def _ends_a_repeat(
             turn.decide(journey, entry, repeat.id, Verdict.RESUMED, Reason.UNTIL_EVENT)
             walking.walk(turn, journey, entry, repeat.next)
             return True
-        matching.say_not_taken(turn, journey, entry, repeat.until_event)
+        matching.note_untaken(turn, journey, entry, repeat.until_event)
     return False
 
 
@@ -126,7 +126,7 @@ def _take(turn: Turn, journey: Journey, entry: Entry, step: WaitFor, event: Even
             turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.EVENT_CAME, {"event": event.type, **saw})
             walking.walk(turn, journey, entry, branch.first)
             return
-        matching.say_not_taken(turn, journey, entry, branch.trigger)
+        matching.note_untaken(turn, journey, entry, branch.trigger)
 
 
 def _take_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Ask | Handoff | Call) -> None:

@@ -87,5 +87,12 @@ class Expression:
         return bool(self.evaluate(scope))
 
     def values_seen(self, scope: Scope) -> dict[str, Any]:
-        """Collect the values this expression looks at, by their names, for a decision's `saw`."""
-        return {name: get(scope) for name, get in self.saw}
+        """Collect the values this expression looks at, by their names, for a decision's `saw`.
+
+        Of a list or a map only its size is kept: decisions say why, they are no copy of the event.
+        """
+        values = {}
+        for name, get in self.saw:
+            value = get(scope)
+            values[name] = f"{len(value)} items" if isinstance(value, list | dict) else value
+        return values
