@@ -7,9 +7,12 @@ import pytest
 
 from orchestrator.model.journey import (
     Again,
+    Ask,
+    Call,
     Choose,
     Emit,
     Exit,
+    Handoff,
     Journey,
     Kept,
     Repeat,
@@ -277,6 +280,47 @@ def test_data_of_a_send_is_compiled(journey):
     step = journey("  - {id: a, send: {message: welcome, data: {code: \"'X'\", total: entry.total}}}\n").steps["a"]
     assert isinstance(step, Send)
     assert [(name, value.source) for name, value in step.data] == [("code", "'X'"), ("total", "entry.total")]
+
+
+def test_steps_that_ask_others(journey):
+    steps = journey("""\
+  - id: stars
+    ask: {survey: csat, message: welcome, channels: [email], within: 7d}
+    then: [{id: thanks, wait: 1h}]
+    on_timeout: [{exit: silent}]
+  - id: case
+    handoff:
+      to: care
+      skill: returns
+      priority: high
+      reason: unhappy
+      summary: "{{ profile.first_name }}: {{ steps.stars.score }}"
+      pause: [service]
+      until: closed
+      within: 2d
+    then: [{id: after, wait: 1h}]
+  - {id: note, handoff: {to: care}}
+  - id: crm
+    call: {webhook: crm, payload: {tier: profile.tier}, within: 30s}
+    on_timeout: [{exit: unreachable}]
+  - {id: crm-again, call: {webhook: crm}}
+""").steps
+    ask, case, note, call, again = (steps[name] for name in ("stars", "case", "note", "crm", "crm-again"))
+    assert isinstance(ask, Ask)
+    assert isinstance(case, Handoff)
+    assert isinstance(note, Handoff)
+    assert isinstance(call, Call)
+    assert isinstance(again, Call)
+    assert (ask.survey, ask.message, ask.channels, ask.purpose) == ("csat", "welcome", ("email",), "service")
+    assert (ask.within_ms, ask.first, ask.on_timeout, ask.next) == (7 * DAY_MS, "thanks", "exit-1", "case")
+    assert (case.team, case.skill, case.priority, case.reason) == ("care", "returns", "high", "unhappy")
+    assert (case.pause, case.until_closed, case.within_ms, case.purpose) == (("service",), True, 2 * DAY_MS, "service")
+    assert case.reads == (("profile", "first_name"), ("steps", "stars", "score"))
+    assert (case.first, case.on_timeout, steps["after"].next) == ("after", "note", "note")
+    assert (note.until_closed, note.within_ms, note.priority, note.first) == (False, None, "normal", "crm")
+    assert (call.webhook, call.within_ms, call.first, call.on_timeout) == ("crm", 30_000, "crm-again", "exit-2")
+    assert [(name, value.source) for name, value in call.payload] == [("tier", "profile.tier")]
+    assert (again.within_ms, again.first, again.on_timeout) == (10_000, None, None)
 
 
 def test_what_nobody_reads_is_not_kept(journey):
