@@ -9,6 +9,7 @@ A failure raised right *after* a step is an answer that got lost: the step took 
 Owns the table of what is armed. Must never be armed by anything but a test or the environment.
 """
 
+import inspect
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -24,16 +25,18 @@ class InjectedError(OrchestratorError):
 
 
 class _Fault:
-    """What happens at one point, and at which passage of it."""
+    """What happens at one point, and at which passage of it; at every one where that is None."""
 
-    def __init__(self, act: Callable[[], object], passage: int) -> None:
+    def __init__(self, act: Callable[[], object], passage: int | None) -> None:
         self.act = act
         self.left = passage
 
-    def reach(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            self.act()
+    def reach(self) -> object:
+        if self.left is not None:
+            self.left -= 1
+            if self.left != 0:
+                return None
+        return self.act()
 
 
 _armed: dict[str, _Fault] = {}
@@ -45,9 +48,17 @@ def reach(point: str) -> None:
         fault.reach()
 
 
+async def pause_at(point: str) -> None:
+    """Pass a fault point in a coroutine: what a test armed there may be awaited, so that the loop goes on meanwhile."""
+    if _armed and (fault := _armed.get(point)) is not None:
+        awaited = fault.reach()
+        if inspect.isawaitable(awaited):
+            await awaited
+
+
 @contextmanager
-def armed(point: str, act: Callable[[], object], passage: int = 1) -> Iterator[None]:
-    """Call `act` when the code passes `point` for the n-th time from now; disarmed at the end of the block."""
+def armed(point: str, act: Callable[[], object], passage: int | None = 1) -> Iterator[None]:
+    """Call `act` when the code passes `point` for the n-th time from now, or each time; disarmed behind the block."""
     _armed[point] = _Fault(act, passage)
     try:
         yield

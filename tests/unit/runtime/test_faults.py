@@ -32,6 +32,27 @@ def test_an_armed_point_acts_at_its_passage_and_only_then():
     assert calls == [1, "acted", 2, 3]
 
 
+def test_an_act_may_be_asked_for_at_every_passage():
+    calls = []
+    with faults.armed("a", lambda: calls.append("acted"), passage=None):
+        faults.reach("a")
+        faults.reach("a")
+    assert calls == ["acted", "acted"]
+
+
+async def test_in_a_coroutine_an_act_may_be_awaited():
+    calls = []
+
+    async def act():
+        calls.append("acted")
+
+    with faults.armed("a", act):
+        await faults.pause_at("a")
+        await faults.pause_at("a")
+    await faults.pause_at("a")
+    assert calls == ["acted"]
+
+
 def test_what_the_act_raises_is_seen_by_the_code():
     def fail():
         raise ConnectionError("cut")

@@ -23,9 +23,10 @@ from aiokafka.structs import TopicPartition
 from orchestrator.errors import InvalidProject, StorageError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
+from orchestrator.runtime.kafka.outgoing import Line
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
-from orchestrator.runtime.kafka.writer import Writer
+from orchestrator.runtime.kafka.writer import Writer, is_fenced
 
 if TYPE_CHECKING:
     from orchestrator.language import Loaded
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 RELEASE_KEY = "release"
 POLL_MS = 500
+PUBLISHING_TRIES = 20
 
 
 class Source(msgspec.Struct):
@@ -193,24 +195,37 @@ async def publish(
     With `only_if_new`, nothing is published when any journey of these was published before. One publisher at a time:
     a second one fences the first, and reads what that has finished.
     """
-    writer = Writer(settings, f"{settings.app_id}-publish")
-    try:
-        await writer.open()
-        published = await Catalogs(settings, topics).peek()
-        ours = {key.split("/")[1] for key in sources if key.startswith("journey/")}
-        if only_if_new and published.journeys() & ours:
-            return None
-        if {key: published.sources.get(key) for key in sources} == dict(sources) and set(published.release.keys) == set(
-            sources
-        ):
-            return None
-        release = Release(published.release.revision + 1, sorted(sources))
-        lines = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]
-        lines.append((RELEASE_KEY.encode(), msgspec.json.encode(release)))
-        await writer.begin()
-        for future, _ in await writer.send(topics.journeys, 0, lines):
-            await future
-        await writer.end()
-        return release.revision
-    finally:
-        await writer.close()
+    for _ in range(PUBLISHING_TRIES):
+        writer = Writer(settings, f"{settings.app_id}-publish")
+        try:
+            await writer.open()
+            revision = await _publish(writer, settings, topics, sources, only_if_new)
+        except Exception as error:
+            await writer.discard()
+            if not is_fenced(error):
+                raise
+            log.info("somebody else publishes at the same time; looking again")
+        else:
+            await writer.close()
+            return revision
+    raise StorageError(f"{topics.journeys} is being published to without end; who else does?")
+
+
+async def _publish(
+    writer: Writer, settings: KafkaSettings, topics: Topics, sources: Mapping[str, Source], only_if_new: bool
+) -> int | None:
+    published = await Catalogs(settings, topics).peek()
+    ours = {key.split("/")[1] for key in sources if key.startswith("journey/")}
+    if only_if_new and published.journeys() & ours:
+        return None
+    is_same = all(published.sources.get(key) == source for key, source in sources.items())
+    if is_same and set(published.release.keys) == set(sources):
+        return None
+    release = Release(published.release.revision + 1, sorted(sources))
+    lines: list[Line] = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]
+    lines.append((RELEASE_KEY.encode(), msgspec.json.encode(release)))
+    await writer.begin()
+    for future, _ in await writer.send(topics.journeys, 0, lines):
+        await future
+    await writer.end()
+    return release.revision

@@ -21,7 +21,6 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
-from orchestrator.runtime.kafka.outgoing import MOST_FACTS
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
 
 log = logging.getLogger(__name__)
@@ -162,19 +161,20 @@ class Membership:
 
     async def _fetch(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
         """Fetch for the partitions that have room, and give each what is its own."""
+        most = self._job.settings.transaction_facts
         open_inputs = [
             TopicPartition(topic, number)
             for number, incarnation in ownership.at_work.items()
             if not incarnation.unit.outgoing.is_full
             for topic in self._job.inputs_of(number)
-            if incarnation.unit.inputs.waiting(topic) < MOST_FACTS
+            if incarnation.unit.inputs.waiting(topic) < most
         ]
         if not open_inputs:
             await asyncio.sleep(self._pause_s(ownership))
             return
         timeout_ms = int(self._pause_s(ownership) * 1000)
         try:
-            fetched = await consumer.getmany(*open_inputs, timeout_ms=timeout_ms, max_records=MOST_FACTS)
+            fetched = await consumer.getmany(*open_inputs, timeout_ms=timeout_ms, max_records=most)
         except OffsetOutOfRangeError as error:
             # Deleted before they were read: to begin anew finds where the inputs begin now.
             for tp in error.args[0] if error.args else ():

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 # An open transaction holds up every reader of the output topics.
-MOST_FACTS = 5_000
 MOST_BYTES = 8 << 20
 
 Line = tuple[bytes | None, bytes | None]
@@ -23,9 +22,20 @@ _encode = msgspec.json.Encoder().encode
 class Outgoing:
     """The buffers of one transaction."""
 
-    __slots__ = ("actions", "bytes", "changes", "dead_letters", "decisions", "facts", "forwards", "offsets")
+    __slots__ = (
+        "actions",
+        "bytes",
+        "changes",
+        "dead_letters",
+        "decisions",
+        "facts",
+        "forwards",
+        "most_facts",
+        "offsets",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, most_facts: int) -> None:
+        self.most_facts = most_facts
         self.actions: list[Line] = []
         self.decisions: list[Line] = []
         self.dead_letters: list[Line] = []
@@ -48,7 +58,7 @@ class Outgoing:
     @property
     def is_full(self) -> bool:
         """Tell whether the next facts have to wait for the next transaction."""
-        return self.facts >= MOST_FACTS or self.bytes >= MOST_BYTES
+        return self.facts >= self.most_facts or self.bytes >= MOST_BYTES
 
     def write(self, lines: list[Line], key: bytes, value: Any) -> None:
         """Add a line to one of the outputs."""

@@ -18,7 +18,7 @@ from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.outgoing import MOST_FACTS, Outgoing
+from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, source_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, decode_tick
 from orchestrator.runtime.kafka.state import Checkpoint, State
@@ -44,8 +44,9 @@ class Partition(Unit):
         header: Header,
         *,
         checks_keys: bool,
+        most_facts: int,
     ) -> None:
-        super().__init__(number, inputs, clock, header.offsets)
+        super().__init__(number, inputs, clock, header.offsets, most_facts)
         self.revision = header.revision
         self.state = state
         self._count = count
@@ -97,7 +98,7 @@ class Partition(Unit):
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         records, clock, sink = self._records, self.clock, self.outgoing
         timers, sourced, at = self._timers, self._sourced, self._at
-        while at < len(records) and sink.facts < MOST_FACTS:
+        while at < len(records) and sink.facts < sink.most_facts:
             record = records[at]
             now_ms = clock.pass_record(record.timestamp, wall_ms)
             tells = sourced is not None and record.key == CLOCK_KEY and self._hear(sourced, record, wall_ms)
@@ -135,7 +136,7 @@ class Partition(Unit):
         """Wake what is due before an instant, at `now_ms` or each at its own; False when the transaction is full."""
         timers, state, sink = self._timers, self.state, self.outgoing
         for due_ms, profile_id in timers.take_before(before_ms):
-            if sink.facts >= MOST_FACTS:
+            if sink.facts >= sink.most_facts:
                 timers.put_back(profile_id, due_ms)
                 return False
             record = state.get(profile_id)

@@ -19,7 +19,6 @@ from orchestrator.runtime.kafka.incarnation import Kept
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
-from orchestrator.runtime.kafka.outgoing import MOST_FACTS
 from orchestrator.runtime.kafka.records import dead_letter, event_of, source_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, ORIGIN_HEADER, Tick, encode_tick
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -34,8 +33,8 @@ STALE_MS = 250
 class Resolver(Unit):
     """One partition number of the events topics, on its way to `count` turn partitions."""
 
-    def __init__(self, number: int, count: int, inputs: Inputs, clock: Clock) -> None:
-        super().__init__(number, inputs, clock, {})
+    def __init__(self, number: int, count: int, inputs: Inputs, clock: Clock, most_facts: int) -> None:
+        super().__init__(number, inputs, clock, {}, most_facts)
         self._count = count
         self._told_ms = 0
         self._told_at_ms = 0
@@ -61,7 +60,7 @@ class Resolver(Unit):
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         records, clock, forwards = self._records, self.clock, self.outgoing.forwards
         at = self._at
-        while at < len(records) and self.outgoing.facts < MOST_FACTS:
+        while at < len(records) and self.outgoing.facts < self.outgoing.most_facts:
             record = records[at]
             at += 1
             self.outgoing.facts += 1
@@ -117,7 +116,9 @@ class ResolveJob:
 
     async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
         """Begin with nothing: the clock is found by reading on."""
-        return Resolver(number, self._count, Inputs(self.inputs_of(number)), Clock()), 0
+        return Resolver(
+            number, self._count, Inputs(self.inputs_of(number)), Clock(), self.settings.transaction_facts
+        ), 0
 
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
         """Do nothing more: what resolve counts is taken from the units already."""

@@ -92,7 +92,7 @@ async def _follow(consumer: AIOKafkaConsumer, changelog: TopicPartition, state: 
             raw_header = found or raw_header
             state.load(changes, Checkpoint(position, time.time(), raw_header))
             count += len(records)
-        faults.reach("restore.records")
+        await faults.pause_at("restore.records")
         await asyncio.sleep(0)
     faults.reach("restore.end")
     header = Header() if raw_header is None else decode_header(raw_header)

@@ -52,6 +52,8 @@ class KafkaSettings(BaseModel):
     start: str = "latest"
     resolve: bool = True
     commit_interval_ms: Annotated[int, Field(ge=1)] = 100
+    # Not in the contract: how many facts, timers included, one transaction carries at most.
+    transaction_facts: Annotated[int, Field(ge=1, le=50_000)] = 5_000
     session_timeout_ms: Annotated[int, Field(ge=1000)] = 8000
     instance_id: str | None = None
     state: str = "memory"

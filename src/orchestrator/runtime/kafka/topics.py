@@ -4,7 +4,8 @@ Owns creation and the checks at start, with errors that say what to change. Must
 exists, nor create the topics that events come from: those belong to the channel systems.
 """
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = str(2 << 20)
 DAY_MS = 24 * 3600 * 1000
 DEFAULT_REPLICAS = 3
+SETTLING_TRIES = 100
+SETTLING_S = 0.1
 
 # A changelog is read from the beginning at every restore, so it must be compacted soon, in small segments.
 CHANGELOG = {
@@ -146,13 +149,13 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
     admin = AIOKafkaAdminClient(**settings.connection())
     await admin.start()
     try:
-        found = await _look(admin, topics)
+        found = await _settled(admin, topics)
         wanted = _wanted(settings, topics, found)
         problems = mismatches(settings, topics, found)
         if problems:
             raise StorageError("the topics do not fit: " + "; ".join(problems))
         await _create(admin, settings, [topic for topic in wanted if topic.name not in found.partitions])
-        return {**found.partitions, **{topic.name: topic.partitions for topic in wanted}}
+        return (await _settled(admin, topics, {topic.name for topic in wanted})).partitions
     finally:
         await admin.close()
 
@@ -172,13 +175,34 @@ def _wanted(settings: KafkaSettings, topics: Topics, found: Found) -> list[Topic
     ]
 
 
+async def _settled(admin: "AIOKafkaAdminClient", topics: Topics, names: Collection[str] = ()) -> Found:
+    """Look until every topic that exists, and all of `names`, has its partitions: another worker may be creating them.
+
+    Raises StorageError when that takes too long.
+    """
+    found = Found({}, {})
+    for _ in range(SETTLING_TRIES):
+        found = await _look(admin, topics)
+        if all(found.partitions.values()) and found.partitions.keys() >= set(names):
+            return found
+        await asyncio.sleep(SETTLING_S)
+    unsettled = sorted(
+        {name for name, count in found.partitions.items() if not count} | (set(names) - set(found.partitions))
+    )
+    raise StorageError(f"topics without partitions: {', '.join(unsettled)}; are the brokers well?")
+
+
 async def _look(admin: "AIOKafkaAdminClient", topics: Topics) -> Found:
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
     existing = set(await admin.list_topics())
     names = [name for name in (*topics.events, *(topic.name for topic in topics.ours)) if name in existing]
     described = await admin.describe_topics(names) if names else []
-    partitions = {topic["topic"]: len(topic["partitions"]) for topic in described}
+    # A partition that has no leader yet cannot be worked with.
+    partitions = {
+        topic["topic"]: 0 if any(each["error_code"] for each in topic["partitions"]) else len(topic["partitions"])
+        for topic in described
+    }
     resources = [
         ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics.ours if topic.name in existing
     ]

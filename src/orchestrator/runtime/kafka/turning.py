@@ -82,6 +82,7 @@ class TurnJob:
             self._clock(restored.header),
             restored.header,
             checks_keys=not self._sources,
+            most_facts=self.settings.transaction_facts,
         )
         return unit, restored.end
 

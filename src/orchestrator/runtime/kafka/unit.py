@@ -15,7 +15,7 @@ from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.outgoing import MOST_FACTS, Outgoing
+from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import Checkpoint
 
@@ -38,12 +38,12 @@ class Tally:
 class Unit(ABC):
     """Everything one worker holds of one partition number."""
 
-    def __init__(self, number: int, inputs: Inputs, clock: Clock, offsets: Mapping[str, int]) -> None:
+    def __init__(self, number: int, inputs: Inputs, clock: Clock, offsets: Mapping[str, int], most_facts: int) -> None:
         self.number = number
         self.inputs = inputs
         self.clock = clock
         self.tally = Tally()
-        self.outgoing = Outgoing()
+        self.outgoing = Outgoing(most_facts)
         self.revision = 0
         self._records: Sequence[KafkaRecord] = ()
         self._at = 0
@@ -88,7 +88,7 @@ class Unit(ABC):
         """
         while not self.outgoing.is_full:
             if self._at >= len(self._records):
-                room = MOST_FACTS - self.outgoing.facts
+                room = self.outgoing.most_facts - self.outgoing.facts
                 self._records, self._at = self.inputs.take(room, ended, wall_ms), 0
                 if not self._records:
                     return
@@ -117,7 +117,7 @@ class Unit(ABC):
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over to a commit, with the header that belongs to them, and start new ones."""
-        taken, self.outgoing = self.outgoing, Outgoing()
+        taken, self.outgoing = self.outgoing, Outgoing(self.outgoing.most_facts)
         return taken, Header(self.clock.now_ms, self.revision, dict(self._offsets), self._heard())
 
     def _heard(self) -> dict[str, int]:

@@ -19,6 +19,7 @@ from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.state import MemoryState
 
 HOUR = 3_600_000
+MOST_FACTS = 500
 
 
 @dataclass
@@ -73,7 +74,9 @@ def catalog() -> Catalog:
 @pytest.fixture
 def partition() -> Partition:
     """Partition 0 of one, which checks no keys."""
-    return Partition(0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=False)
+    return Partition(
+        0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=False, most_facts=MOST_FACTS
+    )
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.outgoing import MOST_FACTS
 from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, Tick, encode_tick
 from orchestrator.runtime.kafka.state import MemoryState
 
 HOUR = 3_600_000
+MOST_FACTS = 500
 WALL = 100 * HOUR
 
 
@@ -129,7 +129,9 @@ def test_a_profile_that_changes_twice_is_written_once(partition, catalog, record
 
 
 def test_a_new_life_in_the_wrong_partition_is_refused(catalog, record):
-    partition = Partition(0, 4, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=True)
+    partition = Partition(
+        0, 4, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=True, most_facts=MOST_FACTS
+    )
     keyless = record(3, HOUR, "cart_updated", "eva")
     keyless.key = None
     # By murmur2, "c0" to "c3" of four partitions lie in these.
@@ -178,7 +180,9 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     state = MemoryState()
     for profile_id, changed in outgoing.changes.items():
         state.put(profile_id, changed)
-    again = Partition(0, 1, Inputs(["events"]), state, Clock(header.clock_ms), header, checks_keys=False)
+    again = Partition(
+        0, 1, Inputs(["events"]), state, Clock(header.clock_ms), header, checks_keys=False, most_facts=MOST_FACTS
+    )
     assert (again.offset_of("events"), again.offset_of("receipts"), again.waiting) == (1, None, 1)
     work(again, catalog, record(1, 9 * HOUR, "page_viewed"))
     assert sent(again) == [("ana", instants.to_text(2 * HOUR))]
@@ -187,7 +191,9 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
 def test_behind_resolve_only_the_sources_clocks_fire_timers(catalog, record):
     clock = SourcedClock()
     clock.expect(["web/0", "tills/0"])
-    partition = Partition(0, 1, Inputs(["events"]), MemoryState(), clock, Header(), checks_keys=False)
+    partition = Partition(
+        0, 1, Inputs(["events"]), MemoryState(), clock, Header(), checks_keys=False, most_facts=MOST_FACTS
+    )
 
     def tick(offset: int, source: str, at_ms: int):
         told = record(offset, at_ms, "")

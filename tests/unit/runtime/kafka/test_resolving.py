@@ -14,7 +14,7 @@ WALL = 100 * HOUR
 
 
 def resolver(count: int = 4) -> Resolver:
-    return Resolver(2, count, Inputs(["web", "tills"]), Clock())
+    return Resolver(2, count, Inputs(["web", "tills"]), Clock(), most_facts=500)
 
 
 def passed_on(unit: Resolver) -> dict[int, list]:

@@ -1,0 +1,80 @@
+"""Records into topics and out of them, for tests: by partition, with their timestamps, committed ones only.
+
+Must never interpret what it carries.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+BATCH_BYTES = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One record as it is to be written."""
+
+    partition: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+async def load(servers: str, topic: str, records: Iterable[Loaded]) -> dict[int, int]:
+    """Write records, each partition's in their order; return how many each got."""
+    producer = AIOKafkaProducer(bootstrap_servers=servers, max_batch_size=BATCH_BYTES, max_request_size=8 << 20)
+    await producer.start()
+    counts: dict[int, int] = defaultdict(int)
+    batches: defaultdict[int, Any] = defaultdict(producer.create_batch)
+    try:
+        for record in records:
+            counts[record.partition] += 1
+            fields = {"key": record.key, "value": record.value, "timestamp": record.timestamp}
+            while batches[record.partition].append(**fields, headers=list(record.headers)) is None:
+                await _send(producer, batches.pop(record.partition), topic, record.partition)
+        for partition, batch in batches.items():
+            await _send(producer, batch, topic, partition)
+    finally:
+        await producer.stop()
+    return dict(counts)
+
+
+async def _send(producer: AIOKafkaProducer, batch: Any, topic: str, partition: int) -> None:
+    batch.close()
+    await (await producer.send_batch(batch, topic, partition=partition))
+
+
+async def committed(servers: str, topic: str, partitions: int) -> list[ConsumerRecord]:
+    """Read all committed records of a topic as it stands, by partition and offset."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=servers,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8 << 20,
+    )
+    await consumer.start()
+    found: dict[TopicPartition, list[ConsumerRecord]] = {
+        TopicPartition(topic, number): [] for number in range(partitions)
+    }
+    try:
+        consumer.assign(list(found))
+        await consumer.seek_to_beginning(*found)
+        ends = await consumer.end_offsets(list(found))
+        while not all([await consumer.position(tp) >= end for tp, end in ends.items()]):
+            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                found[tp] += records
+    finally:
+        await consumer.stop()
+    return [record for records in found.values() for record in records]
+
+
+def latest_by_key(records: Iterable[ConsumerRecord]) -> dict[str, bytes]:
+    """Reduce a compacted topic's records to what it means: the last value of each key, tombstones left out."""
+    latest = {record.key.decode(): record.value for record in records}
+    return {key: value for key, value in latest.items() if value is not None}

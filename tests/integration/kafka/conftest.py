@@ -1,0 +1,223 @@
+"""A small shop on the session's broker: its events, its workers, and what they must come to.
+
+Must never decide what is expected by hand where the simulated runtime can say it.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from orchestrator.language import Loaded as LoadedProject
+from orchestrator.language import load as load_project
+from orchestrator.runtime.kafka.catalogs import Catalogs, keyed, publish
+from orchestrator.runtime.kafka.keys import partition_of
+from orchestrator.runtime.kafka.membership import Membership
+from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Topics, ensure
+from orchestrator.runtime.kafka.turning import TurnJob
+from orchestrator.testing.brokers import Broker
+from orchestrator.testing.streams import Expected, Loaded, WorkerProcess, committed, expected_of, latest_by_key, load
+
+PARTITIONS = 4
+START = 1_700_000_000_000
+HOUR = 3_600_000
+FILES = {
+    "orchestrator.yaml": """
+project: shop
+channels: {email: {address: profile.customer_id, preferred_order: 1}}
+purposes: {service: {consent: none}}
+""",
+    "messages/cart-reminder.message.yaml": """
+message: cart-reminder
+email: {subject: "Your cart is waiting", text: "Come back any time."}
+""",
+    "cart.journey.yaml": """
+journey: abandoned-cart
+version: 1
+purpose: service
+status: live
+enter: {event: cart_updated, where: total >= 30, again: after_exit}
+exit: [{event: order_placed, reason: bought}]
+steps:
+  - {id: settle, wait: {for: 1h, restart_on: cart_updated}}
+  - {id: remind, send: {message: cart-reminder, channels: [email]}}
+  - {id: rest, wait: 23h}
+""",
+}
+
+
+def event(at: int, event_id: str, event_type: str, customer: str, total: float = 0.0) -> Loaded:
+    """Make one record of a customer, where a Java client would put it."""
+    value = {"id": event_id, "type": event_type, "customer_id": customer, "time": at, "properties": {"total": total}}
+    key = customer.encode()
+    return Loaded(partition_of(key, PARTITIONS), at, key, json.dumps(value).encode())
+
+
+def shopping(count: int, seed: int, customers: int = 300) -> list[Loaded]:
+    """Make a day of carts, orders and page views, and behind it an event that lets every timer fire."""
+    dice = random.Random(seed)
+    records = []
+    for number in range(count):
+        at = START + number * 24 * HOUR // count
+        kind = dice.choices(["page_viewed", "cart_updated", "order_placed"], [5, 4, 1])[0]
+        customer = f"c{dice.randrange(customers)}"
+        records.append(event(at, f"e{number}", kind, customer, round(dice.uniform(5, 150), 2)))
+    return records + endings(START + 96 * HOUR)
+
+
+def endings(at: int) -> list[Loaded]:
+    """Make one event a partition that nobody asks for, to move its clock."""
+    value = b'{"id": "end", "type": "day_ended", "customer_id": "nobody", "time": %d}' % at
+    return [Loaded(number, at, b"nobody", value) for number in range(PARTITIONS)]
+
+
+class Shop:
+    """One application on the broker: topics of its own, a project folder, workers."""
+
+    def __init__(self, broker: Broker, name: str, folder: Path, project: Path) -> None:
+        self.servers = broker.bootstrap_servers
+        self.events = f"{name}-events"
+        self.project = project
+        self.variables = {
+            "APP_ID": name,
+            "TOPIC_PREFIX": f"{name}.",
+            "KAFKA_BOOTSTRAP_SERVERS": self.servers,
+            "EVENTS_TOPICS": self.events,
+            "PARTITIONS": str(PARTITIONS),
+            "START": "earliest",
+            "RESOLVE": "off",
+            "SESSION_TIMEOUT_MS": "2000",
+            "COMMIT_INTERVAL_MS": "50",
+            "HTTP": "127.0.0.1:0",
+        }
+        self._folder = folder
+        self._workers: list[WorkerProcess] = []
+
+    @property
+    def loaded(self) -> LoadedProject:
+        return load_project(self.project)
+
+    def settings(self, **changes: str) -> KafkaSettings:
+        variables = {**self.variables, **changes}
+        return KafkaSettings.read({f"ORCHESTRATOR_{name}": value for name, value in variables.items()}, {})
+
+    @property
+    def topics(self) -> Topics:
+        return Topics.of(self.settings())
+
+    async def receive(self, records: Iterable[Loaded]) -> None:
+        await load(self.servers, self.events, records)
+
+    def start_worker(self, **changes: str) -> WorkerProcess:
+        log = self._folder / f"worker-{len(self._workers)}.log"
+        worker = WorkerProcess(self.project, {**self.variables, **changes}, log)
+        self._workers.append(worker)
+        return worker
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.__exit__(None, None, None)
+
+    def said(self) -> str:
+        """Return the end of what the workers logged, for a test that fails."""
+        return "\n".join(f"{worker.log.name} {worker.exit_code}: {worker.said()[-1500:]}" for worker in self._workers)
+
+    async def drained(self, longest_s: float = 60, group: str | None = None, topic: str | None = None) -> None:
+        """Wait until the group has committed everything that its topic holds, and so what came of it."""
+        tps = [TopicPartition(topic or self.events, number) for number in range(PARTITIONS)]
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.servers, group_id=group or self.variables["APP_ID"], enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(tps)
+
+            async def reached() -> bool:
+                return all([(await consumer.committed(tp) or 0) >= ends[tp] for tp in tps])
+
+            await self.until(reached, longest_s)
+        finally:
+            await consumer.stop()
+
+    async def until(self, condition: Callable[[], Awaitable[bool]], longest_s: float = 60) -> None:
+        """Look again and again until a condition about other processes holds."""
+        deadline = time.monotonic() + longest_s
+        while not await condition():
+            assert time.monotonic() < deadline, self.said()
+            await asyncio.sleep(0.1)
+
+    async def lines(self, topic: str) -> list[bytes]:
+        return [record.value for record in await committed(self.servers, topic, PARTITIONS)]
+
+    async def check(self, records: Iterable[Loaded]) -> Expected:
+        """Compare all that was committed with the simulated run of the same records: each line once, and the state."""
+        expected = expected_of(self.loaded.catalog, records)
+        topics = self.topics
+        for topic, lines in [(topics.actions, expected.actions), (topics.decisions, expected.decisions)]:
+            found = await self.lines(topic)
+            assert len(found) == len(set(found)), f"{len(found) - len(set(found))} lines of {topic} are doubled"
+            assert sorted(found) == sorted(lines.values()), topic
+        state = latest_by_key(await committed(self.servers, topics.changelog, PARTITIONS))
+        state.pop("@partition", None)
+        assert state == expected.records
+        assert len(await self.lines(topics.dead_letters)) == expected.dead_letters
+        return expected
+
+    @asynccontextmanager
+    async def member(self, metrics: Metrics | None = None, **changes: str) -> AsyncIterator[Membership]:
+        """Run a member of the turns' group in this process, for tests that arm faults."""
+        settings = self.settings(**changes)
+        topics = Topics.of(settings)
+        counts = await ensure(settings, topics)
+        await publish(settings, topics, keyed(self.loaded), only_if_new=True)
+        catalogs = Catalogs(settings, topics)
+        await catalogs.read()
+        job = TurnJob(settings, topics, counts[topics.changelog], frozenset(), metrics or Metrics())
+        member = Membership(job, catalogs)
+        running = asyncio.create_task(member.run())
+        try:
+            yield member
+        finally:
+            member.stop()
+            await asyncio.wait_for(running, 20)
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    folder = tmp_path / "shop"
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture
+async def shop(broker, fresh_name, new_topic, project, tmp_path) -> AsyncIterator[Shop]:
+    """Return a shop whose events topic is empty and whose workers are not started yet."""
+    name = fresh_name("shop")
+    shop = Shop(broker, name, tmp_path, project)
+    shop.events = await new_topic("events", PARTITIONS, max_message_bytes=str(8 << 20))
+    shop.variables["EVENTS_TOPICS"] = shop.events
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def a_day() -> Callable[..., list[Loaded]]:
+    """Return a maker of a day's records: count and seed."""
+    return shopping
+
+
+@pytest.fixture
+def one_event() -> Callable[..., Loaded]:
+    """Return a maker of single records: time, id, type, customer, total."""
+    return event
