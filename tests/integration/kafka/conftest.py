@@ -107,8 +107,7 @@ class Shop:
         return load_project(self.project)
 
     def settings(self, **changes: str) -> KafkaSettings:
-        variables = {**self.variables, **changes}
-        return KafkaSettings.read({f"ORCHESTRATOR_{name}": value for name, value in variables.items()}, {})
+        return KafkaSettings.of({name.lower(): value for name, value in {**self.variables, **changes}.items()})
 
     @property
     def topics(self) -> Topics:

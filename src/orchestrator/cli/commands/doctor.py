@@ -47,7 +47,7 @@ def command(
     found = [sources.find(name, defaults.get(name)) for name in names]
     problems = sources.unknown(names)
     try:
-        KafkaSettings.read({}, {one.name: one.value for one in found if one.value is not None})
+        KafkaSettings.of({one.name: one.value for one in found if one.value is not None})
     except OrchestratorError as error:
         problems.append(str(error))
     if as_json:

@@ -1,7 +1,7 @@
 """What operators set for the Kafka runtime: brokers and their security, topics, timings, state.
 
 Owns the names (ORCHESTRATOR_..., CONTRACTS.md), their defaults and their checks, and what they mean to a Kafka client.
-Must never connect anywhere, nor show a secret.
+Where a value comes from is the command line's business. Must never connect anywhere, nor show a secret.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,6 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.model import instants
 
 PREFIX = "ORCHESTRATOR_"
-FILE_SUFFIX = "_FILE"  # ORCHESTRATOR_X_FILE names a file that holds the value of ORCHESTRATOR_X
 HEARTBEATS_PER_SESSION = 4
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -26,7 +25,7 @@ class SettingError(OrchestratorError):
 
 
 class KafkaSettings(BaseModel):
-    """Everything the Kafka runtime reads from its environment; each field is the variable's name after the prefix."""
+    """Everything that is set for the Kafka runtime; each field is the variable's name after the prefix."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -88,18 +87,11 @@ class KafkaSettings(BaseModel):
         return self
 
     @classmethod
-    def read(cls, environment: Mapping[str, str], defaults: Mapping[str, Any]) -> Self:
-        """Read the settings from the environment; `defaults` (a config file, the project's name) yield to it.
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Make settings of what was said about them; what is left out has its default.
 
         Raises SettingError that names every variable that is wrong.
         """
-        values = dict(defaults)
-        for name in cls.model_fields:
-            variable = PREFIX + name.upper()
-            if variable in environment:
-                values[name] = environment[variable]
-            elif variable + FILE_SUFFIX in environment:
-                values[name] = _content_of(Path(environment[variable + FILE_SUFFIX]), variable)
         try:
             return cls(**values)
         except ValidationError as error:
@@ -148,13 +140,6 @@ class KafkaSettings(BaseModel):
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _content_of(path: Path, variable: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise SettingError(f"{variable}{FILE_SUFFIX}: {path} cannot be read: {error.strerror}") from error
 
 
 def _complaint(error: Any) -> str:

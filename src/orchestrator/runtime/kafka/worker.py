@@ -89,12 +89,8 @@ class Worker:
         return bool(self._members) and all(member.is_ready for member in self._members)
 
 
-def run_worker(loaded: "Loaded", environment: Mapping[str, str], defaults: Mapping[str, Any] | None = None) -> int:
-    """Run one worker for a project until SIGTERM; return the process's exit code.
-
-    `defaults` are settings that yield to the environment. Raises SettingError for settings that cannot be used.
-    """
-    settings = KafkaSettings.read(environment, {"app_id": loaded.catalog.project.name, **(defaults or {})})
+def run_worker(loaded: "Loaded", settings: KafkaSettings) -> int:
+    """Run one worker for a project until SIGTERM; return the process's exit code."""
     logs.configure(settings.log_level, settings.log_format)
     return host(partial(Worker, settings, keyed(loaded)), f"worker of {settings.app_id}")
 

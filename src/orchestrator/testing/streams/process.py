@@ -14,13 +14,6 @@ from typing import IO, Self
 
 LONGEST_STOP_S = 15.0
 
-# What `orchestrator worker DIR` does, without the command line around it.
-_CODE = (
-    "import os, sys; from pathlib import Path; from orchestrator.language import load; "
-    "from orchestrator.runtime.kafka.worker import run_worker; "
-    "sys.exit(run_worker(load(Path(sys.argv[1])), os.environ))"
-)
-
 
 class WorkerProcess:
     """One `orchestrator worker`, started at once; as a context manager, killed at the end if it still runs."""
@@ -32,7 +25,7 @@ class WorkerProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
         path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", _CODE, str(project)],
+            [sys.executable, "-m", "orchestrator", "worker", str(project)],
             env={**inherited, **path, **variables},
             stdin=subprocess.DEVNULL,
             stdout=self._output,

@@ -1,6 +1,6 @@
 """Records into topics and out of them, for tests: by partition, with their timestamps, committed ones only.
 
-Must never interpret what it carries.
+Owns the writing and the reading. Must never interpret what it carries.
 """
 
 from collections import defaultdict

@@ -6,7 +6,7 @@ from orchestrator.runtime.kafka.settings import KafkaSettings, SettingError
 
 
 def read(**variables: str) -> KafkaSettings:
-    return KafkaSettings.read({f"ORCHESTRATOR_{name}": value for name, value in variables.items()}, {"app_id": "shop"})
+    return KafkaSettings.of({"app_id": "shop", **{name.lower(): value for name, value in variables.items()}})
 
 
 def test_the_defaults_are_those_of_the_contract():
@@ -26,21 +26,12 @@ def test_several_topics_and_brokers_are_named_with_commas():
     assert settings.resolve is False
 
 
-def test_the_environment_is_stronger_than_the_file():
-    settings = KafkaSettings.read(
-        {"ORCHESTRATOR_PARTITIONS": "3"}, {"app_id": "shop", "partitions": 6, "start": "earliest"}
-    )
-    assert (settings.partitions, settings.start) == (3, "earliest")
-
-
-def test_scram_over_tls_is_what_the_client_is_given(tmp_path):
-    secret = tmp_path / "password"
-    secret.write_text("s3cret\n")
+def test_scram_over_tls_is_what_the_client_is_given():
     settings = read(
         KAFKA_SECURITY_PROTOCOL="SASL_SSL",
         KAFKA_SASL_MECHANISM="SCRAM-SHA-512",
         KAFKA_SASL_USERNAME="ana",
-        KAFKA_SASL_PASSWORD_FILE=str(secret),
+        KAFKA_SASL_PASSWORD="s3cret",
         KAFKA_SSL_CHECK_HOSTNAME="false",
     )
     options = settings.connection()
@@ -58,7 +49,6 @@ def test_scram_over_tls_is_what_the_client_is_given(tmp_path):
         ({"STATE": "postgres"}, "ORCHESTRATOR_STATE"),
         ({"STATE": "rocksdb:"}, "ORCHESTRATOR_STATE"),
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, "KAFKA_SASL_USERNAME"),
-        ({"KAFKA_SASL_PASSWORD_FILE": "does-not-exist"}, "ORCHESTRATOR_KAFKA_SASL_PASSWORD_FILE"),
         ({"APP_ID": "no blanks"}, "ORCHESTRATOR_APP_ID"),
     ],
 )

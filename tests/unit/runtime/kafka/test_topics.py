@@ -7,7 +7,7 @@ from orchestrator.runtime.kafka.topics import Found, Topics, mismatches
 
 
 def settings(**values) -> KafkaSettings:
-    return KafkaSettings.read({}, {"app_id": "shop", "resolve": False, "partitions": 4, **values})
+    return KafkaSettings.of({"app_id": "shop", "resolve": False, "partitions": 4, **values})
 
 
 def fitting(topics: Topics) -> Found:
