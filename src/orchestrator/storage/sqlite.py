@@ -39,9 +39,9 @@ from orchestrator.storage.store import Batch, Definition, OutboxLines
 # A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
 CHECKPOINT_PAGES = 16_000
 PAGE_CACHE_KIB = 65_536
-# Records read or written lately are kept, at most twice this many: measured, half the reads of a run over
-# 100,000 customers at 40 MB.
-RECENT_RECORDS = 25_000
+# Records read or written lately are kept, at most twice this many: measured, a tenth of a run over 100,000 customers,
+# for 60 MB.
+RECENT_RECORDS = 50_000
 
 Synchronous = Literal["FULL", "NORMAL", "OFF"]
 

@@ -72,13 +72,11 @@ class Processor:
         self._arrived_ms = 0
         self.summary = Summary()
         self.records = 0
-        self._begin_batch()
-
-    def _begin_batch(self) -> None:
+        self._batch_ends_at = BATCH_RECORDS
+        # What the batch holds so far: cleared by each commit, never replaced, because the loop has them at hand.
         self._changed: dict[str, bytes] = {}
         self._turns: list[tuple[str, Turned]] = []
         self._letters: list[DeadLetter] = []
-        self._batch_ends_at = self.records + BATCH_RECORDS
 
     def run(self, feed: Feed) -> None:
         """Process all records of a feed, and commit that it is finished."""
@@ -116,7 +114,7 @@ class Processor:
         """
         read, on_event, profile_of = envelopes.read, turn.on_event, turn.profile_of
         catalog, project, wanted = self._catalog, self._catalog.project, self._catalog.wanted
-        timers, clock_ms = self._timers, self.clock_ms
+        timers, clock_ms, changed, read_record = self._timers, self.clock_ms, self._changed, self._store.read
         self._arrived_ms = arrived_ms = feed.arrived_ms
         ignored = 0
         for index, raw in enumerate(chunk.lines):
@@ -130,7 +128,7 @@ class Processor:
                     ignored += 1
                     continue
                 profile_id = profile_of(project, event)
-                record = self._changed.get(profile_id) or self._store.read(profile_id)
+                record = changed.get(profile_id) or read_record(profile_id)
                 turned = on_event(catalog, event, record, clock_ms)
             except EventError as error:
                 self._refuse(chunk, index, error)
@@ -223,5 +221,7 @@ class Processor:
         self._outputs.commit(batch)
         self.summary.actions.update(map(_kind_of, actions))
         self.summary.decisions.update(map(_verdict_of, decisions))
-        self._begin_batch()
+        for held in (self._changed, self._turns, self._letters):
+            held.clear()
+        self._batch_ends_at = self.records + BATCH_RECORDS
         self._report(self, feed)
