@@ -11,6 +11,8 @@ from orchestrator.model.event import Event
 from orchestrator.model.journey import GoalRule, Journey
 from orchestrator.model.state import Ended, Entry, Result
 
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_EXITED, _CONVERTED, _GOAL = Verdict.EXITED.value, Verdict.CONVERTED.value, Reason.GOAL.value
 # A profile remembers at most so many ended entries whose goal can still be reached, the newest.
 MAX_ENDED = 20
 
@@ -31,7 +33,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
         if not entry.converted:  # an entry converts once, by whatever goal comes first
             _convert(turn, journey, entry, goal)
         if goal.ends:
-            reason = Reason.GOAL
+            reason = _GOAL
     # When one event is both, the conversion counts and the exit rule names the reason.
     for rule in exits or ():
         if matching.takes(turn, rule.trigger, entry):
@@ -54,12 +56,12 @@ def _convert(turn: Turn, journey: Journey, entry: Entry, goal: GoalRule) -> None
     saw = goal.trigger.where.values_seen(scope) if goal.trigger.where else {}
     if goal.value is not None:
         saw["value"] = goal.value.evaluate(scope)
-    turn.decide(journey, entry, entry.step or None, Verdict.CONVERTED, Reason.GOAL, saw)
+    turn.decide(journey, entry, entry.step or None, _CONVERTED, _GOAL, saw)
 
 
 def end(turn: Turn, journey: Journey, entry: Entry, reason: str, step: str | None) -> None:
     """End an entry at once: its timers and held messages are gone with it."""
-    turn.decide(journey, entry, step, Verdict.EXITED, reason)
+    turn.decide(journey, entry, step, _EXITED, reason)
     turn.changed = True
     entry.step = ""
     entry.due_ms = 0

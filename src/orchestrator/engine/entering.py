@@ -12,6 +12,10 @@ from orchestrator.model.event import Event, keep, pick
 from orchestrator.model.journey import Journey, Trigger
 from orchestrator.model.state import Entry
 
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_ENTERED, _EVENT = Verdict.ENTERED.value, Reason.EVENT.value
+_NOT_ENTERED, _ALREADY_INSIDE = Verdict.NOT_ENTERED.value, Reason.ALREADY_INSIDE.value
+_CONDITION_FALSE = Reason.CONDITION_FALSE.value
 # At most so many live entries of one journey and customer (LANGUAGE.md, "Order of work").
 MAX_LIVE_ENTRIES = 100
 
@@ -30,7 +34,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
     key = matching.key_of(turn, event, journey.key) if journey.key is not None else None
     refusal = _refusal(turn, journey, trigger, key)
     if refusal is not None:
-        turn.decide(journey, None, None, Verdict.NOT_ENTERED, refusal, saw)
+        turn.decide(journey, None, None, _NOT_ENTERED, refusal, saw)
         return
     entry_id = entry_id_of(turn, journey.id)
     turn.at_work = (journey.id, entry_id)
@@ -48,7 +52,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
     turn.state.entries.append(entry)
     turn.changed = True
     turn.opening = entry_id
-    turn.decide(journey, entry, None, Verdict.ENTERED, Reason.EVENT, saw)
+    turn.decide(journey, entry, None, _ENTERED, _EVENT, saw)
     if entry_id in turn.failed:
         turn.park(journey, entry, Reason.FAILURE)
     else:
@@ -65,32 +69,37 @@ def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger |
     saw: dict[str, object] = {}
     for trigger in journey.enters_by_event[event.type]:
         if trigger.where is not None:
-            saw.update(trigger.where.values_seen(turn.scope_at(None)))
+            seen = trigger.where.values_seen(turn.scope_at(None))
+            saw = {**saw, **seen} if saw else seen
         if matching.takes(turn, trigger, None):
             return trigger, saw
     return None, saw
 
 
-def _refusal(turn: Turn, journey: Journey, trigger: Trigger | None, key: str | None) -> Reason | None:
+def _refusal(turn: Turn, journey: Journey, trigger: Trigger | None, key: str | None) -> str | None:
     if journey.status != "live":
         return Reason.NOT_LIVE
     if trigger is None:
-        return Reason.CONDITION_FALSE
+        return _CONDITION_FALSE
     if journey.key is not None and key is None:
         return Reason.KEY_MISSING
-    inside = [entry for entry in turn.state.entries if entry.journey == journey.id]
-    if journey.again.kind != "always":
-        if any(entry.key == key for entry in inside):
-            return Reason.ALREADY_INSIDE
-        left_ms = turn.state.exits.get(journey.id, {}).get(key or "")
-        if left_ms is not None and not _may_enter_again(journey, left_ms, turn.now_ms):
-            return Reason.NOT_AGAIN
-    if len(inside) >= MAX_LIVE_ENTRIES:
+    again = journey.again.kind
+    inside = 0
+    for entry in turn.state.entries:
+        if entry.journey == journey.id:
+            inside += 1
+            if again != "always" and entry.key == key:
+                return _ALREADY_INSIDE
+    if again in ("once", "after") and not _may_enter_again(turn, journey, key):
+        return Reason.NOT_AGAIN
+    if inside >= MAX_LIVE_ENTRIES:
         return Reason.ENTRY_LIMIT
     return None
 
 
-def _may_enter_again(journey: Journey, left_ms: int, now_ms: int) -> bool:
-    if journey.again.kind == "after":
-        return now_ms >= left_ms + journey.again.after_ms
-    return journey.again.kind == "after_exit"
+def _may_enter_again(turn: Turn, journey: Journey, key: str | None) -> bool:
+    """Whether the customer never left before, or left long enough ago."""
+    left_ms = turn.state.exits.get(journey.id, {}).get(key or "")
+    if left_ms is None:
+        return True
+    return journey.again.kind == "after" and turn.now_ms >= left_ms + journey.again.after_ms

@@ -13,6 +13,8 @@ from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey, Trigger
 from orchestrator.model.state import Entry
 
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_WAITED, _CONDITION_FALSE = Verdict.WAITED.value, Reason.CONDITION_FALSE.value
 _MACHINE_MADE = frozenset({"message_opened", "message_clicked"})
 # Answers name the message they are about as receipts do.
 _ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answered"}
@@ -20,10 +22,11 @@ _ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answ
 
 def key_of(turn: Turn, event: Event, name: str) -> str | None:
     """Read a journey's key from the event at hand, once; None when it has none."""
-    keys = turn.keys
-    if name not in keys:
-        keys[name] = _as_key(event.properties.get(name))
-    return keys[name]
+    try:
+        return turn.keys[name]
+    except KeyError:
+        turn.keys[name] = key = _as_key(event.properties.get(name))
+        return key
 
 
 def _as_key(value: Any) -> str | None:
@@ -62,7 +65,7 @@ def takes(turn: Turn, trigger: Trigger, entry: Entry | None) -> bool:
     """Whether a trigger takes the event at hand; the caller has looked up the type."""
     event = turn.event
     where = trigger.where
-    if event is not None and is_machine_made(event):
+    if event is not None and event.type in _MACHINE_MADE and is_machine_made(event):
         return where is not None and where.names_machine and where.holds(turn.scope_at(entry))
     return where is None or where.holds(turn.scope_at(entry))
 
@@ -87,4 +90,4 @@ def say_untaken(turn: Turn, since: int) -> None:
                 saw.update(trigger.where.values_seen(turn.scope_at(entry)))
     turn.untaken.clear()
     for journey, entry, saw in seen.values():
-        turn.decide(journey, entry, entry.step, Verdict.WAITED, Reason.CONDITION_FALSE, saw)
+        turn.decide(journey, entry, entry.step, _WAITED, _CONDITION_FALSE, saw)

@@ -136,15 +136,14 @@ class Turn:
         action_id: str | None = None,
     ) -> None:
         """Record a decision; its id derives from its cause and its place among the turn's decisions."""
-        profile_id = self.profile_id
         if not self._id:
-            self._id = ids.derive(profile_id, self.cause)
+            self._id = ids.derive(self.profile_id, self.cause)
         decisions = self.decisions
         decisions.append(
             Decision(
                 f"{self._id}-{len(decisions)}",
                 self._at or self.at,
-                profile_id,
+                self.profile_id,
                 journey.id,
                 journey.version,
                 None if entry is None else entry.id,

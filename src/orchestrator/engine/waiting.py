@@ -13,8 +13,12 @@ from orchestrator.model.event import Event, keep
 from orchestrator.model.journey import Ask, Call, Handoff, Journey, Repeat, Send, Step, Wait, WaitFor
 from orchestrator.model.state import Entry, Result
 
-_ANSWERED = (Ask, Handoff, Call)
-_TIMED_OUT = (WaitFor, *_ANSWERED)
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_RESUMED, _TIMED_OUT, _TIME_PASSED = Verdict.RESUMED.value, Reason.TIMED_OUT.value, Reason.TIME_PASSED.value
+_WAITED, _RESTARTED = Verdict.WAITED.value, Reason.RESTARTED.value
+# The steps that an answer moves on, and those that time out.
+_ASKS = (Ask, Handoff, Call)
+_TIMES_OUT = (WaitFor, *_ASKS)
 # `steps.<id>.events` keeps the newest so many.
 MAX_KEPT_EVENTS = 100
 
@@ -61,11 +65,11 @@ def wake(turn: Turn, journey: Journey, entry: Entry) -> None:
     step = journey.steps[entry.step]
     if isinstance(step, Repeat) or (isinstance(step, Send) and entry.held_ms):
         walking.walk(turn, journey, entry, step.id)
-    elif isinstance(step, _TIMED_OUT):
-        turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.TIMED_OUT)
+    elif isinstance(step, _TIMES_OUT):
+        turn.decide(journey, entry, step.id, _RESUMED, _TIMED_OUT)
         walking.walk(turn, journey, entry, step.on_timeout)
     else:
-        turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.TIME_PASSED)
+        turn.decide(journey, entry, step.id, _RESUMED, _TIME_PASSED)
         walking.walk(turn, journey, entry, step.next)
 
 
@@ -77,7 +81,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     repeats = journey.untils_by_event.get(event.type)
     if repeats is not None and _ends_a_repeat(turn, event, journey, entry, step, repeats):
         return
-    if isinstance(step, _ANSWERED):
+    if isinstance(step, _ASKS):
         if answers.may_answer(event, step) and matching.concerns(turn, event, journey, entry):
             _take_answer(turn, event, journey, entry, step)
     elif isinstance(step, WaitFor):
@@ -92,7 +96,7 @@ def _restart(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Wai
     _keep_event(journey, entry, step, event)
     entry.due_ms = turn.now_ms + step.after_ms
     turn.changed = True
-    turn.decide(journey, entry, step.id, Verdict.WAITED, Reason.RESTARTED, {"until": instants.to_text(entry.due_ms)})
+    turn.decide(journey, entry, step.id, _WAITED, _RESTARTED, {"until": instants.to_text(entry.due_ms)})
 
 
 def _ends_a_repeat(

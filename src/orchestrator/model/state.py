@@ -178,7 +178,9 @@ class State:
     def stored(self) -> Stored:
         """Give the state as it is to be stored; what nobody has asked for keeps its bytes."""
         if self._profile is not None:
-            self._profile_bytes = msgspec.Raw(_encode(msgspec.structs.replace(self._profile, id="")))
+            self._profile.id = ""
+            self._profile_bytes = msgspec.Raw(_encode(self._profile))
+            self._profile.id = self.profile_id
         if self._history is not None:
             self._history_bytes = msgspec.Raw(_encode(self._history))
         return Stored(self.profile_id, self.entries, self.seen, self._profile_bytes, self._history_bytes)

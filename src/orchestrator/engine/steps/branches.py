@@ -12,6 +12,10 @@ from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.journey import Choose, Journey, Split
 from orchestrator.model.state import Entry, Result
 
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_BRANCHED, _SHARE = Verdict.BRANCHED.value, Reason.SHARE.value
+_CONDITION_TRUE, _OTHERWISE, _NONE_TRUE = Reason.CONDITION_TRUE.value, Reason.OTHERWISE.value, Reason.NONE_TRUE.value
+
 
 def choose(turn: Turn, journey: Journey, entry: Entry, step: Choose) -> Going:
     """Take the first branch whose condition holds; none: carry on."""
@@ -19,14 +23,14 @@ def choose(turn: Turn, journey: Journey, entry: Entry, step: Choose) -> Going:
     saw: dict[str, Any] = {}
     for condition, first in step.branches:
         if condition is None:
-            turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.OTHERWISE, saw)
+            turn.decide(journey, entry, step.id, _BRANCHED, _OTHERWISE, saw)
             return first
         saw.update(condition.values_seen(scope))
         if condition.holds(scope):
             saw["if"] = condition.source
-            turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.CONDITION_TRUE, saw)
+            turn.decide(journey, entry, step.id, _BRANCHED, _CONDITION_TRUE, saw)
             return first
-    turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.NONE_TRUE, saw)
+    turn.decide(journey, entry, step.id, _BRANCHED, _NONE_TRUE, saw)
     return step.next
 
 
@@ -37,5 +41,5 @@ def split(turn: Turn, journey: Journey, entry: Entry, step: Split) -> Going:
     branch = next((branch for branch in step.branches if drawn < branch.below), step.branches[-1])
     entry.results[step.id] = Result(name=branch.name)
     turn.changed = True
-    turn.decide(journey, entry, step.id, Verdict.BRANCHED, Reason.SHARE, {"branch": branch.name})
+    turn.decide(journey, entry, step.id, _BRANCHED, _SHARE, {"branch": branch.name})
     return branch.first

@@ -12,6 +12,9 @@ from orchestrator.model.event import KeptEvent, keep, pick
 from orchestrator.model.journey import Journey, Wait, WaitFor, WaitUntil
 from orchestrator.model.state import Entry, Result
 
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_WAITED, _TIME, _FOR_EVENT = Verdict.WAITED.value, Reason.TIME.value, Reason.FOR_EVENT.value
+
 
 def wait(turn: Turn, journey: Journey, entry: Entry, step: Wait) -> Going:
     """Pause for a length of time; until an event restarts it, the event it took is the opening one."""
@@ -21,14 +24,14 @@ def wait(turn: Turn, journey: Journey, entry: Entry, step: Wait) -> Going:
         else:
             event = KeptEvent("", "", entry.entered_ms, None, pick(entry.properties, step.kept.names))
         entry.results[step.id] = Result(event=event, events=[event] if step.kept.events else [])
-    _arm(turn, journey, entry, step.id, turn.now_ms + step.after_ms, Reason.TIME)
+    _arm(turn, journey, entry, step.id, turn.now_ms + step.after_ms, _TIME)
     return STAY
 
 
 def wait_for(turn: Turn, journey: Journey, entry: Entry, step: WaitFor) -> Going:
     """Pause for one of several events, at most so long. What an earlier round took is forgotten."""
     entry.results.pop(step.id, None)
-    _arm(turn, journey, entry, step.id, turn.now_ms + step.within_ms, Reason.FOR_EVENT)
+    _arm(turn, journey, entry, step.id, turn.now_ms + step.within_ms, _FOR_EVENT)
     return STAY
 
 
@@ -47,11 +50,11 @@ def wait_until(turn: Turn, journey: Journey, entry: Entry, step: WaitUntil) -> G
         if due_ms is None:
             turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.DATE_PASSED, {"date": day.isoformat()})
             return step.next
-    _arm(turn, journey, entry, step.id, due_ms or 0, Reason.TIME)
+    _arm(turn, journey, entry, step.id, due_ms or 0, _TIME)
     return STAY
 
 
-def _arm(turn: Turn, journey: Journey, entry: Entry, step_id: str, due_ms: int, reason: Reason) -> None:
+def _arm(turn: Turn, journey: Journey, entry: Entry, step_id: str, due_ms: int, reason: str) -> None:
     entry.step = step_id
     entry.due_ms = due_ms
-    turn.decide(journey, entry, step_id, Verdict.WAITED, reason, {"until": instants.to_text(due_ms)})
+    turn.decide(journey, entry, step_id, _WAITED, reason, {"until": instants.to_text(due_ms)})
