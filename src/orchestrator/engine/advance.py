@@ -69,19 +69,19 @@ def _wake(turn: Turn) -> None:
 
 def _handle(turn: Turn, event: Event) -> None:
     turn.begin_event(event)
-    catalog = turn.catalog
+    catalog, event_type = turn.catalog, event.type
     since = len(turn.decisions)
     if event.identifiers:
         profiles.identify(turn, event)
-    if event.type in PROFILE_EVENTS:
+    if event_type in PROFILE_EVENTS:
         profiles.apply(turn, event)
         cases.apply(turn, event)
-    elif event.type in RECEIPTS:
+    elif event_type in RECEIPTS:
         receipts.apply(turn, event)
-    if event.type in catalog.converting and turn.state.ended:
+    if event_type in catalog.converting and turn.state.ended:
         endings.convert_ended(turn, event)
     if turn.state.entries:
-        standing = standing_entries(turn, event.type)
+        standing = standing_entries(turn, event_type)
         for journey, entry in standing:
             turn.at_work = (journey.id, entry.id)
             endings.check(turn, event, journey, entry)
@@ -89,7 +89,7 @@ def _handle(turn: Turn, event: Event) -> None:
             if entry.step:
                 turn.at_work = (journey.id, entry.id)
                 waiting.check(turn, event, journey, entry)
-    for journey in catalog.entered_by(event.type):
+    for journey in catalog.entered_by(event_type):
         entering.check(turn, event, journey)
     if turn.untaken:
         matching.say_untaken(turn, since)

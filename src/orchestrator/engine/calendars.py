@@ -7,6 +7,7 @@ gives. Never asks what time it is.
 
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.model import instants
@@ -140,13 +141,13 @@ def text_of_minute(minute: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def as_data(zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> dict[str, object]:
+def as_data(zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> dict[str, Any]:
     """Write quiet hours as authors do: from, to, and the days where they are not all. Shared: change nothing in it."""
     return {"zone": str(zone), "windows": [_window_as_data(window) for window in windows]}
 
 
-def _window_as_data(window: QuietHours) -> dict[str, object]:
-    written: dict[str, object] = {"from": text_of_minute(window.from_minute), "to": text_of_minute(window.to_minute)}
+def _window_as_data(window: QuietHours) -> dict[str, Any]:
+    written: dict[str, Any] = {"from": text_of_minute(window.from_minute), "to": text_of_minute(window.to_minute)}
     if window.days:
         written["days"] = [WEEKDAYS[day] for day in sorted(window.days)]
     return written

@@ -22,12 +22,16 @@ Address = str | list[str]
 
 @dataclass(slots=True)
 class Answer:
-    """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end."""
+    """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end.
+
+    A yes comes with the quiet hours to be asked again at the real moment of sending, as an action carries them.
+    """
 
     channel: str
     reason: Reason | None
     address: Address = ""
     until_ms: int = 0
+    quiet: dict[str, Any] | None = None
 
 
 def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: Purpose) -> Answer:
@@ -50,12 +54,13 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
         if is_reached(turn, cap, channel.name, purpose):
             return Answer(channel.name, Reason.CAP_REACHED)
     windows = quiet_windows(turn.project, profile, purpose, channel.name)
-    if windows:
-        zone = calendars.zone_of(profile, turn.project)
-        until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
-        if until_ms:
-            return Answer(channel.name, Reason.QUIET_HOURS, address, until_ms)
-    return Answer(channel.name, None, address)
+    if not windows:
+        return Answer(channel.name, None, address)
+    zone = calendars.zone_of(profile, turn.project)
+    until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
+    if until_ms:
+        return Answer(channel.name, Reason.QUIET_HOURS, address, until_ms)
+    return Answer(channel.name, None, address, quiet=calendars.as_data(zone, windows))
 
 
 def address_of(turn: Turn, channel: Channel) -> Address | None:
@@ -75,7 +80,7 @@ def as_text(address: Address) -> str:
 
 def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:
     """Whether the customer lets us speak for this purpose on this channel."""
-    return purpose.is_consented(profile.consent_for(channel, purpose.name))
+    return purpose.consent == "none" or purpose.is_consented(profile.consent_for(channel, purpose.name))
 
 
 def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:

@@ -27,8 +27,8 @@ def language_of(scope: Scope, project: Project, message: Message) -> str | None:
 def data_for(scope: Scope, paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
     """Collect what the templates name, nested as they name it; what is missing is left out."""
     data: dict[str, Any] = {}
-    for path in paths:
-        value = _reader_of(path)(scope)
+    for path, read in _readers_of(paths):
+        value = read(scope)
         if value is not None:
             _put(data, path, value)
     return data
@@ -43,8 +43,12 @@ def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     data[path[-1]] = value
 
 
-# Authors name the same few paths in every message: what a path means is worked out once.
+# A message names the same paths each time: what they mean is worked out once.
 @lru_cache(maxsize=4096)
+def _readers_of(paths: tuple[tuple[str, ...], ...]) -> tuple[tuple[tuple[str, ...], Callable[[Scope], Any]], ...]:
+    return tuple((path, _reader_of(path)) for path in paths)
+
+
 def _reader_of(path: tuple[str, ...]) -> Callable[[Scope], Any]:
     root, *rest = path
     if root == "event" and rest:

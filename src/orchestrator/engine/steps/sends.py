@@ -7,7 +7,7 @@ is `guards`' to say.
 from collections.abc import Iterator
 from typing import Any
 
-from orchestrator.engine import calendars, guards, payload
+from orchestrator.engine import guards, payload
 from orchestrator.engine.guards import Answer
 from orchestrator.engine.steps.going import STAY, Going
 from orchestrator.engine.turn import Turn, visit_of
@@ -15,9 +15,10 @@ from orchestrator.model import ids, instants
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.journey import Journey, Send
-from orchestrator.model.project import Purpose
 from orchestrator.model.state import Entry, Result, Sent
 
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_SENT, _ALLOWED = Verdict.SENT.value, Reason.ALLOWED.value
 # What may become of a message that is offered.
 SENT, HELD, REFUSED = "sent", "held", "refused"
 
@@ -118,14 +119,12 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     profile = turn.state.profile
     project = turn.project
     message = project.messages[step.message]
-    purpose = project.purposes[step.purpose]
     visit = visit_of(entry, step.inside)
     action_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit)
     scope = turn.scope_of(entry)
     data = payload.data_for(scope, message.reads.get(answer.channel, ()))
-    own = {name: expression.evaluate(scope) for name, expression in step.data}
-    if own:
-        data["data"] = own
+    if step.data:
+        data["data"] = {name: expression.evaluate(scope) for name, expression in step.data}
     expires_at = None if step.expires_ms is None else instants.to_text(asked_ms + step.expires_ms)
     turn.actions.append(
         Action(
@@ -145,11 +144,11 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
             answer.address,
             expires_at,
             STALE_AFTER if expires_at is None else None,
-            _quiet(turn, purpose, answer.channel),
+            answer.quiet,
             data,
         )
     )
-    turn.decide(journey, entry, step.id, Verdict.SENT, Reason.ALLOWED, _about(step, answer.channel), action_id)
+    turn.decide(journey, entry, step.id, _SENT, _ALLOWED, _about(step, answer.channel), action_id)
     entry.results[step.id] = Result("sent", answer.channel, action_id)
     entry.sent_ms = turn.now_ms
     address = guards.as_text(answer.address)
@@ -159,14 +158,6 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
             action_id, turn.now_ms, journey.id, entry.id, step.id, step.message, answer.channel, step.purpose, address
         ),
     )
-
-
-def _quiet(turn: Turn, purpose: Purpose, channel: str) -> dict[str, Any] | None:
-    """Tell delivery the quiet hours, which it asks again at the real moment of sending."""
-    windows = guards.quiet_windows(turn.project, turn.state.profile, purpose, channel)
-    if not windows:
-        return None
-    return calendars.as_data(calendars.zone_of(turn.state.profile, turn.project), windows)
 
 
 def _remember(turn: Turn, sent: Sent) -> None:
