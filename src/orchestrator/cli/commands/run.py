@@ -116,16 +116,10 @@ def _options(
     until: str | None,
     drain: bool,
 ) -> "RunOptions":
-    from orchestrator.model import instants
     from orchestrator.runtime.embedded import RunOptions
 
     if until is not None and drain:
         raise WrongOptions("--until and --drain exclude each other; --drain goes on until nothing waits")
-    until_ms = None
-    if until is not None:
-        until_ms = instants.parse(int(until) if until.lstrip("-").isdigit() else until)
-        if until_ms is None:
-            raise WrongOptions(f"--until {until!r} is no time; write one such as 2026-03-03T00:00:00Z")
     return RunOptions(
         events=events,
         in_order=in_order,
@@ -133,9 +127,21 @@ def _options(
         decisions=decisions,
         dead_letters=dead_letters,
         state=state,
-        until_ms=until_ms,
+        until_ms=instant_of(until),
         drain=drain,
     )
+
+
+def instant_of(until: str | None) -> int | None:
+    """Read --until: RFC 3339 text or epoch milliseconds. Raises WrongOptions for anything else."""
+    from orchestrator.model import instants
+
+    if until is None:
+        return None
+    until_ms = instants.parse(int(until) if until.lstrip("-").isdigit() else until)
+    if until_ms is None:
+        raise WrongOptions(f"--until {until!r} is no time; write one such as 2026-03-03T00:00:00Z")
+    return until_ms
 
 
 @contextmanager
