@@ -36,9 +36,10 @@ class Result(msgspec.Struct, array_like=True, gc=False):
 
     def value(self, name: str) -> Any:
         """Look up `steps.<id>.<name>`, None when the step left no such thing."""
-        if name in ("status", "channel", "action_id", "name"):
-            return getattr(self, name)
-        return self.values.get(name)
+        # What the verb left by itself comes first: a call's `status` is the answer's, not how a message fared.
+        if name in self.values or name not in ("status", "channel", "action_id", "name"):
+            return self.values.get(name)
+        return getattr(self, name)
 
 
 class Entry(msgspec.Struct, array_like=True, gc=False):
