@@ -139,6 +139,14 @@ def test_nothing_is_on_its_way_to_a_profile_that_was_erased(store):
     assert [each.action_id for each in store.due("email", 100, 10)] == ["b"]
 
 
+def test_a_profile_is_found_by_whatever_it_is_known_by_until_it_is_erased(store):
+    store.commit(Batch(records={"ana": record(0)}, names={"hash of a phone": "ana", "hash of a mail": "ana"}))
+    store.commit(Batch(names={"hash of a phone": "ben"}))
+    assert [store.named(f"hash of a {what}") for what in ("phone", "mail", "cookie")] == ["ben", "ana", None]
+    store.commit(Batch(records={"ana": None}))
+    assert [store.named(f"hash of a {what}") for what in ("phone", "mail")] == ["ben", None]
+
+
 def test_dead_letters_are_kept_in_their_order(store):
     store.commit(Batch(dead_letters=[b"1", b"2"]))
     store.commit(Batch(dead_letters=[b"3"]))

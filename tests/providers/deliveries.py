@@ -10,6 +10,7 @@ from orchestrator.channels.port import Delivery
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.rendering import Content, Renderer
 from orchestrator.model import ids
+from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
 from orchestrator.model.project import Channel, Message, Project, Purpose
 from shop.expressions import trait
@@ -58,7 +59,7 @@ def preparer(content: dict[str, Any] | None = None, track: tuple[str, ...] = (),
     message = Message("cart-reminder", ("email", "push"))
     project = Project(**{**known, **fields}, channels=channels, purposes=purposes, messages={"cart-reminder": message})
     renderer = Renderer(project.brand, project.languages, {"cart-reminder": Content(content or REMINDER)})
-    return Preparer(project, renderer, LINKS)
+    return Preparer(Catalog(project, ()), renderer, LINKS)
 
 
 def delivery(

@@ -9,8 +9,9 @@ from orchestrator.channels.port import Delivery, Tracking, Unsubscribing
 from orchestrator.channels.rendering import Rendered, Renderer
 from orchestrator.channels.wording import words_in
 from orchestrator.errors import Refused
+from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
-from orchestrator.model.project import Project
+from orchestrator.model.journey import Ask
 
 # A purpose of this name, where there is one, stands for being measured: without a "yes" nothing is tracked.
 TRACKING_PURPOSE = "tracking"
@@ -19,8 +20,9 @@ TRACKING_PURPOSE = "tracking"
 class Preparer:
     """Prepares the messages of one project."""
 
-    def __init__(self, project: Project, renderer: Renderer, links: Links) -> None:
-        self._project = project
+    def __init__(self, catalog: Catalog, renderer: Renderer, links: Links) -> None:
+        self._catalog = catalog
+        self._project = catalog.project
         self._renderer = renderer
         self._links = links
 
@@ -32,7 +34,7 @@ class Preparer:
         about = About(action.profile_id, action.id, action.channel, action.purpose or "", language)
         links = MessageLinks(
             lambda kind, detail: self._links.make(kind, about, now_ms, detail),
-            {Kind.SURVEY: str(action.data.get("survey") or "")},
+            {Kind.SURVEY: self._survey_of(action)},
         )
         rendered = self._renderer.render(action.message, action.channel, language, action.data, links)
         unsubscribing = self._unsubscribing(action, rendered, links)
@@ -42,6 +44,12 @@ class Preparer:
             Delivery(_key(action.id, number), to, rendered, action, now_ms, unsubscribing, tracking)
             for number, to in enumerate(addresses, start=1)
         ]
+
+    def _survey_of(self, action: Action) -> str:
+        """Name the kind of survey that an action asks, for the page that its link leads to; "" when it asks none."""
+        journey = self._catalog.journey(action.journey, action.version)
+        step = None if journey is None else journey.steps.get(action.step)
+        return step.survey if isinstance(step, Ask) else ""
 
     def _unsubscribing(self, action: Action, rendered: Rendered, links: MessageLinks) -> Unsubscribing | None:
         purpose = self._project.purposes.get(action.purpose or "")

@@ -19,6 +19,7 @@ COMMANDS = {
     "test": Listed(f"{_COMMANDS}.test", "run the examples of every journey"),
     "run": Listed(f"{_COMMANDS}.run", "decide over events from files"),
     "replay": Listed(f"{_COMMANDS}.replay", "show what a changed project would do otherwise"),
+    "serve": Listed(f"{_COMMANDS}.serve", "take events over HTTP, live, and send messages"),
     "explain": Listed(f"{_COMMANDS}.explain", "tell what happened to a customer and why"),
     "map": Listed(f"{_COMMANDS}.map", "draw a journey"),
     "schema": Listed(f"{_COMMANDS}.schema", "write the JSON Schemas for editors and programs"),

@@ -27,6 +27,7 @@ class MemoryStore:
         self._lengths: dict[str, int] = {}
         self._definitions: dict[tuple[str, int], Definition] = {}
         self._pending = PendingInMemory()
+        self._names: dict[str, str] = {}
         # The dictionary's own method: no call of ours stands between the hot loop and the record.
         self.read: Callable[[str], bytes | None] = self._records.get
 
@@ -50,7 +51,11 @@ class MemoryStore:
         for target, joined in batch.lines.items():
             self._number += 1
             self._outbox.append(OutboxLines(self._number, target, joined))
-        self._pending.forget(profile_id for profile_id, record in batch.records.items() if record is None)
+        erased = {profile_id for profile_id, record in batch.records.items() if record is None}
+        if erased:
+            self._pending.forget(erased)
+            self._names = {name: known for name, known in self._names.items() if known not in erased}
+        self._names.update(batch.names)
         self._pending.write(batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
         return self._number
 
@@ -123,6 +128,10 @@ class MemoryStore:
     def revive(self, due_ms: int, reason: str | None = None) -> int:
         """Let actions that were given up on be tried again."""
         return self._pending.revive(due_ms, reason)
+
+    def named(self, name: str) -> str | None:
+        """Return the profile that is known by the hash of an identifier."""
+        return self._names.get(name)
 
     def dead_letters(self) -> list[bytes]:
         """Return the lines about records that came to nothing."""

@@ -34,6 +34,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Only what waits is looked for by its lane; what was given up on may be much, and is read as a whole.
         "CREATE INDEX pending_by_lane ON pending (lane, due_ms, number) WHERE reason IS NULL",
         "CREATE INDEX pending_by_profile ON pending (profile_id)",
+        "CREATE TABLE names (name TEXT PRIMARY KEY, profile_id TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX names_by_profile ON names (profile_id)",
         "CREATE TABLE dead_letters (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL)",
     ),
 )

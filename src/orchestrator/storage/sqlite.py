@@ -13,6 +13,7 @@ record. The page of its tables:
     definitions  the texts of every version of a journey that was ever in force here, so that customers inside
                  finish the version they entered
     pending      actions that delivery has still to hand over, and those it gave up on
+    names        which profile is known by an identifier, by the identifier's hash: for whoever looks a customer up
     dead_letters lines about records that came to nothing
 
 The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a console) see the last
@@ -153,6 +154,7 @@ class SqliteStore:
             [(profile_id, due_of(record), record) for profile_id, record in sorted(changed.items())],
         )
         self._connection.executemany("DELETE FROM profiles WHERE profile_id = ?", erased)
+        self._connection.executemany("DELETE FROM names WHERE profile_id = ?", erased)
         pending.forget(self._connection, erased)
 
     def _write_outbox(self, batch: Batch) -> None:
@@ -171,6 +173,7 @@ class SqliteStore:
         forgotten = [(name,) for name, position in batch.positions.items() if position is None]
         many("DELETE FROM positions WHERE name = ?", forgotten)
         many("INSERT OR REPLACE INTO outputs (file, length) VALUES (?, ?)", batch.lengths.items())
+        many("INSERT OR REPLACE INTO names (name, profile_id) VALUES (?, ?)", sorted(batch.names.items()))
 
     def _last_number(self) -> int:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
@@ -263,6 +266,10 @@ class SqliteStore:
         """Let actions that were given up on be tried again, in one transaction."""
         with self._explained(), self._transaction():
             return pending.revive(self._connection, due_ms, reason)
+
+    def named(self, name: str) -> str | None:
+        """Return the profile that is known by the hash of an identifier."""
+        return next((row[0] for row in self._rows("SELECT profile_id FROM names WHERE name = ?", name)), None)
 
     def dead_letters(self) -> list[bytes]:
         """Return the lines about records that came to nothing."""

@@ -45,7 +45,8 @@ class Batch:
     that the outbox lets go of all up to it; `lengths` are the output files' lengths that go with it.
 
     `pending` are actions that delivery is to hand over, `cancelled` the ids of those that are to go no more,
-    `settled` what became of others; `dead_letters` are lines about records that came to nothing.
+    `settled` what became of others; `dead_letters` are lines about records that came to nothing. `names`
+    lead from the hash of an identifier to the profile that is known by it.
     """
 
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
@@ -58,6 +59,7 @@ class Batch:
     cancelled: list[str] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 class Store(Protocol):
@@ -133,6 +135,10 @@ class Store(Protocol):
 
     def revive(self, due_ms: int, reason: str | None = None) -> int:
         """Let actions that were given up on, for this reason or for any, be tried again; say how many."""
+        ...
+
+    def named(self, name: str) -> str | None:
+        """Return the profile that is known by the hash of an identifier; None when nobody is."""
         ...
 
     def dead_letters(self) -> list[bytes]:

@@ -82,14 +82,27 @@ class MessageRoad:
 
     def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
         """Report a bounce, or a failure with its reason."""
-        why = {} if error is None else {"why": getattr(error, "why", str(error))[:_WHY_LENGTH]}
-        if isinstance(error, Bounced):
-            return [_report(action, "bounced", {"kind": "hard" if error.hard else "soft", **why}).event(now_ms)]
-        return [_report(action, "failed", {"reason": reason, **why}).event(now_ms)]
+        return message_failed(action, reason, error, now_ms)
 
     async def close(self) -> None:
         """Close the channel."""
         await self._channel.close()
+
+
+def message_failed(action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+    """Report that a message bounced, or failed with its reason."""
+    why = {} if error is None else {"why": getattr(error, "why", str(error))[:_WHY_LENGTH]}
+    if isinstance(error, Bounced):
+        return [_report(action, "bounced", {"kind": "hard" if error.hard else "soft", **why}).event(now_ms)]
+    return [_report(action, "failed", {"reason": reason, **why}).event(now_ms)]
+
+
+def nothing_failed(action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+    """Report nothing: calls time out by themselves, and a case stands whoever hears of it."""
+    return []
+
+
+Failed = Callable[[Action, str, ChannelError | None, int], Sequence[Event]]
 
 
 def _report(action: Action, what: str, properties: dict[str, str]) -> Report:
@@ -99,17 +112,13 @@ def _report(action: Action, what: str, properties: dict[str, str]) -> Report:
 class UnsetRoad:
     """A lane that nobody set up: its actions wait until somebody does, or until they are too old."""
 
-    def __init__(self, how: str, inner: Road) -> None:
-        self._how = how
-        self._inner = inner
+    def __init__(self, missing: str, failed: Failed) -> None:
+        self.missing = missing
+        self.failed = failed
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
         """Say what is missing."""
-        raise Unavailable(None, self._how)
-
-    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
-        """Report as the road would that is missing."""
-        return self._inner.failed(action, reason, error, now_ms)
+        raise Unavailable(None, self.missing)
 
     async def close(self) -> None:
         """Do nothing: there is nothing."""

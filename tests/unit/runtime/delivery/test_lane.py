@@ -10,7 +10,7 @@ import pytest
 from orchestrator.errors import Bounced, Refused, StorageError, TryLater, Unavailable
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.pace import Manners
-from orchestrator.runtime.delivery.roads import MessageRoad, UnsetRoad
+from orchestrator.runtime.delivery.roads import MessageRoad, UnsetRoad, message_failed
 from orchestrator.storage import Batch
 from providers import action, preparer
 from providers.deliveries import NOW_MS
@@ -237,7 +237,7 @@ async def test_all_of_a_customers_devices_get_it_and_one_that_takes_it_is_enough
 
 async def test_a_lane_that_nobody_set_up_waits_and_says_what_is_missing():
     shop = Setting()
-    shop.delivery.lanes["email"].road = UnsetRoad("set it up", shop.delivery.lanes["email"].road)
+    shop.delivery.lanes["email"].road = UnsetRoad("set it up", message_failed)
     async with shop:
         await shop.run(action(1), milliseconds=23 * HOUR)
         [row] = shop.outbox.store.due("email", NOW_MS + 2 * DAY, 10)

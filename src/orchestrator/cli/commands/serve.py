@@ -1,0 +1,115 @@
+"""`orchestrator serve`: the live service, events in over HTTP, messages out.
+
+Owns the options and what is said at the start. Serving is the serving runtime's and the web's work.
+"""
+
+import asyncio
+import socket
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli import screen
+from orchestrator.cli.help import Example
+from orchestrator.cli.settings import Sources
+
+if TYPE_CHECKING:
+    from orchestrator.runtime.delivery.routes import Find
+    from orchestrator.runtime.serving import ServeSettings, Service
+
+EXAMPLES = [
+    Example("orchestrator serve shop --try-out", "see on the screen what customers would get"),
+    Example(
+        "ORCHESTRATOR_CHANNEL_EMAIL='smtp://user@mail.example:587?from=Shop <hello@shop.example>#rate=14' "
+        "orchestrator serve shop --state shop.db",
+        "send e-mail; the password stands in ORCHESTRATOR_CHANNEL_EMAIL_SECRET",
+    ),
+    Example(
+        "curl -u $KEY: localhost:8080/v1/events -d "
+        '\'{"type": "cart_updated", "customer_id": "ana", "properties": {"total": 40}}\'',
+        "send an event",
+    ),
+]
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    state: Annotated[
+        Path, typer.Option("--state", metavar="FILE", help="Keep the state in this file and go on from it.")
+    ] = Path("orchestrator.db"),
+    http: Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where to listen.")] = None,
+    try_out: Annotated[
+        bool, typer.Option("--try-out", help="Show messages of channels without a provider here, and send none.")
+    ] = False,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+) -> None:
+    """Serve: take events over HTTP, let journeys go on by the clock, hand messages to their channels.
+
+    Everything that an answer 202 stands for is on disk. Journeys are read anew when their files change, and stay as
+    they were while those are not valid. Stop it with SIGTERM or Ctrl-C: it finishes what it is doing.
+    """
+    import uvloop
+
+    from orchestrator.runtime.serving import ServeSettings
+    from orchestrator.web.server import listen
+
+    options = {"http": http} if http is not None else {}
+    sources = Sources(options, config=config)
+
+    def find(name: str) -> str | None:
+        value = sources.find(name).value
+        if value is None and name == "channel_default" and try_out:
+            return "console:"
+        return None if value is None else str(value)
+
+    settings = ServeSettings.read(find)
+    _log_as(sources)
+    with (
+        closing(listen(settings.host, settings.port)) as bound,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+    ):
+        loop.run(_serve(directory, state, settings, find, bound))
+
+
+async def _serve(directory: Path, state: Path, settings: "ServeSettings", find: "Find", bound: socket.socket) -> None:
+    from orchestrator.runtime.serving import Service
+    from orchestrator.web.server import serve, stop_by_signal
+
+    service = Service(directory, state, settings, find)
+    await serve(service, bound, lambda: _tell(service, bound), stop_by_signal())
+
+
+def _tell(service: "Service", bound: socket.socket) -> None:
+    """Say where it listens, and once the keys that were made because nobody named any."""
+    host, port = bound.getsockname()[:2]
+    for name, key in service.keys.made:
+        if name != "link_secret":
+            screen.say(f"made a {name.replace('_', ' ')}, kept in the state file: {key}")
+    for lane in service.delivery.lanes.values():
+        missing = getattr(lane.road, "missing", None)
+        if missing is not None:
+            screen.say(screen.paint(f"{missing}; what goes there waits", "yellow", sys.stderr))
+    screen.say(f"serving on http://{host}:{port}")
+
+
+def _log_as(sources: Sources) -> None:
+    """Log as the operator wishes: for people on a terminal, else as JSON, and never what customers wrote."""
+    import logging
+
+    import structlog
+
+    level = str(sources.find("log_level", "info").value).upper()
+    form = sources.find("log_format").value or ("console" if sys.stderr.isatty() else "json")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level, logging.INFO)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,205 @@
+"""The intake: what comes in from many sides at once, into one batch after the other.
+
+Owns group commit: while one batch is worked on and written, whatever arrives waits and becomes the next one, so that
+a hundred callers share one write to the disk. Owns the thread that store and turns belong to, and the bound on what
+may wait. Must never answer for anything that is not durable.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from orchestrator.errors import OrchestratorError, StorageError
+from orchestrator.model.event import Event
+from orchestrator.runtime.delivery.clock import Clock
+from orchestrator.runtime.serving.clock import SteadyClock
+from orchestrator.runtime.serving.turns import Item, Records, Refusal, Told, Turns
+from orchestrator.runtime.timers import NEVER_MS
+from orchestrator.storage import Pending, Settled, Store
+
+# What may wait for its batch. Beyond it callers are told to come back: memory is not where load goes.
+MAX_WAITING_BYTES = 64 << 20
+# A batch ends after so many records, so that the first of them is not answered much later than its own work takes.
+MAX_RECORDS_A_BATCH = 4_000
+# Timers are looked at this often whatever the loop's clock says: machines sleep, and their clocks are set.
+LOOK_EVERY = 1.0
+# A store that failed is tried again after so long.
+REST_SECONDS = 1.0
+
+Result = TypeVar("Result")
+_log = structlog.get_logger(__name__)
+
+__all__ = ["Busy", "Intake", "Refusal"]
+
+
+class Busy(OrchestratorError):  # noqa: N818 - an answer to whoever asked
+    """More waits than may wait; come back in a moment."""
+
+
+class Intake:
+    """Takes events in and answers once they are durable.
+
+    `on_worked(lanes, cancelled)` is called after every commit that gave delivery something to do.
+    """
+
+    def __init__(self, clock: Clock, on_worked: Callable[[set[str], list[str]], None]) -> None:
+        self._clock = SteadyClock(clock)
+        self._sleep = clock.sleep
+        self._on_worked = on_worked
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._waiting: list[tuple[Item, asyncio.Future[list[Refusal]]]] = []
+        self._waiting_bytes = 0
+        self._something = asyncio.Event()
+        self._turns: Turns | None = None
+        self._store: Store | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.trouble: str | None = None
+
+    async def start(self, open_store: Callable[[], Store], make_turns: Callable[[Store], Turns]) -> Store:
+        """Open the store in its thread, and begin."""
+        self._store = await self.run(open_store)
+        store = self._store
+        self._turns = await self.run(lambda: make_turns(store))
+        self._task = asyncio.create_task(self._work())
+        return store
+
+    async def run(self, call: Callable[[], Result]) -> Result:
+        """Call something in the store's thread, between two batches."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    @property
+    def turns(self) -> Turns:
+        """The turns; only for calls in their thread."""
+        if self._turns is None:
+            raise StorageError("the store is not open yet")
+        return self._turns
+
+    @property
+    def store(self) -> Store:
+        """The store; only for calls in its thread."""
+        if self._store is None:
+            raise StorageError("the store is not open yet")
+        return self._store
+
+    async def take(self, lines: Sequence[bytes], source: str) -> list[Refusal]:
+        """Take raw events; returns once they are durable, with those that were refused.
+
+        Raises Busy when too much waits already, StorageError when nothing was kept.
+        """
+        size = sum(map(len, lines))
+        if self._waiting_bytes + size > MAX_WAITING_BYTES and self._waiting:
+            raise Busy("more events wait than may; come back in a second")
+        self._waiting_bytes += size
+        try:
+            return await self._put(Records(lines, source))
+        finally:
+            self._waiting_bytes -= size
+
+    async def hear(self, profile_id: str, events: Sequence[Event]) -> None:
+        """Take events about a profile that is known by its id; returns once they are durable."""
+        await self._put(Told(profile_id, events))
+
+    async def settle(self, told: Told) -> None:
+        """Take a delivery's outcome with its receipts; also while stopping, or it would be sent again."""
+        await self._put(told, is_last=True)
+
+    def now_ms(self) -> int:
+        """Tell the instant as the next batch will see it."""
+        return self._clock.now_ms()
+
+    async def _put(self, item: Item, is_last: bool = False) -> list[Refusal]:
+        if self._stopping and not is_last:
+            raise Busy("this process is stopping; come back in a second")
+        done: asyncio.Future[list[Refusal]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, done))
+        self._something.set()
+        return await done
+
+    async def _work(self) -> None:
+        """Work on one batch after the other, until stopped and nothing waits."""
+        while not (self._stopping and not self._waiting):
+            now_ms = self._clock.now_ms()
+            next_ms = self.turns.next_ms
+            if not self._waiting and next_ms >= now_ms:
+                await self._rest(LOOK_EVERY if next_ms == NEVER_MS else min((next_ms - now_ms) / 1000, LOOK_EVERY))
+                continue
+            await self._work_on(self._next_batch(), now_ms)
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[list[Refusal]]]]:
+        count = records = 0
+        for item, _ in self._waiting:
+            count += 1
+            records += len(item.lines) if isinstance(item, Records) else 1
+            if records >= MAX_RECORDS_A_BATCH:
+                break
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+    async def _work_on(self, batch: list[tuple[Item, asyncio.Future[list[Refusal]]]], now_ms: int) -> None:
+        items = [item for item, _ in batch]
+        try:
+            worked = await self.run(lambda: self.turns.work(items, now_ms))
+        except Exception as error:  # noqa: BLE001 - whatever it is, callers must hear that nothing was kept
+            self.trouble = str(error)
+            _log.exception("a batch was not kept", items=len(items))
+            for _, done in batch:
+                if not done.done():
+                    done.set_exception(StorageError(f"nothing was kept: {error}"))
+            await self._sleep(REST_SECONDS)
+            return
+        self.trouble = None
+        for (_, done), refusals in zip(batch, worked.refusals, strict=True):
+            if not done.done():  # a caller that went away meanwhile
+                done.set_result(refusals)
+        if worked.lanes or worked.cancelled:
+            self._on_worked(worked.lanes, worked.cancelled)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until something comes."""
+        self._something.clear()
+        if self._waiting or self._stopping:
+            return
+        try:
+            async with asyncio.timeout(max(seconds, 0.001)):
+                await self._something.wait()
+        except TimeoutError:
+            return
+
+    async def stop(self) -> None:
+        """Take nothing more, work off what waits, and close the store."""
+        self._stopping = True
+        self._something.set()
+        if self._task is not None:
+            await self._task
+        if self._store is not None:
+            await self.run(self._store.close)
+        self._thread.shutdown()
+
+
+class StoreOutbox:
+    """Delivery's outbox in the store: what it settles is committed with everything else."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+
+    async def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Give what is due on a lane."""
+        return await self._intake.run(lambda: self._intake.store.due(lane, until_ms, limit))
+
+    async def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Tell when the next of a lane is due."""
+        return await self._intake.run(lambda: self._intake.store.next_due(lane, after_ms))
+
+    async def settle(
+        self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
+    ) -> None:
+        """Commit an outcome with its receipts."""
+        await self._intake.settle(Told(pending.profile_id, receipts, settled, dict(notes)))
+
+    async def recall(self, note: str) -> bytes | None:
+        """Give a note as it was settled last."""
+        return await self._intake.run(lambda: self._intake.store.position(note))

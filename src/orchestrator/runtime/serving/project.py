@@ -1,0 +1,71 @@
+"""The project in force, and its files read anew whenever they change.
+
+Owns the moment at which changed journeys take the place of old ones: only as a whole, only when everything is valid,
+and between two batches. Must never take away what is live because of a mistake in a file.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+
+from orchestrator.errors import InvalidProject, OrchestratorError
+from orchestrator.language import Loaded, load
+
+LOOK_EVERY = 1.0
+_log = structlog.get_logger(__name__)
+
+# The name, size and time of every file: what tells that something has changed without reading it.
+Look = dict[str, tuple[int, int]]
+
+
+def look_at(directory: Path) -> Look:
+    """Take a look at a project's folder."""
+    found: Look = {}
+    for folder, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            path = os.path.join(folder, name)
+            try:
+                told = os.stat(path)
+            except OSError:
+                continue  # gone since it was listed: the next look will not see it
+            found[path] = (told.st_size, told.st_mtime_ns)
+    return found
+
+
+class Watch:
+    """Looks at the files of a project and hands on what they have become."""
+
+    def __init__(self, directory: Path, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._directory = directory
+        self._sleep = sleep
+        self._seen = look_at(directory)
+        self.problem: str | None = None
+
+    async def run(self, changed: Callable[[Loaded], Awaitable[None]]) -> None:
+        """Look until cancelled; `changed` gets every valid new project."""
+        while True:
+            await self._sleep(LOOK_EVERY)
+            await self.look(changed)
+
+    async def look(self, changed: Callable[[Loaded], Awaitable[None]]) -> None:
+        """Look once."""
+        now = await asyncio.to_thread(look_at, self._directory)
+        if now == self._seen:
+            return
+        self._seen = now
+        try:
+            loaded = await asyncio.to_thread(load, self._directory)
+            await changed(loaded)
+        except InvalidProject as error:
+            self.problem = str(error.errors[0])
+            _log.error("the changed journeys are not valid; the old ones stay in force", problems=str(error))
+        except OrchestratorError as error:
+            self.problem = str(error)
+            _log.error("the changed journeys cannot be used; the old ones stay in force", why=str(error))
+        else:
+            self.problem = None
+            _log.info("journeys were read anew", journeys=len(loaded.definitions))

@@ -1,0 +1,217 @@
+"""The service: store, turns, delivery and the project in force, begun and ended in the right order.
+
+Owns that order, and what pages and programs may ask of the whole. Must never speak HTTP, nor decide anything.
+
+Beginning: lock and open the store, read the journeys, timers, lanes. Ending: no new events, lanes finish what they are
+handing over and settle it, the last batch is committed, the store is closed.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from orchestrator.channels import rendering
+from orchestrator.channels.links import Links
+from orchestrator.channels.preparing import Preparer
+from orchestrator.language import Loaded, durations, load
+from orchestrator.model import codec, ids
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
+from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.clock import Clock, WallClock
+from orchestrator.runtime.delivery.delivery import Delivery
+from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
+from orchestrator.runtime.serving.intake import Intake, StoreOutbox
+from orchestrator.runtime.serving.metrics import Metrics
+from orchestrator.runtime.serving.project import Watch
+from orchestrator.runtime.serving.settings import ServeSettings, made_once
+from orchestrator.runtime.serving.turns import Turns
+from orchestrator.runtime.versions import in_force
+from orchestrator.storage import Batch, SqliteStore, Store
+
+_PAUSED = "serve.paused"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Who may do what; `made` names those that were made just now, so that somebody is told."""
+
+    write: tuple[str, ...]
+    read: tuple[str, ...]
+    made: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A customer who was asked for: the state, and the newest decision lines."""
+
+    state: State
+    decisions: Sequence[bytes]
+
+
+class Service:
+    """One live process. `failed` is done when something broke that it cannot go on without."""
+
+    def __init__(
+        self, directory: Path, state: Path, settings: ServeSettings, find: Find, clock: Clock | None = None
+    ) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.clock = clock or WallClock()
+        self.intake = Intake(self.clock, self._on_worked)
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._directory = directory
+        self._state = state
+        self._operator = Operator(find, settings.allowed_hosts)
+        self._watch = Watch(directory, self.clock.sleep)
+        self._watching: asyncio.Task[None] | None = None
+        self.is_ready = False
+
+    async def start(self) -> None:
+        """Open everything; raises InvalidProject, StorageError or OrchestratorError, and then nothing is open."""
+        loaded = await asyncio.to_thread(load, self._directory)
+        try:
+            await self.intake.start(lambda: SqliteStore(self._state), lambda store: self._make_turns(loaded, store))
+            await self._open(loaded)
+        except BaseException:
+            await self.intake.stop()
+            raise
+        self._watching = asyncio.create_task(self._watch.run(self.replace))
+        self.is_ready = True
+
+    async def _open(self, loaded: Loaded) -> None:
+        settings = self.settings
+        self.keys, secrets = await self.intake.run(lambda: _keys(self.intake.store, settings))
+        self.links = Links(settings.public_url, secrets)
+        self._prepare(loaded)
+        self.delivery = Delivery(
+            routes_of(loaded, lambda: self.preparer, self._operator),
+            StoreOutbox(self.intake),
+            self.clock,
+            dice=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
+            observe=self.metrics.delivered,
+            fail=self._fail,
+            release_over_ms=_release_over(loaded),
+        )
+        await self.intake.run(self._note_paused)
+        await self.delivery.start()
+
+    def _make_turns(self, loaded: Loaded, store: Store) -> Turns:
+        return Turns(in_force(loaded, store), store, self.metrics, _release_over(loaded))
+
+    def _prepare(self, loaded: Loaded) -> None:
+        contents = {
+            name: rendering.Content(content.channels, content.languages) for name, content in loaded.messages.items()
+        }
+        project = self.intake.turns.catalog.project
+        renderer = rendering.Renderer(project.brand, project.languages, contents)
+        self.preparer = Preparer(self.intake.turns.catalog, renderer, self.links)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The journeys in force."""
+        return self.intake.turns.catalog
+
+    @property
+    def problem(self) -> str | None:
+        """What a person should look at, though everything goes on; None when nothing."""
+        return self.intake.trouble or self._watch.problem
+
+    async def replace(self, loaded: Loaded) -> None:
+        """Put another project in force, between two batches."""
+        routes = routes_of(loaded, lambda: self.preparer, self._operator)
+
+        def swap() -> None:
+            turns = self.intake.turns
+            turns.catalog = in_force(loaded, self.intake.store)
+            turns.release_over_ms = _release_over(loaded)
+            self._note_paused()
+
+        await self.intake.run(swap)
+        self._prepare(loaded)
+        await self.delivery.add(routes)
+
+    def _note_paused(self) -> None:
+        """Wake who stands still in a journey that goes on again, also when it was changed while nobody ran."""
+        turns, store = self.intake.turns, self.intake.store
+        paused = {journey.id for journey in turns.catalog.current if journey.status == "paused"}
+        before = set((store.position(_PAUSED) or b"").decode().split())
+        if before - paused:
+            turns.resume(self.intake.now_ms())
+        if before != paused:
+            store.commit(Batch(positions={_PAUSED: " ".join(sorted(paused)).encode()}))
+
+    def _on_worked(self, lanes: set[str], cancelled: list[str]) -> None:
+        self.delivery.cancel(cancelled)
+        self.delivery.wake(lanes)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    async def hear(self, profile_id: str, *events: Event) -> None:
+        """Take events about a profile; returns once they are durable."""
+        await self.intake.hear(profile_id, events)
+
+    async def state_of(self, profile_id: str) -> State | None:
+        """Give a profile's state; None when it has none."""
+        record = await self.intake.run(lambda: self.intake.store.read(profile_id))
+        return None if record is None else codec.decode(record)
+
+    async def find(self, name: str, newest: int) -> Known | None:
+        """Find a customer by any identifier: a customer id, `kind:value`, or the value alone."""
+        return await self.intake.run(lambda: self._find(name, newest))
+
+    def _find(self, name: str, newest: int) -> Known | None:
+        store = self.intake.store
+        kind, colon, value = name.partition(":")
+        hashes = [ids.profile_id_of("customer_id", name)]
+        hashes += [ids.profile_id_of(kind, value)] if colon else []
+        hashes += [ids.profile_id_of(each, name) for each in self.catalog.project.identifiers]
+        for each in dict.fromkeys(hashes):
+            profile_id = store.named(each) or each
+            record = store.read(profile_id)
+            decisions = list(store.decisions_of(profile_id))[-newest:]
+            if record is not None:
+                return Known(codec.decode(record), decisions)
+            if decisions:  # nothing of them is kept, but why they did not enter is on record
+                return Known(State(Profile(profile_id)), decisions)
+        return None
+
+    async def stop(self) -> None:
+        """End in order."""
+        self.is_ready = False
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self.delivery.stop()
+        await self.intake.stop()
+
+
+def _keys(store: Store, settings: ServeSettings) -> tuple[Keys, tuple[str, ...]]:
+    made: list[tuple[str, str]] = []
+
+    def own(name: str, given: tuple[str, ...]) -> tuple[str, ...]:
+        if given:
+            return given
+        key, is_new = made_once(store, f"serve.{name}")
+        if is_new:
+            made.append((name, key))
+        return (key,)
+
+    write, read = own("write_key", settings.write_keys), own("read_key", settings.read_keys)
+    told = tuple(made)
+    return Keys(write, read, told), own("link_secret", settings.link_secrets)
+
+
+def _release_over(loaded: Loaded) -> int:
+    written = loaded.project_definition.release_over
+    found = None if written is None else durations.milliseconds(written)
+    return timing.RELEASE_OVER_MS if found is None else found

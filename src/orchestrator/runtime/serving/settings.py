@@ -1,0 +1,69 @@
+"""What operators set for a live process.
+
+    ORCHESTRATOR_HTTP             127.0.0.1:8080   where to listen
+    ORCHESTRATOR_PUBLIC_URL       that address     where customers reach it: what links begin with
+    ORCHESTRATOR_WRITE_KEYS       made once        who may send events; several with commas
+    ORCHESTRATOR_READ_KEYS        made once        who may look customers up
+    ORCHESTRATOR_LINK_SECRET      made once        signs links; several with commas, the newest last
+    ORCHESTRATOR_ALLOWED_HOSTS                     hosts that webhooks may reach though their address is private
+
+Owns these names and their defaults. What is made once is kept in the state file, so that it stands over restarts.
+Must never be printed whole.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.runtime.delivery.routes import Find
+from orchestrator.storage import Batch, Store
+
+HTTP = "127.0.0.1:8080"
+NAMES = ("http", "public_url", "write_keys", "read_keys", "link_secret", "allowed_hosts")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """The settings of a live process. Keys and secrets are empty where the operator named none."""
+
+    host: str
+    port: int
+    public_url: str
+    write_keys: tuple[str, ...]
+    read_keys: tuple[str, ...]
+    link_secrets: tuple[str, ...]
+    allowed_hosts: frozenset[str]
+
+    @classmethod
+    def read(cls, find: Find) -> "ServeSettings":
+        """Read them; raises OrchestratorError for an address that is none."""
+        http = find("http") or HTTP
+        host, _, port = http.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise OrchestratorError(f"ORCHESTRATOR_HTTP={http!r} is no address; write one such as {HTTP}")
+        public = find("public_url") or f"http://{http}"
+        if not public.startswith(("http://", "https://")):
+            raise OrchestratorError(f"ORCHESTRATOR_PUBLIC_URL={public!r} must begin with https://")
+        return cls(
+            host.strip("[]"),
+            int(port),
+            public,
+            _listed(find("write_keys")),
+            _listed(find("read_keys")),
+            _listed(find("link_secret")),
+            frozenset(host.lower() for host in _listed(find("allowed_hosts"))),
+        )
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(part for part in map(str.strip, (text or "").split(",")) if part)
+
+
+def made_once(store: Store, name: str) -> tuple[str, bool]:
+    """Give a secret that belongs to a store, and whether it was made just now."""
+    kept = store.position(name)
+    if kept is not None:
+        return kept.decode(), False
+    made = secrets.token_urlsafe(32)
+    store.commit(Batch(positions={name: made.encode()}))
+    return made, True

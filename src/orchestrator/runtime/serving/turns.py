@@ -1,0 +1,271 @@
+"""Turns: a batch of events, receipts and timers, through the engine and into one commit.
+
+Owns the order within a batch: timers that are due, then what came in, in the order in which it came. Belongs to one
+thread, the store's. Must never wait for anything but the disk.
+
+1. timers due before now fire, at now
+2. events and receipts are read and taken through their turns, at now
+3. everything is committed: records, decisions, actions for delivery, outcomes of delivery, dead letters
+4. only then is anybody told
+
+Dying before the end of 3 has changed nothing; whoever sent an event got no answer and sends it again, and what did
+get in is known by its id.
+"""
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from orchestrator.errors import EventError, InvariantError
+from orchestrator.model import codec, envelopes, ids, instants
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.runtime import faults, turn
+from orchestrator.runtime.dead_letters import DeadLetter, quote
+from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.roads import lane_of
+from orchestrator.runtime.serving.metrics import Metrics
+from orchestrator.runtime.timers import Timers
+from orchestrator.runtime.turn import Turned
+from orchestrator.storage import Batch, Pending, Settled, Store
+
+# Timers that came due while nobody ran are worked off in portions, so that events do not wait for all of them.
+TIMERS_A_BATCH = 1_000
+# Types of events that journeys ask for have a label of their own, up to so many; all others share one.
+OTHER = "other"
+
+_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+@dataclass(slots=True)
+class Records:
+    """Raw events from one source, as they came."""
+
+    lines: Sequence[bytes]
+    source: str
+
+
+@dataclass(slots=True)
+class Told:
+    """Events about profiles that are known by their id: receipts, and what customers said on a page.
+
+    `settled` is the delivery's outcome that they go with, `notes` what its lane wants to know again.
+    """
+
+    profile_id: str
+    events: Sequence[Event]
+    settled: Settled | None = None
+    notes: dict[str, bytes] = field(default_factory=dict)
+
+
+Item = Records | Told
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one record was refused: its place among the others, the reason's word, and a sentence."""
+
+    index: int
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Worked:
+    """What a batch came to: refusals by item, lanes with something new, and ids of actions that were cancelled."""
+
+    refusals: list[list[Refusal]]
+    lanes: set[str]
+    cancelled: list[str]
+
+
+class Turns:
+    """Takes batches through the engine. `catalog` may be replaced between two of them."""
+
+    def __init__(self, catalog: Catalog, store: Store, metrics: Metrics, release_over_ms: int) -> None:
+        self.catalog = catalog
+        self.release_over_ms = release_over_ms
+        self._store = store
+        self._metrics = metrics
+        self._timers = Timers(store.waiting())
+        self._begin()
+
+    @property
+    def next_ms(self) -> int:
+        """When the next timer is due."""
+        return self._timers.next_ms
+
+    def _begin(self) -> None:
+        self._batch = Batch()
+        self._changed: dict[str, bytes | None] = {}
+        self._worked = Worked([], set(), [])
+        self._events: Counter[tuple[str, str]] = Counter()
+        self._sent_actions: Counter[tuple[str, str]] = Counter()
+        self._decided: Counter[tuple[str, str, str]] = Counter()
+        self._letters: list[DeadLetter] = []
+
+    def work(self, items: Sequence[Item], now_ms: int) -> Worked:
+        """Take timers and items through their turns and commit; raises StorageError, and then nothing was changed."""
+        began = time.perf_counter()
+        try:
+            self._wake(now_ms)
+            for item in items:
+                if isinstance(item, Records):
+                    self._worked.refusals.append(self._take(item, now_ms))
+                else:
+                    self._worked.refusals.append([])
+                    self._hear(item, now_ms)
+            turned = time.perf_counter()
+            self._commit()
+        except BaseException:
+            # Wakes were taken off the heap for turns that now never happened.
+            self._timers = Timers(self._store.waiting())
+            self._begin()
+            raise
+        self._metrics.batch_seconds.observe(turned - began)
+        self._metrics.commit_seconds.observe(time.perf_counter() - turned)
+        self._count()
+        worked = self._worked
+        self._begin()
+        return worked
+
+    def resume(self, now_ms: int) -> None:
+        """Let entries go on whose journey was paused and is not any more: nothing else would wake them."""
+        for profile_id, record in self._store.records():
+            state = codec.decode(record)
+            if any(entry.stopped_ms and not self.catalog.is_paused(entry.journey) for entry in state.entries):
+                self._keep(profile_id, record, turn.on_timers(self.catalog, record, now_ms))
+        self._commit()
+        self._count()
+        self._begin()
+
+    def _record(self, profile_id: str) -> bytes | None:
+        return self._changed[profile_id] if profile_id in self._changed else self._store.read(profile_id)
+
+    def _wake(self, now_ms: int) -> None:
+        fired = 0
+        for due_ms, profile_id in self._timers.take_before(now_ms):
+            record = self._record(profile_id)
+            record_due_ms = 0 if record is None else codec.due_of(record)
+            if record is None or record_due_ms != due_ms:
+                if record_due_ms:
+                    self._timers.put_back(profile_id, record_due_ms)
+                continue
+            try:
+                turned = turn.on_timers(self.catalog, record, now_ms)
+                if 0 < codec.due_of(turned.record or record) <= now_ms:
+                    raise InvariantError(f"woken at {now_ms} and still due; please report this")
+            except Exception as error:  # noqa: BLE001 - one customer's trouble; everybody else's timers go on
+                text = "".join(traceback.format_exception(error))
+                letter = DeadLetter("failure", str(error), "timer", 0, instants.to_text(now_ms))
+                self._bury(msgspec.structs.replace(letter, profile_id=profile_id, traceback=text))
+                continue
+            self._metrics.timer_lateness.observe((now_ms - due_ms) / 1000)
+            self._keep(profile_id, None, turned)  # its wake is used up
+            fired += 1
+            if fired >= TIMERS_A_BATCH:
+                return
+
+    def _take(self, records: Records, now_ms: int) -> list[Refusal]:
+        """Take raw events; give those that were refused."""
+        catalog, refusals = self.catalog, list[Refusal]()
+        wanted = catalog.wanted
+        for index, raw in enumerate(records.lines):
+            try:
+                event = envelopes.read(raw, now_ms)
+                if event.type not in wanted and not event.identifiers:
+                    self._events[OTHER, "ignored"] += 1
+                    continue
+                profile_id = turn.profile_of(catalog.project, event)
+                record = self._record(profile_id)
+                turned = turn.on_event(catalog, event, record, now_ms)
+            except EventError as error:
+                refusals.append(Refusal(index, error.reason, error.message))
+                self._events[OTHER, "refused"] += 1
+                self._bury(
+                    DeadLetter(
+                        error.reason, error.message, records.source, index, instants.to_text(now_ms), **quote(raw)
+                    )
+                )
+                continue
+            self._events[event.type if event.type in wanted else OTHER, turned.outcome] += 1
+            self._keep(profile_id, record, turned)
+            for kind, value in event.identifiers.items():
+                name = ids.profile_id_of(kind, value)
+                if name != profile_id:
+                    self._batch.names[name] = profile_id
+        return refusals
+
+    def _hear(self, told: Told, now_ms: int) -> None:
+        """Take what is known to be about a profile; one that was erased meanwhile has nothing to hear."""
+        if told.settled is not None:
+            self._batch.settled.append(told.settled)
+        self._batch.positions.update(told.notes)
+        for event in told.events:
+            record = self._record(told.profile_id)
+            if record is None or event.type not in self.catalog.wanted:
+                self._events[event.type, "ignored"] += 1
+                continue
+            try:
+                turned = turn.on_event(self.catalog, event, record, now_ms)
+            except EventError as error:
+                self._bury(DeadLetter(error.reason, error.message, event.type, 0, instants.to_text(now_ms)))
+                continue
+            self._events[event.type, turned.outcome] += 1
+            self._keep(told.profile_id, record, turned)
+
+    def _keep(self, profile_id: str, before: bytes | None, turned: Turned) -> None:
+        """Add what a turn came to to the batch. `before` is the record whose wake, if it has one, still stands."""
+        if turned.record is not None:
+            self._changed[profile_id] = turned.record
+            awaited_ms = 0 if before is None else codec.due_of(before)
+            self._timers.schedule(profile_id, awaited_ms, codec.due_of(turned.record))
+        for action in turned.actions:
+            self._sent_actions[action.journey, action.channel or action.kind] += 1
+            if action.kind == "cancel":
+                self._worked.cancelled += [str(action.data.get("action_id"))]
+                continue
+            lane = lane_of(action)
+            if lane is None:
+                continue  # `event` is for other systems; nobody but a log of actions hands those over
+            self._worked.lanes.add(lane)
+            due_ms = timing.first_due(action, self.release_over_ms)
+            self._batch.pending.append(Pending(action.id, lane, due_ms, profile_id, _encode(action)))
+        if turned.decisions:
+            self._batch.decisions.append((profile_id, _encode_lines(turned.decisions)))
+            for decision in turned.decisions:
+                self._decided[decision.journey, decision.verdict, decision.reason] += 1
+        for each in turned.failures:
+            message = f"entry {each.entry_id} of {each.journey} is parked"
+            letter = DeadLetter(each.reason, message, "turn", 0, "", profile_id=profile_id, traceback=each.traceback)
+            self._bury(msgspec.structs.replace(letter, entry_id=each.entry_id, journey=each.journey))
+
+    def _bury(self, letter: DeadLetter) -> None:
+        self._letters.append(letter)
+
+    def _commit(self) -> None:
+        batch = self._batch
+        batch.records = self._changed
+        batch.cancelled = self._worked.cancelled
+        batch.dead_letters = [_encode(letter) for letter in self._letters]
+        known = (batch.records, batch.decisions, batch.pending, batch.settled, batch.cancelled, batch.dead_letters)
+        if not any((*known, batch.positions, batch.names)):
+            return  # nothing that anybody could lose
+        faults.reach("serve.before_commit")
+        self._store.commit(batch)
+        faults.reach("serve.after_commit")
+
+    def _count(self) -> None:
+        self._metrics.count_events(self._events)
+        for (journey, channel), count in self._sent_actions.items():
+            self._metrics.actions.labels(journey, channel).inc(count)
+        for (journey, verdict, reason), count in self._decided.items():
+            self._metrics.decisions.labels(journey, verdict, reason).inc(count)
+        for letter in self._letters:
+            self._metrics.dead_letters.labels(letter.reason).inc()
+        self._metrics.timers_waiting.set(len(self._timers))

@@ -1,0 +1,88 @@
+"""The application: which path is answered by what.
+
+Owns the table of paths. Must never answer for anything itself but health and metrics.
+"""
+
+import msgspec
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from orchestrator.runtime.serving import Service
+from orchestrator.web import lookup
+from orchestrator.web.answers import HttpError, Receive, Scope, Send
+from orchestrator.web.customers import CustomersPages
+from orchestrator.web.ingestion import Ingestion
+from orchestrator.web.keys import KeyRing
+from orchestrator.web.openapi import document
+from orchestrator.web.receipts import Receipts
+
+_log = structlog.get_logger(__name__)
+
+
+class App:
+    """The ASGI application of a live process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        write = KeyRing(service.keys.write)
+        self._read_keys = KeyRing(service.keys.read)
+        self._ingestion = Ingestion(service.intake.take, write)
+        receipts, customers = Receipts(service, write), CustomersPages(service)
+        both = ["GET", "POST"]
+        self._pages = Starlette(
+            routes=[
+                Route("/v1/customers/{id:path}", self._customer, methods=["GET"]),
+                Route("/u/{token}", customers.unsubscribe, methods=both),
+                Route("/c/{token}", customers.confirm, methods=both),
+                Route("/s/{token}", customers.survey, methods=both),
+                Route("/r/{token}", receipts.clicked, methods=["GET"]),
+                Route("/o/{token}", receipts.opened, methods=["GET"]),
+                Route("/hooks/{channel}", receipts.hook, methods=["POST"]),
+                Route("/healthz", self._health, methods=["GET"]),
+                Route("/readyz", self._ready, methods=["GET"]),
+                Route("/metrics", self._metrics, methods=["GET"]),
+                Route("/openapi.json", self._openapi, methods=["GET"]),
+            ],
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; ingestion without a detour."""
+        if scope["type"] == "http" and scope["path"] in self._ingestion.paths:
+            await self._ingestion(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    async def _customer(self, request: Request) -> Response:
+        try:
+            self._read_keys.check(request.scope)
+        except HttpError as error:
+            headers = {key.decode(): value.decode() for key, value in error.headers}
+            return _json({"code": error.code, "message": error.message}, error.status, headers)
+        known = await self._service.find(request.path_params["id"], lookup.NEWEST_DECISIONS)
+        if known is None:
+            return _json({"code": "unknown", "message": "nobody is known by that identifier"}, 404)
+        return _json(lookup.told(known, self._service.catalog))
+
+    async def _health(self, request: Request) -> Response:
+        """Tell that the process lives; whatever is wrong with it, killing it helps nobody."""
+        return _json({"status": "ok"})
+
+    async def _ready(self, request: Request) -> Response:
+        is_ready = self._service.is_ready and self._service.intake.trouble is None
+        told = {"status": "ready" if is_ready else "not_ready", "problem": self._service.problem}
+        return _json(told, 200 if is_ready else 503)
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(generate_latest(self._service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _openapi(self, request: Request) -> Response:
+        return _json(document(self._service.settings.public_url))
+
+
+def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    body = msgspec.json.encode(value)
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")

@@ -1,0 +1,67 @@
+"""Bodies: what a request carries, as long as it is within bounds.
+
+Owns the limits and the unpacking. A body is refused as soon as it is known to be too much, on the wire or unpacked;
+what unpacks to a thousand times its size is never held whole. Must never trust a length that a caller named.
+"""
+
+import asyncio
+import zlib
+
+from orchestrator.web.answers import HttpError, Receive, Scope, header_of
+
+MAX_BYTES = 10 << 20  # on the wire
+MAX_UNPACKED_BYTES = 32 << 20
+# Whoever needs longer than this for one request is slow, or wants us to wait.
+SECONDS = 30.0
+_GZIP = 16 + zlib.MAX_WBITS
+_TOO_LARGE = f"a request has at most {MAX_BYTES} bytes, {MAX_UNPACKED_BYTES} unpacked; send several"
+
+
+async def read(scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
+    """Read a body whole and unpack it; raises HttpError 400, 408, 413 or 415."""
+    length = header_of(scope, b"content-length")
+    if length.isdecimal() and int(length) > max_bytes:
+        raise HttpError(413, "too_large", _TOO_LARGE, [(b"connection", b"close")])
+    try:
+        async with asyncio.timeout(SECONDS):
+            raw = await _receive(receive, max_bytes)
+    except TimeoutError as error:
+        raise HttpError(408, "too_slow", f"the body took over {SECONDS:g} s", [(b"connection", b"close")]) from error
+    encoding = header_of(scope, b"content-encoding").lower()
+    if encoding in ("", "identity"):
+        return raw
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return unpack(raw, zlib.MAX_WBITS if encoding == "deflate" else _GZIP)
+    raise HttpError(415, "unknown_encoding", "a body is sent as it is, or with gzip or deflate")
+
+
+async def _receive(receive: Receive, max_bytes: int) -> bytes:
+    message = await receive()
+    first: bytes = message.get("body", b"")
+    if not message.get("more_body") and message["type"] == "http.request":
+        if len(first) > max_bytes:
+            raise HttpError(413, "too_large", _TOO_LARGE, [(b"connection", b"close")])
+        return first
+    body = bytearray(first)
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
+            raise HttpError(413, "too_large", _TOO_LARGE, [(b"connection", b"close")])
+    if message["type"] == "http.disconnect":
+        raise HttpError(400, "incomplete", "the body ended before its end")
+    return bytes(body)
+
+
+def unpack(raw: bytes, window: int = _GZIP) -> bytes:
+    """Unpack a body, no further than it may go."""
+    unpacker = zlib.decompressobj(window)
+    try:
+        unpacked = unpacker.decompress(raw, MAX_UNPACKED_BYTES + 1)
+    except zlib.error as error:
+        raise HttpError(400, "bad_encoding", "the body is not what its content-encoding says") from error
+    if len(unpacked) > MAX_UNPACKED_BYTES:
+        raise HttpError(413, "too_large", _TOO_LARGE)
+    if not unpacker.eof:
+        raise HttpError(400, "bad_encoding", "the packed body ends before its end")
+    return unpacked

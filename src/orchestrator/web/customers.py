@@ -1,0 +1,178 @@
+"""What customers do on their pages: leave, choose, confirm, answer.
+
+    /u/{token}   unsubscribe, in one click (RFC 8058) or on the page; preferences by purpose and channel
+    /c/{token}   confirm (the second half of a double opt-in)
+    /s/{token}   answer a survey
+
+Owns the events that come of it. GET shows and changes nothing; only POST does, because link scanners open every link
+in a mail, and post no forms. Whoever holds a link may do what it says for its customer, and nothing else.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from orchestrator.channels.links import About, Kind, LinkError, Token
+from orchestrator.channels.receipts import Report
+from orchestrator.errors import OrchestratorError
+from orchestrator.model import ids
+from orchestrator.model.event import Event
+from orchestrator.model.profile import Profile
+from orchestrator.model.project import Purpose
+from orchestrator.runtime.serving import Service
+from orchestrator.web import bodies, pages
+from orchestrator.web.answers import HttpError
+from orchestrator.web.pages import SCALES, Look
+
+MAX_FORM_BYTES = 64 << 10
+MAX_COMMENT = 2_000
+
+Page = Callable[[Request, Token, Look], Awaitable[Response]]
+
+
+class CustomersPages:
+    """The pages of one project's customers."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """Answer for /u/{token}."""
+        return await self._serve(request, {Kind.UNSUBSCRIBE: self._leave, Kind.PREFERENCES: self._prefer})
+
+    async def confirm(self, request: Request) -> Response:
+        """Answer for /c/{token}."""
+        return await self._serve(request, {Kind.CONFIRM: self._confirm})
+
+    async def survey(self, request: Request) -> Response:
+        """Answer for /s/{token}."""
+        return await self._serve(request, {Kind.SURVEY: self._answer})
+
+    async def _serve(self, request: Request, by_kind: dict[Kind, Page]) -> Response:
+        try:
+            token = self._service.links.read(request.path_params["token"], self._service.clock.now_ms(), *by_kind)
+        except LinkError as error:
+            return pages.invalid(request, error.expired)
+        brand = str(self._service.catalog.project.brand.get("name") or "")
+        look = Look(brand, token.language)
+        try:
+            return await by_kind[token.kind](request, token, look)
+        except HttpError as error:
+            return look.note(look.words["invalid"], look.words["no_change"], error.status)
+        except OrchestratorError:
+            return look.note(look.words["no_change"], "", 503)
+
+    async def _leave(self, request: Request, token: Token, look: Look) -> Response:
+        if request.method == "POST":
+            # Whatever the form says: a one-click POST comes from a mail program, with a body of its own making.
+            await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
+            report = Report(
+                "unsubscribed", token.action_id, token.profile_id, token.channel, {"purpose": token.purpose}
+            )
+            # The instant is part of its id: who comes back and leaves again by the same mail is heard again.
+            now_ms = self._service.clock.now_ms()
+            await self._service.hear(token.profile_id, report.event(now_ms, each=str(now_ms)))
+            return look.note(look.words["unsubscribed"], "")
+        about = About(token.profile_id, token.action_id, token.channel, token.purpose, token.language)
+        further = self._service.links.make(Kind.PREFERENCES, about, self._service.clock.now_ms())
+        path = f"/{further.removeprefix(self._service.links.base_url).lstrip('/')}"
+        words = look.words
+        return look.question(
+            words["unsubscribe_question"], words["unsubscribe_button"], pages.link(path, words["preferences"])
+        )
+
+    async def _prefer(self, request: Request, token: Token, look: Look) -> Response:
+        state = await self._service.state_of(token.profile_id)
+        if state is None:
+            return look.note(look.words["invalid"], look.words["no_change"], 404)
+        if request.method == "POST":
+            wanted = await _form(request)
+            events = list(self._changes(state.profile, token, wanted))
+            if events:
+                await self._service.hear(token.profile_id, *events)
+            return look.note(look.words["saved"], "")
+        choices = [
+            (purpose.name, [(channel, _is_granted(state.profile, channel, purpose)) for channel in self._channels()])
+            for purpose in self._purposes()
+        ]
+        return pages.preferences(look, choices)
+
+    def _purposes(self) -> list[Purpose]:
+        """List what a customer has a say in."""
+        return [each for each in self._service.catalog.project.purposes.values() if each.consent != "none"]
+
+    def _channels(self) -> list[str]:
+        return list(self._service.catalog.project.channels)
+
+    def _changes(self, profile: Profile, token: Token, wanted: dict[str, list[str]]) -> Iterator[Event]:
+        """Say what is different from what was on record."""
+        for purpose in self._purposes():
+            for channel in self._channels():
+                granted = channel in wanted.get(purpose.name, [])
+                if granted == _is_granted(profile, channel, purpose):
+                    continue
+                # The link came by this channel, so whoever holds it has shown that the address is theirs.
+                confirmed = granted and channel == token.channel
+                yield self._consent(token, channel, purpose.name, granted, confirmed, "preferences_page")
+
+    def _consent(self, token: Token, channel: str, purpose: str, granted: bool, confirmed: bool, source: str) -> Event:
+        now_ms = self._service.clock.now_ms()
+        said: dict[str, Any] = {
+            "channel": channel,
+            "purpose": purpose,
+            "granted": granted,
+            "confirmed": confirmed,
+            "source": source,
+            "method": "web form",
+            "evidence": {"action_id": token.action_id},
+        }
+        event_id = ids.derive(token.profile_id, source, channel, purpose, str(now_ms))
+        return Event(event_id, "consent_changed", now_ms, channel=channel, decoded=said)
+
+    async def _confirm(self, request: Request, token: Token, look: Look) -> Response:
+        if request.method != "POST":
+            return look.question(look.words["confirm_question"], look.words["confirm_button"])
+        await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
+        event = self._consent(token, token.channel, token.purpose, True, True, "confirm_page")
+        await self._service.hear(token.profile_id, event)
+        return look.note(look.words["confirmed"], "")
+
+    async def _answer(self, request: Request, token: Token, look: Look) -> Response:
+        kind = token.detail or "custom"
+        if request.method != "POST":
+            return pages.survey(look, kind, _score(request.query_params.get("score"), kind))
+        form = await _form(request)
+        score = _score(form.get("score", [None])[0], kind)
+        if score is None and kind in SCALES:
+            return pages.survey(look, kind, None, 422)
+        comment = form.get("comment", [""])[0].strip()[:MAX_COMMENT]
+        now_ms = self._service.clock.now_ms()
+        said: dict[str, Any] = {"action_id": token.action_id, "score": score, "comment": comment or None}
+        said = {name: value for name, value in said.items() if value is not None}
+        event_id = ids.derive(token.action_id, "survey_answered", str(now_ms))
+        answered = Event(event_id, "survey_answered", now_ms, channel=token.channel, decoded=said)
+        await self._service.hear(token.profile_id, answered)
+        return look.note(look.words["answered"], "")
+
+
+def _is_granted(profile: Profile, channel: str, purpose: Purpose) -> bool:
+    return purpose.is_consented(profile.consent_for(channel, purpose.name))
+
+
+def _score(text: str | None, kind: str) -> int | None:
+    """Read a score; None for one that the survey's scale does not have."""
+    if text is None or not text.isascii() or not text.isdecimal() or len(text) > 3:
+        return None
+    score = int(text)
+    return score if score in SCALES.get(kind, range(0)) else None
+
+
+async def _form(request: Request) -> dict[str, list[str]]:
+    body = await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
+    try:
+        return parse_qs(body.decode(), max_num_fields=1_000)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise HttpError(400, "bad_form", "the form cannot be read") from error

@@ -1,0 +1,134 @@
+"""Receipts over HTTP: clicks, openings, and what providers report.
+
+    GET  /r/{token}        leads on to the link, and leaves message_clicked
+    GET  /o/{token}        the pixel, and message_opened
+    POST /hooks/{channel}  a provider's report: for e-mail the report as it came (RFC 3464, ARF), else JSON
+
+Owns the reading of those. A click that no person made is recorded as `machine`. A customer is always led on, also
+where the receipt could not be kept. Must never lead anywhere that its token does not say.
+"""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from orchestrator.channels.email import reports
+from orchestrator.channels.links import LIFETIMES_MS, Kind, LinkError, Token
+from orchestrator.channels.machines import is_machine
+from orchestrator.channels.receipts import Report
+from orchestrator.errors import OrchestratorError
+from orchestrator.model import ids
+from orchestrator.runtime.serving import Busy, Service
+from orchestrator.web import bodies, pages
+from orchestrator.web.answers import HttpError
+from orchestrator.web.keys import KeyRing
+
+_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_UNCACHED = {"Cache-Control": "no-store, private", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+_KINDS = frozenset({"sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed"})
+_log = structlog.get_logger(__name__)
+
+
+class _Reported(msgspec.Struct):
+    """One report of a provider that speaks JSON."""
+
+    type: str
+    action_id: str
+    profile_id: str | None = None
+    customer_id: str | None = None
+    id: str | None = None
+    properties: dict[str, Any] = {}
+
+
+class Receipts:
+    """Takes receipts from HTTP."""
+
+    def __init__(self, service: Service, keys: KeyRing) -> None:
+        self._service = service
+        self._keys = keys
+
+    async def clicked(self, request: Request) -> Response:
+        """Lead on, and leave a receipt."""
+        token = self._token(request, Kind.CLICK)
+        if token is None or not token.detail.startswith(("http://", "https://")):
+            return pages.invalid(request)
+        await self._leave(request, token, "clicked", {"link": token.detail})
+        return RedirectResponse(token.detail, status_code=302, headers=_UNCACHED)
+
+    async def opened(self, request: Request) -> Response:
+        """Give the picture, and leave a receipt."""
+        token = self._token(request, Kind.OPEN)
+        if token is not None:
+            await self._leave(request, token, "opened", {})
+        return Response(_PIXEL, media_type="image/gif", headers=_UNCACHED)
+
+    def _token(self, request: Request, kind: Kind) -> Token | None:
+        try:
+            return self._service.links.read(request.path_params["token"], self._service.clock.now_ms(), kind)
+        except LinkError:
+            return None
+
+    async def _leave(self, request: Request, token: Token, what: str, properties: dict[str, Any]) -> None:
+        now_ms = self._service.clock.now_ms()
+        made_ms = token.until_s * 1000 - LIFETIMES_MS[token.kind]
+        if is_machine(request.method, dict(request.headers), now_ms - made_ms):
+            properties["machine"] = True
+        report = Report(what, token.action_id, token.profile_id, token.channel, properties)
+        try:
+            await self._service.hear(token.profile_id, report.event(now_ms, each=str(now_ms)))
+        except OrchestratorError as error:
+            _log.error("a receipt was not kept", what=what, why=str(error))
+
+    async def hook(self, request: Request) -> Response:
+        """Take a provider's report."""
+        channel = request.path_params["channel"]
+        try:
+            self._keys.check_parameter(request.scope)
+            body = await bodies.read(request.scope, request.receive)
+            count = 0
+            for report, event_id in _reported(body, channel, request.headers.get("content-type", "")):
+                event = report.event(self._service.clock.now_ms(), each=event_id)
+                await self._service.hear(report.profile_id, event)
+                count += 1
+        except HttpError as error:
+            headers = {key.decode(): value.decode() for key, value in error.headers}
+            return _json(error.status, {"code": error.code, "message": error.message}, headers)
+        except reports.NoReport as error:
+            return _json(422, {"code": "no_report", "message": str(error)})
+        except Busy as error:
+            return _json(503, {"code": "busy", "message": str(error)}, {"Retry-After": "1"})
+        except OrchestratorError as error:
+            return _json(503, {"code": "not_kept", "message": str(error)}, {"Retry-After": "5"})
+        return _json(202, {"accepted": count})
+
+
+def _reported(body: bytes, channel: str, content_type: str) -> Iterator[tuple[Report, str]]:
+    """Read what a provider sent: JSON where it says so or looks so, else a mail's report."""
+    stripped = body.strip()
+    if "json" not in content_type and stripped[:1] not in (b"{", b"["):
+        for report in reports.read(body, channel):
+            yield report, ""
+        return
+    try:
+        found = msgspec.json.decode(stripped, type=list[_Reported] | _Reported)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise HttpError(400, "bad_report", f"the report cannot be read: {error}") from error
+    for each in found if isinstance(found, list) else [found]:
+        what = each.type.removeprefix("message_")
+        if what not in _KINDS:
+            raise HttpError(400, "bad_report", f"type is one of {', '.join(sorted(_KINDS))}")
+        profile_id = each.profile_id
+        if profile_id is None:
+            if each.customer_id is None:
+                raise HttpError(400, "nobody", "the report names neither profile_id nor customer_id")
+            profile_id = ids.profile_id_of("customer_id", each.customer_id)
+        yield Report(what, each.action_id, profile_id, channel, each.properties), each.id or ""
+
+
+def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")

@@ -1,0 +1,133 @@
+"""The server: a service behind a socket, from start to a graceful stop.
+
+Owns the socket's limits and the order of ending: no new connections, requests under way are answered, then the
+service ends. Must never end by itself but for a signal or a failure that the service cannot go on without.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.runtime.serving import Service
+from orchestrator.web.app import App
+
+# A connection that has sent no whole request for so long is closed: slow clients must not take all there are.
+HEADER_SECONDS = 20.0
+MAX_CONNECTIONS = 2_000
+GRACE_SECONDS = 5
+_log = structlog.get_logger(__name__)
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP as uvicorn speaks it, with an end to patience: it does not wait for headers for ever."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(HEADER_SECONDS, self._give_up)
+
+    def on_message_begin(self) -> None:
+        """Take note that a request begins; its headers have their time too."""
+        super().on_message_begin()
+        self._waiting.cancel()
+        self._waiting = self.loop.call_later(HEADER_SECONDS, self._give_up)
+
+    def on_headers_complete(self) -> None:
+        """Take note that the headers are whole."""
+        self._waiting.cancel()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the socket; raises OrchestratorError with what to do when it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OrchestratorError(
+            f"cannot listen on {host}:{port}: {error.strerror}; name another address in ORCHESTRATOR_HTTP"
+        ) from error
+    return bound
+
+
+async def serve(service: Service, bound: socket.socket, ready: Callable[[], None], stopping: asyncio.Event) -> None:
+    """Serve until told to stop; `ready` is called once requests are answered.
+
+    Raises what the service failed of.
+    """
+    await service.start()
+    server = _Server(_config(App(service)), ready)
+    serving = asyncio.create_task(server.serve([bound]))
+    waiting = asyncio.create_task(stopping.wait())
+    ends: set[asyncio.Future[Any]] = {serving, waiting, service.failed}
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        server.should_exit = True
+        waiting.cancel()
+        await serving
+        await service.stop()
+    if service.failed.done():
+        service.failed.result()
+
+
+def stop_by_signal() -> asyncio.Event:
+    """Give an event that SIGTERM or SIGINT sets."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stopping.set)
+    return stopping
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, that tells when it answers, and leaves signals to us."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell."""
+        await super().startup(sockets)
+        self._ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _config(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )

@@ -1,0 +1,243 @@
+"""The live service: from an event over HTTP to a mail that is read, and what the customer does with it."""
+
+import re
+from html import unescape
+
+import pytest
+
+from orchestrator.channels.email.composing import read_message_id
+from orchestrator.errors import StorageError
+from orchestrator.model import ids
+from providers import MailServer
+from providers.live import CART, HOUR, JOURNEY, PHONE, LiveShop, SetClock, until, write_project
+
+
+def path_of(url):
+    assert url.startswith("https://shop.example/")
+    return url.removeprefix("https://shop.example")
+
+
+def html_of(mail):
+    return mail.get_body(("html",)).get_content()
+
+
+def unsubscribe_of(mail):
+    return path_of(mail["List-Unsubscribe"].strip("<>"))
+
+
+async def reminded(shop, server, name="ana"):
+    """Let a customer leave a cart, and read the mail that comes."""
+    await shop.greet(name)
+    status, _ = await shop.post({**CART, "customer_id": name})
+    assert status == 202
+    shop.later(HOUR)
+    before = len(server.raw)
+    await until(lambda: len(server.raw) > before)
+    return server.mails[-1]
+
+
+async def receipts_of(shop, name="ana"):
+    known = await shop.known(name)
+    return known["messages"]
+
+
+async def test_a_cart_left_alone_becomes_a_mail_and_a_click_leads_on(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        mail = await reminded(shop, server)
+        assert (mail["To"], mail["Subject"]) == ("ana@example.com", "Ana, tu cesta te espera")
+        assert mail.get_body(("plain",)).get_content().startswith("Hola Ana: vuelve (https://casaolmo.example/cesta")
+        assert "<strong>Ana</strong>" in html_of(mail)
+        assert '<html lang="es">' in html_of(mail)
+        [link] = [each for each in re.findall(r'href="([^"]+)"', html_of(mail)) if "/r/" in each]
+        shop.later(60)
+        browser = {"User-Agent": PHONE}
+        async with shop.client.get(path_of(unescape(link)), headers=browser, allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (302, "https://casaolmo.example/cesta?a=1&b=2")
+        await until(lambda: len(server.raw) == 2)
+        assert server.mails[1]["Subject"] == "Gracias"
+        assert server.mails[1]["List-Unsubscribe"] is None
+        assert (await shop.verdicts())[-1] == ("exited", "completed")
+
+
+async def test_a_scanner_that_opens_every_link_changes_nothing(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        mail = await reminded(shop, server)
+        links = [unescape(each) for each in re.findall(r'(?:href|src)="(https://shop[^"]+)"', html_of(mail))]
+        for link in [*links, mail["List-Unsubscribe"].strip("<>")]:
+            async with shop.client.get(path_of(link), headers={"User-Agent": PHONE}, allow_redirects=False) as response:
+                assert response.status in (200, 302)
+        known = await shop.known()
+        assert [entry["step"] for entry in known["journeys"]] == ["answer"]
+        assert [each["granted"] for each in known["consents"]] == [True]
+        assert len(server.raw) == 1
+
+
+async def test_unsubscribing_in_one_click_ends_the_mails(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url, push="console:") as shop:
+        mail = await reminded(shop, server)
+        one_click = {"List-Unsubscribe": "One-Click"}
+        async with shop.client.post(unsubscribe_of(mail), data=one_click, allow_redirects=False) as response:
+            assert response.status == 200
+            assert "Te has dado de baja" in await response.text()
+        known = await shop.known()
+        said = known["consents"][-1]
+        assert (said["channel"], said["purpose"], said["granted"]) == ("email", "marketing", False)
+        await shop.post({"type": "order_placed", "customer_id": "ana", "properties": {"cart_id": "c1"}})
+        await shop.post({**CART, "id": "second cart", "customer_id": "ana"})
+        shop.later(HOUR)
+        await until(lambda: _has(shop, ("suppressed", "no_consent")))
+        assert len(server.raw) == 1
+
+
+async def _has(shop, verdict):
+    return verdict in await shop.verdicts()
+
+
+def bounce_of(mail):
+    return (
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n"
+        "Final-Recipient: rfc822; ana@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {mail['Message-ID']}\r\n\r\n--b--\r\n"
+    )
+
+
+async def test_a_bounce_report_makes_the_address_unreachable(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url, push="console:") as shop:
+        mail = await reminded(shop, server)
+        async with shop.client.post("/hooks/email", data=bounce_of(mail)) as response:
+            assert (response.status, await response.json()) == (202, {"accepted": 1})
+        assert (await shop.known())["unreachable"] == ["email"]
+        assert read_message_id(mail["Message-ID"])[1] == ids.profile_id_of("customer_id", "ana")
+
+
+async def test_a_bounce_in_the_servers_own_answer_does_too(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url, push="console:") as shop:
+        server.refuse["ana@example.com"] = "550 5.1.1 unknown"
+        await shop.greet()
+        await shop.post({**CART, "customer_id": "ana"})
+        shop.later(HOUR)
+
+        async def is_unreachable():
+            return (await shop.known())["unreachable"] == ["email"]
+
+        await until(is_unreachable)
+        assert server.raw == []
+
+
+async def test_timers_outlive_a_restart_and_what_was_due_meanwhile_fires_at_once(tmp_path):
+    clock = SetClock()
+    async with MailServer() as server:
+        async with LiveShop(tmp_path, clock, email=server.url) as shop:
+            await shop.greet()
+            await shop.post({**CART, "customer_id": "ana"})
+        clock.shift_ms += 2 * 3_600_000
+        async with LiveShop(tmp_path, clock, email=server.url) as shop:
+            await until(lambda: server.raw)
+        async with LiveShop(tmp_path, clock, email=server.url) as shop:
+            assert [entry["step"] for entry in (await shop.known())["journeys"]] == ["answer"]
+    assert len(server.raw) == 1
+
+
+async def test_a_clock_that_is_set_back_and_forth_loses_no_timer(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        await shop.greet()
+        shop.later(-24 * HOUR)
+        await shop.post({**CART, "customer_id": "ana"})
+        shop.later(-1)
+        await shop.post({**CART, "id": "2", "customer_id": "ana"})
+        shop.later(HOUR + 5)
+        await until(lambda: server.raw)
+        shop.later(24 * HOUR)
+        await shop.post({"type": "order_placed", "customer_id": "ana", "properties": {"cart_id": "c1"}})
+        assert len(server.raw) == 1
+
+
+async def test_a_second_process_on_the_same_state_is_turned_away(tmp_path):
+    async with LiveShop(tmp_path):
+        with pytest.raises(StorageError, match="in use by another process"):
+            async with LiveShop(tmp_path):
+                raise AssertionError("it must not start")
+
+
+async def test_journeys_are_read_anew_when_valid_and_stay_when_not(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        file = shop.project / "abandoned-cart.journey.yaml"
+        file.write_text(JOURNEY.replace("total >= 30", "total >="))
+        await until(lambda: shop.service.problem)
+        await shop.post({**CART, "customer_id": "ana"})
+        assert ("entered", "event") in await shop.verdicts()
+        file.write_text(JOURNEY.replace("version: 1", "version: 2").replace("total >= 30", "total >= 100"))
+        await until(lambda: shop.service.problem is None and shop.service.catalog.current[0].version == 2)
+        await shop.post({**CART, "customer_id": "ben"})
+        assert await shop.verdicts("ben") == [("not_entered", "condition_false")]
+        shop.later(HOUR)
+        await until(lambda: _at(shop, "answer"))
+
+
+async def _at(shop, step):
+    return any(entry["step"] == step for entry in (await shop.known())["journeys"])
+
+
+async def test_a_paused_journey_stands_still_and_goes_on_when_it_is_live_again(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        await shop.greet()
+        await shop.post({**CART, "customer_id": "ana"})
+        file = shop.project / "abandoned-cart.journey.yaml"
+        file.write_text(JOURNEY.replace("status: live", "status: paused"))
+        await until(lambda: shop.service.catalog.is_paused("abandoned-cart"))
+        shop.later(2 * HOUR)
+        await until(lambda: _stopped(shop))
+        assert server.raw == []
+        file.write_text(JOURNEY)
+        await until(lambda: server.raw)
+
+
+async def _stopped(shop):
+    return all(entry["until"] is None for entry in (await shop.known())["journeys"])
+
+
+async def test_a_customer_is_found_by_any_identifier(tmp_path):
+    async with LiveShop(tmp_path) as shop:
+        await shop.post(
+            {"type": "seen", "customer_id": "ana", "identifiers": {"email": "a@x.example", "loyalty_card": "77"}},
+            {"type": "cart_updated", "identifiers": {"email": "only@x.example"}, "properties": {}},
+        )
+        for name in ("ana", "email:a@x.example", "loyalty_card:77"):
+            assert (await shop.known(name))["customer_id"] == "ana"
+        assert (await shop.known("email:only@x.example"))["customer_id"] is None
+        assert await shop.known("nobody") is None
+
+
+async def test_a_channel_that_nobody_set_up_waits_and_readiness_and_metrics_answer(tmp_path):
+    async with LiveShop(tmp_path) as shop:
+        await shop.greet()
+        await shop.post({**CART, "customer_id": "ana"})
+        shop.later(HOUR)
+        await until(lambda: _at(shop, "answer"))
+        async with shop.client.get("/readyz") as response:
+            assert (response.status, await response.json()) == (200, {"status": "ready", "problem": None})
+        async with shop.client.get("/healthz") as response:
+            assert response.status == 200
+        async with shop.client.get("/metrics") as response:
+            told = await response.text()
+        assert 'orchestrator_events_total{outcome="applied",type="cart_updated"} 1.0' in told
+        assert 'orchestrator_actions_total{channel="email",journey="abandoned-cart"} 1.0' in told
+        assert "ana" not in told
+
+
+async def test_what_cannot_be_read_is_answered_and_kept_as_a_dead_letter(tmp_path):
+    async with LiveShop(tmp_path) as shop:
+        status, told = await shop.post({"customer_id": "ana"})
+        assert (status, told["code"]) == (400, "no_type")
+        status, told = await shop.post({"type": "a", "customer_id": "ana"}, {"type": "b"})
+        assert (status, told["accepted"], [each["reason"] for each in told["refused"]]) == (202, 1, ["nobody"])
+        letters = await shop.service.intake.run(shop.service.intake.store.dead_letters)
+        assert len(letters) == 2
+        assert b'"reason":"no_type"' in letters[0]
+
+
+def test_the_shop_of_these_tests_is_valid(tmp_path):
+    from orchestrator.language import load
+
+    assert [journey.id for journey in load(write_project(tmp_path)).catalog.current] == ["abandoned-cart"]
