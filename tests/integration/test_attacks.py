@@ -1,0 +1,211 @@
+"""The attack table: what somebody tries over HTTP, and what it comes to."""
+
+import asyncio
+import gzip
+import json
+import zlib
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+
+from orchestrator.channels.email.composing import compose
+from orchestrator.channels.links import About, Kind
+from orchestrator.model import ids
+from orchestrator.web import bodies, server
+from providers import LINKS, action
+from providers.live import CART, READ, LiveShop
+
+PROFILE = ids.profile_id_of("customer_id", "ana")
+BEGINNING = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a-write-key\r\n"
+ABOUT = About(PROFILE, "ab" * 16, "email", "marketing", "es")
+
+
+@pytest.fixture
+async def shop(tmp_path):
+    async with LiveShop(tmp_path) as live:
+        yield live
+
+
+async def answered(shop, path="/v1/events", data=b"{}", key="", **headers):
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    authorization = {"Authorization": key} if key is not None else {}
+    async with shop.client.post(path, data=data, headers={**headers, **authorization}) as response:
+        return response.status, await response.text()
+
+
+KEYS = ["", "Bearer ", "Bearer wrong", f"Bearer {READ}", "Basic !!", "Basic d3Jvbmc6", "Digest x"]
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/track", "/v1/batch", "/hooks/email"])
+async def test_nobody_gets_in_without_a_key(shop, path):
+    for key in KEYS:
+        status, told = await answered(shop, path, json.dumps({**CART, "customer_id": "ana", "writeKey": "wrong"}), key)
+        assert status == 401
+        assert "a-write-key" not in told
+
+
+async def test_nobody_looks_a_customer_up_without_a_read_key(shop):
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer a-write-key"}):
+        async with shop.client.get("/v1/customers/ana", headers={"Authorization": "", **headers}) as response:
+            assert response.status == 401
+
+
+async def test_a_hundred_megabytes_are_refused_unread(shop):
+    sent = 0
+
+    async def body():
+        nonlocal sent
+        for _ in range(100):
+            sent += 1 << 20
+            yield b"x" * (1 << 20)
+
+    try:
+        status, _ = await answered(shop, data=body(), key="Bearer a-write-key")
+        assert status == 413
+    except (ConnectionError, OSError):
+        pass  # closed on us in the middle, which is an answer too
+    assert sent < 60 << 20
+    assert (await shop.post({**CART, "customer_id": "ana"}))[0] == 202
+
+
+async def test_a_length_that_is_too_much_is_refused_at_once(shop):
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))
+    writer.write(BEGINNING + b"Content-Length: 99999999\r\n\r\n")
+    assert b"413" in await reader.readline()
+    writer.close()
+
+
+async def test_a_zip_bomb_is_refused_before_it_is_unpacked(shop):
+    bomb = gzip.compress(b"[" + b" " * (40 << 20) + b"]", 9)
+    assert len(bomb) < bodies.MAX_BYTES
+    assert (await answered(shop, data=bomb, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 413
+
+
+@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"[{}]")[:-9], b""])
+async def test_a_broken_package_is_refused(shop, packed):
+    assert (await answered(shop, data=packed, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 400
+
+
+async def test_packed_events_are_taken(shop):
+    event = json.dumps({**CART, "customer_id": "ana"}).encode()
+    for packed, encoding in ((gzip.compress(event), "gzip"), (zlib.compress(event), "deflate")):
+        status, _ = await answered(shop, data=packed, key="Bearer a-write-key", Content_Encoding=encoding)
+        assert status == 202
+    assert (await answered(shop, data=event, key="Bearer a-write-key", Content_Encoding="br"))[0] == 415
+
+
+NO_EVENTS = [
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"type": "x", "customer_id": "ana", "properties": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
+    b"[" * 100_000 + b"]" * 100_000,
+    b"\xff\xfe\x00",
+    b"",
+    b"   ",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"[1, 2]",
+    b'{"type": "x", "customer_id": "ana", "time": "9999999999999999999999"}',
+    b'{"type": "x"}',
+]
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/batch", "/v1/identify"])
+async def test_what_is_no_event_is_refused_and_hurts_nobody(shop, path):
+    for body in NO_EVENTS:
+        status, told = await answered(shop, path, body, "Bearer a-write-key")
+        assert status == 400
+        assert set(json.loads(told)) >= {"code", "message"}
+    assert (await shop.post({**CART, "customer_id": "ana"}))[0] == 202
+
+
+async def test_too_many_events_at_once_are_refused(shop):
+    many = b"[" + b",".join([b"{}"] * 10_001) + b"]"
+    assert (await answered(shop, data=many, key="Bearer a-write-key"))[0] == 413
+
+
+async def test_a_client_that_never_finishes_is_shown_the_door(shop, monkeypatch):
+    monkeypatch.setattr(server, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "SECONDS", 0.2)
+    port = int(shop.url.rpartition(":")[2])
+    for beginning in (b"", b"POST /v1/events HTTP/1.1\r\nHost: x\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(beginning)
+        assert await reader.read() == b""
+        writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(BEGINNING + b"Content-Length: 50\r\n\r\n{")
+    assert b"408" in await reader.readline()
+    writer.close()
+
+
+PATHS = [
+    "/../etc/passwd",
+    "/v1/../../etc/passwd",
+    "/%2e%2e/%2e%2e/etc/passwd",
+    "/v1/customers/../../x",
+    "/static/..%2f..%2fetc",
+]
+
+
+async def test_no_path_leads_to_a_file(shop):
+    for path in PATHS:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        told = await reader.read()
+        assert told.split()[1] in (b"404", b"401")
+        assert b"root:" not in told
+        writer.close()
+
+
+async def test_a_customers_name_is_no_template_and_no_html(shop):
+    name = "{{ brand.address }}{% for x in (1..9999999) %}x{% endfor %}<script>alert(1)</script>\r\nBcc: x@y.example"
+    [made] = shop.service.preparer.prepare(action(data={"profile": {"first_name": name}}), shop.clock.now_ms())
+    assert made.rendered.fields["subject"].startswith("{{ brand.address }}{% for x")
+    mail = message_from_bytes(compose(made, "Tienda <hola@shop.example>").content, policy=default)
+    assert "<script>" not in mail.get_body(("html",)).get_content()
+    assert mail["Bcc"] is None
+
+
+PLACES = {"u": Kind.UNSUBSCRIBE, "s": Kind.SURVEY, "c": Kind.CONFIRM, "r": Kind.CLICK, "o": Kind.OPEN}
+
+
+@pytest.mark.parametrize("path", ["u", "s", "c", "r", "o"])
+async def test_links_that_are_not_ours_change_nothing(shop, path):
+    await shop.greet()
+    before = await shop.known()
+    good = LINKS.make(Kind.UNSUBSCRIBE, ABOUT, shop.clock.now_ms()).rpartition("/")[2]
+    others = [kind for kind in Kind if kind is not PLACES[path] and (path, kind) != ("u", Kind.PREFERENCES)]
+    wrong = [LINKS.make(kind, ABOUT, shop.clock.now_ms(), "http://x").rpartition("/")[2] for kind in others]
+    for token in ("x", "a.b", good[:-1], good + "a", f".{good}", "%00", *wrong):
+        for ask in (shop.client.get, shop.client.post):
+            async with ask(f"/{path}/{token}", allow_redirects=False) as response:
+                assert response.status in (404, 405, 410) or (path == "o" and response.content_type == "image/gif")
+                assert "Location" not in response.headers
+    assert await shop.known() == before
+
+
+async def test_a_link_that_has_expired_says_so_and_changes_nothing(shop):
+    await shop.greet()
+    old = LINKS.make(Kind.UNSUBSCRIBE, ABOUT, shop.clock.now_ms() - 731 * 86_400_000).rpartition("/")[2]
+    async with shop.client.post(f"/u/{old}", headers={"Accept-Language": "es"}) as response:
+        assert response.status == 410
+        assert "Este enlace ha caducado" in await response.text()
+    assert [each["granted"] for each in (await shop.known())["consents"]] == [True]
+
+
+async def test_a_redirect_leads_only_to_the_web(shop):
+    token = LINKS.make(Kind.CLICK, ABOUT, shop.clock.now_ms(), "javascript:alert(1)").rpartition("/")[2]
+    async with shop.client.get(f"/r/{token}", allow_redirects=False) as response:
+        assert response.status == 404
+
+
+async def test_other_methods_are_refused(shop):
+    async with shop.client.get("/v1/events") as response:
+        assert (response.status, response.headers["Allow"]) == (405, "POST, OPTIONS")
+    async with shop.client.delete("/v1/customers/ana") as response:
+        assert response.status == 405
+    async with shop.client.options("/v1/batch") as response:
+        assert response.status == 204
