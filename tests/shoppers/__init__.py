@@ -1,4 +1,4 @@
-"""Real shoppers: two data sets from beside the repository, as events, and the journey that they are put through.
+"""Shoppers: two real data sets from beside the repository, as events, and the journey that shoppers are put through.
 
 Owns how their rows become events. The data lie in ../shared/data and are no part of the repository; where they are
 absent, whoever asks for them says so and is skipped. Must never hold a count: tests do.
@@ -16,7 +16,7 @@ DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 PROJECT = """
 project: shop
 channels:
-  email: {address: profile.email}
+  email: {address: ADDRESS}
 purposes:
   service: {consent: none}
 """
@@ -86,8 +86,9 @@ def jdata() -> list[Event]:
     return _events_of(_rows("jdata-2016-02.csv"), "user_id", "type", "time")
 
 
-def sources(add: str, buy: str, within: str) -> dict[str, str]:
+def sources(add: str, buy: str, within: str, *, address: str = "profile.email") -> dict[str, str]:
     """Write the project: a reminder `within` so long after the last `add`, unless a `buy` comes first."""
+    project = PROJECT.replace("ADDRESS", address)
     journey = JOURNEY.replace("ADD", f'"{add}"').replace("BUY", f'"{buy}"').replace("WITHIN", within)
-    texts = {"orchestrator.yaml": PROJECT, "messages/cart-reminder.message.yaml": MESSAGE}
+    texts = {"orchestrator.yaml": project, "messages/cart-reminder.message.yaml": MESSAGE}
     return {**texts, "abandoned-cart.journey.yaml": journey}

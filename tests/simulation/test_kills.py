@@ -23,36 +23,7 @@ IMPORTS = os.pathsep.join(str(PROGRAM.parents[2] / folder) for folder in ("src",
 POINTS = ["run.before_commit", "run.after_commit", "run.within_append", "run.after_append"]
 KINDS = ("actions", "decisions", "dead_letters")
 
-# A reminder ten minutes after the last cart, and a wait for a click; an order ends it.
-SOURCES = {
-    "orchestrator.yaml": """
-project: shop
-channels:
-  email: {address: profile.customer_id, preferred_order: 1}
-purposes:
-  service: {consent: none}
-""",
-    "messages/reminder.message.yaml": """
-message: reminder
-email: {subject: Your cart, text: It is still here.}
-""",
-    "cart.journey.yaml": """
-journey: cart
-version: 1
-status: live
-purpose: service
-enter: {event: cart_updated, again: after_exit}
-exit:
-  - {event: order_placed, reason: bought}
-steps:
-  - id: settle
-    wait: {for: 10m, restart_on: cart_updated}
-  - id: remind
-    send: {message: reminder, channels: [email]}
-  - id: answer
-    wait_for: {event: message_clicked, within: 1h}
-""",
-}
+SOURCES = shoppers.sources("cart_updated", "order_placed", "10m", address="profile.customer_id")
 
 EVENTS, CUSTOMERS = 6_000, 150
 
@@ -62,7 +33,7 @@ def _write_day(path: Path, seed: int) -> None:
     dice = random.Random(seed)
     lines: list[bytes] = []
     for number in range(EVENTS):
-        kind = dice.choice(["page_viewed", "cart_updated", "cart_updated", "order_placed", "message_clicked"])
+        kind = dice.choice(["page_viewed", "cart_updated", "cart_updated", "order_placed"])
         time_ms = number * 86_400_000 // EVENTS + dice.randrange(300_000)
         event = {"id": f"e{number}", "type": kind, "customer_id": f"c{dice.randrange(CUSTOMERS)}", "time": time_ms}
         lines.append(b"broken" if dice.random() < 0.01 else json.dumps(event).encode())

@@ -8,40 +8,12 @@ from typing import Any
 
 import pytest
 
+import shoppers
 from orchestrator.language import Loaded, compile_sources
 from orchestrator.runtime.embedded import RunOptions, Summary, run_events
 
 MINUTE_MS = 60_000
 Runner = Callable[..., "Ran"]
-
-
-SOURCES = {
-    "orchestrator.yaml": """
-project: shop
-channels:
-  email: {address: profile.customer_id, preferred_order: 1}
-purposes:
-  service: {consent: none}
-""",
-    "messages/reminder.message.yaml": """
-message: reminder
-email: {subject: Your cart, text: It is still here.}
-""",
-    "cart.journey.yaml": """
-journey: cart
-version: 1
-status: live
-purpose: service
-enter: {event: cart_updated, again: after_exit}
-exit:
-  - {event: order_placed, reason: bought}
-steps:
-  - id: settle
-    wait: {for: 10m, restart_on: cart_updated}
-  - id: remind
-    send: {message: reminder, channels: [email]}
-""",
-}
 
 
 class Ran:
@@ -61,7 +33,7 @@ class Ran:
 @pytest.fixture(scope="session")
 def loaded() -> Loaded:
     """Compile a reminder: ten minutes after the last cart, unless an order comes first."""
-    return compile_sources(SOURCES)
+    return compile_sources(shoppers.sources("cart_updated", "order_placed", "10m", address="profile.customer_id"))
 
 
 class Shop:
