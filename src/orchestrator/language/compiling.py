@@ -18,6 +18,7 @@ from orchestrator.language.definitions.example import Example
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.message import MessageDefinition
 from orchestrator.language.definitions.project import ProjectDefinition
+from orchestrator.language.definitions.segment import SegmentsDefinition
 from orchestrator.language.journeys import compile_journey
 from orchestrator.language.naming import ids_written
 from orchestrator.language.nodes import Mapping as MapNode
@@ -121,9 +122,7 @@ class _Compiler:
         for name in names:
             if name.endswith(sources.JOURNEY_ENDING):
                 self._journey(name, shop)
-        if sources.SEGMENTS in self._texts:
-            code, message, fix = refusal(sources.SEGMENTS)
-            self._problems.add(DefinitionError(sources.SEGMENTS, 1, 1, code, message, fix=fix))
+        self._segments()
         self._check_others()
         lint.check(self._messages)
         self._problems.raise_errors()
@@ -200,6 +199,13 @@ class _Compiler:
         self._definitions.setdefault(definition.journey, made)
         self._journeys.setdefault(definition.journey, compile_journey(definition, place, shop, self._messages, lost))
         self._places[definition.journey] = place
+
+    def _segments(self) -> None:
+        name = sources.SEGMENTS
+        tree = self._tree(name) if name in self._texts else None
+        if tree is not None:
+            _, place = self._checked(SegmentsDefinition, name, tree)
+            place.report(*refusal(name))
 
     def _check_others(self) -> None:
         """Check the journeys that examples say are live too."""

@@ -210,19 +210,14 @@ def exists(place: Place, named: Named, shop: Shop) -> bool:
     if not rest:
         place.report("E506", f"`{root}` alone is no value", f"{root}.NAME", offset=named.offset)
         return False
-    known: tuple[str, ...] = ()
-    if root == "links":
-        known = templates.LINKS
-    elif root == "event":
-        known = EVENT_FIELDS
-    elif root == "brand" and not shop.is_lost:
-        known = tuple(shop.definition.brand) or ("name",)
-        if rest[0] in known and rest[0] not in shop.definition.brand:
-            known = ()
-    if known and rest[0] not in known:
-        close = nearest(rest[0], known) or known[0]
-        if root == "event":
-            close = nearest(rest[0], known) or f"properties.{rest[0]}"
-        place.report("E506", f"`{root}` has no `{rest[0]}`", f"{root}.{close}", offset=named.offset)
-        return False
-    return True
+    known = {"links": templates.LINKS, "event": EVENT_FIELDS, "brand": tuple(shop.definition.brand)}.get(root)
+    if known is None or rest[0] in known or (root == "brand" and shop.is_lost):
+        return True
+    otherwise = {
+        "links": templates.LINKS[0],
+        "event": f"properties.{rest[0]}",
+        "brand": f"{rest[0]}, with a {rest[0]} under brand in orchestrator.yaml",
+    }[root]
+    fix = f"{root}.{nearest(rest[0], known) or otherwise}"
+    place.report("E506", f"`{root}` has no `{rest[0]}`", fix, offset=named.offset)
+    return False

@@ -41,6 +41,9 @@ def _check_setting(
             shop.check_purpose(place["consents"][channel][purpose], purpose)
     for number, channel in enumerate(example.prefers or ()):
         shop.check_channel(place["prefers"][number], channel)
+    for answers in ("responses", "scores"):
+        for step_id in getattr(example, answers):
+            _check_step(place[answers][step_id], step_id, steps, at_key=True)
     for step_id, branch in example.split.items():
         _check_step(place["split"][step_id], step_id, steps, at_key=True)
         split = splits.get(step_id)
@@ -65,6 +68,10 @@ def _check_expected(example: Example, place: Place, shop: Shop, messages: Messag
         if withheld.step is not None:
             _check_step(spot["step"], withheld.step, steps)
         _check_reason(spot["reason"], withheld.reason)
+    for kind in ("cases", "calls"):
+        for number, asked in enumerate(getattr(expect, kind) or ()):
+            if asked.step is not None:
+                _check_step(place[kind][number]["step"], asked.step, steps)
     for number, step_id in enumerate(expect.path or ()):
         _check_step(place["path"][number], step_id, steps)
     if expect.waiting is not None:

@@ -149,10 +149,6 @@ class Place:
         """Name the step that problems from here on belong to."""
         return Place(self.file, self.node, self._problems, self.key, step_id)
 
-    def has(self, name: str) -> bool:
-        """Tell whether this is a map with that key."""
-        return isinstance(self.node, Mapping) and name in self.node.values
-
     def in_file(self, file: str, node: Node) -> "Place":
         """Go over to another file that this place names."""
         return Place(file, node, self._problems)

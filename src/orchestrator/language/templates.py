@@ -37,11 +37,6 @@ class Named:
     path: tuple[str, ...]
     offset: int
 
-    @property
-    def written(self) -> str:
-        """The name as the author wrote it."""
-        return ".".join(self.path)
-
 
 @dataclass(frozen=True)
 class Template:

@@ -114,8 +114,6 @@ def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionErr
         )
     problem = error.problem or error.context or "it cannot be parsed"
     hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "plain YAML")
-    if "undefined alias" in problem:
-        return DefinitionError(file, line, column, "E115", problem, fix="an anchor (&name) before its alias (*name)")
     context = f" ({error.context})" if error.context and error.context != problem else ""
     return DefinitionError(file, line, column, "E101", f"this is not YAML: {problem}{context}", fix=hint)
 

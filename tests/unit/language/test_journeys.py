@@ -419,6 +419,62 @@ def test_doubts_about_a_whole_journey(found):
     ]
 
 
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ('enter: {schedule: {every: day, once: "2026-11-27T09:00"}}', "E225"),
+        ("enter: {schedule: {every: day}}", "E225"),
+        ('enter: {schedule: {every: month, at: "09:00"}}', "E225"),
+        ('enter: {schedule: {every: day, at: "09:00", weekday: mon}}', "E225"),
+        ('enter: {schedule: {every: month, at: "09:00", day: 32}}', "E205"),
+        ("enter: {event: ' x'}", "E207"),
+        (f"enter: {{event: {'x' * 201}}}", "E208"),
+        ("enter: {event: {name: x}}", "E203"),
+        ("enter: x", "E203"),
+        ("enter: {event: x, key: ''}", "E207"),
+        ("enter: {event: x, where: [total]}", "E203"),
+        ("enter: {event: x, where: ''}", "E207"),
+        ("exit: [{segment: vip, where: total}]", "E225"),
+        (f"purpose: {'x' * 201}", "E208"),
+        ("holdout: ten", "E214"),
+        ("priority: 5.5", "E203"),
+        ("steps: [5]", "E203"),
+        ("steps: [{id: a, wait_until: {time: 10:00, offset: 1d}}]", "E225"),
+        ("steps: [{id: a, wait_until: {time: 10:00, yearly: true}}]", "E225"),
+        ("steps: [{id: a, wait_until: {date: now, weekday: mon}}]", "E225"),
+        ("steps: [{id: a, wait_for: {within: 1h}}]", "E224"),
+        ("steps: [{id: a, wait_for: {segment: vip, where: total, within: 1h}}]", "E225"),
+        ("steps: [{choose: [{if: entry.a, else: []}]}]", "E226"),
+        ("steps: [{choose: [{then: [], else: []}]}]", "E226"),
+        ("steps: [{id: a, send: {message: welcome, purpose: service, channels: []}}]", "E207"),
+        ("steps: [{exit: ''}]", "E207"),
+        (f"steps: [{{exit: {'x' * 201}}}]", "E208"),
+        ("steps: [{set: {profile.a: [1]}}]", "E203"),
+        ("steps: [{set: {profile.a.b: 1}}]", "E229"),
+        ("steps: [{id: a, score: {model: churn, save: risk}}]", "E206"),
+    ],
+)
+def test_a_shape_that_is_broken_gets_its_error_alone(rest, expected, found):
+    keys = {"enter": "{event: x}", "steps": "[]", "journey": "j", "version": "1", rest.partition(":")[0]: None}
+    text = "\n".join([*(f"{key}: {value}" for key, value in keys.items() if value), rest])
+    errors = [problem.code for problem in found(text) if not problem.is_warning and not problem.code.startswith("E9")]
+    assert errors == [expected]
+
+
+def test_what_is_broken_in_a_journey_is_not_blamed_on_what_refers_to_it(found):
+    text = (
+        HEAD
+        + """\
+steps:
+  - {id: offer, split: x}
+  - {id: greet, send: {message: welcome}}
+  - choose: [{if: steps.offer.name == 'x'}]
+"""
+    )
+    problems = found(text, message="message: welcome\nemail: {subject: S, text: '{{ steps.offer.name }}'}\n")
+    assert [f"{problem.line} {problem.code}" for problem in problems if not problem.is_warning] == ["6 E203"]
+
+
 def test_two_journeys_of_one_name_are_refused(found, sound):
     problems = found(**{"other.journey.yaml": sound["hello.journey.yaml"]})
     assert [f"{problem.file}:{problem.line}:{problem.column} {problem.code}" for problem in problems] == [
@@ -460,6 +516,10 @@ examples:
         ("given: [{at: 5m, event: x, properties: [1]}], expect: {}", "E203"),
         ("given: [{at: -5m, event: x}], expect: {}", "E213"),
         ("given: [], expect: {messages: [{text: hello}]}", "E203"),
+        ("responses: {gret: {status: 200}}, given: [], expect: {}", "E312"),
+        ("scores: {gret: {value: 1}}, given: [], expect: {}", "E312"),
+        ("given: [], expect: {calls: [{step: gret}]}", "E312"),
+        ("given: [], expect: {cases: [{step: gret}]}", "E312"),
         ("responses: {greet: {status: 20}}, given: [], expect: {}", "E205"),
     ],
 )

@@ -207,12 +207,6 @@ def _duration(text: str) -> str:
     return text
 
 
-def _offset_in_time(text: str) -> str:
-    if durations.milliseconds(text) is None:
-        refuse("E210", f"`{_cut(text)}` is no length of time", durations.suggest(text))
-    return text
-
-
 def _offset(text: str) -> str:
     if durations.days(text) is None:
         refuse("E217", f"`{_cut(text)}` is no number of calendar days", "an offset such as -3d, 1d or 2w")
@@ -311,7 +305,6 @@ Name = Annotated[str, AfterValidator(_name(NAME_PATTERN, "name: lower-case words
 EventName = Annotated[str, AfterValidator(_event_name), WithJsonSchema(_NAMED)]
 EventNames = Annotated[list[EventName], AfterValidator(_some), BeforeValidator(_listed), _one_or_many(_NAMED)]
 Duration = Annotated[str, AfterValidator(_duration), _schema(durations.POSITIVE_PATTERN, "30m", "1h", "1d12h")]
-Elapsed = Annotated[str, AfterValidator(_offset_in_time), _schema(durations.PATTERN, "0m", "20m")]
 Offset = Annotated[str, AfterValidator(_offset), _schema(durations.OFFSET_PATTERN, "-3d")]
 TimeOfDay = Annotated[str, AfterValidator(_time), _schema(times.TIME_PATTERN, "09:00")]
 LocalTime = Annotated[str, AfterValidator(_local), _schema(times.LOCAL_PATTERN, "2026-03-02T20:45")]

@@ -1,0 +1,130 @@
+"""What cannot be written in an expression: the code, and the very character it is about.
+
+Each text holds a § before that character. Must never look at where the expression stands in a file.
+"""
+
+import pytest
+
+from orchestrator.language.expressions import Mistake, Surroundings, compile_text
+
+AROUND = Surroundings(
+    steps={"settle": "wait", "remind": "send", "pause": "wait_until", "gone": "lost"},
+    channels=frozenset({"email"}),
+    purposes=frozenset({"marketing"}),
+)
+
+
+def mistake_of(text: str, around: Surroundings) -> Mistake:
+    with pytest.raises(Mistake) as caught:
+        compile_text(text, around)
+    assert caught.value.fix
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("marked", "code"),
+    [
+        ("total §= 3", "E401"),
+        ("total §=== 3", "E401"),
+        ("total §<> 3", "E401"),
+        ("a §&& b", "E401"),
+        ("a §|| b", "E401"),
+        ("§!a", "E401"),
+        ("a §AND b", "E401"),
+        ("total > 3 §# big", "E401"),
+        ("a§) or (b", "E401"),
+        ("§((a", "E401"),
+        ("a or §", "E401"),
+        ("§a b", "E401"),
+        ("x == §'abc", "E401"),
+        ("§a\x00", "E401"),
+        ("a == §None", "E411"),
+        ("§None", "E411"),
+        ("a == §true", "E402"),
+        ("a == §null", "E402"),
+        ("a == §1j", "E402"),
+        ("a == §b'x'", "E402"),
+        ("a == §...", "E402"),
+        ("a == §99999999999999999999", "E402"),
+        ("a == §'\\ud800'", "E402"),
+        ("§a is True", "E402"),
+        ("§~a", "E402"),
+        ("§a % 2", "E402"),
+        ("§a // 2", "E402"),
+        ("§a ** 2", "E402"),
+        ("§a[0]", "E402"),
+        ("§a[0].b", "E402"),
+        ("§b if a else c", "E402"),
+        ("§lambda: a", "E402"),
+        ("§{'a': 1}", "E402"),
+        ("§{1, 2}", "E402"),
+        ("§f'{a}'", "E402"),
+        ("§[x for x in a]", "E402"),
+        ("§a, b", "E402"),
+        ("[§*a]", "E402"),
+        ("§a.b()", "E402"),
+        ("§'a'.b", "E402"),
+        ("§(a).b == 1", None),
+        ("a == §open('x')", "E403"),
+        ("§lenght(a)", "E403"),
+        ("§exists()", "E404"),
+        ("§exists(a, b)", "E404"),
+        ("§lower(x=a)", "E404"),
+        ("event.§total", "E407"),
+        ("event.§propertys.total", "E407"),
+        ("event.type.§x", "E407"),
+        ("§event", "E407"),
+        ("§profile == 1", "E407"),
+        ("now.§x", "E407"),
+        ("profile.§last_seen", "E407"),
+        ("profile.§last_seen.a.b", "E407"),
+        ("steps.settle.event.§total", "E407"),
+        ("steps.settle.event.type.§x", "E407"),
+        ("steps.settle.events.§x", "E407"),
+        ("steps.§settled.event", "E408"),
+        ("steps.§settle", "E409"),
+        ("steps.§pause", "E409"),
+        ("steps.pause.§event", "E409"),
+        ("steps.remind.§state", "E409"),
+        ("§" + "a" * 2001, "E410"),
+        ("consents(§'fax', 'marketing')", "E305"),
+        ("consents('email', §'news')", "E306"),
+        ("§count('x')", "E910"),
+        ("§in_segment('vip')", "E901"),
+        ("a == 'ñ' and §f(b)", "E403"),
+        ("a\n  == §f(b)", "E403"),
+    ],
+)
+def test_a_mistake_is_found_where_it_is(marked, code):
+    text = marked.replace("§", "")
+    if code is None:
+        compile_text(text, AROUND.where())
+        return
+    mistake = mistake_of(text, AROUND.where())
+    assert (mistake.code, mistake.offset) == (code, min(marked.index("§"), len(text.rstrip()) - 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "fix"),
+    [
+        ("gold", "E405", "'gold', or entry.gold, or profile.gold"),
+        ("profil.tier", "E405", "profile.tier"),
+        ("total > 3", "E405", "'total', or entry.total, or profile.total"),
+    ],
+)
+def test_a_bare_name_means_nothing_outside_of_a_where(text, code, fix):
+    mistake = mistake_of(text, AROUND)
+    assert (mistake.code, mistake.fix) == (code, fix)
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"), [("entry.total", "total"), ("steps.settle.event", "profile.NAME"), ("event.type", "profile.NAME")]
+)
+def test_a_namespace_means_nothing_where_it_cannot_be_known(text, fix):
+    here = AROUND.limited_to("profile", "now").where()
+    mistake = mistake_of(text, here)
+    assert (mistake.code, mistake.offset, mistake.fix) == ("E406", 0, fix)
+
+
+def test_what_is_said_of_a_step_that_was_too_broken_to_keep_is_let_pass():
+    compile_text("steps.gone.anything == 1", AROUND)
