@@ -4,6 +4,7 @@ Must never write them; `make schema` does.
 """
 
 import json
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,7 @@ BEYOND_SCHEMAS = ("E1", "E22", "E23", "E3", "E4", "E5", "E9")
 NAMES = ("journey", "message", "project", "event", "action", "decision")
 
 
+@cache
 def validator(name: str) -> Draft7Validator:
     return Draft7Validator(json.loads(schemas()[f"{name}.schema.json"]))
 

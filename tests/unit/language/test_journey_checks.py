@@ -1,0 +1,168 @@
+"""Journeys: what is broken or doubtful about one, and what is not blamed on it.
+
+The files of `broken/` show one mistake each where it stands; these show which mistakes there are. Must never run one.
+"""
+
+import pytest
+
+HEAD = "journey: j\nversion: 2\npurpose: service\nenter: {event: cart_updated}\n"
+
+
+def test_a_step_without_an_id_gets_one_from_its_verb_and_a_warning_where_it_matters(found):
+    text = (
+        HEAD
+        + """\
+steps:
+  - wait: 1h
+  - {id: wait-2, wait: 1h}
+  - wait: 2h
+  - choose: [{if: entry.a, then: [{send: welcome}]}]
+  - wait_until: "09:00"
+"""
+    )
+    derived = [(each.line, each.code, each.message.partition("gets ")[2].partition(",")[0]) for each in found(text)]
+    assert derived == [
+        (6, "W301", "wait-1"),
+        (8, "W301", "wait-3"),
+        (9, "W301", "send-1"),
+        (10, "W301", "wait-until-1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_reached"),
+    [
+        (["exit: a"], False),
+        (["choose: [{if: entry.a, then: [{exit: a}]}, {else: [{exit: b}]}]"], False),
+        (["choose: [{if: entry.a, then: [{exit: a}]}]"], True),
+        (["split: [{name: x, share: 50, then: [{exit: a}]}, {name: y, share: 50}]"], True),
+        (["wait_for: {event: x, within: 1h}", "then: [{exit: a}]", "on_timeout: [{exit: b}]"], False),
+        (["wait_for: {event: x, within: 1h}", "then: [{exit: a}]"], True),
+        (["wait_for: {any: [{event: x, then: [{exit: a}]}], within: 1h}", "on_timeout: [{exit: b}]"], False),
+        (["wait_for: {any: [{event: x}], within: 1h}", "on_timeout: [{exit: b}]"], True),
+    ],
+)
+def test_a_step_that_nobody_comes_to_is_doubted(steps, is_reached, found):
+    text = "\n    ".join(["  - id: first", *steps]) + "\n  - exit: last\n"
+    codes = [problem.code for problem in found(HEAD + "steps:\n" + text)]
+    assert ("W302" not in codes) == is_reached
+
+
+def test_doubts_about_a_whole_journey(found):
+    problems = found("journey: j\nversion: 1\nstatus: live\nenter: {event: x, where: not (total < 3)}\nsteps: []\n")
+    here = [problem for problem in problems if problem.file == "hello.journey.yaml"]
+    assert [f"{problem.line}:{problem.column} {problem.code}" for problem in here] == [
+        "3:9 W306",
+        "4:31 W401",
+        "5:8 W307",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ('enter: {schedule: {every: day, once: "2026-11-27T09:00"}}', "E225"),
+        ("enter: {schedule: {every: day}}", "E225"),
+        ('enter: {schedule: {every: month, at: "09:00"}}', "E225"),
+        ('enter: {schedule: {every: day, at: "09:00", weekday: mon}}', "E225"),
+        ('enter: {schedule: {every: month, at: "09:00", day: 32}}', "E205"),
+        ("enter: {event: ' x'}", "E207"),
+        (f"enter: {{event: {'x' * 201}}}", "E208"),
+        ("enter: {event: {name: x}}", "E203"),
+        ("enter: x", "E203"),
+        ("enter: {event: x, key: ''}", "E207"),
+        ("enter: {event: x, where: [total]}", "E203"),
+        ("enter: {event: x, where: ''}", "E207"),
+        ("exit: [{segment: vip, where: total}]", "E225"),
+        (f"purpose: {'x' * 201}", "E208"),
+        ("holdout: ten", "E214"),
+        ("priority: 5.5", "E203"),
+        ("steps: [5]", "E203"),
+        ("steps: [{id: a, wait_until: {time: 10:00, offset: 1d}}]", "E225"),
+        ("steps: [{id: a, wait_until: {time: 10:00, yearly: true}}]", "E225"),
+        ("steps: [{id: a, wait_until: {date: now, weekday: mon}}]", "E225"),
+        ("steps: [{id: a, wait_for: {within: 1h}}]", "E224"),
+        ("steps: [{id: a, wait_for: {segment: vip, where: total, within: 1h}}]", "E225"),
+        ("steps: [{choose: [{if: entry.a, else: []}]}]", "E226"),
+        ("steps: [{choose: [{then: [], else: []}]}]", "E226"),
+        ("steps: [{id: a, send: {message: welcome, purpose: service, channels: []}}]", "E207"),
+        ("steps: [{exit: ''}]", "E207"),
+        (f"steps: [{{exit: {'x' * 201}}}]", "E208"),
+        ("steps: [{set: {profile.a: [1]}}]", "E203"),
+        ("steps: [{set: {profile.a.b: 1}}]", "E229"),
+        ("steps: [{id: a, score: {model: churn, save: risk}}]", "E206"),
+    ],
+)
+def test_a_shape_that_is_broken_gets_its_error_alone(rest, expected, found):
+    keys = {"enter": "{event: x}", "steps": "[]", "journey": "j", "version": "1", rest.partition(":")[0]: None}
+    text = "\n".join([*(f"{key}: {value}" for key, value in keys.items() if value), rest])
+    errors = [problem.code for problem in found(text) if not problem.is_warning and not problem.code.startswith("E9")]
+    assert errors == [expected]
+
+
+def test_what_is_broken_in_a_journey_is_not_blamed_on_what_refers_to_it(found):
+    text = (
+        HEAD
+        + """\
+steps:
+  - {id: offer, split: x}
+  - {id: greet, send: {message: welcome}}
+  - choose: [{if: steps.offer.name == 'x'}]
+"""
+    )
+    problems = found(text, message="message: welcome\nemail: {subject: S, text: '{{ steps.offer.name }}'}\n")
+    assert [f"{problem.line} {problem.code}" for problem in problems if not problem.is_warning] == ["6 E203"]
+
+
+def test_two_journeys_of_one_name_are_refused(found, sound):
+    problems = found(**{"other.journey.yaml": sound["hello.journey.yaml"]})
+    assert [f"{problem.file}:{problem.line}:{problem.column} {problem.code}" for problem in problems] == [
+        "other.journey.yaml:1:10 E302"
+    ]
+
+
+def test_an_example_may_name_other_journeys_of_the_project(found, sound):
+    example = """\
+examples:
+  - name: a
+    others: [other]
+    consents: {email: {service: true}}
+    prefers: [sms]
+    given: []
+    expect: {exit: [x, null], waiting: greet, not_entered: [not_again]}
+"""
+    other = sound["hello.journey.yaml"].replace("hello", "other")
+    assert found(sound["hello.journey.yaml"] + example, **{"other.journey.yaml": other}) == []
+
+
+@pytest.mark.parametrize(
+    ("example", "expected"),
+    [
+        ("consents: {fax: {service: true}}, given: [], expect: {}", "E305"),
+        ("consents: {email: {news: true}}, given: [], expect: {}", "E306"),
+        ("prefers: [fax], given: [], expect: {}", "E305"),
+        ("split: {greet: x, nothing: y}, given: [], expect: {}", "E312"),
+        ("given: [], expect: {messages: [{message: welcom}]}", "E304"),
+        ("given: [], expect: {messages: [{channel: fax}]}", "E305"),
+        ("given: [], expect: {messages: [{purpose: news}]}", "E306"),
+        ("given: [], expect: {messages: [{at: 10:00}]}", "E213"),
+        ("given: [], expect: {withheld: [{step: gret}]}", "E312"),
+        ("given: [], expect: {withheld: [{channel: fax}]}", "E305"),
+        ("given: [], expect: {waiting: gret}", "E312"),
+        ("given: [], expect: {not_entered: [because]}", "E204"),
+        ("given: [], expect: {entries: -1}", "E205"),
+        ("given: [], expect: {events: [5]}", "E203"),
+        ("given: [{at: 5m, event: x, properties: [1]}], expect: {}", "E203"),
+        ("given: [{at: -5m, event: x}], expect: {}", "E213"),
+        ("given: [], expect: {messages: [{text: hello}]}", "E203"),
+        ("responses: {gret: {status: 200}}, given: [], expect: {}", "E312"),
+        ("scores: {gret: {value: 1}}, given: [], expect: {}", "E312"),
+        ("given: [], expect: {calls: [{step: gret}]}", "E312"),
+        ("given: [], expect: {cases: [{step: gret}]}", "E312"),
+        ("responses: {greet: {status: 20}}, given: [], expect: {}", "E205"),
+    ],
+)
+def test_a_broken_example_gets_its_error(example, expected, found, sound):
+    problems = found(sound["hello.journey.yaml"] + f"examples:\n  - {{name: a, {example}}}\n")
+    assert [problem.code for problem in problems] == [expected]
+    assert {problem.line for problem in problems} == {8}
