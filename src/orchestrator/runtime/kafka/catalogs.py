@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import InvalidProject, StorageError
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 RELEASE_KEY = "release"
 POLL_MS = 500
 PUBLISHING_TRIES = 20
+RETRY_S = 1.0
 
 
 class Source(msgspec.Struct):
@@ -145,11 +147,16 @@ class Catalogs:
         return self._published
 
     async def follow(self) -> None:
-        """Take up new releases for ever."""
-        async with self._consumer() as consumer:
-            while True:
-                if await self._take(consumer) and self._published.release.revision > self.revision:
-                    await self._compile()
+        """Take up new releases for ever, whatever becomes of the brokers meanwhile."""
+        while True:
+            try:
+                async with self._consumer() as consumer:
+                    while True:
+                        if await self._take(consumer) and self._published.release.revision > self.revision:
+                            await self._compile()
+            except KafkaError as error:
+                log.warning("the definitions cannot be followed, those in force stay: %r", error)
+                await asyncio.sleep(RETRY_S)
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:

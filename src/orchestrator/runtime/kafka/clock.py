@@ -40,11 +40,12 @@ class Clock:
 
 
 class SourcedClock(Clock):
-    """The clock of a partition behind resolve: the earliest of what all sources say, never its own end."""
+    """The clock of a partition behind resolve: the earliest of what all sources say, moved by nothing else."""
 
     def __init__(self, now_ms: int = 0, heard: dict[str, int] | None = None) -> None:
         super().__init__(now_ms)
         self.heard = dict(heard or {})
+        self._live: set[str] = set()
         self._expected: frozenset[str] = frozenset()
 
     def expect(self, sources: Iterable[str]) -> None:
@@ -52,22 +53,18 @@ class SourcedClock(Clock):
         self._expected = frozenset(sources)
         self.heard = {source: at for source, at in self.heard.items() if source in self._expected}
 
-    def hear(self, source: str, at_ms: int) -> None:
+    @property
+    def is_live(self) -> bool:
+        """Tell whether every source was at its end when it told its clock last."""
+        return self._live == self._expected
+
+    def hear(self, source: str, at_ms: int, live: bool = False) -> None:
         """Take a source's clock; one that goes back is a source that started again, and is not believed."""
         if source in self._expected and at_ms > self.heard.get(source, 0):
             self.heard[source] = at_ms
+            (self._live.add if live else self._live.discard)(source)
             if len(self.heard) == len(self._expected):
                 self.now_ms = max(self.now_ms, min(self.heard.values()))
-
-    def pass_record(self, timestamp_ms: int, wall_ms: int) -> int:
-        """Return the instant of a record's turn: its own time, not before the clock; it does not move the clock."""
-        if timestamp_ms > wall_ms:
-            timestamp_ms = 0
-        return max(timestamp_ms, self.now_ms) or wall_ms
-
-    def pass_end(self, asked_ms: int) -> bool:
-        """Do nothing: the end of our own input proves nothing."""
-        return False
 
     def silent(self, wall_ms: int, longest_ms: int) -> list[str]:
         """Name the sources that have told nothing for so long, in order."""

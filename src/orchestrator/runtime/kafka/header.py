@@ -13,13 +13,17 @@ class Header(msgspec.Struct, omit_defaults=True):
     """Where a partition stood at a commit.
 
     `offsets` are the input offsets of the transaction that wrote it: the same as the group's, unless somebody moved
-    those. `revision` is that of the definitions in force. `heard` are the clocks of the sources behind resolve.
+    those. `revision` is that of the definitions in force. Behind resolve, `heard` are the sources' clocks, and of the
+    records between the offset and `read`, those up to the mark (time, then offset) are processed.
     """
 
     clock_ms: int = 0
     revision: int = 0
     offsets: dict[str, int] = {}
     heard: dict[str, int] = {}
+    read: int = 0
+    mark_ms: int = 0
+    mark_offset: int = 0
 
 
 encode_header = msgspec.json.Encoder().encode

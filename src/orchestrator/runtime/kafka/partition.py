@@ -14,13 +14,12 @@ from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, source_of
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY, decode_tick
 from orchestrator.runtime.kafka.state import Checkpoint, State
 from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.timers import Timers
@@ -51,7 +50,6 @@ class Partition(Unit):
         self.state = state
         self._count = count
         self._checks_keys = checks_keys
-        self._sourced = clock if isinstance(clock, SourcedClock) else None
         due_of = codec.due_of
         self._timers = Timers((due, profile_id) for profile_id, record in state if (due := due_of(record)))
         self._ended_ms = 0
@@ -67,8 +65,8 @@ class Partition(Unit):
         return self.backlog > 0 or self._timers.next_ms <= self._ended_ms
 
     def wants_end(self, wall_ms: int) -> bool:
-        """Tell whether a timer waits that the wall clock has passed; behind resolve, ends tell nothing."""
-        return self._sourced is None and self._timers.next_ms <= wall_ms
+        """Tell whether a timer waits that the wall clock has passed."""
+        return self._timers.next_ms <= wall_ms
 
     def reach_end(self, asked_ms: int) -> None:
         """Let the clock, and the timers that are due, go on to the instant at which the end was asked for."""
@@ -83,9 +81,6 @@ class Partition(Unit):
         """Let go of the state's files."""
         self.state.close()
 
-    def _heard(self) -> dict[str, int]:
-        return {} if self._sourced is None else dict(self._sourced.heard)
-
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
         """Fire what an end of the log has passed, then process what was fetched."""
         # Before records that came after that end.
@@ -97,18 +92,16 @@ class Partition(Unit):
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         records, clock, sink = self._records, self.clock, self.outgoing
-        timers, sourced, at = self._timers, self._sourced, self._at
+        timers, at = self._timers, self._at
         while at < len(records) and sink.facts < sink.most_facts:
             record = records[at]
             now_ms = clock.pass_record(record.timestamp, wall_ms)
-            tells = sourced is not None and record.key == CLOCK_KEY and self._hear(sourced, record, wall_ms)
             # Timers go before the record; where they fill the transaction, the record waits for the next.
             if timers.next_ms < clock.now_ms and not self._fire(catalog, clock.now_ms, None, wall_ms):
                 break
             at += 1
             sink.facts += 1
-            if not tells:
-                self._take(catalog, record, now_ms, wall_ms)
+            self._take(catalog, record, now_ms, wall_ms)
         self._at = at
 
     def _take(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
@@ -196,15 +189,6 @@ class Partition(Unit):
         at = instants.to_text(wall_ms)
         message = f"a timer could not be handled, and its profile is as it was: {error}"
         self.bury(DeadLetter(reason, message, TIMER_SOURCE, due_ms, at, profile_id=profile_id, traceback=text))
-
-    def _hear(self, clock: SourcedClock, record: KafkaRecord, wall_ms: int) -> bool:
-        """Take a source's clock from its record; true in any case, because no event is in it."""
-        try:
-            tick = decode_tick(record.value)
-            clock.hear(tick.source, min(tick.at_ms, wall_ms))
-        except EventError as error:
-            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
-        return True
 
     def _check_key(self, record: KafkaRecord) -> None:
         """Refuse to begin a life in a partition that the record's key does not lead to."""

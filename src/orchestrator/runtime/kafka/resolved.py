@@ -15,10 +15,14 @@ ORIGIN_HEADER = "orchestrator-origin"
 
 
 class Tick(msgspec.Struct):
-    """One source's clock: everything it was sent before this instant is in the resolved topic before this record."""
+    """One source's clock: everything it was sent before this instant is in the resolved topic before this record.
+
+    `live` tells that it is the wall clock, at the end of what the source was sent, and not the time of a record.
+    """
 
     source: str
     at_ms: int
+    live: bool = False
 
 
 encode_tick = msgspec.json.Encoder().encode

@@ -3,8 +3,9 @@
 Channel systems write with different partitioners, and one customer spread over two partitions would get everything
 twice. So every partition number of the events topics is read here, and each event passed on, as it came, to the
 partition that its profile's id leads to by murmur2: exactly once, in transactions, with no state but the offsets.
-Twice a second it tells its clock, in those transactions, to every turn partition: what was sent before that instant is
-in the resolved topic before that record, so an order that still waits here holds the reminder back.
+Twice a second, oftener while it lags, it tells its clock to every turn partition in those transactions: what was sent
+before that instant is in the resolved topic before that record, so an order that still waits here holds the reminder
+back.
 Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` does.
 """
 
@@ -26,6 +27,9 @@ from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import Unit
 
 TICK_MS = 500
+# While catching up, records wait for clocks, so those are told as often as transactions go.
+LAGGING_TICK_MS = 100
+LAGGING_MS = 3_000
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
 
@@ -38,6 +42,7 @@ class Resolver(Unit):
         self._count = count
         self._told_ms = 0
         self._told_at_ms = 0
+        self._is_live = False
 
     @property
     def has_work(self) -> bool:
@@ -50,7 +55,7 @@ class Resolver(Unit):
 
     def reach_end(self, asked_ms: int) -> None:
         """Let the clock go on to the instant at which the end was asked for."""
-        self.clock.pass_end(asked_ms)
+        self._is_live = self.clock.pass_end(asked_ms)
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
         """Pass on what was fetched, then tell the clock if that is due."""
@@ -65,6 +70,7 @@ class Resolver(Unit):
             at += 1
             self.outgoing.facts += 1
             clock.pass_record(record.timestamp, wall_ms)
+            self._is_live = False
             try:
                 profile_id = turn.profile_of(catalog.project, event_of(record))
             except EventError as error:
@@ -79,10 +85,11 @@ class Resolver(Unit):
     def _tell(self, wall_ms: int) -> None:
         """Put the clock behind what was passed on, for every turn partition."""
         now_ms = self.clock.now_ms
-        if now_ms <= self._told_ms or 0 <= wall_ms - self._told_at_ms < TICK_MS:
+        pause_ms = TICK_MS if wall_ms - now_ms <= LAGGING_MS else LAGGING_TICK_MS
+        if now_ms <= self._told_ms or 0 <= wall_ms - self._told_at_ms < pause_ms:
             return
         self._told_ms, self._told_at_ms = now_ms, wall_ms
-        tick = encode_tick(Tick(str(self.number), now_ms))
+        tick = encode_tick(Tick(str(self.number), now_ms, self._is_live))
         for number in range(self._count):
             self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
 

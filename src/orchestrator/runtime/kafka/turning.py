@@ -20,9 +20,10 @@ from orchestrator.runtime.kafka.incarnation import Kept
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.partition import Partition
+from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.state import open_state
+from orchestrator.runtime.kafka.state import State, open_state
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import Unit
 
@@ -74,17 +75,17 @@ class TurnJob:
             raise
         self.metrics.restore_seconds.observe(restored.seconds)
         log.info("partition %d restored %d records in %.2f s", number, restored.records, restored.seconds)
-        unit = Partition(
-            number,
-            self._count,
-            Inputs(self.topics),
-            state,
-            self._clock(restored.header),
-            restored.header,
-            checks_keys=not self._sources,
-            most_facts=self.settings.transaction_facts,
-        )
-        return unit, restored.end
+        return self._partition(number, state, restored.header), restored.end
+
+    def _partition(self, number: int, state: State, header: Header) -> Partition:
+        inputs, most = Inputs(self.topics), self.settings.transaction_facts
+        if not self._sources:
+            clock = Clock(header.clock_ms)
+            return Partition(number, self._count, inputs, state, clock, header, checks_keys=True, most_facts=most)
+        sourced = SourcedClock(header.clock_ms, header.heard)
+        sourced.expect(self._sources)
+        topic = self._names.resolved
+        return ResolvedPartition(number, self._count, inputs, state, sourced, header, topic=topic, most_facts=most)
 
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
         """Look at what the partitions hold, and raise an alarm for sources that hold timers back."""
@@ -95,13 +96,6 @@ class TurnJob:
         if silent and time.monotonic() - self._complained_at > COMPLAINT_S:
             self._complained_at = time.monotonic()
             log.error("no timer fires: resolve partitions %s have not told their clock for 10 s", ", ".join(silent))
-
-    def _clock(self, header: Header) -> Clock:
-        if not self._sources:
-            return Clock(header.clock_ms)
-        clock = SourcedClock(header.clock_ms, header.heard)
-        clock.expect(self._sources)
-        return clock
 
     async def _end_of(self, tp: TopicPartition) -> int:
         consumer = AIOKafkaConsumer(

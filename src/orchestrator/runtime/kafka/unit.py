@@ -118,10 +118,7 @@ class Unit(ABC):
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over to a commit, with the header that belongs to them, and start new ones."""
         taken, self.outgoing = self.outgoing, Outgoing(self.outgoing.most_facts)
-        return taken, Header(self.clock.now_ms, self.revision, dict(self._offsets), self._heard())
-
-    def _heard(self) -> dict[str, int]:
-        return {}
+        return taken, Header(self.clock.now_ms, self.revision, dict(self._offsets))
 
     def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
         """Take note that a transaction with these buffers is in the log; nothing to do without a state."""

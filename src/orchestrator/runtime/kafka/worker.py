@@ -6,10 +6,14 @@ Owns the order in which a worker starts and stops. Must never know how it is hos
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import KafkaError
+
+from orchestrator.errors import StorageError
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import host
 from orchestrator.runtime.kafka.catalogs import Catalogs, Source, keyed, publish
@@ -28,6 +32,9 @@ log = logging.getLogger(__name__)
 
 # Of the 10 s that a stopped process has, the rest is the host's.
 STOPPING_S = 7.0
+STARTING_S = 120.0
+TRYING_S = 30.0
+RETRY_S = 1.0
 
 
 class Worker:
@@ -44,7 +51,27 @@ class Worker:
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
-        """Check the topics, publish and read the definitions, and answer probes; nothing is processed yet."""
+        """Check the topics, publish and read the definitions, and answer probes; nothing is processed yet.
+
+        Brokers that do not answer are waited for: they may be on their way up, as we are.
+        """
+        began = time.monotonic()
+        while not self._members:
+            try:
+                async with asyncio.timeout(TRYING_S):
+                    self._hire(await self._prepare())
+            except (KafkaError, TimeoutError) as error:
+                log.warning("the brokers do not answer yet: %r", error)
+                if time.monotonic() - began > STARTING_S:
+                    servers = self._settings.kafka_bootstrap_servers
+                    raise StorageError(f"no broker of {servers} answers; this worker gives up") from error
+                await asyncio.sleep(RETRY_S)
+        await self._health.start(self._settings)
+        # Most of what is allocated is records that live for long: looking at them again and again is wasted.
+        gc.freeze()
+        gc.set_threshold(100_000, 20, 100)
+
+    async def _prepare(self) -> dict[str, int]:
         settings, topics = self._settings, self._topics
         counts = await ensure(settings, topics)
         revision = await publish(settings, topics, self._sources, only_if_new=True)
@@ -53,16 +80,17 @@ class Worker:
         await self._catalogs.read()
         # Asked for once before anything is processed: without a catalog there is nothing to do.
         log.info("%d journeys are in force", len(self._catalogs.catalog.current))
+        return counts
+
+    def _hire(self, counts: Mapping[str, int]) -> None:
+        """Make the members that run jobs: turn, and resolve before it."""
+        settings, topics = self._settings, self._topics
         count, sources = counts[topics.changelog], frozenset[str]()
         if settings.resolve:
             resolve = ResolveJob(settings, topics, count, {name: counts[name] for name in topics.events}, self._metrics)
             sources = resolve.sources
             self._members.append(Membership(resolve, self._catalogs))
         self._members.append(Membership(TurnJob(settings, topics, count, sources, self._metrics), self._catalogs))
-        await self._health.start(settings)
-        # Most of what is allocated is records that live for long: looking at them again and again is wasted.
-        gc.freeze()
-        gc.set_threshold(100_000, 20, 100)
 
     async def run(self) -> None:
         """Work until stopped."""

@@ -22,10 +22,14 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class Expected:
-    """Actions and decisions as lines, by id; the final record of each profile."""
+    """Actions and decisions as lines, sorted; the final record of each profile.
 
-    actions: dict[str, bytes]
-    decisions: dict[str, bytes]
+    A line may stand here twice: a refused entry leaves no trace in the state, so an event that comes twice is refused
+    twice, in the same words.
+    """
+
+    actions: list[bytes]
+    decisions: list[bytes]
     records: dict[str, bytes]
     dead_letters: int
 
@@ -45,8 +49,8 @@ def expected_of(catalog: Catalog, records: Iterable[Loaded]) -> Expected:
         profiles[turn.profile_of(catalog.project, event)] = record.partition
     turns = [happened.turned for runtime in runtimes.values() for happened in runtime.history]
     return Expected(
-        actions={action.id: _encode(action) for turned in turns for action in turned.actions},
-        decisions={decision.id: _encode(decision) for turned in turns for decision in turned.decisions},
+        actions=sorted(_encode(action) for turned in turns for action in turned.actions),
+        decisions=sorted(_encode(decision) for turned in turns for decision in turned.decisions),
         records={
             profile_id: kept
             for profile_id, partition in profiles.items()

@@ -65,15 +65,6 @@ def test_a_sourced_clock_is_the_earliest_source_once_all_have_told():
     assert clock.now_ms == 700
 
 
-def test_a_sourced_clock_is_moved_neither_by_records_nor_by_its_own_end():
-    clock = SourcedClock()
-    clock.expect(["events/0"])
-    clock.hear("events/0", 300)
-    assert clock.pass_record(500, WALL) == 500
-    assert not clock.pass_end(WALL)
-    assert clock.now_ms == 300
-
-
 def test_a_source_that_goes_back_is_not_believed_and_a_stranger_is_not_heard():
     clock = SourcedClock()
     clock.expect(["events/0"])

@@ -6,12 +6,11 @@ from collections import Counter
 import pytest
 
 from orchestrator.model import instants
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.partition import Partition
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY, Tick, encode_tick
 from orchestrator.runtime.kafka.state import MemoryState
 
 HOUR = 3_600_000
@@ -176,7 +175,7 @@ def test_a_record_waits_for_the_timers_before_it_when_the_transaction_is_full(pa
 def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     work(partition, catalog, record(0, HOUR, "cart_updated"))
     outgoing, header = partition.take_outgoing()
-    assert header == Header(HOUR, 0, {"events": 1}, {})
+    assert header == Header(HOUR, 0, {"events": 1})
     state = MemoryState()
     for profile_id, changed in outgoing.changes.items():
         state.put(profile_id, changed)
@@ -186,27 +185,3 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     assert (again.offset_of("events"), again.offset_of("receipts"), again.waiting) == (1, None, 1)
     work(again, catalog, record(1, 9 * HOUR, "page_viewed"))
     assert sent(again) == [("ana", instants.to_text(2 * HOUR))]
-
-
-def test_behind_resolve_only_the_sources_clocks_fire_timers(catalog, record):
-    clock = SourcedClock()
-    clock.expect(["web/0", "tills/0"])
-    partition = Partition(
-        0, 1, Inputs(["events"]), MemoryState(), clock, Header(), checks_keys=False, most_facts=MOST_FACTS
-    )
-
-    def tick(offset: int, source: str, at_ms: int):
-        told = record(offset, at_ms, "")
-        told.key, told.value = CLOCK_KEY, encode_tick(Tick(source, at_ms))
-        return told
-
-    work(partition, catalog, record(0, HOUR, "cart_updated"), tick(1, "web/0", 9 * HOUR), record(2, 9 * HOUR, "x"))
-    partition.reach_end(WALL)
-    partition.work(catalog, {"events"}, WALL)
-    assert sent(partition) == []
-    # The order still waited in resolve, behind the tills.
-    work(
-        partition, catalog, tick(3, "tills/0", HOUR), record(4, HOUR + 5, "order_placed"), tick(5, "tills/0", 9 * HOUR)
-    )
-    assert sent(partition) == []
-    assert partition.take_outgoing()[1].heard == {"web/0": 9 * HOUR, "tills/0": 9 * HOUR}

@@ -70,20 +70,21 @@ def test_the_clock_is_told_to_every_partition_behind_what_was_passed_on(catalog,
     unit = resolver(3)
     unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
     unit.work(catalog, {"tills"}, WALL)
-    assert told(unit) == {number: [{"source": "2", "at_ms": HOUR}] for number in range(3)}
+    assert told(unit) == {number: [{"source": "2", "at_ms": HOUR, "live": False}] for number in range(3)}
     assert all(forwards[-1][0] == CLOCK_KEY for forwards in unit.outgoing.forwards.values())
 
 
 def test_the_clock_is_told_twice_a_second_and_only_when_it_moved(catalog, record):
     unit = resolver(1)
-    unit.reach_end(HOUR)
+    unit.reach_end(WALL - 2)
     unit.work(catalog, set(), WALL)
-    unit.reach_end(2 * HOUR)
+    unit.reach_end(WALL - 1)
     unit.work(catalog, set(), WALL + TICK_MS - 1)
-    assert told(unit) == {0: [{"source": "2", "at_ms": HOUR}]}
+    first = {"source": "2", "at_ms": WALL - 2, "live": True}
+    assert told(unit) == {0: [first]}
     unit.work(catalog, set(), WALL + TICK_MS)
     unit.work(catalog, set(), WALL + 9 * TICK_MS)
-    assert told(unit) == {0: [{"source": "2", "at_ms": HOUR}, {"source": "2", "at_ms": 2 * HOUR}]}
+    assert told(unit) == {0: [first, {"source": "2", "at_ms": WALL - 1, "live": True}]}
 
 
 def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, record):

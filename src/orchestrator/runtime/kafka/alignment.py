@@ -1,0 +1,74 @@
+"""Alignment: records of many sources, mixed in one topic, taken in the order of their times.
+
+Behind resolve, a partition's log is a mixture of all sources, and one that lags puts an order of ten o'clock behind a
+cart of eleven. So a record waits here until every source has told a clock that is past it. What was processed out of
+the log's order is known after a crash from two numbers alone: of the records before `read`, those up to `mark`.
+Owns the records that wait, and that knowledge. Must never hold more than it is told to: beyond that the oldest go on,
+and only timers, which never wait here, keep the promise that nothing fires before an order that is already in a log.
+"""
+
+from heapq import heappop, heappush
+
+from orchestrator.runtime.kafka.records import KafkaRecord
+
+Mark = tuple[int, int]  # a record's timestamp, and its offset
+
+
+class Alignment:
+    """The records that wait, of one input, after what an earlier incarnation left."""
+
+    def __init__(self, read: int = 0, mark: Mark = (0, 0)) -> None:
+        self.read = read
+        self.mark = mark
+        self._left_read, self._left_mark = read, mark
+        self._heap: list[tuple[int, int]] = []
+        self._waiting: dict[int, KafkaRecord] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def position(self) -> int:
+        """The first offset that a restart has to read again."""
+        return next(iter(self._waiting), self.read)
+
+    @property
+    def next_ms(self) -> int | None:
+        """The earliest waiting record's time."""
+        return self._heap[0][0] if self._heap else None
+
+    @property
+    def is_late(self) -> bool:
+        """Tell whether the earliest waiting record belongs before what was already taken: it must go at once."""
+        return bool(self._heap) and self._heap[0] <= self.mark
+
+    def was_taken(self, record: KafkaRecord) -> bool:
+        """Tell whether an earlier incarnation has processed this record."""
+        return record.offset < self._left_read and (record.timestamp, record.offset) <= self._left_mark
+
+    def add(self, record: KafkaRecord, wall_ms: int) -> None:
+        """Let a record wait. One from the future is late at once: nobody's clock will pass it for a long time."""
+        self.read = max(self.read, record.offset + 1)
+        at_ms = record.timestamp if record.timestamp <= wall_ms else 0
+        self._waiting[record.offset] = record
+        heappush(self._heap, (at_ms, record.offset))
+
+    def look(self) -> KafkaRecord:
+        """Return the earliest waiting record."""
+        return self._waiting[self._heap[0][1]]
+
+    def take(self) -> KafkaRecord:
+        """Take the earliest waiting record."""
+        key = heappop(self._heap)
+        self.mark = max(self.mark, key)
+        return self._waiting.pop(key[1])
+
+    def pass_over(self, offset: int) -> None:
+        """Take note that everything before an offset was read."""
+        self.read = max(self.read, offset)
+
+    def clear(self) -> None:
+        """Forget what waits: it will be read again, and what was processed of it is known."""
+        self._left_read, self._left_mark = self.read, self.mark
+        self._heap.clear()
+        self._waiting.clear()

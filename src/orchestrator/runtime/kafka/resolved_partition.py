@@ -1,0 +1,132 @@
+"""A partition behind resolve: its clock is the earliest of all sources, and its records are aligned by that.
+
+While a source lags, records wait until every source is past them, so that catching up after an hour down comes to the
+same as never having been down. Once all are near the wall clock, records are taken as they come: waiting would only
+cost time, and timers keep to the sources' clock in any case.
+Owns that choice. Must never fire a timer that a source's clock has not passed.
+"""
+
+from orchestrator.errors import EventError
+from orchestrator.model.catalog import Catalog
+from orchestrator.runtime.kafka.alignment import Alignment
+from orchestrator.runtime.kafka.clock import SourcedClock
+from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.runtime.kafka.partition import Partition
+from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, decode_tick
+from orchestrator.runtime.kafka.state import State
+
+# Sources tell their clocks twice a second and commit in between: nearer than this, all is live.
+LIVE_MS = 3_000
+# So many records wait at most, some 40 MB; beyond that a source lags too far behind the others to be waited for.
+MOST_WAITING = 50_000
+
+
+class ResolvedPartition(Partition):
+    """The customers of one partition number of the resolved topic."""
+
+    clock: SourcedClock
+
+    def __init__(
+        self,
+        number: int,
+        count: int,
+        inputs: Inputs,
+        state: State,
+        clock: SourcedClock,
+        header: Header,
+        *,
+        topic: str,
+        most_facts: int,
+    ) -> None:
+        super().__init__(number, count, inputs, state, clock, header, checks_keys=False, most_facts=most_facts)
+        self._topic = topic
+        self._aligned = Alignment(header.read, (header.mark_ms, header.mark_offset))
+        self._turned_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
+
+    @property
+    def has_work(self) -> bool:
+        """Tell whether a record may be taken, or a timer that the sources have passed."""
+        next_ms = self._aligned.next_ms
+        is_released = next_ms is not None and (next_ms <= self.clock.now_ms or self._aligned.is_late)
+        return self.backlog > 0 or is_released or self._timers.next_ms < self._turned_ms
+
+    def wants_end(self, wall_ms: int) -> bool:
+        """Tell that ends are not asked for: that of our own input proves nothing."""
+        return False
+
+    def _process(self, catalog: Catalog, wall_ms: int) -> None:
+        """Take in what was fetched, then turn what every source has passed."""
+        aligned, records, at = self._aligned, self._records, self._at
+        while at < len(records) and len(aligned) < MOST_WAITING:
+            record = records[at]
+            at += 1
+            if record.topic != self._topic:
+                self._turn(catalog, record, wall_ms)
+            elif record.key == CLOCK_KEY:
+                self._hear(record, wall_ms)
+                aligned.pass_over(record.offset + 1)
+            elif aligned.was_taken(record):
+                aligned.pass_over(record.offset + 1)
+            else:
+                aligned.add(record, wall_ms)
+        self._at = at
+        self._release(catalog, wall_ms)
+
+    def work(self, catalog: Catalog, ended: object, wall_ms: int) -> None:
+        """Turn what waited, then what was fetched; the clock may have gone on meanwhile."""
+        self._release(catalog, wall_ms)
+        super().work(catalog, ended, wall_ms)  # type: ignore[arg-type]
+
+    def _release(self, catalog: Catalog, wall_ms: int) -> None:
+        aligned, sink, clock_ms = self._aligned, self.outgoing, self.clock.now_ms
+        until_ms = wall_ms if wall_ms - clock_ms <= LIVE_MS else clock_ms
+        while (next_ms := aligned.next_ms) is not None:
+            # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
+            if not aligned.is_late:
+                if sink.is_full or (next_ms > until_ms and len(aligned) < MOST_WAITING):
+                    break
+                if not self._pass(catalog, min(next_ms, clock_ms), wall_ms):
+                    return
+            self._turn(catalog, aligned.take(), wall_ms)
+        if aligned.next_ms is None or aligned.next_ms > clock_ms:
+            # Where all sources are at their ends, it is the wall clock that passes, as `now` then says.
+            self._pass(catalog, clock_ms, wall_ms, clock_ms if self.clock.is_live else None)
+
+    def _pass(self, catalog: Catalog, instant_ms: int, wall_ms: int, now_ms: int | None = None) -> bool:
+        """Let the turns go on to an instant that all sources have passed, timers first."""
+        if self._timers.next_ms < instant_ms and not self._fire(catalog, instant_ms, now_ms, wall_ms):
+            return False
+        self._turned_ms = max(self._turned_ms, instant_ms)
+        return True
+
+    def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
+        at_ms = record.timestamp if record.timestamp <= wall_ms else 0
+        self.outgoing.facts += 1
+        self._take(catalog, record, max(at_ms, self._turned_ms) or wall_ms, wall_ms)
+
+    def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
+        try:
+            tick = decode_tick(record.value)
+        except EventError as error:
+            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+        else:
+            self.clock.hear(tick.source, min(tick.at_ms, wall_ms), tick.live)
+
+    def take_outgoing(self) -> tuple[Outgoing, Header]:
+        """Hand the buffers over; the group's offset is the first that a restart has to read again."""
+        aligned = self._aligned
+        if self._topic in self._offsets:
+            self._offsets[self._topic] = self.outgoing.offsets[self._topic] = aligned.position
+        taken, header = super().take_outgoing()
+        header.heard = dict(self.clock.heard)
+        header.read = aligned.read
+        header.mark_ms, header.mark_offset = aligned.mark
+        return taken, header
+
+    def forget_fetched(self) -> None:
+        """Drop what was fetched, and what waits: it will be read again."""
+        super().forget_fetched()
+        self._aligned.clear()

@@ -1,0 +1,80 @@
+"""Alignment behind resolve: in the order of times, whatever the log's order, and over any restart."""
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.runtime.kafka.alignment import Alignment
+
+WALL = 1_000
+
+
+def taken(aligned: Alignment, until_ms: int) -> list[int]:
+    found = []
+    while aligned.next_ms is not None and aligned.next_ms <= until_ms:
+        found.append(aligned.take().timestamp)
+    return found
+
+
+def test_records_come_in_the_order_of_their_times(record):
+    aligned = Alignment()
+    for offset, at in enumerate([50, 10, 40]):
+        aligned.add(record(offset, at, "x"), WALL)
+    assert taken(aligned, 45) == [10, 40]
+    assert (aligned.position, aligned.read, aligned.mark) == (0, 3, (40, 2))
+    assert taken(aligned, WALL) == [50]
+    assert aligned.position == 3
+
+
+def test_a_record_before_what_was_taken_is_late(record):
+    aligned = Alignment()
+    aligned.add(record(0, 50, "x"), WALL)
+    taken(aligned, 50)
+    aligned.add(record(1, 60, "x"), WALL)
+    assert not aligned.is_late
+    aligned.add(record(2, 20, "x"), WALL)
+    assert aligned.is_late
+    assert aligned.look().timestamp == 20
+
+
+def test_a_record_from_the_future_does_not_wait_for_it(record):
+    aligned = Alignment()
+    aligned.add(record(0, WALL + 1, "x"), WALL)
+    assert aligned.next_ms == 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as far as it is aligned."""
+
+    offset: int
+    timestamp: int
+
+
+def step(aligned: Alignment, arriving: list[Record], clock_ms: int, done: list[int]) -> None:
+    """Take in some records, then take what the clock has passed, and with it whatever is late."""
+    for each in arriving:
+        if aligned.was_taken(each):
+            aligned.pass_over(each.offset + 1)
+        else:
+            aligned.add(each, WALL)
+    while aligned.next_ms is not None and (aligned.is_late or aligned.next_ms <= clock_ms):
+        done.append(aligned.take().offset)
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 30)), max_size=30), st.integers(0, 30))
+def test_over_a_restart_each_record_is_taken_once(arrivals, restart_at):
+    log = [Record(offset, at) for offset, (at, _) in enumerate(arrivals)]
+    clocks = list(accumulate((clock for _, clock in arrivals), max))
+    aligned, done = Alignment(), []
+    for each, clock in zip(log[:restart_at], clocks[:restart_at], strict=True):
+        step(aligned, [each], clock, done)
+    # The process dies after a commit; the next incarnation reads again from its position.
+    position = aligned.position
+    aligned = Alignment(aligned.read, aligned.mark)
+    for each in log[position:]:
+        step(aligned, [each], clocks[each.offset], done)
+    step(aligned, [], WALL, done)
+    assert sorted(done) == [each.offset for each in log]

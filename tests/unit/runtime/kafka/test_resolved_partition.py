@@ -1,0 +1,106 @@
+"""A partition behind resolve: nothing fires before a source's clock, and catching up comes to the same."""
+
+import json
+
+import pytest
+
+from orchestrator.model import instants
+from orchestrator.runtime.kafka.clock import SourcedClock
+from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, Tick, encode_tick
+from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
+from orchestrator.runtime.kafka.state import MemoryState
+
+HOUR = 3_600_000
+WALL = 100 * HOUR
+
+
+@pytest.fixture
+def tick(record):
+    def make(offset: int, source: str, at_ms: int):
+        told = record(offset, at_ms, "")
+        told.key, told.value = CLOCK_KEY, encode_tick(Tick(source, at_ms))
+        return told
+
+    return make
+
+
+def behind(header: Header | None = None, state: MemoryState | None = None) -> ResolvedPartition:
+    header = header or Header()
+    clock = SourcedClock(header.clock_ms, header.heard)
+    clock.expect(["0", "1"])
+    inputs = Inputs(["events"])
+    return ResolvedPartition(0, 1, inputs, state or MemoryState(), clock, header, topic="events", most_facts=500)
+
+
+def work(partition, catalog, *records, wall_ms=WALL):
+    partition.inputs.add("events", list(records))
+    partition.work(catalog, set(), wall_ms)
+
+
+def decided(partition) -> list[tuple[str, str]]:
+    lines = [json.loads(line) for _, line in partition.outgoing.decisions]
+    return [(line["verdict"], line["at"]) for line in lines]
+
+
+def test_an_order_that_one_source_still_holds_stops_the_reminder(partition, catalog, record, tick):
+    unit = behind()
+    work(unit, catalog, record(0, HOUR, "cart_updated"), tick(1, "0", 9 * HOUR), record(2, 9 * HOUR, "x"))
+    assert unit.outgoing.actions == []
+    work(unit, catalog, tick(3, "1", HOUR), record(4, HOUR + 5, "order_placed"), tick(5, "1", 9 * HOUR))
+    verdicts = [verdict for verdict, _ in decided(unit)]
+    assert (verdicts, unit.outgoing.actions) == (["entered", "waited", "exited"], [])
+
+
+def test_a_cart_and_an_order_that_come_in_the_wrong_order_are_turned_in_the_right_one(catalog, record, tick):
+    unit = behind()
+    work(unit, catalog, record(0, 2 * HOUR, "order_placed"), record(1, HOUR + 5, "cart_updated"))
+    assert decided(unit) == []
+    work(unit, catalog, tick(2, "0", 3 * HOUR), tick(3, "1", 3 * HOUR))
+    assert [verdict for verdict, _ in decided(unit)] == ["entered", "waited", "exited"]
+
+
+def test_a_timer_between_two_records_fires_between_them(catalog, record, tick):
+    unit = behind()
+    work(unit, catalog, record(0, HOUR, "cart_updated"), record(1, 5 * HOUR, "order_placed"))
+    work(unit, catalog, tick(2, "0", 6 * HOUR), tick(3, "1", 6 * HOUR))
+    assert ("sent", instants.to_text(2 * HOUR)) in decided(unit)
+    assert decided(unit)[-1] == ("exited", instants.to_text(5 * HOUR))
+
+
+def test_when_all_sources_are_live_a_record_does_not_wait(catalog, record, tick):
+    unit = behind()
+    near = WALL - 1000
+    work(unit, catalog, tick(0, "0", near), tick(1, "1", near), record(2, WALL - 10, "cart_updated"))
+    assert decided(unit)[0] == ("entered", instants.to_text(WALL - 10))
+
+
+def test_the_groups_offset_stays_before_what_waits_and_a_restart_does_nothing_twice(catalog, record, tick):
+    unit = behind()
+    log = [record(0, 9 * HOUR, "order_placed"), record(1, HOUR, "cart_updated"), tick(2, "0", 2 * HOUR)]
+    work(unit, catalog, *log, tick(3, "1", 2 * HOUR - 1))
+    outgoing, header = unit.take_outgoing()
+    assert outgoing.offsets == header.offsets == {"events": 0}
+    assert (header.read, header.mark_ms, header.mark_offset) == (4, HOUR, 1)
+    state = MemoryState()
+    for profile_id, changed in outgoing.changes.items():
+        state.put(profile_id, changed)
+    again = behind(header, state)
+    work(again, catalog, *log, tick(3, "1", 2 * HOUR - 1))
+    assert decided(again) == []
+    work(again, catalog, tick(4, "0", 20 * HOUR), tick(5, "1", 20 * HOUR))
+    assert decided(again)[-1] == ("exited", instants.to_text(9 * HOUR))
+    assert again.take_outgoing()[1].offsets == {"events": 6}
+
+
+def test_a_timer_that_the_sources_pass_at_their_ends_is_given_the_wall_clock(catalog, record):
+    unit = behind()
+
+    def at_the_end(offset: int, source: str):
+        told = record(offset, WALL, "")
+        told.key, told.value = CLOCK_KEY, encode_tick(Tick(source, WALL - 5, live=True))
+        return told
+
+    work(unit, catalog, record(0, HOUR, "cart_updated"), at_the_end(1, "0"), at_the_end(2, "1"))
+    assert decided(unit)[-2] == ("sent", instants.to_text(WALL - 5))
