@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": Listed(f"{_COMMANDS}.explain", "tell what happened to a customer and why"),
     "map": Listed(f"{_COMMANDS}.map", "draw a journey"),
     "schema": Listed(f"{_COMMANDS}.schema", "write the JSON Schemas for editors and programs"),
+    "publish": Listed(f"{_COMMANDS}.publish", "put a project in force on Kafka"),
     "worker": Listed(f"{_COMMANDS}.worker", "turn events from Kafka into actions, one worker of many"),
     "doctor": Listed(f"{_COMMANDS}.doctor", "show the settings in force and where each is from"),
     "bench": Listed("orchestrator.bench", "measure how fast it is on this machine", needs="orchestrator.bench"),

@@ -1,0 +1,107 @@
+"""`orchestrator publish`: put a project in force on Kafka, after showing what that changes for whom.
+
+Owns the form of the plan and the question of whether it may go ahead. Comparing and publishing are the runtime's.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli import screen
+from orchestrator.cli.help import Example
+from orchestrator.cli.process import DOES_NOT_HOLD
+from orchestrator.cli.settings import Sources
+
+if TYPE_CHECKING:
+    from orchestrator.language import Loaded
+    from orchestrator.runtime.kafka.settings import KafkaSettings
+    from orchestrator.runtime.publishing import Change
+
+EXAMPLES = [
+    Example("orchestrator publish shop --dry-run", "what would change, and for how many customers"),
+    Example("orchestrator publish shop", "put it in force; workers take it up without a restart"),
+]
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
+) -> None:
+    """Put a project's journeys in force.
+
+    Validates the project, compares it with what is in force, and shows for each journey what changes and how many
+    customers stand on each step. A journey whose meaning changed needs a higher version; without it nothing is
+    published. Customers inside a journey finish the version they entered. All journeys change together or none does.
+    """
+    from orchestrator.language import load
+    from orchestrator.runtime.kafka.settings import KafkaSettings
+
+    loaded = load(directory)
+    said = Sources(config=config).values(KafkaSettings.model_fields)
+    settings = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
+    changes, revision = asyncio.run(_publish(settings, loaded, dry_run=dry_run))
+    refused = [change for change in changes if change.why is not None]
+    if as_json:
+        screen.out_json({"changes": changes, "revision": revision, "dry_run": dry_run})
+    else:
+        for line in _told(changes):
+            screen.out(line)
+        if refused:
+            screen.complain(f"nothing is published: {screen.counted(len(refused), 'journey')} must be mended first")
+        elif dry_run:
+            screen.say("nothing is published: this is a dry run")
+        else:
+            screen.say("nothing to publish" if revision is None else f"published as release {revision}")
+    if refused:
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+async def _publish(
+    settings: "KafkaSettings", loaded: "Loaded", *, dry_run: bool
+) -> "tuple[Sequence[Change], int | None]":
+    from orchestrator.runtime.kafka.catalogs import keyed, publish
+    from orchestrator.runtime.kafka.publishing import in_force
+    from orchestrator.runtime.kafka.topics import Topics, ensure
+    from orchestrator.runtime.publishing import plan
+
+    topics = Topics.of(settings)
+    known = await in_force(settings, topics)
+    changes = plan(known.loaded, loaded, known.standing)
+    if dry_run or any(change.why is not None for change in changes):
+        return changes, None
+    await ensure(settings, topics)
+    return changes, await publish(settings, topics, keyed(loaded))
+
+
+def _told(changes: "Sequence[Change]") -> Iterator[str]:
+    from orchestrator.runtime.publishing import Kind
+
+    for change in changes:
+        inside = sum(change.inside.values())
+        customers = f"{screen.counted(inside, 'customer')} inside"
+        finish = f"{customers}, who finish version {change.before}"
+        said = {
+            Kind.NEW: f"new, version {change.after}, {change.status}",
+            Kind.UNCHANGED: f"unchanged, version {change.after}; {customers}",
+            Kind.RETOUCHED: f"version {change.after}, changed in nothing that moves anybody; {customers}",
+            Kind.VERSION: f"version {change.before} to {change.after}; {finish}",
+            Kind.WITHDRAWN: f"withdrawn: nobody enters any more; {finish}",
+            Kind.REFUSED: f"refused: {change.why}; {customers}",
+        }[change.kind]
+        style = {Kind.REFUSED: "red", Kind.UNCHANGED: "dim"}.get(change.kind, "bold")
+        yield f"{screen.paint(change.journey, style)}: {said}"
+        if change.kind is not Kind.UNCHANGED:
+            yield from _steps(change)
+
+
+def _steps(change: "Change") -> Iterator[str]:
+    """List the steps that a change touches or that customers stand on."""
+    names: dict[str, Any] = dict.fromkeys((*change.touched, *change.inside))
+    for name in names:
+        count = screen.counted(change.inside.get(name, 0), "customer")
+        yield f"  {name}: {count}{', changed or gone' if name in change.touched else ''}"

@@ -1,0 +1,59 @@
+"""What is in force on Kafka, and who stands where: what `publish` compares a project with.
+
+Owns the two readings, of the journeys topic and of every changelog. Must never write: publishing itself
+is one transaction of `catalogs`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from aiokafka.structs import TopicPartition
+
+from orchestrator.language import Loaded, compile_sources
+from orchestrator.model import codec
+from orchestrator.runtime.kafka.catalogs import Catalogs
+from orchestrator.runtime.kafka.restore import restore
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.state import MemoryState
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.publishing import Standing
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What is in force (None: nothing yet), and how many customers stand where."""
+
+    loaded: Loaded | None
+    standing: Standing
+
+
+async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
+    """Read what is in force, and count who stands where; where there are no topics yet, nothing and nobody.
+
+    Reads every changelog from its beginning, a partition at a time, so it takes as long as a restore.
+    Raises StorageError for a record that a newer release wrote.
+    """
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(**settings.connection())
+    await admin.start()
+    try:
+        found = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+    finally:
+        await admin.close()
+    if topics.journeys not in found:
+        return InForce(None, Counter())
+    published = await Catalogs(settings, topics).peek()
+    loaded = compile_sources(published.current()) if published.release.revision else None
+    standing: Standing = Counter()
+    for partition in range(found.get(topics.changelog, 0)):
+        standing += await _standing(settings, TopicPartition(topics.changelog, partition))
+    return InForce(loaded, standing)
+
+
+async def _standing(settings: KafkaSettings, changelog: TopicPartition) -> Standing:
+    state = MemoryState()
+    await restore(settings, changelog, state)
+    return Counter(
+        (entry.journey, entry.version, entry.step) for _, record in state for entry in codec.decode(record).entries
+    )
