@@ -8,7 +8,7 @@ ORCHESTRATOR_CHANNEL_DEFAULT serves every channel that has none of its own. Owns
 exists all the same: what goes by it waits, says what is missing, and ends as stale. Must never guess a provider.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from orchestrator.channels.port import Setup
@@ -42,28 +42,41 @@ class Operator:
     allowed_hosts: frozenset[str] = frozenset()
 
 
-def routes_of(loaded: Loaded, preparer: Callable[[], Preparer], operator: Operator) -> dict[str, Route]:
-    """Make a route for every lane of a project; raises OrchestratorError for a URL that cannot be used."""
-    routes = {name: _channel(name, preparer, operator) for name in loaded.catalog.project.channels}
+def routes_of(
+    loaded: Loaded, preparer: Callable[[], Preparer], operator: Operator, but: Collection[str] = ()
+) -> dict[str, Route]:
+    """Make a route for every lane of a project `but` those named.
+
+    Raises OrchestratorError for a URL that cannot be used.
+    """
+    routes: dict[str, Route] = {}
+    for name in loaded.catalog.project.channels:
+        if name not in but:
+            routes[name] = _channel(name, preparer, operator)
     for name, hook in (loaded.project_definition.webhooks or {}).items():
-        secret = None if hook.secret is None else operator.find(hook.secret.lower())
-        if hook.secret is not None and secret is None:
-            missing = f"webhook {name} has no secret; set ORCHESTRATOR_{hook.secret.upper()}"
-            routes[f"call:{name}"] = Route(UnsetRoad(missing, nothing_failed))
-        else:
-            routes[f"call:{name}"] = Route(
-                CallRoad(_webhook(name, hook.url, secret, operator)), Manners.from_url(hook.url)
-            )
+        if f"call:{name}" not in but:
+            routes[f"call:{name}"] = _call(name, hook.url, hook.secret, operator)
     for name, team in (loaded.project_definition.teams or {}).items():
-        setting = f"team_{name}".replace("-", "_")
-        url = operator.find(setting) or team.to
-        if url is None or not url.startswith(("https://", "http://")):
-            missing = f"team {name} has no way to get its cases; set ORCHESTRATOR_{setting.upper()} to an https:// URL"
-            routes[f"handoff:{name}"] = Route(UnsetRoad(missing, nothing_failed))
-        else:
-            desk = _webhook(name, url, operator.find(f"{setting}_secret"), operator)
-            routes[f"handoff:{name}"] = Route(CaseRoad(desk), Manners.from_url(url))
+        if f"handoff:{name}" not in but:
+            routes[f"handoff:{name}"] = _handoff(name, team.to, operator)
     return routes
+
+
+def _call(name: str, url: str, secret_name: str | None, operator: Operator) -> Route:
+    secret = None if secret_name is None else operator.find(secret_name.lower())
+    if secret_name is not None and secret is None:
+        missing = f"webhook {name} has no secret; set ORCHESTRATOR_{secret_name.upper()}"
+        return Route(UnsetRoad(missing, nothing_failed))
+    return Route(CallRoad(_webhook(name, url, secret, operator)), Manners.from_url(url))
+
+
+def _handoff(name: str, to: str | None, operator: Operator) -> Route:
+    setting = f"team_{name}".replace("-", "_")
+    url = operator.find(setting) or to
+    if url is None or not url.startswith(("https://", "http://")):
+        missing = f"team {name} has no way to get its cases; set ORCHESTRATOR_{setting.upper()} to an https:// URL"
+        return Route(UnsetRoad(missing, nothing_failed))
+    return Route(CaseRoad(_webhook(name, url, operator.find(f"{setting}_secret"), operator)), Manners.from_url(url))
 
 
 def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator) -> Route:

@@ -126,7 +126,7 @@ class Service:
 
     async def replace(self, loaded: Loaded) -> None:
         """Put another project in force, between two batches."""
-        routes = routes_of(loaded, lambda: self.preparer, self._operator)
+        routes = routes_of(loaded, lambda: self.preparer, self._operator, but=self.delivery.lanes)
 
         def swap() -> None:
             turns = self.intake.turns

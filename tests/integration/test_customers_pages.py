@@ -1,0 +1,216 @@
+"""What customers do on their pages, as a browser without scripts does it."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from orchestrator.channels.links import About, Kind
+from orchestrator.model import ids
+from providers import LINKS
+from providers.live import CART, HOUR, JOURNEY, LiveShop, until, write_project
+
+ACTION = "ab" * 16
+ASKING = """
+journey: how-was-it
+version: 1
+purpose: service
+status: live
+enter: {event: order_delivered}
+steps:
+  - id: opinion
+    ask: {survey: nps, message: thanks, channels: [email], within: 7d}
+    then:
+      - choose:
+          - {if: "steps.opinion.score <= 6", then: [{exit: unhappy}]}
+          - {else: [{exit: happy}]}
+"""
+
+
+def link(kind, shop, language="es", detail="", channel="email", purpose="marketing", action=ACTION):
+    profile = ids.profile_id_of("customer_id", "ana")
+    about = About(profile, action, channel, purpose, language)
+    return LINKS.make(kind, about, shop.clock.now_ms(), detail).removeprefix("https://shop.example")
+
+
+class Page(HTMLParser):
+    """A page as a browser sees it: its title, language, fields, and what a screen reader would stumble over."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.fields, self.titles, self.language, self.scripts, self.unlabelled = {}, [], None, 0, []
+        self._in, self._labels = [], 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self._in.append(tag)
+        if tag == "html":
+            self.language = given.get("lang")
+        elif tag == "script" or any(name.startswith("on") for name in given):
+            self.scripts += 1
+        elif tag == "input":
+            self._in.pop()
+            self.fields.setdefault(given["name"], []).append((given["value"], "checked" in given))
+            if "label" not in self._in:
+                self.unlabelled.append(given["name"])
+        elif tag in ("meta", "br", "img"):
+            self._in.pop()
+
+    def handle_endtag(self, tag):
+        while self._in and self._in.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self._in and self._in[-1] in ("h1", "button", "legend", "p"):
+            self.titles.append(data)
+
+
+async def opened(shop, path, **options):
+    async with shop.client.get(path, **options) as response:
+        assert response.status == 200
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        return Page(await response.text())
+
+
+async def posted(shop, path, data):
+    async with shop.client.post(path, data=data) as response:
+        return response.status, await response.text()
+
+
+@pytest.fixture
+async def shop(tmp_path):
+    write_project(tmp_path / "shop", JOURNEY, ASKING)
+    async with LiveShop(tmp_path, email=f"file:{tmp_path}/mails.jsonl", push="console:") as live:
+        await live.greet()
+        yield live
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "es-MX", "xx"])
+async def test_every_page_is_readable_by_everybody_in_their_language(shop, language):
+    for kind in (Kind.UNSUBSCRIBE, Kind.PREFERENCES, Kind.CONFIRM, Kind.SURVEY):
+        page = await opened(shop, link(kind, shop, language, "nps" if kind is Kind.SURVEY else ""))
+        assert page.language == language
+        assert page.scripts == 0
+        assert page.unlabelled == []
+        assert any(page.titles)
+
+
+async def test_unsubscribing_on_the_page_takes_one_button(shop):
+    path = link(Kind.UNSUBSCRIBE, shop)
+    page = await opened(shop, path)
+    assert "Darme de baja" in page.titles
+    assert [each["granted"] for each in (await shop.known())["consents"]] == [True]
+    assert (await posted(shop, path, {}))[0] == 200
+    said = (await shop.known())["consents"][-1]
+    assert (said["channel"], said["purpose"], said["granted"]) == ("email", "marketing", False)
+
+
+async def test_who_comes_back_can_leave_again_by_the_same_link(shop):
+    path = link(Kind.UNSUBSCRIBE, shop)
+    await posted(shop, path, {})
+    yes = {"purpose": "marketing", "channel": "email", "granted": True}
+    shop.later(1)
+    await shop.post({"type": "consent_changed", "customer_id": "ana", "properties": yes})
+    shop.later(1)
+    await posted(shop, path, {})
+    assert (await shop.known())["consents"][-1]["granted"] is False
+
+
+async def test_the_page_to_leave_leads_to_the_preferences(shop):
+    async with shop.client.get(link(Kind.UNSUBSCRIBE, shop)) as response:
+        [further] = re.findall(r'href="(/u/[^"]+)"', await response.text())
+    page = await opened(shop, further)
+    assert page.fields == {"marketing": [("email", True), ("push", True)], "news": [("email", False), ("push", False)]}
+
+
+async def test_preferences_say_yes_and_no_by_purpose_and_channel(shop):
+    path = link(Kind.PREFERENCES, shop)
+    await posted(shop, path, [("marketing", "push"), ("news", "email")])
+    page = await opened(shop, path)
+    assert page.fields == {"marketing": [("email", False), ("push", True)], "news": [("email", True), ("push", False)]}
+    known = await shop.known()
+    new = [each for each in known["consents"] if each["source"] == "preferences_page"]
+    assert [(each["channel"], each["purpose"], each["granted"], each["confirmed"]) for each in new] == [
+        ("email", "marketing", False, False),
+        ("email", "news", True, True),
+    ]
+    status, _ = await posted(shop, path, [("marketing", "push"), ("news", "email"), ("nonsense", "x")])
+    assert status == 200
+    assert (await shop.known())["consents"] == known["consents"]
+
+
+async def test_confirming_takes_a_button(shop):
+    path = link(Kind.CONFIRM, shop, purpose="news")
+    await opened(shop, path)
+    assert all(each["purpose"] != "news" for each in (await shop.known())["consents"])
+    await posted(shop, path, {})
+    said = (await shop.known())["consents"][-1]
+    assert (said["purpose"], said["granted"], said["confirmed"]) == ("news", True, True)
+
+
+async def asked(shop):
+    await shop.post({"type": "order_delivered", "customer_id": "ana"})
+
+    async def waits():
+        known = await shop.known()
+        return known["messages"] and known["messages"][0]["action_id"]
+
+    return await until(waits)
+
+
+async def test_a_score_clicked_in_the_mail_is_chosen_and_sent_with_a_comment(shop):
+    action = await asked(shop)
+    path = link(Kind.SURVEY, shop, detail="nps", purpose="service", action=action)
+    page = await opened(shop, f"{path}?score=6")
+    assert len(page.fields["score"]) == 11
+    assert [value for value, chosen in page.fields["score"] if chosen] == ["6"]
+    assert ("waited", "for_answer") in await shop.verdicts()
+    status, text = await posted(shop, f"{path}?score=6", {"score": "6", "comment": "Tarde <b>y mal</b>"})
+    assert (status, "Gracias por tu respuesta" in text) == (200, True)
+    assert (await shop.verdicts())[-1] == ("exited", "unhappy")
+
+
+async def test_a_score_that_the_scale_does_not_have_is_asked_for_again(shop):
+    path = link(Kind.SURVEY, shop, detail="csat")
+    assert await opened(shop, f"{path}?score=9")
+    for score in ("9", "0", "-1", "x", "", "٣"):
+        status, text = await posted(shop, path, {"score": score})
+        assert status == 422
+        assert 'name="score"' in text
+
+
+async def test_the_link_in_a_real_mail_asks_the_right_survey(shop, tmp_path):
+    (tmp_path / "shop/messages/thanks.message.yaml").write_text(
+        'message: thanks\nemail: {subject: "?", text: "{{ links.survey }}?score=10"}\n'
+    )
+    await until(lambda: "links" in str(shop.service.catalog.versions) or _has_survey(shop))
+    action = await asked(shop)
+    mails = tmp_path / "mails.jsonl"
+    await until(lambda: mails.exists() and mails.read_text())
+    [path] = re.findall(r"https://shop\.example(/s/\S+?score=10)", mails.read_text())
+    page = await opened(shop, path)
+    assert [value for value, chosen in page.fields["score"] if chosen] == ["10"]
+    await posted(shop, path, {"score": "10"})
+    assert (await shop.verdicts())[-1] == ("exited", "happy")
+    assert action
+
+
+def _has_survey(shop):
+    return "survey" in str(shop.service.preparer._renderer._contents["thanks"].channels)
+
+
+async def test_a_form_that_is_too_large_is_refused(shop):
+    path = link(Kind.SURVEY, shop, detail="custom")
+    assert (await posted(shop, path, {"comment": "x" * 100_000}))[0] == 413
+    assert (await posted(shop, path, {"comment": "x" * 5_000}))[0] == 200
+
+
+async def test_a_cart_bought_meanwhile_sends_nothing(shop, tmp_path):
+    await shop.post({**CART, "customer_id": "ana"})
+    shop.later(HOUR / 2)
+    await shop.post({"type": "order_placed", "customer_id": "ana", "properties": {"cart_id": "c1"}})
+    shop.later(HOUR)
+    await shop.post({"type": "seen", "customer_id": "ana"})
+    assert (await shop.verdicts())[-1] == ("exited", "bought")
+    assert (tmp_path / "mails.jsonl").read_text() == ""
