@@ -18,7 +18,7 @@ import msgspec
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, envelopes, instants
 from orchestrator.model.catalog import Catalog
-from orchestrator.runtime import turn
+from orchestrator.runtime import pauses, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.reading import Feed, Positions
@@ -85,6 +85,18 @@ class Processor:
             if self.records >= self._batch_ends_at or chunk.live:
                 self._commit(feed.position(len(chunk.lines)), feed)
         self._commit(feed.finished(), feed)
+
+    def end_pauses(self) -> None:
+        """Let those go on whose journey was paused when this store was last in use, and is not any more."""
+        for profile_id in pauses.released(self._catalog, self._store):
+            record = self._changed.get(profile_id) or self._store.read(profile_id)
+            if record is not None:
+                self._fire(profile_id, record)
+            if len(self._turns) >= BATCH_TURNS:
+                self._commit({}, None)
+        positions = pauses.noted(self._catalog, self._store)
+        if positions:
+            self._commit(positions, None)
 
     def wake_until(self, instant_ms: int) -> None:
         """Move the clock to an instant; what is due at it wakes too."""

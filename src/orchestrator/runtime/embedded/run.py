@@ -92,6 +92,7 @@ def _run(
         outputs = Outputs(store, list(targets.values()), standard_output, durable=durable)
         try:
             processor = Processor(catalog, store, outputs, targets, keeps_decisions=durable, report=report)
+            processor.end_pauses()
             sorting = Sorting(options.sort_memory_bytes, lambda feed: report(processor, feed))
             for feed in inputs.feeds(_wall_ms, sorting):
                 processor.run(feed)

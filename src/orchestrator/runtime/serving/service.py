@@ -23,6 +23,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
+from orchestrator.runtime import pauses
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
@@ -35,7 +36,6 @@ from orchestrator.runtime.serving.turns import Turns
 from orchestrator.runtime.versions import in_force
 from orchestrator.storage import Batch, SqliteStore, Store
 
-_PAUSED = "serve.paused"
 _log = structlog.get_logger(__name__)
 
 
@@ -141,12 +141,10 @@ class Service:
     def _note_paused(self) -> None:
         """Wake who stands still in a journey that goes on again, also when it was changed while nobody ran."""
         turns, store = self.intake.turns, self.intake.store
-        paused = {journey.id for journey in turns.catalog.current if journey.status == "paused"}
-        before = set((store.position(_PAUSED) or b"").decode().split())
-        if before - paused:
-            turns.resume(self.intake.now_ms())
-        if before != paused:
-            store.commit(Batch(positions={_PAUSED: " ".join(sorted(paused)).encode()}))
+        turns.resume(pauses.released(turns.catalog, store), self.intake.now_ms())
+        positions = pauses.noted(turns.catalog, store)
+        if positions:
+            store.commit(Batch(positions=positions))
 
     def _on_worked(self, lanes: set[str], cancelled: list[str]) -> None:
         self.delivery.cancel(cancelled)

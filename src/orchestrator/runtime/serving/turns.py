@@ -134,11 +134,13 @@ class Turns:
         self._begin()
         return worked
 
-    def resume(self, now_ms: int) -> None:
-        """Let entries go on whose journey was paused and is not any more: nothing else would wake them."""
-        for profile_id, record in self._store.records():
-            state = codec.decode(record)
-            if any(entry.stopped_ms and not self.catalog.is_paused(entry.journey) for entry in state.entries):
+    def resume(self, profile_ids: Sequence[str], now_ms: int) -> None:
+        """Let those go on who stood still in a journey that is paused no more."""
+        if not profile_ids:
+            return
+        for profile_id in profile_ids:
+            record = self._record(profile_id)
+            if record is not None:
                 self._keep(profile_id, record, turn.on_timers(self.catalog, record, now_ms))
         self._commit()
         self._count()

@@ -18,7 +18,7 @@ purposes:
 JOURNEY = """
 journey: cart
 version: %d
-status: live
+status: %s
 purpose: service
 enter: {event: cart_updated, again: after_exit}
 steps:
@@ -29,12 +29,12 @@ steps:
 """
 
 
-def _version(number: int, message: str):
+def _version(number: int, message: str, status: str = "live"):
     return compile_sources(
         {
             "orchestrator.yaml": PROJECT,
             f"messages/{message}.message.yaml": f"message: {message}\nemail: {{subject: Hello, text: You.}}\n",
-            "cart.journey.yaml": JOURNEY % (number, message),
+            "cart.journey.yaml": JOURNEY % (number, status, message),
         }
     )
 
@@ -73,3 +73,13 @@ def test_a_message_that_is_corrected_is_kept_as_it_is_now(run, write, shop, tmp_
     run(corrected, write([shop.cart(0)]))
     with SqliteStore(tmp_path / "state.db", writes=False) as store:
         assert [each.sources for each in store.definitions()] == [corrected.sources]
+
+
+def test_who_stood_still_in_a_paused_journey_goes_on_when_it_is_live_again(run, write, shop):
+    live, paused = (_version(1, "old"), _version(1, "old", "paused"))
+    run(live, write([shop.cart(0), shop.cart(0, "ben")]))
+    # They are due at minute 10, while it is paused, and neither ever does anything again.
+    assert run(paused, write([shop.page(30)], "paused"), until_ms=40 * 60_000) == []
+    sent = run(live, write([], "live"))
+    assert sorted(sent) == [("ana", 1, "old"), ("ben", 1, "old")]
+    assert run(live, write([shop.page(60)], "later"), drain=True) == sent
