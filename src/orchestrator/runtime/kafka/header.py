@@ -15,6 +15,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     `offsets` are the input offsets of the transaction that wrote it: the same as the group's, unless somebody moved
     those. `revision` is that of the definitions in force. Behind resolve, `heard` are the sources' clocks, and of the
     records between the offset and `read`, those up to the mark (time, then offset) are processed.
+    `entries` counts the customers inside each journey, so that nobody has to decode every state to know.
     """
 
     clock_ms: int = 0
@@ -24,6 +25,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     read: int = 0
     mark_ms: int = 0
     mark_offset: int = 0
+    entries: dict[str, int] = {}
 
 
 encode_header = msgspec.json.Encoder().encode

@@ -4,6 +4,7 @@ Owns the metrics of one process, in a registry of its own. No label carries a cu
 send. Must never be read by the product: what it decides depends on events alone.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -74,5 +75,12 @@ class Metrics:
         units = list(units)
         clocks = [unit.clock.now_ms for unit in units if unit.clock.now_ms]
         self.partitions.set(len(units))
+        inside: defaultdict[str, int] = defaultdict(int)
+        for unit in units:
+            for journey, count in unit.entries.items():
+                inside[journey] += count
+        self.entries.clear()  # a journey whose last customer has left, or whose partition has gone
+        for journey, count in inside.items():
+            self.entries.labels(journey).set(count)
         self.timers_waiting.set(sum(unit.waiting for unit in units))
         self.event_lag.set(max(0, wall_ms - min(clocks)) / 1000 if clocks else 0)

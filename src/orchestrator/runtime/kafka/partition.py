@@ -7,11 +7,13 @@ Must never decide anything about a customer, nor talk to Kafka.
 """
 
 import traceback
+from collections import Counter
 from collections.abc import Collection
 
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.decision import Verdict
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.kafka.clock import Clock
@@ -26,6 +28,8 @@ from orchestrator.runtime.timers import Timers
 
 # A producer may send any type; a metric's label must not grow with them.
 OTHER_TYPES = "other"
+# Bound once: to look up an enum's member costs as much as a call.
+_ENTERED, _EXITED = Verdict.ENTERED.value, Verdict.EXITED.value
 TIMER_SOURCE = "timer"
 MOST_RECORD_BYTES = 512 << 10
 
@@ -53,11 +57,17 @@ class Partition(Unit):
         due_of = codec.due_of
         self._timers = Timers((due, profile_id) for profile_id, record in state if (due := due_of(record)))
         self._ended_ms = 0
+        self._entries = Counter(header.entries)
 
     @property
     def waiting(self) -> int:
         """Count the timers that wait, those included that will come to nothing."""
         return len(self._timers)
+
+    @property
+    def entries(self) -> dict[str, int]:
+        """Count the customers inside each journey that anybody is in."""
+        return {journey: count for journey, count in self._entries.items() if count}
 
     @property
     def has_work(self) -> bool:
@@ -168,6 +178,10 @@ class Partition(Unit):
         for decision in turned.decisions:
             sink.write(sink.decisions, key, decision)
             self.tally.decisions[decision.journey, decision.verdict, decision.reason] += 1
+            if decision.verdict == _ENTERED:
+                self._entries[decision.journey] += 1
+            elif decision.verdict == _EXITED:
+                self._entries[decision.journey] -= 1
         for failure in turned.failures:
             self.bury(
                 DeadLetter(

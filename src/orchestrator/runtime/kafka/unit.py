@@ -75,6 +75,11 @@ class Unit(ABC):
         """Count the timers that wait."""
         return 0
 
+    @property
+    def entries(self) -> dict[str, int]:
+        """Count the customers inside each journey."""
+        return {}
+
     @abstractmethod
     def wants_end(self, wall_ms: int) -> bool:
         """Tell whether something waits for the clock to move on although no record comes."""
@@ -118,7 +123,7 @@ class Unit(ABC):
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over to a commit, with the header that belongs to them, and start new ones."""
         taken, self.outgoing = self.outgoing, Outgoing(self.outgoing.most_facts)
-        return taken, Header(self.clock.now_ms, self.revision, dict(self._offsets))
+        return taken, Header(self.clock.now_ms, self.revision, dict(self._offsets), entries=self.entries)
 
     def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
         """Take note that a transaction with these buffers is in the log; nothing to do without a state."""
