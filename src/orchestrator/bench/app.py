@@ -4,6 +4,8 @@ Owns the options. Must never import a benchmark before it is asked for.
 """
 
 import json
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,8 @@ app = typer.Typer(rich_markup_mode=None, help="Measure how fast it is on this ma
 EXAMPLES = [
     ("orchestrator bench run", "a million events, in memory and on SQLite"),
     ("orchestrator bench run --events 100000 --rounds 3 --json", "a quick look, for a program"),
+    ("orchestrator bench kafka", "workers on a real broker, beside what nobody can be faster than"),
+    ("orchestrator bench kafka --only latency,restore", "some of its figures: see its --help"),
 ]
 
 Events = Annotated[int, typer.Option("--events", min=10, help="How many events to make.")]
@@ -39,3 +43,51 @@ def run(events: Events = 1_000_000, rounds: Rounds = 1, as_json: AsJson = False)
 
     measured = bench_run(events, rounds)
     typer.echo(json.dumps(rows_of(measured)) if as_json else text_of(measured))
+
+
+@app.command()
+def kafka(
+    events: Events = 1_000_000,
+    rounds: Rounds = 1,
+    only: Annotated[
+        str, typer.Option("--only", metavar="NAMES", help="Some of throughput, latency, timers, restore, idle.")
+    ] = "throughput,latency,timers,restore,idle",
+    project: Annotated[
+        Path, typer.Option("--project", help="The shop's journeys; its abandoned-cart.journey.yaml is measured alone.")
+    ] = Path("journeys"),
+    peers: Annotated[
+        Path | None, typer.Option("--peers", help="Programs to compare with, where somebody has them.")
+    ] = None,
+    broker: Annotated[
+        str | None, typer.Option("--broker", metavar="HOST:PORT", help="Use this broker instead of starting one.")
+    ] = None,
+    customers: Annotated[int, typer.Option(min=1, help="How many wait while restore is measured.")] = 1_000_000,
+    timers: Annotated[int, typer.Option(min=1, help="How many timers are due at one instant.")] = 100_000,
+    seconds: Annotated[int, typer.Option(min=1, help="How long each steady stream of events is.")] = 10,
+    rates: Annotated[str, typer.Option(help="The steady streams of latency, in events a second.")] = "1000,10000",
+    as_json: AsJson = False,
+) -> None:
+    """Measure real workers on a real broker, each rate beside the raw limit of the same run.
+
+    Starts a broker (or takes one), loads a day of a shop, and runs `orchestrator worker` processes over it: with
+    resolve off, on, and with all journeys. What they commit must equal the memory run's, or the bench fails.
+    """
+    from orchestrator.bench.kafka.benching import bench_kafka
+    from orchestrator.bench.kafka.report import NAMES, rows_of, text_of
+    from orchestrator.bench.kafka.setting import Sizes
+    from orchestrator.testing.brokers import start_broker
+
+    names = [name.strip() for name in only.split(",")]
+    if strangers := [name for name in names if name not in NAMES]:
+        raise typer.BadParameter(f"{', '.join(strangers)}: choose from {', '.join(NAMES)}", param_hint="--only")
+    if not (project / "abandoned-cart.journey.yaml").is_file():
+        raise typer.BadParameter(f"{project} has no abandoned-cart.journey.yaml", param_hint="--project")
+    try:
+        offered = tuple(int(rate) for rate in rates.split(","))
+    except ValueError:
+        raise typer.BadParameter("write numbers, as in 1000,10000", param_hint="--rates") from None
+    sizes = Sizes(events=events, rounds=rounds, customers=customers, timers=timers, seconds=seconds, rates=offered)
+    environment = None if broker is None else {**os.environ, "ORCHESTRATOR_TEST_BROKER": broker}
+    with start_broker(real_only=True, environment=environment) as running:
+        figures, about = bench_kafka(running, sizes, names, project, peers, lambda line: typer.echo(line, err=True))
+    typer.echo(json.dumps(rows_of(figures, about)) if as_json else text_of(figures, about))

@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.integration.monitoring.programs import program
 
+from integration.monitoring.programs import program
 from orchestrator.testing.brokers.guarded_process import free_ports
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
