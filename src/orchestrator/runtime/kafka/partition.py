@@ -14,6 +14,7 @@ from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Verdict
+from orchestrator.model.event import Event
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.kafka.clock import Clock
@@ -101,8 +102,9 @@ class Partition(Unit):
         super().work(catalog, ended, wall_ms)
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
-        records, clock, sink = self._records, self.clock, self.outgoing
-        timers, at = self._timers, self._at
+        # The hot loop: an event that nobody asks for must cost little more than the reading of it.
+        records, clock, sink, timers = self._records, self.clock, self.outgoing, self._timers
+        wanted, at, ignored = catalog.wanted, self._at, 0
         while at < len(records) and sink.facts < sink.most_facts:
             record = records[at]
             now_ms = clock.pass_record(record.timestamp, wall_ms)
@@ -111,26 +113,32 @@ class Partition(Unit):
                 break
             at += 1
             sink.facts += 1
-            self._take(catalog, record, now_ms, wall_ms)
+            try:
+                event = event_of(record)
+            except EventError as error:
+                self._bury_record(record, error, wall_ms)
+                continue
+            if event.type in wanted or event.identifiers:
+                self._take(catalog, event, record, now_ms, wall_ms)
+            else:
+                ignored += 1
+        if ignored:
+            self.tally.events[OTHER_TYPES, "ignored"] += ignored
         self._at = at
 
-    def _take(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
-        """Turn one record."""
+    def _take(self, catalog: Catalog, event: Event, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
+        """Turn one event that somebody may ask for."""
         try:
-            event = event_of(record)
-            if event.type not in catalog.wanted and not event.identifiers:
-                self.tally.events[OTHER_TYPES, "ignored"] += 1
-                return
             profile_id = turn.profile_of(catalog.project, event)
             old = self.state.get(profile_id)
             if old is None and self._checks_keys:
                 self._check_key(record)
             turned = turn.on_event(catalog, event, old, now_ms)
-            old_due_ms = 0 if old is None else codec.due_of(old)
-            self._apply(profile_id, turned, old_due_ms, wall_ms, source_of(record), record.offset)
+            if turned.record is not None or turned.decisions:
+                old_due_ms = 0 if old is None else codec.due_of(old)
+                self._apply(profile_id, turned, old_due_ms, wall_ms, record)
         except EventError as error:
-            self.tally.events[OTHER_TYPES, "dead"] += 1
-            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+            self._bury_record(record, error, wall_ms)
             return
         event_type = event.type if event.type in catalog.wanted else OTHER_TYPES
         self.tally.events[event_type, turned.outcome] += 1
@@ -153,16 +161,16 @@ class Partition(Unit):
             try:
                 turned = turn.on_timers(catalog, record, due_ms if now_ms is None else now_ms)
                 # Its wake has been taken, so whatever it is due at next needs a new one.
-                self._apply(profile_id, turned, 0, wall_ms, TIMER_SOURCE, due_ms)
+                self._apply(profile_id, turned, 0, wall_ms, due_ms)
             except Exception as error:  # noqa: BLE001 - one profile's bug holds up nobody else; it is kept and told
                 self._bury_timer(profile_id, due_ms, error, wall_ms)
         return True
 
     def _apply(
-        self, profile_id: str, turned: turn.Turned, old_due_ms: int, wall_ms: int, source: str, offset: int
+        self, profile_id: str, turned: turn.Turned, old_due_ms: int, wall_ms: int, cause: KafkaRecord | int
     ) -> None:
-        """Take over what a turn came to."""
-        sink = self.outgoing
+        """Take over what a turn came to; its cause is a record, or a timer's due instant."""
+        sink, tally = self.outgoing, self.tally
         record = turned.record
         if record is not None:
             if len(record) > MOST_RECORD_BYTES:
@@ -172,30 +180,38 @@ class Partition(Unit):
             sink.bytes += len(record)
             self._timers.schedule(profile_id, old_due_ms, codec.due_of(record))
         key = profile_id.encode()
-        for action in turned.actions:
-            sink.write(sink.actions, key, action)
-            self.tally.actions[action.journey, action.channel or ""] += 1
         for decision in turned.decisions:
             sink.write(sink.decisions, key, decision)
-            self.tally.decisions[decision.journey, decision.verdict, decision.reason] += 1
+            tally.decisions[decision.journey, decision.verdict, decision.reason] += 1
             if decision.verdict == _ENTERED:
                 self._entries[decision.journey] += 1
             elif decision.verdict == _EXITED:
                 self._entries[decision.journey] -= 1
+        for action in turned.actions:
+            sink.write(sink.actions, key, action)
+            tally.actions[action.journey, action.channel or ""] += 1
         for failure in turned.failures:
-            self.bury(
-                DeadLetter(
-                    failure.reason,
-                    f"entry {failure.entry_id} of {failure.journey} is parked",
-                    source,
-                    offset,
-                    instants.to_text(wall_ms),
-                    profile_id=profile_id,
-                    entry_id=failure.entry_id,
-                    journey=failure.journey,
-                    traceback=failure.traceback,
-                )
+            self._bury_entry(profile_id, failure, wall_ms, cause)
+
+    def _bury_record(self, record: KafkaRecord, error: EventError, wall_ms: int) -> None:
+        self.tally.events[OTHER_TYPES, "dead"] += 1
+        self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+
+    def _bury_entry(self, profile_id: str, failure: turn.Failure, wall_ms: int, cause: KafkaRecord | int) -> None:
+        source, offset = (TIMER_SOURCE, cause) if isinstance(cause, int) else (source_of(cause), cause.offset)
+        self.bury(
+            DeadLetter(
+                failure.reason,
+                f"entry {failure.entry_id} of {failure.journey} is parked",
+                source,
+                offset,
+                instants.to_text(wall_ms),
+                profile_id=profile_id,
+                entry_id=failure.entry_id,
+                journey=failure.journey,
+                traceback=failure.traceback,
             )
+        )
 
     def _bury_timer(self, profile_id: str, due_ms: int, error: Exception, wall_ms: int) -> None:
         text = "".join(traceback.format_exception(error))

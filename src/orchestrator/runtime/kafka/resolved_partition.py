@@ -13,8 +13,8 @@ from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.partition import Partition
-from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter
+from orchestrator.runtime.kafka.partition import OTHER_TYPES, Partition
+from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, decode_tick
 from orchestrator.runtime.kafka.state import State
 
@@ -105,7 +105,15 @@ class ResolvedPartition(Partition):
     def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
         at_ms = record.timestamp if record.timestamp <= wall_ms else 0
         self.outgoing.facts += 1
-        self._take(catalog, record, max(at_ms, self._turned_ms) or wall_ms, wall_ms)
+        try:
+            event = event_of(record)
+        except EventError as error:
+            self._bury_record(record, error, wall_ms)
+            return
+        if event.type in catalog.wanted or event.identifiers:
+            self._take(catalog, event, record, max(at_ms, self._turned_ms) or wall_ms, wall_ms)
+        else:
+            self.tally.events[OTHER_TYPES, "ignored"] += 1
 
     def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
         try:
