@@ -16,6 +16,8 @@ from orchestrator.model.event import NOT_GIVEN, Event
 
 # A record over this many bytes is refused unread (CONTRACTS.md).
 MAX_RECORD_BYTES = 1 << 20
+# The beginning of the year 9000: whatever somebody waits for after it (a hundred years at most) can still be written.
+LATEST_EVENT_MS = 221_845_392_000_000
 
 Name = str | int
 # The identifiers of an event that has none; shared, because nobody changes an event's.
@@ -87,7 +89,7 @@ def read(raw: bytes, arrived_ms: int) -> Event:
         return _read_any(raw, arrived_ms)
     event.identifiers = NOBODY_ELSE  # type: ignore[assignment]
     time = event.time_ms
-    if time.__class__ is not int or not 0 <= time <= instants.LATEST_MS:
+    if time.__class__ is not int or not 0 <= time <= LATEST_EVENT_MS:
         event.time_ms = arrived_ms if time is None else _instant(time)
     return event
 
@@ -97,9 +99,9 @@ def _read_any(raw: bytes, arrived_ms: int) -> Event:
     try:
         envelope = _decode(raw)
     except msgspec.ValidationError as error:
-        raise EventError("bad_envelope", f"{error}; see the envelopes in CONTRACTS") from error
+        raise EventError("bad_envelope", f"{error}; an event is one JSON object, with type and customer_id") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise EventError("not_json", f"the record is not JSON: {error}") from error
+        raise EventError("not_json", f"{error}; a record is one JSON object on one line") from error
     if envelope.specversion is not None:
         return _from_cloud_event(envelope, raw, arrived_ms)
     if envelope.type in SEGMENT_TYPES and (envelope.user_id is not None or envelope.anonymous_id is not None):
@@ -124,6 +126,8 @@ def _instant(time: object) -> int:
     if instant_ms < 0:
         # A timer's 0 means that nothing waits, so that nothing may be due before it.
         raise EventError("bad_time", "the time lies before 1970; no customer of ours did anything then")
+    if instant_ms > LATEST_EVENT_MS:
+        raise EventError("bad_time", "the time lies beyond the year 9000; look at the clock of whoever sent it")
     return instant_ms
 
 

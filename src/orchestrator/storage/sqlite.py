@@ -341,6 +341,8 @@ _ADVICE = {
     sqlite3.SQLITE_NOTADB: "is no state file, or is damaged; restore it from a backup, or name another",
     sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup, or move it away to begin anew",
     sqlite3.SQLITE_FULL: "finds no space left; make room and start again: nothing committed is lost",
+    sqlite3.SQLITE_IOERR: "cannot be read or written; look at the disk (its space, quotas and limits) and start again: "
+    "nothing committed is lost",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; check that it exists and that its folder can be written",
     sqlite3.SQLITE_READONLY: "cannot be written; open it for writing, and check its permissions",
     sqlite3.SQLITE_BUSY: "is locked by another program; wait for it to end",

@@ -39,3 +39,17 @@ def test_each_broken_file_gets_exactly_these_errors(name, found):
     assert [str(problem) for problem in problems if problem.file != name] == []
     assert [str(problem) for problem in problems if not problem.fix] == []
     assert {problem.code for problem in problems} <= set(CODES)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "fix"),
+    [
+        ("step-another-word.journey.yaml", "E221", "choose"),
+        ("event-in-curly-quotes.journey.yaml", "E206", "cart_updated"),
+        ("enter-where-curly-quotes.journey.yaml", "E401", "straight quotes"),
+        ("enter-where-properties.journey.yaml", "E402", "total, or event.properties.total"),
+    ],
+)
+def test_what_other_tools_taught_an_author_is_met_with_our_word_for_it(name, code, fix, found):
+    problems = found(**{name: (FOLDER / name).read_text(encoding="utf-8")})
+    assert [(problem.code, problem.fix) for problem in problems if not problem.is_warning] == [(code, fix)]

@@ -94,9 +94,12 @@ def test_a_time_is_text_or_epoch_milliseconds_else_the_time_of_arrival(time, tim
     assert read(NATIVE | {"time": time, "identifiers": {"email": "a@b.example"}}).time_ms == time_ms
 
 
-@pytest.mark.parametrize("time", ["soon", "", "2026-13-01", "25:00", 1e300, -1, "1969-12-31T23:59:59Z", "0001-01-01"])
+@pytest.mark.parametrize(
+    "time", ["soon", "", "2026-13-01", "25:00", 1e300, -1, "1969-12-31T23:59:59Z", "0001-01-01", "9999-12-31"]
+)
 def test_a_time_that_cannot_be_used_is_refused(time):
     assert reason(NATIVE | {"time": time}) == "bad_time"
+    assert reason(NATIVE | {"time": time, "channel": "web"}) == "bad_time"
     assert reason(NATIVE | {"time": time, "identifiers": {"email": "a@b.example"}}) == "bad_time"
 
 

@@ -190,11 +190,17 @@ def _name(pattern: str, what: str) -> Callable[[str], str]:
     return check
 
 
+_CURLY = "“”„‘’‚«»"
+
+
 def _event_name(text: str) -> str:
     if not text.strip() or text != text.strip():
         refuse("E207", "the event's name is empty or begins or ends with a space", "a name such as order_placed")
     if len(text) > MAX_NAME:
         refuse("E208", f"a name of {len(text):,} characters; at most {MAX_NAME}", "a shorter name")
+    # To YAML these are letters like any other, and no event would ever match.
+    if text[0] in _CURLY or text[-1] in _CURLY:
+        refuse("E206", f"`{text}` has curly quotes, which would be part of the name", text.strip(_CURLY) or "a name")
     return text
 
 

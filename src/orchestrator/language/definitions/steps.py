@@ -339,6 +339,21 @@ VERBS: dict[str, type[StepBase]] = {
     "exit": ExitStep,
 }
 _WAITING = ("wait_for", "ask", "call", "handoff")
+# What other tools, and people, call our verbs.
+_ALSO_CALLED = {
+    "choose": ("if", "branch", "condition", "when", "switch", "decide"),
+    "wait": ("delay", "pause", "sleep"),
+    "wait_for": ("wait_for_event", "await", "listen"),
+    "send": ("message", "email", "push", "sms", "notify"),
+    "split": ("ab_test", "experiment", "random"),
+    "ask": ("survey",),
+    "handoff": ("escalate", "case", "ticket"),
+    "emit": ("event", "trigger", "fire", "publish"),
+    "call": ("webhook", "http", "request"),
+    "repeat": ("loop", "for_each"),
+    "exit": ("stop", "end", "leave"),
+}
+_VERB_OF = {name: verb for verb, names in _ALSO_CALLED.items() for name in names}
 _OWN_KEYS = frozenset({"id", "meta", "then", "on_timeout"})
 
 
@@ -356,7 +371,7 @@ def _one_verb(value: Any) -> Any:
         unknown = [name for name in value if name not in _OWN_KEYS]
         if not unknown:
             refuse("E220", "this step has no verb", "one of " + ", ".join(VERBS))
-        fix = nearest(unknown[0], tuple(VERBS)) or "one of " + ", ".join(VERBS)
+        fix = _VERB_OF.get(str(unknown[0])) or nearest(unknown[0], tuple(VERBS)) or "one of " + ", ".join(VERBS)
         refuse("E221", f"`{unknown[0]}` is no verb", fix, key=unknown[0])
     for name in ("then", "on_timeout"):
         if name in value and verbs[0] not in _WAITING:

@@ -16,6 +16,7 @@ MAX_DEPTH = 30
 _HINTS = (
     (re.compile(r"&&"), "and"),
     (re.compile(r"\|\|"), "or"),
+    (re.compile(r"[“”„‘’‚«»]"), "straight quotes"),
     (re.compile(r"<>"), "!="),
     (re.compile(r"==="), "=="),
     (re.compile(r"!(?!=)"), "not"),

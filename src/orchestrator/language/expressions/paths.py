@@ -92,6 +92,12 @@ def _bare(path: Path, around: Surroundings) -> Lookup:
         raise Mistake(
             "E405", f"`{path.written}`: only in a `where` does a name alone mean a property", path.offsets[0], fix
         )
+    if name == "properties" and len(path.parts) > 1:
+        # It would look for a property that is itself called so, and never hold.
+        inside = ".".join(path.parts[1:])
+        raise Mistake(
+            "E402", "in a `where` a property's name stands alone", path.offsets[0], f"{inside}, or event.{path.written}"
+        )
     is_shown = name not in around.hidden and path.parts[-1] not in around.hidden
     return Lookup(_inside(_property(name), path.parts[1:]), is_shown=is_shown)
 
