@@ -7,7 +7,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterable, Iterator
-from importlib.metadata import distribution
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -115,6 +115,27 @@ def test_every_dependency_is_pinned_to_a_version_it_allows(root):
 
 def test_what_dependencies_bring_along_is_pinned_too(root):
     assert set(_installed_closure(_wanted(root))) - set(_pins(root)) == set()
+
+
+# What is used without being imported, and by whom.
+NOT_IMPORTED = {
+    "faust-streaming": "imported by name, because that reads sys.argv; `mode` is of its family",
+    "httptools": "uvicorn finds it",
+    "tzdata": "zoneinfo reads it where the system has none",
+}
+
+
+def test_every_dependency_is_imported_somewhere(root):
+    imported = {
+        name.split(".")[0]
+        for path in (root / "src").rglob("*.py")
+        for name in re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    }
+    modules = packages_distributions()
+    used = {canonicalize_name(name) for module in imported for name in modules.get(module, [])}
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    assert names - used == set(NOT_IMPORTED)
 
 
 def test_constraints_are_sorted_and_single(root):

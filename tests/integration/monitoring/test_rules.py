@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
 from integration.monitoring.programs import program
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
