@@ -3,15 +3,13 @@
 Each was seen failing once with the code broken on purpose.
 """
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from orchestrator.model import instants
 from orchestrator.model.effects import Action
 from shop import Customer
 from shop.lengths import ms
-from shop.stories import Moment, Story, moments, stories
-
-LAW = settings(max_examples=40)
+from shop.stories import LAW, Moment, Story, moments, stories
 
 
 def played(story: Story) -> tuple[Customer, list[Moment]]:

@@ -189,12 +189,6 @@ def test_a_failing_choice_after_an_event_leaves_the_entry_where_the_event_found_
     assert ana.told == [("parked", "failure", "answer", "1h")]
 
 
-def test_an_instant_at_the_end_of_the_calendar_parks_who_would_wait_beyond_it():
-    ana = Customer(journey(wait("settle", "1h")))
-    ana.does("cart_updated", "9999-12-31T23:59")
-    assert [told[:3] for told in ana.told] == [("entered", "event", None), ("parked", "failure", "settle")]
-
-
 def test_a_turn_that_fails_outside_of_any_entry_refuses_the_event_and_changes_nothing():
     ana = Customer(journey(wait("settle", "1h")))
     before = ana.record
