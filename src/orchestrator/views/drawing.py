@@ -27,7 +27,7 @@ _INKS = {
     "wait for": ("#6b7280", "#9ca3af"),
     "send": ("#1d4ed8", "#60a5fa"),
     "ask": ("#1d4ed8", "#60a5fa"),
-    "hand off": ("#1d4ed8", "#60a5fa"),
+    "handoff": ("#1d4ed8", "#60a5fa"),
     "choose": ("#b45309", "#fbbf24"),
     "split": ("#b45309", "#fbbf24"),
     "repeat": ("#b45309", "#fbbf24"),

@@ -233,7 +233,7 @@ def _(step: Ask) -> Node:
 def _(step: Handoff) -> Node:
     pause = (f"pauses {', '.join(step.pause)}",) if step.pause else ()
     until = ("until the case is closed",) if step.until_closed else ()
-    return Node(step.id, "hand off", f"to {step.team}, {step.priority}", pause + until)
+    return Node(step.id, "handoff", f"to {step.team}, {step.priority}", pause + until)
 
 
 @_node.register

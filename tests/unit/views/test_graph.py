@@ -34,8 +34,8 @@ def test_every_step_that_can_be_reached_is_a_node(every_verb):
         ("survey", "ask", "nps: how-was-it", ("by email",)),
         ("judge", "score", "sentiment", ("saved as profile.mood",)),
         ("check", "call", "crm", ("cart = entry.cart_id",)),
-        ("care", "hand off", "to care, high", ("pauses marketing", "until the case is closed")),
-        ("brief", "hand off", "to sales, normal", ()),
+        ("care", "handoff", "to care, high", ("pauses marketing", "until the case is closed")),
+        ("brief", "handoff", "to sales, normal", ()),
         ("(completed)", "completed", "completed", ()),
     ]
 
