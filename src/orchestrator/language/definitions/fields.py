@@ -302,7 +302,13 @@ def _one_or_many(item: dict[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]})
 
 
-_NAMED = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+# Neither begins nor ends with a space or a curly quote.
+_NAMED = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_NAME,
+    "pattern": rf"^[^\s{_CURLY}]([\s\S]*[^\s{_CURLY}])?$",
+}
 _DAY = {"type": "string", "enum": list(times.WEEKDAYS)}
 
 Text = Annotated[str, AfterValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
