@@ -4,6 +4,7 @@ Owns the options and what is said at the start. Serving is the serving runtime's
 """
 
 import asyncio
+import os
 import socket
 import sys
 from contextlib import closing
@@ -53,6 +54,7 @@ def command(
     """
     import uvloop
 
+    from orchestrator.runtime import faults
     from orchestrator.runtime.serving import ServeSettings
     from orchestrator.web.server import listen
 
@@ -65,6 +67,7 @@ def command(
             return "console:"
         return None if value is None else str(value)
 
+    faults.arm_from(os.environ)
     settings = ServeSettings.read(find)
     _log_as(sources)
     with (
