@@ -20,6 +20,8 @@ COMMANDS = {
     "run": Listed(f"{_COMMANDS}.run", "decide over events from files"),
     "replay": Listed(f"{_COMMANDS}.replay", "show what a changed project would do otherwise"),
     "serve": Listed(f"{_COMMANDS}.serve", "take events over HTTP, live, and send messages"),
+    "preview": Listed(f"{_COMMANDS}.preview", "show a message as customers get it"),
+    "redeliver": Listed(f"{_COMMANDS}.redeliver", "send again what delivery gave up on"),
     "explain": Listed(f"{_COMMANDS}.explain", "tell what happened to a customer and why"),
     "map": Listed(f"{_COMMANDS}.map", "draw a journey"),
     "schema": Listed(f"{_COMMANDS}.schema", "write the JSON Schemas for editors and programs"),

@@ -92,6 +92,7 @@ REFERENCES = _codes(
     ("E315", "Content in another language only.", "Write it at the top level, in the project's first language."),
     ("E316", "A file outside of the project.", "Put it beside the message."),
     ("E317", "An unknown team, skill or webhook.", "Correct the name, or add it to orchestrator.yaml."),
+    ("E319", "A text that is too long for its channel.", "Shorten it."),
 )
 EXPRESSIONS = _codes(
     ("E401", "The expression cannot be read.", "Write it as in total >= 30 and currency == 'EUR'."),
@@ -133,7 +134,6 @@ TO_COME = _codes(
     ("E912", "Catalogs are not available in this release.", "Send what the message needs with the event."),
     ("E913", "Coupons are not available in this release.", "Send the code with the event."),
     ("E914", "Retention is not available in this release.", "Leave it out."),
-    ("E915", "release_over is not available in this release.", "Leave it out."),
     ("E916", "migrate and drain are not available in this release.", "Use on_change: pin."),
 )
 DOUBTS = _codes(
@@ -146,6 +146,8 @@ DOUBTS = _codes(
     ("W307", "A journey without steps.", "Add some."),
     ("W308", "A YAML file that is not read, because its name says neither what.", "Rename it to NAME.journey.yaml."),
     ("W309", "A message reads data that this send does not give.", "Give it, or let the template have a default."),
+    ("W310", "A picture in an e-mail without words for who cannot see it.", 'Give it alt="...", empty for decoration.'),
+    ("W311", "An e-mail whose footer has no postal address.", "Write brand: {address: ...} in orchestrator.yaml."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **TO_COME, **DOUBTS}

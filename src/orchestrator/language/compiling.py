@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from orchestrator.errors import DefinitionError
-from orchestrator.language import content, lint, sources, yaml
+from orchestrator.language import content, lint, readers, sources, yaml
 from orchestrator.language.availability import refusal
 from orchestrator.language.content import Content
 from orchestrator.language.definitions.example import Example
@@ -125,6 +125,7 @@ class _Compiler:
         self._segments()
         self._check_others()
         lint.check(self._messages)
+        readers.check(self._messages, shop)
         self._problems.raise_errors()
         compiled: dict[str, Message] = {name: draft.message(shop) for name, draft in self._messages.drafts.items()}
         return Loaded(

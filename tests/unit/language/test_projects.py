@@ -105,7 +105,7 @@ def test_what_a_project_leaves_out_has_its_default(compiled, sound):
         ("catalogs: {products: {file: p.csv, key: sku}}", "8:1 E912"),
         ("coupons: {cart10: {codes: c.txt}}", "8:1 E913"),
         ("retention: {inactive: 730d}", "8:1 E914"),
-        ("release_over: 15m", "8:1 E915"),
+        ("release_over: soon", "8:15 E210"),
         ("webhook: {}", "8:1 E202"),
         ("project: again", "8:1 E108"),
     ],

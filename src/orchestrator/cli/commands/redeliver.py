@@ -1,0 +1,51 @@
+"""`orchestrator redeliver`: what delivery gave up on, shown, and sent again.
+
+Owns the options and the list. What it means to try again is the store's and delivery's work.
+"""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import screen
+from orchestrator.cli.help import Example
+
+EXAMPLES = [
+    Example("orchestrator redeliver --state shop.db --dry-run", "show what was given up on, and why"),
+    Example("orchestrator redeliver --state shop.db --reason not_rendered", "after a template was mended"),
+]
+
+
+def command(
+    state: Annotated[Path, typer.Option("--state", metavar="FILE", help="The store of `serve`, which must not run.")],
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="WORD", help="Only what was given up on for this reason.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Send again what delivery gave up on.
+
+    Each goes under the key that it had, so a provider that did take it does not send it twice; what is past its end
+    by then is reported as such. They are sent when `serve` runs again.
+    """
+    from orchestrator.storage import SqliteStore
+
+    with SqliteStore(state, writes=not dry_run) as store:
+        found = [each for each in store.given_up() if reason in (None, each.reason)]
+        revived = 0 if dry_run else store.revive(time.time_ns() // 1_000_000, reason)
+    rows = [
+        {"action_id": each.action_id, "lane": each.lane, "reason": each.reason, "why": each.why, "tries": each.attempts}
+        for each in found
+    ]
+    if as_json:
+        screen.out_json({"given_up": rows, "sent_again": revived})
+        return
+    for row in rows:
+        screen.out(f"{row['action_id']}  {row['lane']}: {row['reason']}, {row['why']}")
+    counts = Counter(str(row["reason"]) for row in rows)
+    told = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) or "nothing"
+    screen.say(f"given up on: {told}" + ("" if dry_run else f"; {revived:,} will be sent again"))
