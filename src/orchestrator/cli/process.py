@@ -10,7 +10,7 @@ import traceback
 from typing import NoReturn
 
 from orchestrator.cli import screen
-from orchestrator.errors import InvariantError, OrchestratorError
+from orchestrator.errors import InvalidProject, InvariantError, OrchestratorError
 
 FINE, DOES_NOT_HOLD, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -38,6 +38,10 @@ def _call() -> int:
         return INTERRUPTED
     except InvariantError:
         return _report_bug()
+    except InvalidProject as invalid:
+        for problem in invalid.problems:
+            (screen.warn if problem.is_warning else screen.complain)(str(problem))
+        return WRONG_USE
     except OrchestratorError as error:
         for line in str(error).splitlines():
             screen.complain(line)

@@ -12,7 +12,6 @@ from typing import Any
 
 from orchestrator.channels.rendering import Rendered, Renderer
 from orchestrator.errors import Refused
-from orchestrator.model import instants
 from orchestrator.model.decision import Decision
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -108,11 +107,6 @@ def _shown(sending: Sending) -> Iterable[str]:
     for name, value in sending.rendered.fields.items():
         first, *rest = str(value).splitlines() or [""]
         yield f"{name}: {first}{' …' if rest else ''}"
-
-
-def at_of(decision: Decision, clock: VirtualClock) -> datetime:
-    """Read a decision's instant on the customer's clock."""
-    return clock.local(instants.parse(decision.at) or clock.start_ms)
 
 
 def stamp(at: datetime) -> str:

@@ -158,6 +158,12 @@ class TestRun:
         assert summary["actions"] == {"message": 1}
         assert sum(summary["events"].values()) == 11
 
+    def test_a_file_of_something_else_is_told_what_is_wanted(self, orchestrator, shop):
+        (shop / "events.csv").write_text("customer,event\nana,cart_updated\n", encoding="utf-8")
+        hint = "none of these is an event: one JSON object on each line is wanted, CSV and JSON arrays are not\n"
+        assert orchestrator("run", shop, "--events", shop / "events.csv").err.endswith(hint)
+        assert hint not in orchestrator("run", shop, "--events", shop / "events.csv", shop / "events.jsonl").err
+
     def test_many_files_may_follow_one_option(self, orchestrator, shop):
         lines = (shop / "events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
         for name, part in (("a", lines[::2]), ("b", lines[1::2])):

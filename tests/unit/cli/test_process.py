@@ -43,6 +43,11 @@ def test_mistakes_in_a_project_are_a_line_each(ending):
     assert said == "error: a.yaml:1:1: E1 z\nerror: a.yaml:2:3: E101 found x; write: y\n"
 
 
+def test_what_only_may_be_mended_is_told_apart_from_what_must(ending):
+    problems = [DefinitionError("a.yaml", 1, 1, "E101", "z"), DefinitionError("a.yaml", 2, 1, "W301", "y")]
+    assert ending(InvalidProject(problems)) == (2, "error: a.yaml:1:1: E101 z\nwarning: a.yaml:2:1: W301 y\n")
+
+
 def test_a_file_that_cannot_be_read_is_named(ending):
     assert ending(FileNotFoundError(2, "No such file or directory", "x.json")) == (
         2,

@@ -193,6 +193,8 @@ def _told(summary: "Summary") -> Iterator[str]:
         for letter in summary.first_dead_letters:
             line = "" if letter.line is None else f":{letter.line}"
             yield f"  {letter.source}{line}: {letter.reason}: {letter.message}"
+        if summary.events["refused"] == total:
+            yield "none of these is an event: one JSON object on each line is wanted, CSV and JSON arrays are not"
 
 
 def _counts(counts: "dict[str, int]") -> str:
