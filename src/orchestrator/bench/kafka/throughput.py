@@ -87,6 +87,8 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
         for mode in modes:
             say(mode.kind)
             found.append(await _worker(setting, day, mode, number))
+            ratio = found[-1].events_per_second / found[0].events_per_second
+            say(f"{found[-1].events_per_second:,.0f} events/s, {ratio:.2f} of the raw limit")
         if number == 0:
             say(FAUST)
             found.append(await _faust(setting, begin_ms))
