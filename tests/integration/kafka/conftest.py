@@ -235,6 +235,12 @@ async def shop_to_break(restartable_broker, fresh_name, project, tmp_path) -> As
 
 
 @pytest.fixture
+def shop_at(fresh_name, project, tmp_path) -> Callable[[Broker], Shop]:
+    """Return a maker of a shop at another broker than the session's; its topics are up to the test."""
+    return lambda broker: Shop(broker, fresh_name("shop"), tmp_path, project)
+
+
+@pytest.fixture
 def a_day() -> Callable[..., list[Loaded]]:
     """Return a maker of a day's records: count and seed."""
     return shopping

@@ -24,6 +24,7 @@ from aiokafka.structs import TopicPartition
 from orchestrator.errors import InvalidProject, StorageError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
+from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.outgoing import Line
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
@@ -172,7 +173,7 @@ class Catalogs:
             await consumer.seek_to_beginning(self._tp)
             yield consumer
         finally:
-            await consumer.stop()
+            await close(consumer.stop())
 
     async def _take(self, consumer: AIOKafkaConsumer) -> bool:
         """Take in what comes; true when a release was completed."""

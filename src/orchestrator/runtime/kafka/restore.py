@@ -18,6 +18,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.runtime import faults
+from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import Change, Checkpoint, State
@@ -63,7 +64,7 @@ async def restore(settings: KafkaSettings, changelog: TopicPartition, state: Sta
     try:
         return await _follow(consumer, changelog, state, began)
     finally:
-        await consumer.stop()
+        await close(consumer.stop())
 
 
 async def _follow(consumer: AIOKafkaConsumer, changelog: TopicPartition, state: State, began: float) -> Restored:

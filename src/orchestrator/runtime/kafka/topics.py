@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import StorageError
+from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
         await _create(admin, settings, [topic for topic in wanted if topic.name not in found.partitions])
         return (await _settled(admin, topics, {topic.name for topic in wanted})).partitions
     finally:
-        await admin.close()
+        await close(admin.close())
 
 
 def _wanted(settings: KafkaSettings, topics: Topics, found: Found) -> list[Topic]:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Kept
@@ -106,4 +107,4 @@ class TurnJob:
             end: int = (await consumer.end_offsets([tp]))[tp]
             return end
         finally:
-            await consumer.stop()
+            await close(consumer.stop())

@@ -42,11 +42,27 @@ class JvmBroker(Broker):
     is_real = True
     is_restartable = True
 
-    def __init__(self, java: str, libraries: Path, settings: Mapping[str, str], heap: str) -> None:
+    def __init__(
+        self,
+        java: str,
+        libraries: Path,
+        settings: Mapping[str, str],
+        heap: str,
+        *,
+        listeners: Mapping[str, str] | None = None,
+        scram_users: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it. `listeners` are further ones, by name, with their security protocol; `settings` say the rest.
+
+        `addresses` are where they listen. `scram_users` are the passwords of users who exist from the start.
+        """
         self._java = java
         self._libraries = libraries
         self._settings = dict(settings)
         self._heap = heap
+        self._listeners = dict(listeners or {})
+        self._scram_users = dict(scram_users or {})
+        self.addresses: dict[str, str] = {}
         for remaining in reversed(range(TRIES)):
             self._process = GuardedProcess("kafka")
             try:
@@ -61,15 +77,20 @@ class JvmBroker(Broker):
 
     def _begin(self) -> None:
         began = time.monotonic()
-        port, controller_port = free_ports(2)
+        port, controller_port, *others = free_ports(2 + len(self._listeners))
         self.bootstrap_servers = f"127.0.0.1:{port}"
+        self.addresses = {name: f"127.0.0.1:{other}" for name, other in zip(self._listeners, others, strict=True)}
+        protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **self._listeners}
+        open_to_all = [f"{name}://{address}" for name, address in self.addresses.items()]
+        controller = f"CONTROLLER://127.0.0.1:{controller_port}"
         properties = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{self.bootstrap_servers},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap_servers}",
+            "listeners": ",".join([f"PLAINTEXT://{self.bootstrap_servers}", *open_to_all, controller]),
+            "advertised.listeners": ",".join([f"PLAINTEXT://{self.bootstrap_servers}", *open_to_all]),
+            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
             "log.dirs": str(self._process.folder / "data"),
             **FOR_ONE_NODE,
             **FOR_QUICK_RESTART,
@@ -92,6 +113,9 @@ class JvmBroker(Broker):
         identity = uuid.uuid4().bytes
         cluster = base64.urlsafe_b64encode(bytes([identity[0] & 0x7F]) + identity[1:]).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", "server.properties"]
+        for user, password in self._scram_users.items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                tool += ["--add-scram", f"{mechanism}=[name={user},password={password}]"]
         try:
             result = subprocess.run(  # noqa: S603 - our own command
                 self._command("-XX:TieredStopAtLevel=1", *tool),
