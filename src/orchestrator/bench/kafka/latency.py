@@ -100,7 +100,7 @@ async def _watch(reader: AIOKafkaConsumer, offering: "asyncio.Task[int]") -> lis
             for record in records:
                 action = _decode(record.value)
                 if action.journey == "thanks":
-                    seen.append((action.data["offered_ms"], now_ms))
+                    seen.append((action.data["data"]["offered_ms"], now_ms))
         if time.monotonic() - heard > LONGEST_WAIT_S:
             raise StorageError(f"{len(seen)} answers came, and no more")
     if len(seen) != offering.result():

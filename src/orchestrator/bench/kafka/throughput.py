@@ -29,6 +29,7 @@ RAW = "aiokafka fetch + orjson.loads + batch send"
 FAUST = "Faust agent that passes through"
 LOOK_S = 0.1
 CAUGHT_UP_S = 5.0
+LONGEST_SETTLING_S = 60.0
 SETTLED_S = 2.0
 
 
@@ -192,9 +193,11 @@ async def _settled(setting: Setting, program: Worker, app: str) -> None:
     while (lag := gauge(await program.metrics(), "orchestrator_event_lag_seconds")) is None or lag > CAUGHT_UP_S:
         program.check()
         await asyncio.sleep(LOOK_S)
-    before, now = -1, 0
-    while before != now:
+    before, now, waited_s = -1, 0, 0.0
+    # Before the first clock has come through resolve nothing is decided, and no lag is known either.
+    while before != now or (now == 0 and waited_s < LONGEST_SETTLING_S):
         await asyncio.sleep(SETTLED_S)
+        waited_s += SETTLED_S
         before, now = now, await setting.cluster.ends(setting.output(app, "actions"), setting.sizes.partitions)
 
 
