@@ -9,7 +9,7 @@ until everything is committed together; so a turn that raises has changed nothin
 The order of work for one event (LANGUAGE.md):
 
     1. profile       traits, identifiers, consent, receipts
-    2. endings       goals and exits of live entries
+    2. endings       goals and exits of live entries; then a bounced message moves on to the next channel
     3. waits         wait_for that match, restart_on, until_event
     4. entering      enter rules
 
@@ -20,7 +20,7 @@ House rules: no clock, no dice, no I/O; no iteration over sets; same arguments, 
 byte.
 """
 
-from orchestrator.engine import cases, endings, entering, matching, profiles, receipts, waiting
+from orchestrator.engine import cases, endings, entering, fallback, matching, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
 from orchestrator.errors import EventError, StorageError
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
@@ -85,6 +85,8 @@ def _handle(turn: Turn, event: Event) -> None:
         for journey, entry in standing:
             turn.at_work = (journey.id, entry.id)
             endings.check(turn, event, journey, entry)
+        if event_type == fallback.BOUNCED:
+            fallback.check(turn, event)
         for journey, entry in standing:
             if entry.step:
                 turn.at_work = (journey.id, entry.id)

@@ -2,11 +2,32 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 
-from orchestrator.errors import EventError
+from orchestrator.errors import EventError, StorageError
+from orchestrator.model import codec, envelopes
+from orchestrator.model.catalog import Catalog
 from orchestrator.model.expression import Expression
-from shop import FAILS, Customer, channel, choose, const, exits, goal, journey, on, send, set_to, value, wait, wait_for
+from orchestrator.model.state import Stored
+from orchestrator.runtime.turn import on_event
+from shop import (
+    FAILS,
+    Customer,
+    channel,
+    choose,
+    const,
+    exits,
+    goal,
+    journey,
+    on,
+    project,
+    send,
+    set_to,
+    value,
+    wait,
+    wait_for,
+)
 
 
 def test_an_expression_that_raises_parks_exactly_its_entry_and_the_others_go_on():
@@ -199,3 +220,28 @@ def test_a_turn_that_fails_outside_of_any_entry_refuses_the_event_and_changes_no
     assert refused.value.reason == "failure"
     assert "an expression with a bug of ours" in refused.value.message
     assert ana.record == before
+
+
+def test_a_record_whose_inner_part_is_broken_is_refused_not_parked():
+    ana = Customer(journey(send("say", "hello", "email")))
+    broken = msgspec.msgpack.decode(ana.record[9:], type=Stored)
+    broken.profile = msgspec.Raw(b"\x91\x01")
+    ana.record = ana.record[:9] + msgspec.msgpack.encode(broken)
+    with pytest.raises(StorageError):
+        ana.does("cart_updated")
+
+
+def test_the_first_event_of_a_customer_that_tells_nothing_makes_no_record():
+    catalog = Catalog(project(), [journey(wait("settle", "1h"), exits=[exits("order_placed")])])
+    event = envelopes.read(b'{"type": "order_placed", "customer_id": "bea", "id": "1"}', 0)
+    turned = on_event(catalog, event, None, 0)
+    assert (turned.outcome, turned.record, list(turned.decisions)) == ("ignored", None, [])
+
+
+def test_a_customer_first_known_by_an_identifier_learns_their_id():
+    catalog = Catalog(project(), [])
+    by_mail = envelopes.read(b'{"type": "seen", "identifiers": {"email": "a@b.example"}, "id": "1"}', 0)
+    record = on_event(catalog, by_mail, None, 0).record
+    raw = b'{"type": "seen", "identifiers": {"email": "a@b.example"}, "customer_id": "ana", "id": "2"}'
+    record = on_event(catalog, envelopes.read(raw, 1), record, 1).record
+    assert codec.decode(record).profile.customer_id == "ana"

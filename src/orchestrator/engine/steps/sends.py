@@ -53,7 +53,7 @@ def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_
         answer = guards.ask(turn, journey, entry, turn.project.channels[name], purpose)
         if answer.reason is None:
             _refuse(turn, journey, entry, step, refused)
-            _leave(turn, journey, entry, step, answer, asked_ms)
+            _leave(turn, journey, entry, step, answer, asked_ms, visit_of(entry, step.inside))
             return SENT
         refused.append(answer)
     quiet = next((answer for answer in refused if answer.reason is Reason.QUIET_HOURS), None)
@@ -115,11 +115,29 @@ def _expire(turn: Turn, journey: Journey, entry: Entry, step: Send, expired_ms: 
     return REFUSED
 
 
-def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer, asked_ms: int) -> None:
+def send_on(turn: Turn, journey: Journey, entry: Entry, step: Send, bounced: Sent) -> None:
+    """Send a message that bounced by the first channel after its own that may now; nothing is held any more."""
+    turn.changed = True
+    # Without its id: whatever comes back about the message that bounced, it has moved on.
+    entry.results[step.id] = Result("bounced", bounced.channel)
+    if step.expires_ms is not None and bounced.at_ms + step.expires_ms <= turn.now_ms:
+        _expire(turn, journey, entry, step, bounced.at_ms + step.expires_ms, bounced.channel)
+        return
+    names = list(_channels(turn, entry, step))
+    later = names[names.index(bounced.channel) + 1 :] if bounced.channel in names else names
+    purpose = turn.project.purposes[step.purpose]
+    for name in later:
+        answer = guards.ask(turn, journey, entry, turn.project.channels[name], purpose)
+        if answer.reason is None:
+            _leave(turn, journey, entry, step, answer, bounced.at_ms, bounced.action_id)
+            return
+        turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), _about(step, name))
+
+
+def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer, asked_ms: int, visit: str) -> None:
     profile = turn.state.profile
     project = turn.project
     message = project.messages[step.message]
-    visit = visit_of(entry, step.inside)
     action_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit)
     scope = turn.scope_of(entry)
     data = payload.data_for(scope, message.reads.get(answer.channel, ()))
