@@ -29,12 +29,11 @@ def bench(broker, pytestconfig):
 def test_every_way_to_run_a_worker_is_measured_beside_the_raw_limit(bench):
     figures = bench("throughput")
     rows = figures["throughput"]
-    assert [row["kind"].split(",")[0] for row in rows[1:4]] == ["worker"] * 3
+    assert [row["kind"].split(",")[0] for row in rows[1:3]] == ["worker"] * 2
     assert all(row["events"] == 2004 and row["events_per_second"] > 0 and row["peak_bytes"] > 0 for row in rows)
     assert rows[0]["ratio_to_raw"] == 1
-    off, on, every = rows[1:4]
+    off, every = rows[1:3]
     assert 0 < off["actions"] == off["expected_actions"] <= every["actions"] == every["expected_actions"]
-    assert 0 < on["actions"] <= on["expected_actions"]
 
 
 @pytest.mark.slow

@@ -1,10 +1,9 @@
-"""How many events a second a worker takes, with resolve off and on and with all journeys, beside the raw limit.
+"""How many events a second a worker takes, resolve off, with one journey and with all, beside the raw limit.
 
 Owns the order of one comparison: all on the same broker and the same topic, one after the other. What each worker
 committed is compared with the memory run of the same events; a difference is an error, not a figure.
 """
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -17,9 +16,8 @@ import msgspec
 
 from orchestrator.bench.kafka import workload
 from orchestrator.bench.kafka.draining import Drained, Input, drain
-from orchestrator.bench.kafka.histograms import gauge
 from orchestrator.bench.kafka.peers import peers_of
-from orchestrator.bench.kafka.programs import Program, Worker
+from orchestrator.bench.kafka.programs import Program
 from orchestrator.bench.kafka.setting import Setting
 from orchestrator.bench.kafka.workload import Record
 from orchestrator.errors import InvariantError
@@ -27,10 +25,6 @@ from orchestrator.model import instants
 
 RAW = "aiokafka fetch + orjson.loads + batch send"
 FAUST = "Faust agent that passes through"
-LOOK_S = 0.1
-CAUGHT_UP_S = 5.0
-LONGEST_SETTLING_S = 60.0
-SETTLED_S = 2.0
 
 
 class Line(msgspec.Struct):
@@ -42,17 +36,11 @@ class Line(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Mode:
-    """One way to run a worker.
-
-    With resolve on, a worker that catches up hears the clock of the events only twice a second, and an order that is
-    long past by then stops the reminder that was due before it: never a wrong one, but fewer than in the memory run.
-    How many is shown; a line that is there twice is an error in every mode.
-    """
+    """One way to run a worker."""
 
     kind: str
     app: str
     project: Path
-    resolve: bool
 
 
 @dataclass(frozen=True)
@@ -78,9 +66,8 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
     day = await _load(setting, begin_ms)
     cart = setting.abandoned_cart_alone()
     modes = [
-        Mode("worker, resolve off", "off", cart, resolve=False),
-        Mode("worker, resolve on", "on", cart, resolve=True),
-        Mode("worker, all journeys", "all", setting.shop, resolve=False),
+        Mode("worker, resolve off", "off", cart),
+        Mode("worker, all journeys", "all", setting.shop),
     ]
     best: dict[str, Drained] = {}
     for number in range(setting.sizes.rounds):
@@ -173,39 +160,18 @@ async def _peers(setting: Setting, begin_ms: int, say: Callable[[str], None]) ->
 async def _worker(setting: Setting, day: Day, mode: Mode, number: int) -> Drained:
     """Make the customers known with one worker, then measure another one that takes up where that left off."""
     app, partitions = f"{mode.app}{number}", setting.sizes.partitions
-    with setting.worker(app, mode.project, day.people, resolve=mode.resolve) as program:
-        await drain(setting.cluster, program, _input(setting, app, day.people, day.known, mode), mode.kind, partitions)
+    with setting.worker(app, mode.project, day.people, resolve=False) as program:
+        known = Input(f"{setting.run}-{app}", day.people, day.known)
+        await drain(setting.cluster, program, known, mode.kind, partitions)
         await program.stop()
-    with setting.worker(app, mode.project, day.events, resolve=mode.resolve) as program:
+    with setting.worker(app, mode.project, day.events, resolve=False) as program:
         ready = await program.ready()
-        work = _input(setting, app, day.events, day.count, mode)
+        work = Input(f"{setting.run}-{app}", day.events, day.count)
         drained = await drain(setting.cluster, program, work, mode.kind, partitions)
-        if mode.resolve:
-            await _settled(setting, program, app)
         await program.stop()
     drained.ready_seconds = ready
     drained.actions, drained.expected_actions = await _check(setting, day, mode, app)
     return drained
-
-
-async def _settled(setting: Setting, program: Worker, app: str) -> None:
-    """Wait until the clock of the events has come through resolve and what it let go has been committed."""
-    while (lag := gauge(await program.metrics(), "orchestrator_event_lag_seconds")) is None or lag > CAUGHT_UP_S:
-        program.check()
-        await asyncio.sleep(LOOK_S)
-    before, now, waited_s = -1, 0, 0.0
-    # Before the first clock has come through resolve nothing is decided, and no lag is known either.
-    while before != now or (now == 0 and waited_s < LONGEST_SETTLING_S):
-        await asyncio.sleep(SETTLED_S)
-        waited_s += SETTLED_S
-        before, now = now, await setting.cluster.ends(setting.output(app, "actions"), setting.sizes.partitions)
-
-
-def _input(setting: Setting, app: str, topic: str, events: int, mode: Mode) -> Input:
-    group = f"{setting.run}-{app}"
-    if not mode.resolve:
-        return Input(group, topic, events)
-    return Input(f"{group}-resolve", topic, events, (group, setting.output(app, f"{group}-resolved")))
 
 
 async def _check(setting: Setting, day: Day, mode: Mode, app: str) -> tuple[int, int]:
@@ -214,7 +180,7 @@ async def _check(setting: Setting, day: Day, mode: Mode, app: str) -> tuple[int,
     found = sorted(line.id for line in map(_line, (record.value for record in committed)) if line.at <= day.end)
     expected = sorted(line.id for line in _memory_run(setting, day, mode) if line.at <= day.end)
     doubled = len(found) - len(set(found))
-    if doubled or (found != expected and not mode.resolve):
+    if doubled or found != expected:
         missing, strange = len(set(expected) - set(found)), len(set(found) - set(expected))
         raise InvariantError(
             f"{mode.kind}: {len(found)} actions where the memory run has {len(expected)}; "
