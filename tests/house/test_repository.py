@@ -119,7 +119,6 @@ def test_what_dependencies_bring_along_is_pinned_too(root):
 
 # What is used without being imported, and by whom.
 NOT_IMPORTED = {
-    "faust-streaming": "imported by name, because that reads sys.argv; `mode` is of its family",
     "httptools": "uvicorn finds it",
     "tzdata": "zoneinfo reads it where the system has none",
 }

@@ -27,6 +27,7 @@ COMMANDS = {
     "schema": Listed(f"{_COMMANDS}.schema", "write the JSON Schemas for editors and programs"),
     "publish": Listed(f"{_COMMANDS}.publish", "put a project in force on Kafka"),
     "worker": Listed(f"{_COMMANDS}.worker", "turn events from Kafka into actions, one worker of many"),
+    "deliver": Listed(f"{_COMMANDS}.deliver", "take actions from Kafka to the providers"),
     "doctor": Listed(f"{_COMMANDS}.doctor", "show the settings in force and where each is from"),
     "bench": Listed("orchestrator.bench", "measure how fast it is on this machine", needs="orchestrator.bench"),
 }

@@ -129,9 +129,9 @@ class Shop:
     async def receive(self, records: Iterable[Loaded]) -> None:
         await load(self.servers, self.events, records)
 
-    def start_worker(self, **changes: str) -> WorkerProcess:
+    def start_worker(self, command: str = "worker", **changes: str) -> WorkerProcess:
         log = self._folder / f"{self.variables['APP_ID']}-{len(self._workers)}.log"
-        worker = WorkerProcess(self.project, {**self.variables, **changes}, log)
+        worker = WorkerProcess(self.project, {**self.variables, **changes}, log, command)
         self._workers.append(worker)
         return worker
 

@@ -5,12 +5,17 @@ Owns how a part is hosted: alone under mode's worker, or by a Faust application 
 Must never know what a part does.
 """
 
+import asyncio
 import logging
 import os
+import sys
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orchestrator.runtime import faults
+from orchestrator.runtime.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +56,158 @@ def service_of(make: Callable[[], Part], name: str) -> Any:
             return name
 
     return PartService()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One committed record, as an agent takes it."""
+
+    partition: int
+    offset: int
+    value: bytes
+
+
+class AgentPart(Part, Protocol):
+    """A part that a Faust agent feeds, beside which it runs."""
+
+    async def take(self, taken: Taken) -> None:
+        """Take one record in; only on return is it acknowledged, and until then it may come again."""
+
+    async def assigned(self, partitions: list[int]) -> None:
+        """Learn which partitions of the topic are this process's now."""
+
+    async def revoked(self, partitions: list[int]) -> None:
+        """Let go of partitions of the topic."""
+
+
+# So many records are being taken in at once; the next waits for the first to be done.
+MOST_IN_HAND = 500
+
+
+def host_agent(make: Callable[[], AgentPart], settings: KafkaSettings, topic: str) -> int:
+    """Run a part beside the Faust agent that feeds it from a topic, committed records only; return the exit code."""
+    import uvloop
+    from mode import Worker
+
+    faults.arm_from(os.environ)
+    name = f"{settings.app_id}-deliver"
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # The part first: it is there before the application's first assignment, and stops after its last record.
+    service = service_of(make, name)
+    application = _application(service, settings, topic, name)
+    worker = Worker(service, application, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except Exception:
+        log.exception("%s ends after an error", name)
+        return 1
+
+
+def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -> Any:
+    """Make the Faust application, whose agent feeds the part of a service."""
+    faust = _imported_faust()
+    application = faust.App(
+        name,
+        broker=[f"aiokafka://{server}" for server in settings.connection()["bootstrap_servers"]],
+        broker_credentials=_credentials(faust, settings),
+        broker_session_timeout=settings.session_timeout_ms / 1000,
+        broker_heartbeat_interval=settings.heartbeat_interval_ms / 1000,
+        consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        store="memory://",
+        datadir=tempfile.gettempdir(),
+    )
+    application.transport = _committed_transport(application)
+    actions = application.topic(topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
+
+    in_hand: set[asyncio.Task[None]] = set()
+
+    async def deliver(stream: Any) -> None:
+        async for event in stream.noack().events():
+            if len(in_hand) >= MOST_IN_HAND:
+                await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
+            task = asyncio.create_task(_take(service.part, event))
+            in_hand.add(task)
+            task.add_done_callback(in_hand.discard)
+
+    async def assigned(_: Any, assigned: Any, **__: Any) -> None:
+        await service.part.assigned([tp.partition for tp in assigned if tp.topic == topic])
+
+    async def revoked(_: Any, revoked: Any, **__: Any) -> None:
+        await service.part.revoked([tp.partition for tp in revoked if tp.topic == topic])
+
+    application.agent(actions, name="deliver")(deliver)
+    application.on_partitions_assigned.connect(assigned)
+    application.on_partitions_revoked.connect(revoked)
+    return application
+
+
+async def _take(part: AgentPart, event: Any) -> None:
+    message = event.message
+    try:
+        await part.take(Taken(message.partition, message.offset, message.value))
+    except Exception as error:  # noqa: BLE001 - not acknowledged: it comes again with the partition's next owner
+        log.warning("an action at %s/%d could not be taken in: %r", message.partition, message.offset, error)
+    else:
+        event.ack()
+
+
+def _imported_faust() -> Any:
+    """Import Faust, which looks for options of its own among the process's arguments."""
+    arguments, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        import faust
+    finally:
+        sys.argv = arguments
+    return faust
+
+
+def _credentials(faust: Any, settings: KafkaSettings) -> Any:
+    options = settings.connection()
+    if "sasl_mechanism" in options:
+        return faust.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=options.get("ssl_context"),
+        )
+    return faust.SSLCredentials(options["ssl_context"]) if "ssl_context" in options else None
+
+
+def _committed_transport(application: Any) -> Any:
+    """Make Faust's own transport, but for one thing: its consumer reads committed records only.
+
+    Faust asks for that only together with its own transactions; without it, an agent would send what aborted
+    transactions decided. Faust writes the level down inside a long method, so it is changed on what that returns,
+    before the consumer is started.
+    """
+    from faust.transport.drivers import aiokafka as driver
+
+    class CommittedConsumerThread(driver.AIOKafkaConsumerThread):
+        """The thread that owns the consumer."""
+
+        def _create_worker_consumer(self, transport: Any) -> Any:
+            consumer = super()._create_worker_consumer(transport)
+            consumer._isolation_level = "read_committed"
+            return consumer
+
+    class CommittedConsumer(driver.Consumer):
+        """The consumer that makes that thread."""
+
+        def _new_consumer_thread(self) -> Any:
+            return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    class CommittedTransport(driver.Transport):
+        """The transport that makes that consumer."""
+
+        Consumer = CommittedConsumer
+
+    return CommittedTransport(application.conf.broker, application, loop=application.loop)
 
 
 def host(make: Callable[[], Part], name: str) -> int:

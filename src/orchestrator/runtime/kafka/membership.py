@@ -197,10 +197,13 @@ class Membership:
 
     async def _work(self, incarnation: Incarnation, consumer: AIOKafkaConsumer) -> None:
         unit = incarnation.unit
+        ended, positions = await self._ended(incarnation, consumer)
+        if not unit.backlog:
+            # Markers of transactions take offsets too; the group's would never be at the end without this.
+            unit.pass_over(positions)
         if not unit.has_work and incarnation.promise is None:
             return
         began = time.perf_counter()
-        ended, positions = await self._ended(incarnation, consumer)
         if unit.revision != self._definitions.revision:
             if unit.revision > self._definitions.revision:
                 return  # this worker has not read the definitions yet that the state was written with

@@ -22,7 +22,7 @@ from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, source_of
+from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.state import Checkpoint, State
 from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.timers import Timers
@@ -36,7 +36,7 @@ MOST_RECORD_BYTES = 512 << 10
 
 
 class Partition(Unit):
-    """The customers of one partition number, of `count`."""
+    """The customers of one partition number, of `count`. `receipts` is the input that delivery writes."""
 
     def __init__(
         self,
@@ -49,12 +49,14 @@ class Partition(Unit):
         *,
         checks_keys: bool,
         most_facts: int,
+        receipts: str | None = None,
     ) -> None:
         super().__init__(number, inputs, clock, header.offsets, most_facts)
         self.revision = header.revision
         self.state = state
         self._count = count
         self._checks_keys = checks_keys
+        self._receipts = receipts
         due_of = codec.due_of
         self._timers = Timers((due, profile_id) for profile_id, record in state if (due := due_of(record)))
         self._ended_ms = 0
@@ -113,6 +115,9 @@ class Partition(Unit):
                 break
             at += 1
             sink.facts += 1
+            if record.topic == self._receipts:
+                self._take_receipt(catalog, record, now_ms, wall_ms)
+                continue
             try:
                 event = event_of(record)
             except EventError as error:
@@ -142,6 +147,22 @@ class Partition(Unit):
             return
         event_type = event.type if event.type in catalog.wanted else OTHER_TYPES
         self.tally.events[event_type, turned.outcome] += 1
+
+    def _take_receipt(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
+        """Turn what became of a message; nobody is known by a receipt alone."""
+        profile_id = (record.key or b"").decode(errors="replace")
+        old = self.state.get(profile_id)
+        try:
+            event = receipt_of(record)
+            if old is None:
+                self.tally.events[event.type if event.type in catalog.wanted else OTHER_TYPES, "ignored"] += 1
+                return
+            turned = turn.on_event(catalog, event, old, now_ms)
+            self._apply(profile_id, turned, codec.due_of(old), wall_ms, record)
+        except EventError as error:
+            self._bury_record(record, error, wall_ms)
+            return
+        self.tally.events[event.type if event.type in catalog.wanted else OTHER_TYPES, turned.outcome] += 1
 
     def _fire(self, catalog: Catalog, before_ms: int, now_ms: int | None, wall_ms: int) -> bool:
         """Wake what is due before an instant, at `now_ms` or each at its own; False when the transaction is full."""

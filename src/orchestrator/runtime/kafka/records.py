@@ -7,6 +7,8 @@ themselves is the model's work. Must never raise anything but EventError for a r
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from orchestrator.errors import EventError
 from orchestrator.model import envelopes, instants
 from orchestrator.model.event import Event
@@ -37,6 +39,33 @@ def event_of(record: KafkaRecord) -> Event:
         headers = [(name, value or b"") for name, value in record.headers]
         return envelopes.read_binary_cloud_event(headers, raw, record.timestamp)
     return envelopes.read(raw, record.timestamp)
+
+
+class _Receipt(msgspec.Struct):
+    """A receipt as delivery writes it: the record's key is the profile it belongs to."""
+
+    id: str
+    type: str
+    time: int
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_receipt = msgspec.json.Decoder(_Receipt).decode
+
+
+def receipt_line(event: Event) -> bytes:
+    """Write a receipt for the receipts topic."""
+    return _encode(_Receipt(event.id, event.type, event.time_ms, msgspec.Raw(_encode(event.properties))))
+
+
+def receipt_of(record: KafkaRecord) -> Event:
+    """Read a receipt; raises EventError for a record that holds none."""
+    try:
+        receipt = _decode_receipt(record.value or b"")
+    except msgspec.DecodeError as error:
+        raise EventError("bad_envelope", f"the receipts topic holds something else: {error}") from error
+    return Event(receipt.id, receipt.type, receipt.time, raw_properties=receipt.properties)
 
 
 def source_of(record: KafkaRecord) -> str:

@@ -6,6 +6,8 @@ cost time, and timers keep to the sources' clock in any case.
 Owns that choice. Must never fire a timer that a source's clock has not passed.
 """
 
+from collections.abc import Mapping
+
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.kafka.alignment import Alignment
@@ -40,8 +42,19 @@ class ResolvedPartition(Partition):
         *,
         topic: str,
         most_facts: int,
+        receipts: str | None = None,
     ) -> None:
-        super().__init__(number, count, inputs, state, clock, header, checks_keys=False, most_facts=most_facts)
+        super().__init__(
+            number,
+            count,
+            inputs,
+            state,
+            clock,
+            header,
+            checks_keys=False,
+            most_facts=most_facts,
+            receipts=receipts,
+        )
         self._topic = topic
         self._aligned = Alignment(header.read, (header.mark_ms, header.mark_offset))
         self._turned_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
@@ -56,6 +69,12 @@ class ResolvedPartition(Partition):
     def wants_end(self, wall_ms: int) -> bool:
         """Tell that ends are not asked for: that of our own input proves nothing."""
         return False
+
+    def pass_over(self, positions: Mapping[str, int]) -> None:
+        """Take note that everything before these positions was read."""
+        if positions.get(self._topic, 0) > self._aligned.read > 0:
+            self._aligned.pass_over(positions[self._topic])
+        super().pass_over({topic: each for topic, each in positions.items() if topic != self._topic})
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         """Take in what was fetched, then turn what every source has passed."""
@@ -104,14 +123,18 @@ class ResolvedPartition(Partition):
 
     def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
         at_ms = record.timestamp if record.timestamp <= wall_ms else 0
+        now_ms = max(at_ms, self._turned_ms) or wall_ms
         self.outgoing.facts += 1
+        if record.topic == self._receipts:
+            self._take_receipt(catalog, record, now_ms, wall_ms)
+            return
         try:
             event = event_of(record)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
         if event.type in catalog.wanted or event.identifiers:
-            self._take(catalog, event, record, max(at_ms, self._turned_ms) or wall_ms, wall_ms)
+            self._take(catalog, event, record, now_ms, wall_ms)
         else:
             self.tally.events[OTHER_TYPES, "ignored"] += 1
 

@@ -45,10 +45,12 @@ class Restored:
     seconds: float
 
 
-async def restore(settings: KafkaSettings, changelog: TopicPartition, state: State) -> Restored:
+async def restore(
+    settings: KafkaSettings, changelog: TopicPartition, state: State, newest_format: int | None = codec.FORMAT
+) -> Restored:
     """Bring `state` to the changelog's end as it is now.
 
-    Raises StorageError for a record that a newer release wrote.
+    Raises StorageError for a state record of a newer format; with None, the changelog holds something else.
     """
     began = time.monotonic()
     faults.reach("restore.begin")
@@ -62,12 +64,14 @@ async def restore(settings: KafkaSettings, changelog: TopicPartition, state: Sta
     )
     await consumer.start()
     try:
-        return await _follow(consumer, changelog, state, began)
+        return await _follow(consumer, changelog, state, began, newest_format)
     finally:
         await close(consumer.stop())
 
 
-async def _follow(consumer: AIOKafkaConsumer, changelog: TopicPartition, state: State, began: float) -> Restored:
+async def _follow(
+    consumer: AIOKafkaConsumer, changelog: TopicPartition, state: State, began: float, newest_format: int | None
+) -> Restored:
     consumer.assign([changelog])
     first = (await consumer.beginning_offsets([changelog]))[changelog]
     end = (await consumer.end_offsets([changelog]))[changelog]
@@ -89,7 +93,7 @@ async def _follow(consumer: AIOKafkaConsumer, changelog: TopicPartition, state: 
             raise TimeoutError(f"{changelog.topic} gives nothing from {position} although it reaches to {end}")
         if reached > position:
             position, heard = reached, time.monotonic()
-            changes, found = _changes(records)
+            changes, found = _changes(records, newest_format)
             raw_header = found or raw_header
             state.load(changes, Checkpoint(position, time.time(), raw_header))
             count += len(records)
@@ -113,11 +117,11 @@ def _usable(state: State, first: int, end: int) -> Checkpoint | None:
     return None
 
 
-def _changes(records: Sequence[ConsumerRecord]) -> tuple[list[Change], bytes | None]:
+def _changes(records: Sequence[ConsumerRecord], newest_format: int | None) -> tuple[list[Change], bytes | None]:
     """Split records into changes of profiles and the last header among them."""
     changes: list[Change] = []
     header = None
-    newest = codec.FORMAT
+    newest = 255 if newest_format is None else newest_format
     for record in records:
         key, value = record.key, record.value
         if key == _HEADER_KEY:

@@ -79,14 +79,18 @@ class TurnJob:
         return self._partition(number, state, restored.header), restored.end
 
     def _partition(self, number: int, state: State, header: Header) -> Partition:
-        inputs, most = Inputs(self.topics), self.settings.transaction_facts
+        inputs, most, receipts = Inputs(self.topics), self.settings.transaction_facts, self._names.receipts
         if not self._sources:
             clock = Clock(header.clock_ms)
-            return Partition(number, self._count, inputs, state, clock, header, checks_keys=True, most_facts=most)
+            return Partition(
+                number, self._count, inputs, state, clock, header, checks_keys=True, most_facts=most, receipts=receipts
+            )
         sourced = SourcedClock(header.clock_ms, header.heard)
         sourced.expect(self._sources)
         topic = self._names.resolved
-        return ResolvedPartition(number, self._count, inputs, state, sourced, header, topic=topic, most_facts=most)
+        return ResolvedPartition(
+            number, self._count, inputs, state, sourced, header, topic=topic, most_facts=most, receipts=receipts
+        )
 
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
         """Look at what the partitions hold, and raise an alarm for sources that hold timers back."""

@@ -60,6 +60,12 @@ class Unit(ABC):
         self._offsets |= offsets
         self.outgoing.offsets |= offsets
 
+    def pass_over(self, positions: Mapping[str, int]) -> None:
+        """Take note that nothing is to be processed before these positions."""
+        for topic, position in positions.items():
+            if position > self._offsets.get(topic, position):
+                self._offsets[topic] = self.outgoing.offsets[topic] = position
+
     @property
     def backlog(self) -> int:
         """Count the records that were fetched and not processed."""

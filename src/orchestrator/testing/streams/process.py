@@ -16,16 +16,16 @@ LONGEST_STOP_S = 15.0
 
 
 class WorkerProcess:
-    """One `orchestrator worker`, started at once; as a context manager, killed at the end if it still runs."""
+    """One `orchestrator worker`, or `deliver`, started at once; as a context manager, killed if it still runs."""
 
-    def __init__(self, project: Path, settings: Mapping[str, str], log: Path) -> None:
+    def __init__(self, project: Path, settings: Mapping[str, str], log: Path, command: str = "worker") -> None:
         self.log = log
         self._output: IO[bytes] = log.open("ab")
         variables = {f"ORCHESTRATOR_{name}": value for name, value in settings.items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
         path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "orchestrator", "worker", str(project)],
+            [sys.executable, "-m", "orchestrator", command, str(project)],
             env={**inherited, **path, **variables},
             stdin=subprocess.DEVNULL,
             stdout=self._output,

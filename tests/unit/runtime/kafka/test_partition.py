@@ -187,3 +187,11 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     work(again, catalog, record(1, 9 * HOUR, "page_viewed"))
     assert sent(again) == [("ana", instants.to_text(2 * HOUR))]
     assert header == Header(HOUR, 0, {"events": 1}, entries={"abandoned-cart": 1})
+
+
+def test_what_takes_offsets_and_holds_nothing_is_passed_over(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "x"))
+    partition.pass_over({"events": 3, "receipts": 9})
+    assert partition.take_outgoing()[0].offsets == {"events": 3}
+    partition.pass_over({"events": 3})
+    assert partition.outgoing.is_empty

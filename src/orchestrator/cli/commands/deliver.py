@@ -1,0 +1,44 @@
+"""`orchestrator deliver`: takes actions from Kafka to the providers.
+
+Owns how delivery is asked for. What it does is the runtime's.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.help import Example
+from orchestrator.cli.settings import Sources
+
+EXAMPLES = [
+    Example("ORCHESTRATOR_CHANNEL_DEFAULT=console: orchestrator deliver shop", "show every message on the terminal"),
+    Example("ORCHESTRATOR_CHANNEL_EMAIL=file:outbox.jsonl orchestrator deliver shop", "append e-mails to a file"),
+    Example("orchestrator deliver shop --config prod.toml", "settings from a file; `orchestrator doctor` lists them"),
+]
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+) -> None:
+    """Take actions from Kafka to the providers.
+
+    Only what workers have committed is sent. Each channel has its own pace and patience; what waits, for a retry or
+    for the morning, waits in delivery's own topic, and its outcome goes back to the customer's journeys. Sent at
+    least once, under the action's id, which providers take once. Stopped by SIGTERM: it finishes what it is sending.
+    """
+    from orchestrator.language import load
+    from orchestrator.runtime.kafka.delivering import run_deliverer
+    from orchestrator.runtime.kafka.settings import KafkaSettings
+
+    loaded = load(directory)
+    sources = Sources(config=config)
+    said = sources.values(KafkaSettings.model_fields)
+    settings = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
+
+    def find(name: str) -> str | None:
+        value = sources.find(name).value
+        return None if value is None else str(value)
+
+    raise typer.Exit(run_deliverer(loaded, settings, find))

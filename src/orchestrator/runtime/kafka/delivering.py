@@ -1,0 +1,124 @@
+"""One deliverer: an agent that takes in committed actions, and the lanes that send them.
+
+Owns the order in which `orchestrator deliver` starts and stops: lanes are open before the first action comes, and
+finish what they have in hand before their partitions are let go. Must never know how it is hosted.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+from typing import TYPE_CHECKING
+
+from orchestrator.channels import rendering
+from orchestrator.channels.links import Links
+from orchestrator.channels.preparing import Preparer
+from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.clock import WallClock
+from orchestrator.runtime.delivery.delivery import Delivery
+from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
+from orchestrator.runtime.kafka import logs
+from orchestrator.runtime.kafka.app import Taken, host_agent
+from orchestrator.runtime.kafka.delivery import KafkaOutbox
+from orchestrator.runtime.kafka.health import HealthServer
+from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Topics, ensure
+
+if TYPE_CHECKING:
+    from orchestrator.language import Loaded
+
+log = logging.getLogger(__name__)
+
+
+class Deliverer:
+    """The delivery of one process."""
+
+    def __init__(self, loaded: "Loaded", settings: KafkaSettings, find: Find) -> None:
+        self.settings = settings
+        self.topics = Topics.of(settings)
+        self._metrics = Metrics()
+        self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded))
+        preparer = _preparer(loaded, find)
+        hosts = (find("allowed_hosts") or "").lower().split(",")
+        self._delivery = Delivery(
+            routes_of(loaded, lambda: preparer, Operator(find, frozenset(filter(None, hosts)))),
+            self._outbox,
+            WallClock(),
+            dice=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
+            observe=self._observe,
+            fail=self._fail,
+            release_over_ms=_release_over(loaded),
+        )
+        self._health = HealthServer(self._metrics.registry, lambda: not self._failed.done(), self._is_ready)
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def start(self) -> None:
+        """Check the topics and open the lanes."""
+        await ensure(self.settings, self.topics)
+        await self._delivery.start()
+        for lane in self._delivery.lanes.values():
+            if (missing := getattr(lane.road, "missing", None)) is not None:
+                log.warning("%s; what goes there waits", missing)
+        await self._health.start(self.settings)
+
+    async def run(self) -> None:
+        """Wait until something breaks that nothing can go on without."""
+        await self._failed
+
+    async def stop(self) -> None:
+        """Finish what is being sent, then let go of the partitions."""
+        await self._delivery.stop()
+        await self._outbox.close()
+        await self._health.stop()
+
+    async def take(self, taken: Taken) -> None:
+        """Take one action in; on return it is durable."""
+        lane = await self._outbox.accept(taken.partition, taken.offset, taken.value)
+        if lane is not None:
+            self._delivery.wake([lane])
+
+    async def assigned(self, partitions: list[int]) -> None:
+        """Begin with partitions of the actions."""
+        self._outbox.assign(partitions)
+
+    async def revoked(self, partitions: list[int]) -> None:
+        """Let go of partitions of the actions."""
+        await self._outbox.revoke(partitions)
+
+    def _is_ready(self) -> bool:
+        return self._outbox.is_ready and not self._failed.done()
+
+    def _observe(self, lane: str, outcome: str, seconds: float) -> None:
+        self._metrics.delivery.labels(lane, outcome).inc()
+        self._metrics.delivery_seconds.labels(lane).observe(seconds)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+
+def run_deliverer(loaded: "Loaded", settings: KafkaSettings, find: Find) -> int:
+    """Deliver a project's actions until SIGTERM; return the process's exit code."""
+    logs.configure(settings.log_level, settings.log_format)
+    return host_agent(lambda: Deliverer(loaded, settings, find), settings, Topics.of(settings).actions)
+
+
+def _preparer(loaded: "Loaded", find: Find) -> Preparer:
+    contents = {name: rendering.Content(each.channels, each.languages) for name, each in loaded.messages.items()}
+    project = loaded.catalog.project
+    signing = tuple(filter(None, map(str.strip, (find("link_secret") or "").split(","))))
+    if not signing:
+        # Whoever answers the links must know the secret; without one they are only good to look at.
+        log.warning("links are signed with a secret of this process alone; set ORCHESTRATOR_LINK_SECRET for real ones")
+        signing = (secrets.token_urlsafe(48),)
+    links = Links(find("public_url") or "http://127.0.0.1:8080", signing)
+    return Preparer(loaded.catalog, rendering.Renderer(project.brand, project.languages, contents), links)
+
+
+def _release_over(loaded: "Loaded") -> int:
+    from orchestrator.language import durations
+
+    written = loaded.project_definition.release_over
+    found = None if written is None else durations.milliseconds(written)
+    return timing.RELEASE_OVER_MS if found is None else found

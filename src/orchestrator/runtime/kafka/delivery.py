@@ -1,0 +1,190 @@
+"""Delivery on Kafka: committed actions taken in once, sent by their lanes, their outcomes durable before they count.
+
+An action is taken in when its row is in delivery's own compacted changelog; only then is it acknowledged to Kafka, so
+a slow provider or a long retry holds up no partition, and a restart sends nothing again that is known to be done. The
+outcome and its receipt, an event for the customer's turn partition, are one transaction. Deciding is exactly-once;
+sending is at-least-once with the action's id as the provider's idempotency key.
+Owns the port between Kafka and the lanes. Must never send, nor look at an action that is not committed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from aiokafka.structs import TopicPartition
+
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
+from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.roads import lane_of
+from orchestrator.runtime.kafka.journal import Journal
+from orchestrator.runtime.kafka.outgoing import Forward
+from orchestrator.runtime.kafka.pendings import Pendings, Row, decode_row, encode_row
+from orchestrator.runtime.kafka.records import receipt_line
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.storage import Pending, Settled
+
+log = logging.getLogger(__name__)
+
+NOTE = "@note/"
+RETRY_S = 1.0
+# So many actions done are remembered by partition; Kafka hands over at most what one commit interval brought.
+MARKS = 20_000
+
+_decode = msgspec.json.Decoder(Action).decode
+
+
+class KafkaOutbox:
+    """The outbox of the partitions that this process delivers."""
+
+    def __init__(self, settings: KafkaSettings, topics: Topics, release_over_ms: int) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._release_over_ms = release_over_ms
+        self._pendings = Pendings()
+        self._journals: dict[int, Journal] = {}
+        self._opening: dict[int, asyncio.Task[None]] = {}
+        self._notes: dict[str, bytes] = {}
+        self._changed = asyncio.Event()
+
+    # Partitions
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Begin to open partitions that are ours now; in tasks, because a rebalance must not wait for a restore."""
+        for number in partitions:
+            if number not in self._journals and number not in self._opening:
+                self._opening[number] = asyncio.create_task(self._open(number), name=f"open delivery {number}")
+
+    async def revoke(self, partitions: Iterable[int]) -> None:
+        """Let go of partitions: whoever has them next reads what is durable."""
+        for number in list(partitions):
+            if (opening := self._opening.pop(number, None)) is not None:
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
+            self._pendings.drop_partition(number)
+            if (journal := self._journals.pop(number, None)) is not None:
+                await journal.close()
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.revoke({*self._journals, *self._opening})
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether every partition that is ours is open."""
+        return not self._opening
+
+    async def _open(self, number: int) -> None:
+        journal, kept = None, dict[str, bytes]()
+        while journal is None:
+            journal = Journal(self._settings, self._topics, number, lambda error: self._reopen(number, error))
+            try:
+                kept = await journal.open()
+            except Exception as error:  # noqa: BLE001 - nothing of the partition is sent before it is open
+                log.warning("delivery of partition %d cannot begin: %r", number, error)
+                await journal.close()
+                journal = None
+                await asyncio.sleep(RETRY_S)
+        for key, value in kept.items():
+            if key.startswith(NOTE):
+                self._notes[key.removeprefix(NOTE)] = value
+            else:
+                self._pendings.put(decode_row(value))
+        self._journals[number] = journal
+        self._opening.pop(number, None)
+        self._changed.set()
+        self._changed = asyncio.Event()
+        log.info("delivery of partition %d begins with %d rows", number, len(kept))
+
+    def _reopen(self, number: int, error: BaseException) -> None:
+        """Begin a partition anew after an error; what was not durable is handed over again."""
+        log.warning("delivery of partition %d ends after %r and is opened again", number, error)
+        if self._journals.pop(number, None) is not None:
+            self._pendings.drop_partition(number)
+            self.assign([number])
+
+    async def _journal(self, number: int) -> Journal:
+        while (journal := self._journals.get(number)) is None:
+            await self._changed.wait()
+        return journal
+
+    # Actions in
+
+    async def accept(self, number: int, offset: int, raw: bytes) -> str | None:
+        """Take an action in; on return it is durable, and may be acknowledged. Return the lane to wake, if any."""
+        action = _decode(raw)
+        journal = await self._journal(number)
+        if action.kind == "cancel":
+            return await self._cancel(journal, str(action.data.get("action_id")))
+        lane = lane_of(action)
+        if lane is None or self._pendings.get(action.id) is not None:
+            return lane
+        due_ms = timing.first_due(action, self._release_over_ms)
+        row = Row(action.id, number, offset, action.profile_id, lane, due_ms, action=msgspec.Raw(raw))
+        await self._put(journal, row)
+        return lane
+
+    async def _cancel(self, journal: Journal, action_id: str) -> str | None:
+        row = self._pendings.get(action_id)
+        if row is None or not row.waits:
+            return None
+        await self._put(journal, msgspec.structs.replace(row, cancelled=True, due_ms=0))
+        return row.lane
+
+    async def _put(self, journal: Journal, row: Row, receipts: Sequence[Forward] = (), **more: bytes) -> None:
+        changes: dict[str, bytes | None] = {row.id: encode_row(row), **more}
+        old = self._forgotten(journal.number) if row.is_done else None
+        if old is not None:
+            changes[old] = None
+        await journal.write(changes, receipts)
+        if self._journals.get(journal.number) is journal:
+            self._pendings.put(row)
+            if old is not None:
+                self._pendings.drop(old)
+
+    def _forgotten(self, number: int) -> str | None:
+        """Name the oldest mark of a partition that remembers more than enough of them."""
+        marks = sorted(self._pendings.done(number), key=lambda row: row.offset) if len(self._pendings) > MARKS else []
+        return marks[0].id if len(marks) > MARKS else None
+
+    # The lanes' port
+
+    async def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Give what is due on a lane."""
+        return self._pendings.due(lane, until_ms, limit)
+
+    async def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Tell when the next of a lane is due."""
+        return self._pendings.next_due(lane, after_ms)
+
+    async def settle(
+        self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
+    ) -> None:
+        """Make an outcome durable with its receipts; nothing to do for a partition that is somebody else's now."""
+        row = self._pendings.get(pending.action_id)
+        journal = None if row is None else self._journals.get(row.partition)
+        if row is None or journal is None:
+            return
+        now_ms = int(time.time() * 1000)
+        key = row.profile_id.encode()
+        lines = [(key, receipt_line(event), now_ms, list[tuple[str, bytes]]()) for event in receipts]
+        more = {f"{NOTE}{name}": value for name, value in notes.items()}
+        try:
+            await self._put(journal, row.settled(settled), lines, **more)
+        except ConnectionError as error:
+            # It was sent, and nobody knows: whoever has the partition next sends it again, under the same key.
+            log.warning("the outcome of an action could not be kept: %s", error)
+            return
+        self._notes.update(notes)
+
+    async def recall(self, note: str) -> bytes | None:
+        """Give a note as it was settled last."""
+        return self._notes.get(note)
+
+
+def partitions_of(tps: Iterable[TopicPartition], topic: str) -> list[int]:
+    """Pick the partition numbers of one topic."""
+    return sorted(tp.partition for tp in tps if tp.topic == topic)

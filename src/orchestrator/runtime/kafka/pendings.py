@@ -1,0 +1,125 @@
+"""The actions that wait, of the partitions that this process delivers: by lane, the longest due first.
+
+Owns these rows and their bytes in delivery's changelog. An action that is done stays as a mark without content until
+nobody can hand it over a second time. Must never be changed before the changelog holds the change.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
+import msgspec
+
+from orchestrator.storage import Pending, Settled
+
+NOTHING = msgspec.Raw(b"null")
+
+
+class Row(msgspec.Struct, omit_defaults=True):
+    """One action in delivery's changelog; once it is done, without content. `offset` is its place in its topic."""
+
+    id: str
+    partition: int
+    offset: int
+    profile_id: str = ""
+    lane: str = ""
+    due_ms: int = 0
+    attempts: int = 0
+    cancelled: bool = False
+    reason: str | None = None
+    why: str | None = None
+    # msgspec reads no `Raw | None`.
+    action: msgspec.Raw = NOTHING
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether it is still to be sent."""
+        return not self.is_done and self.reason is None
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether only the mark is left."""
+        return bytes(self.action) == b"null"
+
+    def pending(self) -> Pending:
+        """Give it as the lanes know it."""
+        action = bytes(self.action)
+        return Pending(
+            self.id,
+            self.lane,
+            self.due_ms,
+            self.profile_id,
+            action,
+            self.attempts,
+            self.cancelled,
+            self.reason,
+            self.why,
+        )
+
+    def settled(self, settled: Settled) -> "Row":
+        """Give what becomes of it with an outcome: done, given up with a reason, or due again."""
+        change = msgspec.structs.replace
+        if settled.reason is not None:
+            return change(self, reason=settled.reason, why=settled.why, attempts=settled.attempts)
+        if settled.due_ms is not None:
+            due_ms = 0 if self.cancelled else settled.due_ms
+            return change(self, due_ms=due_ms, why=settled.why, attempts=settled.attempts)
+        return Row(self.id, self.partition, self.offset)
+
+
+encode_row = msgspec.json.Encoder().encode
+decode_row = msgspec.json.Decoder(Row).decode
+
+
+class Pendings:
+    """The rows of several partitions, found by action and by lane."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+        self._lanes: dict[str, list[tuple[int, str]]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def get(self, action_id: str) -> Row | None:
+        """Find an action, done or not."""
+        return self._rows.get(action_id)
+
+    def put(self, row: Row) -> None:
+        """Take over a row as the changelog has it."""
+        self._unlist(self._rows.get(row.id))
+        self._rows[row.id] = row
+        if row.waits:
+            insort(self._lanes.setdefault(row.lane, []), (row.due_ms, row.id))
+
+    def drop(self, action_id: str) -> None:
+        """Forget a row."""
+        self._unlist(self._rows.pop(action_id, None))
+
+    def drop_partition(self, partition: int) -> None:
+        """Forget the rows of a partition that somebody else delivers now."""
+        for row in [row for row in self._rows.values() if row.partition == partition]:
+            self.drop(row.id)
+
+    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+        """Find what is due on a lane, the longest due first."""
+        found = []
+        for due_ms, action_id in self._lanes.get(lane, [])[:limit]:
+            if due_ms > until_ms:
+                break
+            found.append(self._rows[action_id].pending())
+        return found
+
+    def next_due(self, lane: str, after_ms: int) -> int | None:
+        """Find when the next of a lane is due after an instant."""
+        listed = self._lanes.get(lane, [])
+        at = bisect_left(listed, (after_ms + 1, ""))
+        return listed[at][0] if at < len(listed) else None
+
+    def done(self, partition: int) -> Iterator[Row]:
+        """Run over the marks of a partition."""
+        return (row for row in self._rows.values() if row.partition == partition and row.is_done)
+
+    def _unlist(self, row: Row | None) -> None:
+        if row is not None and row.waits:
+            listed = self._lanes[row.lane]
+            del listed[bisect_left(listed, (row.due_ms, row.id))]
