@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import InvalidProject, StorageError
@@ -209,7 +210,11 @@ async def publish(
             await writer.open()
             revision = await _publish(writer, settings, topics, sources, only_if_new)
         except Exception as error:
-            await writer.discard()
+            try:
+                await writer.discard()
+            except KafkaError as late:
+                # Closing tells once more what the sender died of; what it was is decided below.
+                log.debug("a producer of publish closed with %r", late)
             if not is_fenced(error):
                 raise
             log.info("somebody else publishes at the same time; looking again")
