@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import InvalidProject, StorageError
