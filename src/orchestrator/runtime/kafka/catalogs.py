@@ -209,11 +209,7 @@ async def publish(
             await writer.open()
             revision = await _publish(writer, settings, topics, sources, only_if_new)
         except Exception as error:
-            try:
-                await writer.discard()
-            except KafkaError as late:
-                # Closing tells once more what the sender died of; what it was is decided below.
-                log.debug("a producer of publish closed with %r", late)
+            await writer.discard()
             if not is_fenced(error):
                 raise
             log.info("somebody else publishes at the same time; looking again")

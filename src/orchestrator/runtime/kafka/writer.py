@@ -7,6 +7,7 @@ Owns the producer's life and its batches. Must never retry what was fenced, nor 
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable
 from typing import Any, TypeAlias
@@ -31,6 +32,8 @@ MOST_REQUEST_BYTES = 4 << 20
 REQUEST_TIMEOUT_MS = 8_000
 OPENING_S = 30.0
 CLOSING_S = 5.0
+
+log = logging.getLogger(__name__)
 
 FENCED = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, OutOfOrderSequenceNumber)
 
@@ -136,8 +139,8 @@ class Writer:
         try:
             async with asyncio.timeout(CLOSING_S):
                 await producer._sender.close()
-        except Exception:  # noqa: BLE001, S110 - why it failed was reported by whoever gave it up
-            pass
+        except Exception as error:  # noqa: BLE001 - why it failed was reported by whoever gave it up
+            log.debug("the producer %s closed with %r", self.transactional_id, error)
 
 
 def _look_at(future: "asyncio.Future[RecordMetadata]") -> None:
