@@ -59,9 +59,8 @@ async def test_workers_that_join_and_leave_come_to_the_same(shop, a_day):
     records = a_day(20_000, seed=3)
     await shop.receive(records)
     small = {"TRANSACTION_FACTS": "25"}
-    first = shop.start_worker(**small)
+    first, second = shop.start_worker(**small), shop.start_worker(**small)
     await shop.until(lambda: _says(first, "restored"), 30)
-    second = shop.start_worker(**small)
     await shop.until(lambda: _says(second, "restored"), 30)
     third = shop.start_worker(**small)
     await shop.until(lambda: _says(third, "restored"), 30)

@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from orchestrator.runtime.kafka.catalogs import keyed, publish
+from orchestrator.runtime.kafka.topics import Topics, ensure
+
 SRC = Path(__file__).resolve().parents[3] / "src"
 
 
@@ -76,3 +79,13 @@ async def _has_taken_up(worker):
 def _now():
     # Once a worker has read all there is, the wall clock is what its timers go by.
     return time.time_ns() // 1_000_000
+
+
+async def test_publishers_that_begin_at_one_instant_publish_once(shop):
+    settings, topics = shop.settings(), Topics.of(shop.settings())
+    await ensure(settings, topics)
+    sources = keyed(shop.loaded)
+    found = await asyncio.gather(
+        *(publish(settings, topics, sources, only_if_new=True) for _ in range(4)), return_exceptions=True
+    )
+    assert sorted(found, key=str) == [1, None, None, None]

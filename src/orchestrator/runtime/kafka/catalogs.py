@@ -12,6 +12,7 @@ Owns this topic. Must never decide whether something may be published: that is `
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 RELEASE_KEY = "release"
 POLL_MS = 500
 PUBLISHING_TRIES = 20
+BACKING_OFF_S = 0.1
 RETRY_S = 1.0
 
 
@@ -203,7 +205,10 @@ async def publish(
     With `only_if_new`, nothing is published when any journey of these was published before. One publisher at a time:
     a second one fences the first, and reads what that has finished.
     """
-    for _ in range(PUBLISHING_TRIES):
+    for attempt in range(PUBLISHING_TRIES):
+        # Looked at before a producer is opened as well: opening fences whoever is publishing this very moment.
+        if _release_of(await Catalogs(settings, topics).peek(), sources, only_if_new) is None:
+            return None
         writer = Writer(settings, f"{settings.app_id}-publish")
         try:
             await writer.open()
@@ -213,23 +218,31 @@ async def publish(
             if not is_fenced(error):
                 raise
             log.info("somebody else publishes at the same time; looking again")
+            # Of several that begin together each would fence the other for ever, if all looked again at once.
+            await asyncio.sleep(random.uniform(0, BACKING_OFF_S * 2 ** min(attempt, 4)))  # noqa: S311 - no secret
         else:
             await writer.close()
             return revision
     raise StorageError(f"{topics.journeys} is being published to without end; who else does?")
 
 
-async def _publish(
-    writer: Writer, settings: KafkaSettings, topics: Topics, sources: Mapping[str, Source], only_if_new: bool
-) -> int | None:
-    published = await Catalogs(settings, topics).peek()
+def _release_of(published: Published, sources: Mapping[str, Source], only_if_new: bool) -> Release | None:
+    """Make the release that puts these files in force; None where there is nothing to publish."""
     ours = {key.split("/")[1] for key in sources if key.startswith("journey/")}
     if only_if_new and published.journeys() & ours:
         return None
     is_same = all(published.sources.get(key) == source for key, source in sources.items())
     if is_same and set(published.release.keys) == set(sources):
         return None
-    release = Release(published.release.revision + 1, sorted(sources))
+    return Release(published.release.revision + 1, sorted(sources))
+
+
+async def _publish(
+    writer: Writer, settings: KafkaSettings, topics: Topics, sources: Mapping[str, Source], only_if_new: bool
+) -> int | None:
+    release = _release_of(await Catalogs(settings, topics).peek(), sources, only_if_new)
+    if release is None:
+        return None
     lines: list[Line] = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]
     lines.append((RELEASE_KEY.encode(), msgspec.json.encode(release)))
     await writer.begin()
