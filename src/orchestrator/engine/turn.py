@@ -12,7 +12,7 @@ from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
-from orchestrator.model.journey import Journey, Trigger
+from orchestrator.model.journey import Journey, Step, Trigger
 from orchestrator.model.state import Entry, State
 
 TIMER = "timer"
@@ -162,6 +162,15 @@ class Turn:
         entry.due_ms = 0
         self.changed = True
         self.decide(journey, entry, entry.step or None, Verdict.PARKED, reason)
+
+
+def action_id_of(turn: Turn, journey: Journey, entry: Entry, step: Step, visit: str | None = None) -> str:
+    """Derive the id of what a step asks of the outside world at a visit, by default the one of the rounds it is in.
+
+    It is the idempotency key at every provider: the same decision made twice has the same.
+    """
+    visit = visit_of(entry, step.inside) if visit is None else visit
+    return ids.derive(journey.id, str(journey.version), turn.profile_id, entry.id, step.id, visit)
 
 
 def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:

@@ -6,8 +6,8 @@ Owns what is asked and what is kept of the answer. Making the call is delivery's
 
 from orchestrator.engine import guards
 from orchestrator.engine.steps.going import STAY, Going
-from orchestrator.engine.turn import Turn, visit_of
-from orchestrator.model import ids, instants
+from orchestrator.engine.turn import Turn, action_id_of
+from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -26,8 +26,7 @@ def call(turn: Turn, journey: Journey, entry: Entry, step: Call) -> Going:
     scope = turn.scope_of(entry)
     payload = {name: expression.evaluate(scope) for name, expression in step.payload}
     profile = turn.state.profile
-    visit = visit_of(entry, step.inside)
-    action_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit)
+    action_id = action_id_of(turn, journey, entry, step)
     entry.step, entry.due_ms = step.id, turn.now_ms + step.within_ms
     until = instants.to_text(entry.due_ms)
     turn.actions.append(

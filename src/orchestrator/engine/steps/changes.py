@@ -4,8 +4,8 @@ Owns both verbs, and the bound on how many events may follow from one.
 """
 
 from orchestrator.engine.steps.going import STAY, Going
-from orchestrator.engine.turn import Turn, visit_of
-from orchestrator.model import ids, values
+from orchestrator.engine.turn import Turn, action_id_of
+from orchestrator.model import values
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -42,7 +42,7 @@ def emit(turn: Turn, journey: Journey, entry: Entry, step: Emit) -> Going:
     found = {name: expression.evaluate(scope) for name, expression in step.properties}
     properties = {name: value for name, value in found.items() if value is not None and values.is_storable(value)}
     profile = turn.state.profile
-    event_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit_of(entry, step.inside))
+    event_id = action_id_of(turn, journey, entry, step)
     turn.emitted.append(Event(event_id, step.event, turn.now_ms, profile.customer_id, decoded=properties))
     turn.actions.append(
         Action(

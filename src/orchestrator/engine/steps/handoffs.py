@@ -8,8 +8,8 @@ from typing import Any
 
 from orchestrator.engine import cases, guards, payload
 from orchestrator.engine.steps.going import STAY, Going
-from orchestrator.engine.turn import Turn, visit_of
-from orchestrator.model import ids, instants
+from orchestrator.engine.turn import Turn, action_id_of
+from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -25,9 +25,8 @@ def handoff(turn: Turn, journey: Journey, entry: Entry, step: Handoff) -> Going:
         entry.results[step.id] = Result(status=Reason.HOLDOUT)
         turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.HOLDOUT, saw)
         return step.on_timeout if step.until_closed else step.next
-    visit = visit_of(entry, step.inside)
     profile = turn.state.profile
-    case_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit)
+    case_id = action_id_of(turn, journey, entry, step)
     turn.actions.append(
         Action(
             case_id,

@@ -10,8 +10,8 @@ from typing import Any
 from orchestrator.engine import guards, payload
 from orchestrator.engine.guards import Answer
 from orchestrator.engine.steps.going import STAY, Going
-from orchestrator.engine.turn import Turn, visit_of
-from orchestrator.model import ids, instants
+from orchestrator.engine.turn import Turn, action_id_of, visit_of
+from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.journey import Journey, Send
@@ -138,7 +138,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     profile = turn.state.profile
     project = turn.project
     message = project.messages[step.message]
-    action_id = ids.derive(journey.id, str(journey.version), profile.id, entry.id, step.id, visit)
+    action_id = action_id_of(turn, journey, entry, step, visit)
     scope = turn.scope_of(entry)
     data = payload.data_for(scope, message.reads.get(answer.channel, ()))
     if step.data:
