@@ -1,0 +1,44 @@
+"""What every live process counts and measures, whatever drives it, under the names of CONTRACTS.md.
+
+Owns the registry of one process, the prefix, the buckets, and the metrics that all runtimes share. No label
+carries a customer. Must never be read by the product: what it decides depends on events alone.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LATENESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600)
+_PREFIX = "orchestrator_"
+
+
+class ProcessMetrics:
+    """The metrics of one process; a runtime adds its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.events = self.counter("events", "Events read, by what became of them.", "type", "outcome")
+        self.actions = self.counter("actions", "Actions decided.", "journey", "channel")
+        self.decisions = self.counter("decisions", "Decisions recorded.", "journey", "verdict", "reason")
+        self.dead_letters = self.counter("dead_letters", "Records and entries that came to nothing.", "reason")
+        self.timers_waiting = self.gauge("timers_waiting", "Timers that wait, in this process.")
+        self.timer_lateness = self.seconds(
+            "timer_lateness_seconds", "How late timers fired by the wall clock.", buckets=LATENESS
+        )
+        self.batch_seconds = self.seconds("batch_seconds", "How long a batch's turns kept the process busy.")
+        self.commit_seconds = self.seconds("commit_seconds", "How long a commit took, from begin to end.")
+        self.delivery_seconds = self.seconds("delivery_seconds", "How long a delivery took.", "channel")
+        self.delivery = self.counter("delivery", "Actions delivered, by outcome.", "channel", "outcome")
+
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        """Make a counter of this process."""
+        return Counter(_PREFIX + name, text, labels, registry=self.registry)
+
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        """Make a gauge of this process."""
+        return Gauge(_PREFIX + name, text, labels, registry=self.registry)
+
+    def seconds(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
+        """Make a histogram of lengths of time, in seconds."""
+        return Histogram(_PREFIX + name, text, labels, registry=self.registry, buckets=buckets)
