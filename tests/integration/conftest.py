@@ -3,6 +3,7 @@
 Must never let a test that needs a broker pass without one: it is skipped with the reason, and in CI it fails.
 """
 
+import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -106,7 +107,13 @@ async def new_topic(any_broker: Broker, fresh_name: Callable[[str], str]) -> Asy
         answer = await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=kafka_settings)])
         assert [error[1] for error in answer.topic_errors] == [0], answer
         made.append(name)
-        return name
+        # The answer comes before every reader of metadata knows: only then may a test count on the topic.
+        for _ in range(200):
+            (told,) = await admin.describe_topics([name])
+            if not told["error_code"] and not any(each["error_code"] for each in told["partitions"]):
+                return name
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"the topic {name} does not come to be: {told}")
 
     try:
         yield make
