@@ -20,6 +20,9 @@ House rules: no clock, no dice, no I/O; no iteration over sets; same arguments, 
 byte.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from orchestrator.engine import cases, endings, entering, fallback, matching, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
 from orchestrator.errors import EventError, StorageError
@@ -28,14 +31,16 @@ from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
 from orchestrator.model.state import State
 
+_NONE_FAILED: Mapping[str, str] = MappingProxyType({})
 
-def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: frozenset[str] = frozenset()) -> Turn:
+
+def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Mapping[str, str] = _NONE_FAILED) -> Turn:
     """Apply one fact to one profile's state, in place, at the instant `now_ms` (epoch milliseconds).
 
     Pure but for `state`, and deterministic. Gives the turn: its `actions`, its `decisions`, and whether
-    the state has `changed`. `failed` names entries in which an earlier try of the same turn failed: they
-    are parked instead of handled. Raises EntryFailed when a bug of ours surfaces in one entry; the state
-    is then spoilt, and the caller starts over from the bytes it kept.
+    the state has `changed`. `failed` names entries that an earlier try of the same turn could not take
+    on, with the reason: they are parked instead of handled. Raises EntryFailed when a bug of ours
+    surfaces in one entry; the state is then spoilt, and the caller starts over from the bytes it kept.
     """
     turn = Turn(catalog, state, now_ms, failed)
     try:

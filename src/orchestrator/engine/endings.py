@@ -109,7 +109,7 @@ def convert_ended(turn: Turn, event: Event) -> None:
             continue
         turn.at_work = (journey.id, ended.id)
         if ended.id in turn.failed:
-            turn.park(journey, _as_entry(ended), Reason.FAILURE)
+            turn.park(journey, _as_entry(ended), turn.failed[ended.id])
         elif not _convert_one(turn, event, journey, goals, ended):
             continue
         history.ended = [other for other in history.ended if other is not ended]

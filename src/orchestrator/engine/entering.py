@@ -29,7 +29,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
         if not turn.failed or entry_id_of(turn, journey.id) not in turn.failed:
             raise
         # It failed in the try before as well: there is no entry to park, but the question is on record.
-        turn.decide(journey, None, None, Verdict.PARKED, Reason.FAILURE)
+        turn.decide(journey, None, None, Verdict.PARKED, turn.failed[entry_id_of(turn, journey.id)])
         return
     key = matching.key_of(turn, event, journey.key) if journey.key is not None else None
     refusal = _refusal(turn, journey, trigger, key)
@@ -54,7 +54,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
     turn.opening = entry_id
     turn.decide(journey, entry, None, _ENTERED, _EVENT, saw)
     if entry_id in turn.failed:
-        turn.park(journey, entry, Reason.FAILURE)
+        turn.park(journey, entry, turn.failed[entry_id])
     else:
         walking.walk(turn, journey, entry, journey.first)
 

@@ -4,11 +4,12 @@ Owns the context that every rule of the engine is handed, and how decisions and 
 Never decides anything itself.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import Catalog
-from orchestrator.model.decision import Decision, Reason, Verdict
+from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
@@ -31,9 +32,9 @@ class Turn:
     """One pass from old state to new.
 
     `event` is the event at hand, None while timers are handled, and `keys` are what journeys key entries
-    by, as far as they have been read from it. `failed` are the ids of entries that
-    failed in an earlier try of this very turn; `at_work` is the (journey, entry) handled now, no entry while
-    entering is asked.
+    by, as far as they have been read from it. `failed` are the entries to be parked because of an earlier
+    try of this very turn, with their reasons by id; `at_work` is the (journey, entry) handled now, no entry
+    while entering is asked.
     `opening` is the id of the entry that the event at hand has just opened. `untaken` are triggers that looked at
     the event and did not take it, by journey and entry. `changed` tells whether the
     state must be written.
@@ -63,7 +64,7 @@ class Turn:
         "untaken",
     )
 
-    def __init__(self, catalog: Catalog, state: State, now_ms: int, failed: frozenset[str]) -> None:
+    def __init__(self, catalog: Catalog, state: State, now_ms: int, failed: Mapping[str, str]) -> None:
         self.catalog = catalog
         self.project = catalog.project
         self.state = state
@@ -156,7 +157,7 @@ class Turn:
             )
         )
 
-    def park(self, journey: Journey, entry: Entry, reason: Reason) -> None:
+    def park(self, journey: Journey, entry: Entry, reason: str) -> None:
         """Take an entry out of the stream where it stands: it keeps its state and nothing moves it."""
         entry.parked = reason
         entry.due_ms = 0
@@ -193,7 +194,7 @@ def standing_entries(turn: Turn, event_type: str | None = None) -> list[tuple[Jo
         if journey is None or entry.parked is not None:
             continue
         if entry.id in turn.failed:
-            turn.park(journey, entry, Reason.FAILURE)
+            turn.park(journey, entry, turn.failed[entry.id])
         elif event_type is None or event_type in catalog.asked_by[version]:
             found.append((journey, entry))
     if len(found) > 1:

@@ -7,8 +7,10 @@ or the network.
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from orchestrator.engine.advance import advance
 from orchestrator.engine.turn import EntryFailed, Turn
@@ -21,12 +23,15 @@ from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Project
-from orchestrator.model.state import State
+from orchestrator.model.state import Entry, State
+
+# A record must fit into one Kafka message with room to spare, and be read and written at every event of its customer.
+MOST_RECORD_BYTES = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An entry that was parked because of a bug of ours: for dead letters and metrics."""
+    """An entry that was parked, because of a bug of ours or of its size: for dead letters and metrics."""
 
     entry_id: str
     journey: str
@@ -47,6 +52,8 @@ class Turned:
     decisions: Sequence[Decision]
     failures: Sequence[Failure]
 
+
+_encode_entry = msgspec.msgpack.Encoder().encode
 
 DUPLICATE = Turned("duplicate", None, (), (), ())
 IGNORED = Turned("ignored", None, (), (), ())
@@ -83,7 +90,10 @@ def on_event(catalog: Catalog, event: Event, record: bytes | None, now_ms: int) 
         raise EventError("failure", "".join(traceback.format_exception(error))) from error
     if turn.changed:
         turn.state.remember(digest)
-        return Turned("applied", _encode(turn.state), turn.actions, turn.decisions, failures)
+        new = _encode(turn.state)
+        if len(new) > MOST_RECORD_BYTES:
+            return _made_to_fit(catalog, record, event, now_ms, turn, failures, new)
+        return Turned("applied", new, turn.actions, turn.decisions, failures)
     return Turned("applied", None, turn.actions, turn.decisions, failures) if turn.decisions else IGNORED
 
 
@@ -108,7 +118,55 @@ def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
     """Wake everything of one profile that is due at or before `now_ms`, earliest first."""
     turn, failures = _advance(catalog, codec.decode(record), record, Wake(), now_ms)
     new = codec.encode(turn.state) if turn.changed else None
+    if new is not None and len(new) > MOST_RECORD_BYTES:
+        return _made_to_fit(catalog, record, Wake(), now_ms, turn, failures, new)
     return Turned("applied", new, turn.actions, turn.decisions, failures)
+
+
+def _made_to_fit(
+    catalog: Catalog,
+    record: bytes | None,
+    fact: Fact,
+    now_ms: int,
+    turn: Turn,
+    failures: Sequence[Failure],
+    new: bytes,
+) -> Turned:
+    """Take a turn again that made its record too large, its largest entries parked one by one until it fits.
+
+    A parked entry keeps what it held before. Raises EventError for an event that is too large for a record by itself.
+    """
+    before = [] if record is None else codec.decode(record).entries
+    while len(new) > MOST_RECORD_BYTES:
+        largest = _largest(catalog, turn.state, before, {failure.entry_id for failure in failures})
+        if largest is None:
+            if isinstance(fact, Event):
+                raise EventError("state_too_large", f"the profile would take {len(new)} bytes; its state is kept")
+            break  # all is parked as it was: only the reasons make it larger
+        parked = [*failures, Failure(largest.id, largest.journey, Reason.STATE_TOO_LARGE, "")]
+        turn, failures = _advance_without(catalog, record, fact, now_ms, parked)
+        if isinstance(fact, Event):
+            turn.state.remember(ids.digest_of(fact.id))
+        new = _encode(turn.state)
+    return Turned("applied", new, turn.actions, turn.decisions, failures)
+
+
+def _largest(catalog: Catalog, state: State, before: Sequence[Entry], but: Collection[str]) -> Entry | None:
+    """Find the largest entry that can be parked, of equals the oldest; first of those that the turn made larger."""
+    old, new = ({entry.id: (_size_of(entry), entry) for entry in entries} for entries in (before, state.entries))
+    # What one that has ended in this turn did may have made the profile large.
+    sizes = [
+        (size, entry)
+        for size, entry in (old | new).values()
+        if entry.parked is None and entry.id not in but and (entry.journey, entry.version) in catalog.versions
+    ]
+    # To park one that stayed as it was takes nothing from the record, unless what it did grew the profile.
+    grown = [(size, entry) for size, entry in sizes if entry.id not in old or size > old[entry.id][0]]
+    return max(grown or sizes, key=lambda pair: pair[0], default=(0, None))[1]
+
+
+def _size_of(entry: Entry) -> int:
+    return len(_encode_entry(entry))
 
 
 def _advance(
@@ -118,11 +176,17 @@ def _advance(
     try:
         return advance(catalog, state, fact, now_ms), ()
     except EntryFailed as failed:
-        failures = [_failure(failed)]
+        return _advance_without(catalog, record, fact, now_ms, [_failure(failed)])
+
+
+def _advance_without(
+    catalog: Catalog, record: bytes | None, fact: Fact, now_ms: int, failures: list[Failure]
+) -> tuple[Turn, Sequence[Failure]]:
+    """Advance from the old bytes with entries parked, and with any other that fails on the way."""
     while True:
         state = _state_of(catalog, record, fact)
         try:
-            return advance(catalog, state, fact, now_ms, frozenset(failure.entry_id for failure in failures)), failures
+            return advance(catalog, state, fact, now_ms, {one.entry_id: one.reason for one in failures}), failures
         except EntryFailed as failed:
             if any(failed.entry_id == failure.entry_id for failure in failures):
                 raise  # parking it failed too; without this the loop would never end

@@ -9,10 +9,12 @@ from orchestrator.errors import EventError, StorageError
 from orchestrator.model import codec, envelopes
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.expression import Expression
+from orchestrator.model.journey import Journey
 from orchestrator.model.state import Stored
-from orchestrator.runtime.turn import on_event
+from orchestrator.runtime.turn import MOST_RECORD_BYTES, on_event
 from shop import (
     FAILS,
+    KEEPS_ALL,
     Customer,
     channel,
     choose,
@@ -245,3 +247,58 @@ def test_a_customer_first_known_by_an_identifier_learns_their_id():
     raw = b'{"type": "seen", "identifiers": {"email": "a@b.example"}, "customer_id": "ana", "id": "2"}'
     record = on_event(catalog, envelopes.read(raw, 1), record, 1).record
     assert codec.decode(record).profile.customer_id == "ana"
+
+
+def _digest(id: str = "digest") -> Journey:
+    """Keep every cart of a day: what grows without an author noticing."""
+    return journey(wait("collect", "1d", restart_on=["cart_updated"], kept=KEEPS_ALL), id=id)
+
+
+def test_an_entry_that_makes_the_record_too_large_is_parked_and_the_others_go_on():
+    ana = Customer(_digest(), journey(wait("settle", "1h"), send("remind", "cart-reminder", "email"), id="sound"))
+    ana.does("cart_updated")
+    turned = None
+    for minute in range(1, 5):
+        ana.forget()
+        turned = ana.does("cart_updated", f"{minute}m", items="x" * 110_000)
+        assert len(ana.record) <= MOST_RECORD_BYTES
+        if turned.failures:
+            break
+    # The fourth cart is one too many: it is not kept, what was there before is.
+    assert ("digest", "parked", "state_too_large", "collect", "3m") in ana.told_by_journey
+    assert [(one.journey, one.reason) for one in turned.failures] == [("digest", "state_too_large")]
+    assert [len(entry.results["collect"].events) for entry in ana.state.entries if entry.journey == "digest"] == [3]
+    assert ana.take(ana.event("cart_updated", "3m", event_id=f"ana-{ana._count}")).outcome == "duplicate"
+    ana.forget()
+    ana.until("1d")
+    assert ("sound", "sent", "allowed", "remind", "1h") in ana.told_by_journey
+
+
+def test_of_several_entries_only_one_that_grew_is_parked():
+    ana = Customer(_digest("one"), journey(wait("collect", "1d", restart_on=["saw"], kept=KEEPS_ALL), id="two"))
+    ana.does("cart_updated")
+    ana.does("saw", "1m", items="x" * 100_000)
+    ana.does("cart_updated", "2m", items="x" * 60_000)
+    ana.forget()
+    turned = ana.does("cart_updated", "3m", items="x" * 60_000)
+    assert [(one.journey, one.reason) for one in turned.failures] == [("one", "state_too_large")]
+    assert [(entry.journey, entry.parked) for entry in ana.state.entries] == [("one", "state_too_large"), ("two", None)]
+    assert len(ana.record) <= MOST_RECORD_BYTES
+
+
+def test_an_event_that_is_too_large_for_a_record_by_itself_is_refused_and_the_state_kept():
+    ana = Customer(_digest())
+    before = ana.record
+    with pytest.raises(EventError) as refused:
+        ana.does("cart_updated", items="x" * 600_000)
+    assert (refused.value.reason, ana.record) == ("state_too_large", before)
+
+
+def test_a_timer_that_makes_the_record_too_large_parks_its_entry_and_the_customer_stays():
+    big = Expression("profile.big", lambda scope: "x" * 600_000)
+    ana = Customer(journey(wait("settle", "1h"), set_to("mark", big=big)))
+    ana.does("cart_updated")
+    ana.forget()
+    ana.until("1d")
+    assert ana.told == [("parked", "state_too_large", "settle", "1h")]
+    assert [(one.journey, one.reason) for one in ana.failures] == [("cart", "state_too_large")]

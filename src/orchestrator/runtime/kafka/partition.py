@@ -32,7 +32,6 @@ OTHER_TYPES = "other"
 # Bound once: to look up an enum's member costs as much as a call.
 _ENTERED, _EXITED = Verdict.ENTERED.value, Verdict.EXITED.value
 TIMER_SOURCE = "timer"
-MOST_RECORD_BYTES = 512 << 10
 
 
 class Partition(Unit):
@@ -194,8 +193,6 @@ class Partition(Unit):
         sink, tally = self.outgoing, self.tally
         record = turned.record
         if record is not None:
-            if len(record) > MOST_RECORD_BYTES:
-                raise EventError("state_too_large", f"the profile would take {len(record)} bytes; its state is kept")
             self.state.put(profile_id, record)
             sink.changes[profile_id] = record
             sink.bytes += len(record)
