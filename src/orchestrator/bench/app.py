@@ -16,6 +16,8 @@ app = typer.Typer(rich_markup_mode=None, help="Measure how fast it is on this ma
 EXAMPLES = [
     ("orchestrator bench run", "a million events, in memory and on SQLite"),
     ("orchestrator bench run --events 100000 --rounds 3 --json", "a quick look, for a program"),
+    ("orchestrator bench deliver", "mails and webhooks, as a ratio to the bare client library"),
+    ("orchestrator bench ingest", "events over HTTP into `serve`"),
     ("orchestrator bench kafka", "workers on a real broker, beside what nobody can be faster than"),
     ("orchestrator bench kafka --only latency,restore", "some of its figures: see its --help"),
 ]
@@ -43,6 +45,37 @@ def run(events: Events = 1_000_000, rounds: Rounds = 1, as_json: AsJson = False)
 
     measured = bench_run(events, rounds)
     typer.echo(json.dumps(rows_of(measured)) if as_json else text_of(measured))
+
+
+@app.command()
+def deliver(
+    messages: Annotated[int, typer.Option("--messages", min=10, help="How many messages to hand over.")] = 20_000,
+    rounds: Rounds = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Measure handing messages over, by mail and by webhook, as a ratio to the bare client library.
+
+    Takes them from the outbox on disk, renders, composes or signs, hands them to a server beside it that says yes, and
+    settles the outcome on disk, as `serve` does.
+    """
+    from orchestrator.bench.live.benching import bench_deliver
+    from orchestrator.bench.live.figures import rows_of_delivered, text_of_delivered
+
+    measured = bench_deliver(messages, rounds)
+    typer.echo(json.dumps(rows_of_delivered(measured)) if as_json else text_of_delivered(measured))
+
+
+@app.command()
+def ingest(events: Events = 200_000, as_json: AsJson = False) -> None:
+    """Measure taking events over HTTP into `serve`, one by one (a tenth of them) and 500 at a time.
+
+    Each is answered when it is durable. Latencies are told at full speed and at half of it.
+    """
+    from orchestrator.bench.live.benching import bench_ingest
+    from orchestrator.bench.live.figures import rows_of_taken, text_of_taken
+
+    taken = bench_ingest(events)
+    typer.echo(json.dumps(rows_of_taken(taken)) if as_json else text_of_taken(taken))
 
 
 @app.command()

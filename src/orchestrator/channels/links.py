@@ -6,6 +6,7 @@ else. Must never be read without its signature and its end being checked first.
 """
 
 import hashlib
+import hmac
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -112,7 +113,9 @@ class Links:
                 " make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         self.base_url = base_url.rstrip("/")
-        self._signer = Signer(list(secrets), salt=_SALT, sep=".", key_derivation="hmac", digest_method=_sha256)
+        # The keys are derived here, once: by itself the signer would derive its key anew for every link.
+        keys = [hmac.digest(secret.encode(), _SALT, "sha256") for secret in secrets]
+        self._signer = Signer(keys, salt=_SALT, sep=".", key_derivation="none", digest_method=_sha256)
 
     def make(self, kind: Kind, about: About, now_ms: int, detail: str = "") -> str:
         """Make a link's address."""

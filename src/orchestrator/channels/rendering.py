@@ -8,7 +8,7 @@ Refused, because it would fail again. Must never look anything up: whatever a te
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ClassVar, TextIO
 
 from liquid import BoundTemplate, Environment, RenderContext
@@ -162,8 +162,11 @@ class Renderer:
             return {name: self._field(where, sandbox, inner, scope) for name, inner in template.items()}
         if isinstance(template, list):
             return [self._field(where, sandbox, inner, scope) for inner in template]
+        source = str(template)
+        if "{" not in source:
+            return source  # nothing to render, which is most of what is written
         try:
-            return self._template(sandbox, str(template)).render(**scope)
+            return self._template(sandbox, source).render(**scope)
         except LiquidError as error:
             raise Refused(f"{where}: the template fails: {error.message or error}") from error
         except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
@@ -178,6 +181,7 @@ class Renderer:
         return found
 
 
+@lru_cache(maxsize=256)
 def fallbacks(language: str, first: str) -> tuple[str, ...]:
     """List the languages to look in, most wanted first: es-MX, es, then the project's first."""
     return tuple(dict.fromkeys((language, language.partition("-")[0], first)))

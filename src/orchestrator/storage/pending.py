@@ -61,8 +61,13 @@ def write(
     if withdrawn:
         # Due at once, so that the outcome is on record now and not when the message would have gone.
         many("UPDATE pending SET cancelled = 1, due_ms = 0 WHERE action_id = ? AND reason IS NULL", withdrawn)
+    done = []
     for each in settled:
-        _settle(connection, each)
+        if each.reason is None and each.due_ms is None:
+            done.append((each.action_id,))
+        else:
+            _put_back(connection, each)
+    many("DELETE FROM pending WHERE action_id = ?", done)
     letters = [(line,) for line in dead_letters]
     if letters:
         many("INSERT INTO dead_letters (line) VALUES (?)", letters)
@@ -71,21 +76,19 @@ def write(
         )
 
 
-def _settle(connection: sqlite3.Connection, settled: Settled) -> None:
+def _put_back(connection: sqlite3.Connection, settled: Settled) -> None:
     if settled.reason is not None:
         connection.execute(
             "UPDATE pending SET reason = ?, why = ?, attempts = ? WHERE action_id = ?",
             (settled.reason, settled.why, settled.attempts, settled.action_id),
         )
-    elif settled.due_ms is not None:
+    else:
         connection.execute(
             # One that was cancelled while it was tried has nothing to wait for.
             "UPDATE pending SET due_ms = CASE cancelled WHEN 1 THEN 0 ELSE ? END, why = ?, attempts = ?"
             " WHERE action_id = ?",
             (settled.due_ms, settled.why, settled.attempts, settled.action_id),
         )
-    else:
-        connection.execute("DELETE FROM pending WHERE action_id = ?", (settled.action_id,))
 
 
 def forget(connection: sqlite3.Connection, profile_ids: Iterable[tuple[str]]) -> None:

@@ -34,6 +34,8 @@ from orchestrator.storage import Pending, Settled
 LOOK_EVERY = 1.0
 # A lane that was told to stop waits so long for what is being handed over.
 GRACE_SECONDS = 5.0
+# What is fetched at once, so that the outbox is asked seldom and senders never wait for it.
+QUEUED_PER_SENDER = 8
 
 Observe = Callable[[str, str, float], None]
 _decode = msgspec.json.Decoder(Action).decode
@@ -75,7 +77,7 @@ class Lane:
         self._rate = Rate(manners.rate)
         self._ramp = Ramp(manners.ramp)
         self._backoff = Backoff()
-        self._queue: asyncio.Queue[Pending] = asyncio.Queue(2 * manners.concurrency + 8)
+        self._queue: asyncio.Queue[Pending] = asyncio.Queue(QUEUED_PER_SENDER * manners.concurrency)
         self._in_hand: set[str] = set()
         self._empty = asyncio.Event()
         self._empty.set()
