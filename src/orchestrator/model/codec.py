@@ -7,7 +7,8 @@ Owns the layout of a record:
     bytes 9..    the state as MessagePack
 
 A runtime reads `due_of(record)` without decoding the rest: that is how timers are rebuilt and how a
-stale wake-up is recognised. Never writes a format newer than it was asked to.
+stale wake-up is recognised. Never writes a format newer than it was asked to: while some processes of a fleet still
+run the release before, the others go on writing what that one reads (`write_format`).
 """
 
 from collections.abc import Callable
@@ -23,14 +24,40 @@ FORMAT = 1
 # From the untyped content of format n to that of format n + 1; applied in order when an older record is read.
 Upgrade = Callable[[list[Any]], list[Any]]
 UPGRADES: dict[int, Upgrade] = {}
+# The way back, from the untyped content of format n + 1 to that of format n: what a release can still write.
+DOWNGRADES: dict[int, Upgrade] = {}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Stored).decode
 _HEADER = {number: bytes([number]) for number in range(256)}
+_asked_for: int | None = None
+
+
+def oldest_written() -> int:
+    """Return the oldest format that this release can still write."""
+    oldest = FORMAT
+    while oldest - 1 in DOWNGRADES:
+        oldest -= 1
+    return oldest
+
+
+def write_format(number: int | None) -> None:
+    """Have this process write an older format from now on, the newest with None; for the start of a process.
+
+    Raises StorageError for a format that this release cannot write.
+    """
+    global _asked_for
+    if number is not None and not oldest_written() <= number <= FORMAT:
+        raise StorageError(
+            f"state format {number} cannot be written; this release writes {oldest_written()} to {FORMAT}"
+        )
+    _asked_for = None if number == FORMAT else number
 
 
 def encode(state: State) -> bytes:
-    """Encode a state as a record of the newest format."""
+    """Encode a state as a record of the newest format, or of the older one that was asked for."""
+    if _asked_for is not None:
+        return _encode_older(state, _asked_for)
     return state.due_ms().to_bytes(8, "big") + _HEADER[FORMAT] + _encode(state.stored())
 
 
@@ -50,6 +77,13 @@ def decode(record: bytes) -> State:
 def due_of(record: bytes) -> int:
     """Read a record's next wake-up in epoch milliseconds, 0 for none, without decoding the rest."""
     return int.from_bytes(record[:8], "big")
+
+
+def _encode_older(state: State, number: int) -> bytes:
+    content = msgspec.msgpack.decode(_encode(state.stored()))
+    for newer in range(FORMAT - 1, number - 1, -1):
+        content = DOWNGRADES[newer](content)
+    return state.due_ms().to_bytes(8, "big") + _HEADER[number] + _encode(content)
 
 
 def _decode_older(record: bytes) -> State:

@@ -109,3 +109,30 @@ def test_a_record_of_an_older_format_is_upgraded_step_by_step(two_formats_ago):
 def test_an_older_record_that_is_no_state_is_refused(two_formats_ago, content):
     with pytest.raises(StorageError):
         codec.decode(record_of(codec.FORMAT - 1, content))
+
+
+@pytest.fixture
+def a_release_later(monkeypatch) -> None:
+    """Pretend that the next release has a format of its own, and can still write today's; back to normal after."""
+    monkeypatch.setattr(codec, "UPGRADES", {**codec.UPGRADES, codec.FORMAT: lambda content: [*content, "new"][:-1]})
+    monkeypatch.setattr(codec, "DOWNGRADES", {codec.FORMAT: lambda content: list(content)})
+    monkeypatch.setattr(codec, "FORMAT", codec.FORMAT + 1)
+    yield
+    codec.write_format(None)
+
+
+def test_while_a_fleet_is_upgraded_the_older_format_is_written_and_both_are_read(a_release_later):
+    newest = codec.FORMAT
+    assert codec.encode(full_state())[8] == newest
+    codec.write_format(newest - 1)
+    older = codec.encode(full_state())
+    assert (older[8], codec.due_of(older)) == (newest - 1, full_state().due_ms())
+    assert codec.decode(older) == full_state()
+    codec.write_format(newest)
+    assert codec.encode(codec.decode(older))[8] == newest
+
+
+@pytest.mark.parametrize("number", [0, codec.FORMAT + 1])
+def test_a_format_that_cannot_be_written_is_refused_when_it_is_asked_for(number):
+    with pytest.raises(StorageError, match=f"state format {number} cannot be written"):
+        codec.write_format(number)

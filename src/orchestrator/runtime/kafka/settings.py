@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.model import instants
+from orchestrator.model import codec, instants
 
 PREFIX = "ORCHESTRATOR_"
 HEARTBEATS_PER_SESSION = 4
@@ -56,6 +56,7 @@ class KafkaSettings(BaseModel):
     session_timeout_ms: Annotated[int, Field(ge=1000)] = 8000
     instance_id: str | None = None
     state: str = "memory"
+    # What state records are written as: the release before reads it while a fleet is upgraded. Default: the newest.
     state_format: int | None = None
     http: str = "127.0.0.1:9100"
     log_level: str = "info"
@@ -66,6 +67,14 @@ class KafkaSettings(BaseModel):
     def _start_is_a_place(cls, value: str) -> str:
         if value not in ("latest", "earliest") and instants.parse(value) is None:
             raise ValueError("write latest, earliest or a time such as 2026-01-31T09:00:00Z")
+        return value
+
+    @field_validator("state_format")
+    @classmethod
+    def _state_format_is_written(cls, value: int | None) -> int | None:
+        oldest, newest = codec.oldest_written(), codec.FORMAT
+        if value is not None and not oldest <= value <= newest:
+            raise ValueError(f"this release writes the formats {oldest} to {newest}")
         return value
 
     @field_validator("state")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 
 from orchestrator.errors import StorageError
+from orchestrator.model import codec
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import host
 from orchestrator.runtime.kafka.catalogs import Catalogs, Source, keyed, publish
@@ -120,6 +121,7 @@ class Worker:
 def run_worker(loaded: "Loaded", settings: KafkaSettings) -> int:
     """Run one worker for a project until SIGTERM; return the process's exit code."""
     logs.configure(settings.log_level, settings.log_format)
+    codec.write_format(settings.state_format)
     return host(partial(Worker, settings, keyed(loaded)), f"worker of {settings.app_id}")
 
 

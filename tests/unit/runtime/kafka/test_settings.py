@@ -49,6 +49,7 @@ def test_scram_over_tls_is_what_the_client_is_given():
         ({"STATE": "postgres"}, "ORCHESTRATOR_STATE"),
         ({"STATE": "rocksdb:"}, "ORCHESTRATOR_STATE"),
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, "KAFKA_SASL_USERNAME"),
+        ({"STATE_FORMAT": "99"}, "ORCHESTRATOR_STATE_FORMAT"),
         ({"APP_ID": "no blanks"}, "ORCHESTRATOR_APP_ID"),
     ],
 )
