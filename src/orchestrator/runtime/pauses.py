@@ -16,9 +16,9 @@ def released(catalog: Catalog, store: Store) -> list[str]:
 
     Reads every record, but only when a pause has ended.
     """
-    if not _before(store) - _now(catalog):
+    if not _before(store) - paused_in(catalog):
         return []
-    return [profile_id for profile_id, record in store.records() if _may_go_on(catalog, record)]
+    return [profile_id for profile_id, record in store.records() if may_go_on(catalog, record)]
 
 
 def noted(catalog: Catalog, store: Store) -> dict[str, bytes | None]:
@@ -26,7 +26,7 @@ def noted(catalog: Catalog, store: Store) -> dict[str, bytes | None]:
 
     To be committed with, or after, the turns of those who were released: until then they are found again.
     """
-    now = _now(catalog)
+    now = paused_in(catalog)
     return {} if now == _before(store) else {_PAUSED: " ".join(sorted(now)).encode()}
 
 
@@ -34,9 +34,11 @@ def _before(store: Store) -> set[str]:
     return set((store.position(_PAUSED) or b"").decode().split())
 
 
-def _now(catalog: Catalog) -> set[str]:
+def paused_in(catalog: Catalog) -> set[str]:
+    """Name the journeys that are paused."""
     return {journey.id for journey in catalog.current if journey.status == "paused"}
 
 
-def _may_go_on(catalog: Catalog, record: bytes) -> bool:
+def may_go_on(catalog: Catalog, record: bytes) -> bool:
+    """Tell whether a customer stands still in a journey that is paused no longer."""
     return any(entry.stopped_ms and not catalog.is_paused(entry.journey) for entry in codec.decode(record).entries)

@@ -8,9 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from orchestrator.model import codec
 from orchestrator.runtime.kafka.catalogs import keyed, publish
 from orchestrator.runtime.kafka.topics import Topics, ensure
+from orchestrator.testing.streams import committed, latest_by_key
 
+PARTITIONS = 4
 SRC = Path(__file__).resolve().parents[3] / "src"
 
 
@@ -89,3 +94,52 @@ async def test_publishers_that_begin_at_one_instant_publish_once(shop):
         *(publish(settings, topics, sources, only_if_new=True) for _ in range(4)), return_exceptions=True
     )
     assert sorted(found, key=str) == [1, None, None, None]
+
+
+@pytest.mark.slow
+async def test_who_stood_still_while_a_journey_was_paused_goes_on_when_it_is_published_live_again(shop, one_event):
+    _edit(shop, ("for: 1h", "for: 10s"))
+    settings, topics = shop.settings(), Topics.of(shop.settings())
+    await ensure(settings, topics)
+    await publish(settings, topics, keyed(shop.loaded))
+    worker = shop.start_worker()
+    await shop.until(lambda: _says(worker, "restored"))
+    await shop.receive([one_event(_now(), f"e{number}", "cart_updated", f"c{number}", 40.0) for number in range(5)])
+    await shop.drained()
+    _edit(shop, ("status: live", "status: paused"))
+    await publish(settings, topics, keyed(shop.loaded))
+
+    async def stand_still() -> bool:
+        state = latest_by_key(await committed(shop.servers, topics.changelog, PARTITIONS))
+        states = [codec.decode(record) for key, record in state.items() if not key.startswith("@")]
+        return sum(entry.stopped_ms > 0 for each in states for entry in each.entries) == 5
+
+    await shop.until(stand_still)
+    assert await shop.lines(topics.actions) == []
+    _edit(shop, ("status: paused", "status: live"))
+    await publish(settings, topics, keyed(shop.loaded))
+    # Nothing comes in any more: what wakes them is the end of the pause alone.
+
+    async def reminded() -> bool:
+        return len(await shop.lines(topics.actions)) == 5
+
+    await shop.until(reminded)
+    assert worker.stop() == 0, shop.said()
+
+
+@pytest.mark.slow
+async def test_workers_that_start_at_one_instant_on_an_empty_broker_all_come_up(shop, a_day):
+    """Topics, definitions and the group are made once, whoever is first; nobody has to be started again."""
+    records = a_day(2000, seed=21)
+    workers = [shop.start_worker() for _ in range(4)]
+    for worker in workers:
+        await shop.until(lambda worker=worker: _says(worker, "restored"), 90)
+    await shop.receive(records)
+    await shop.drained()
+    assert [await asyncio.to_thread(worker.stop) for worker in workers] == [0] * 4, shop.said()
+    assert sum("published the journeys" in worker.said() for worker in workers) == 1
+    await shop.check(records)
+
+
+async def _says(worker, text: str) -> bool:
+    return text in worker.said()

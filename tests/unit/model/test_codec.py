@@ -115,7 +115,7 @@ def test_an_older_record_that_is_no_state_is_refused(two_formats_ago, content):
 def a_release_later(monkeypatch) -> None:
     """Pretend that the next release has a format of its own, and can still write today's; back to normal after."""
     monkeypatch.setattr(codec, "UPGRADES", {**codec.UPGRADES, codec.FORMAT: lambda content: [*content, "new"][:-1]})
-    monkeypatch.setattr(codec, "DOWNGRADES", {codec.FORMAT: lambda content: list(content)})
+    monkeypatch.setattr(codec, "DOWNGRADES", {codec.FORMAT: list})
     monkeypatch.setattr(codec, "FORMAT", codec.FORMAT + 1)
     yield
     codec.write_format(None)

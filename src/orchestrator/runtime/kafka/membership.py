@@ -201,13 +201,12 @@ class Membership:
         if not unit.backlog:
             # Markers of transactions take offsets too; the group's would never be at the end without this.
             unit.pass_over(positions)
+        if unit.revision > self._definitions.revision:
+            return  # this worker has not read the definitions yet that the state was written with
+        unit.take_up(self._definitions.catalog, self._definitions.revision)
         if not unit.has_work and incarnation.promise is None:
             return
         began = time.perf_counter()
-        if unit.revision != self._definitions.revision:
-            if unit.revision > self._definitions.revision:
-                return  # this worker has not read the definitions yet that the state was written with
-            unit.revision = self._definitions.revision
         unit.work(self._definitions.catalog, ended, wall_clock_ms())
         if incarnation.promise is not None and not unit.backlog:
             asked_ms, ends = incarnation.promise

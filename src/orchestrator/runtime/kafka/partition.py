@@ -23,6 +23,7 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, receipt_of, source_of
+from orchestrator.runtime.kafka.released import Released
 from orchestrator.runtime.kafka.state import Checkpoint, State
 from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.timers import Timers
@@ -60,6 +61,8 @@ class Partition(Unit):
         self._timers = Timers((due, profile_id) for profile_id, record in state if (due := due_of(record)))
         self._ended_ms = 0
         self._entries = Counter(header.entries)
+        self._released = Released(header.paused)
+        self._may_release = False
 
     @property
     def waiting(self) -> int:
@@ -74,16 +77,24 @@ class Partition(Unit):
     @property
     def has_work(self) -> bool:
         """Tell whether a record waits, or a timer that the end of the log has passed."""
-        return self.backlog > 0 or self._timers.next_ms <= self._ended_ms
+        return (
+            self.backlog > 0 or self._timers.next_ms <= self._ended_ms or (bool(self._released) and self._may_release)
+        )
 
     def wants_end(self, wall_ms: int) -> bool:
-        """Tell whether a timer waits that the wall clock has passed."""
-        return self._timers.next_ms <= wall_ms
+        """Tell whether somebody waits for the wall clock: a timer that it has passed, or the end of a pause."""
+        return self._timers.next_ms <= wall_ms or bool(self._released)
+
+    def take_up(self, catalog: Catalog, revision: int) -> None:
+        """Go by these definitions from now on, and look for those who stood still in a journey that goes on."""
+        super().take_up(catalog, revision)
+        self._released.take_up(catalog, self.state)
 
     def reach_end(self, asked_ms: int) -> None:
         """Let the clock, and the timers that are due, go on to the instant at which the end was asked for."""
         if self.clock.pass_end(asked_ms):
             self._ended_ms = self.clock.now_ms
+            self._may_release = bool(self._released)
 
     def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
         """Tell the state what the changelog holds."""
@@ -100,7 +111,15 @@ class Partition(Unit):
             catalog, self._ended_ms + 1, self._ended_ms, wall_ms
         ):
             return
+        if self._released and self._may_release:
+            self._release_paused(catalog, self.clock.now_ms, wall_ms)
         super().work(catalog, ended, wall_ms)
+
+    def take_outgoing(self) -> tuple[Outgoing, Header]:
+        """Hand the buffers over, with what is paused as long as somebody of it stands still."""
+        taken, header = super().take_outgoing()
+        header.paused = list(self._released.paused)
+        return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         # The hot loop: an event that nobody asks for must cost little more than the reading of it.
@@ -176,15 +195,29 @@ class Partition(Unit):
                 if real_ms > due_ms:
                     timers.put_back(profile_id, real_ms)
                 continue
-            sink.facts += 1
             self.tally.lateness_ms.append(max(0, wall_ms - due_ms) if now_ms is not None else 0)
-            try:
-                turned = turn.on_timers(catalog, record, due_ms if now_ms is None else now_ms)
-                # Its wake has been taken, so whatever it is due at next needs a new one.
-                self._apply(profile_id, turned, 0, wall_ms, due_ms)
-            except Exception as error:  # noqa: BLE001 - one profile's bug holds up nobody else; it is kept and told
-                self._bury_timer(profile_id, due_ms, error, wall_ms)
+            # Its wake has been taken, so whatever it is due at next needs a new one.
+            self._wake(catalog, profile_id, record, 0, due_ms if now_ms is None else now_ms, wall_ms)
         return True
+
+    def _release_paused(self, catalog: Catalog, now_ms: int, wall_ms: int) -> None:
+        """Let some of those go on who stood still in a journey whose pause has ended."""
+        sink = self.outgoing
+        for profile_id, record in self._released.look(self.state, sink.most_facts - sink.facts):
+            self._wake(catalog, profile_id, record, codec.due_of(record), now_ms, wall_ms)
+        self._may_release = bool(self._released)
+
+    def _wake(
+        self, catalog: Catalog, profile_id: str, record: bytes, awaited_ms: int, now_ms: int, wall_ms: int
+    ) -> None:
+        """Let a profile know what time it is; it has a wake at `awaited_ms` or before (0: none)."""
+        self.outgoing.facts += 1
+        due_ms = codec.due_of(record) or now_ms
+        try:
+            turned = turn.on_timers(catalog, record, now_ms)
+            self._apply(profile_id, turned, awaited_ms, wall_ms, due_ms)
+        except Exception as error:  # noqa: BLE001 - one profile's bug holds up nobody else; it is kept and told
+            self._bury_timer(profile_id, due_ms, error, wall_ms)
 
     def _apply(
         self, profile_id: str, turned: turn.Turned, old_due_ms: int, wall_ms: int, cause: KafkaRecord | int

@@ -8,6 +8,7 @@ Must never read a record beyond its header, nor talk to Kafka.
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,6 +54,9 @@ class State(Protocol):
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         """Run over all records, in no particular order."""
 
+    def walk(self) -> Iterator[str]:
+        """Run over all profiles there are now, whatever changes on the way."""
+
     def __len__(self) -> int:
         """Count the profiles, exactly in memory and nearly so on disk."""
 
@@ -94,6 +98,10 @@ class MemoryState:
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         return iter(self._records.items())
+
+    def walk(self) -> Iterator[str]:
+        """Run over all profiles there are now, whatever changes on the way."""
+        return iter(list(self._records))
 
     def __len__(self) -> int:
         return len(self._records)
@@ -184,6 +192,11 @@ class RocksState:
             if profile_id != _CHECKPOINT and profile_id not in self._uncommitted:
                 yield profile_id, record
         yield from ((key, record) for key, record in self._uncommitted.items() if record is not None)
+
+    def walk(self) -> Iterator[str]:
+        """Run over all profiles there are now, whatever changes on the way: RocksDB iterates over a snapshot."""
+        uncommitted, keys = list(self._uncommitted), self._db.keys()
+        return chain(uncommitted, (name for key in keys if (name := key.decode()) != _CHECKPOINT))
 
     def __len__(self) -> int:
         estimate = self._db.property_int_value("rocksdb.estimate-num-keys") or 0

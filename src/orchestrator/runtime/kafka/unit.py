@@ -92,6 +92,10 @@ class Unit(ABC):
 
     # Work
 
+    def take_up(self, catalog: Catalog, revision: int) -> None:
+        """Go by these definitions from now on."""
+        self.revision = revision
+
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
         """Process what was fetched until there is no more, or the transaction is full.
 

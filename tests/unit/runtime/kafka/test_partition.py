@@ -1,17 +1,19 @@
 """One partition at work: order of records and timers, dead letters, and what a transaction will carry."""
 
+import dataclasses
 import json
 from collections import Counter
 
 import pytest
 
 from orchestrator.model import instants
+from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.partition import Partition
-from orchestrator.runtime.kafka.state import MemoryState
+from orchestrator.runtime.kafka.state import Checkpoint, MemoryState
 
 HOUR = 3_600_000
 MOST_FACTS = 500
@@ -195,3 +197,56 @@ def test_what_takes_offsets_and_holds_nothing_is_passed_over(partition, catalog,
     assert partition.take_outgoing()[0].offsets == {"events": 3}
     partition.pass_over({"events": 3})
     assert partition.outgoing.is_empty
+
+
+def _with(catalog, status: str) -> Catalog:
+    [journey] = catalog.current
+    return Catalog(catalog.project, [dataclasses.replace(journey, status=status)])
+
+
+def _taken_over(partition, most_facts: int = MOST_FACTS) -> Partition:
+    """Give the partition to another owner, who knows what was committed and nothing else."""
+    _, header = partition.take_outgoing()
+    state = MemoryState()
+    state.load(partition.state, Checkpoint(0, 0))
+    clock = Clock(header.clock_ms)
+    return Partition(0, 1, Inputs(["events"]), state, clock, header, checks_keys=False, most_facts=most_facts)
+
+
+def test_who_stood_still_in_a_paused_journey_goes_on_once_it_is_live_again(partition, catalog, record):
+    paused = _with(catalog, "paused")
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, HOUR, "cart_updated", "ben"))
+    partition.take_up(paused, 2)
+    work(partition, paused, record(2, 3 * HOUR, "x"), record(3, 3 * HOUR, "order_placed", "ben"))
+    assert sent(partition) == []
+    assert not partition.wants_end(WALL)
+    partition.take_up(catalog, 3)
+    # Not before the end of the log: an order may be in it.
+    work(partition, catalog, record(4, 4 * HOUR, "x", "eva"))
+    assert sent(partition) == []
+    assert partition.wants_end(WALL)
+    partition.reach_end(50 * HOUR)
+    partition.work(catalog, set(), WALL)
+    assert sent(partition) == [("ana", instants.to_text(50 * HOUR))]
+    while partition.has_work:
+        partition.work(catalog, set(), WALL)
+    assert not partition.wants_end(60 * HOUR)
+    assert partition.take_outgoing()[1].paused == []
+
+
+def test_an_owner_who_dies_in_the_middle_leaves_the_rest_of_them_to_the_next(partition, catalog, record):
+    paused = _with(catalog, "paused")
+    carts = [record(number, HOUR, "cart_updated", f"c{number}") for number in range(7)]
+    work(partition, catalog, *carts)
+    partition.take_up(paused, 2)
+    work(partition, paused, record(9, 3 * HOUR, "x"))
+    owner, found = partition, []
+    for _ in range(4):  # two customers each
+        owner = _taken_over(owner, most_facts=2)
+        owner.take_up(catalog, 3)
+        owner.reach_end(50 * HOUR)
+        # Those that were looked at before are looked at again, and do nothing.
+        while owner.has_work and not owner.outgoing.facts:
+            owner.work(catalog, set(), WALL)
+        found += sent(owner)
+    assert sorted(found) == [(f"c{number}", instants.to_text(50 * HOUR)) for number in range(7)]

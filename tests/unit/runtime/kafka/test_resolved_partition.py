@@ -1,10 +1,12 @@
 """A partition behind resolve: nothing fires before a source's clock, and catching up comes to the same."""
 
+import dataclasses
 import json
 
 import pytest
 
 from orchestrator.model import instants
+from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
@@ -18,9 +20,9 @@ WALL = 100 * HOUR
 
 @pytest.fixture
 def tick(record):
-    def make(offset: int, source: str, at_ms: int):
+    def make(offset: int, source: str, at_ms: int, live: bool = False):
         told = record(offset, at_ms, "")
-        told.key, told.value = CLOCK_KEY, encode_tick(Tick(source, at_ms))
+        told.key, told.value = CLOCK_KEY, encode_tick(Tick(source, at_ms, live))
         return told
 
     return make
@@ -104,3 +106,17 @@ def test_a_timer_that_the_sources_pass_at_their_ends_is_given_the_wall_clock(cat
 
     work(unit, catalog, record(0, HOUR, "cart_updated"), at_the_end(1, "0"), at_the_end(2, "1"))
     assert decided(unit)[-2] == ("sent", instants.to_text(WALL - 5))
+
+
+def test_who_stood_still_in_a_paused_journey_goes_on_once_every_source_is_at_its_end(catalog, record, tick):
+    [journey] = catalog.current
+    paused = Catalog(catalog.project, [dataclasses.replace(journey, status="paused")])
+    unit = behind()
+    work(unit, catalog, record(0, HOUR, "cart_updated"), tick(1, "0", 2 * HOUR), tick(2, "1", 2 * HOUR))
+    unit.take_up(paused, 2)
+    work(unit, paused, tick(3, "0", 5 * HOUR), tick(4, "1", 5 * HOUR))
+    unit.take_up(catalog, 3)
+    work(unit, catalog, tick(5, "0", 6 * HOUR), tick(6, "1", 6 * HOUR))
+    assert unit.outgoing.actions == []
+    work(unit, catalog, tick(7, "0", WALL, live=True), tick(8, "1", WALL, live=True))
+    assert [json.loads(line)["at"] for _, line in unit.outgoing.actions] == [instants.to_text(WALL)]
