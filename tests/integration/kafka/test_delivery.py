@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+import random
+import signal
 import time
+from collections import Counter
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from orchestrator.model import instants
 from orchestrator.model.effects import Action
+from orchestrator.runtime.kafka.catalogs import keyed, publish
 from orchestrator.runtime.kafka.pendings import decode_row
 from orchestrator.runtime.kafka.topics import ensure
 from orchestrator.runtime.kafka.writer import Writer
-from orchestrator.testing.streams import committed, latest_by_key
+from orchestrator.testing.streams import Loaded, committed, latest_by_key, load
 
 HOUR = 3_600_000
 PARTITIONS = 4
@@ -114,3 +119,100 @@ async def test_an_outcome_comes_back_to_the_customers_journey(shop, one_event, t
     assert json.loads(receipt.value)["properties"]["action_id"] == action["id"]
     assert receipt.key.decode() == action["profile_id"]
     assert await shop.lines(shop.topics.dead_letters) == []
+
+
+def sent_to(outbox: Path) -> list[dict]:
+    return [json.loads(line) for line in outbox.read_text().splitlines()] if outbox.exists() else []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_release_changes_what_is_sent_without_a_restart(shop, tmp_path):
+    await ensure(shop.settings(), shop.topics)
+    await publish(shop.settings(), shop.topics, keyed(shop.loaded))
+    outbox = tmp_path / "outbox.jsonl"
+    deliverer = shop.start_worker("deliver", CHANNEL_DEFAULT=f"file:{outbox}", LINK_SECRET="s" * 48)
+    await decide(shop, reminder("first"))
+    await shop.until(lambda: _reached(lambda: len(sent_to(outbox)) == 1), 90)
+    message = shop.project / "messages/cart-reminder.message.yaml"
+    message.write_text(message.read_text().replace("Your cart is waiting", "We kept your cart"))
+    await publish(shop.settings(), shop.topics, keyed(shop.loaded))
+    await shop.until(lambda: _reached(lambda: "release 2 is in force" in deliverer.said()))
+    await decide(shop, reminder("second"))
+    await shop.until(lambda: _reached(lambda: len(sent_to(outbox)) == 2))
+    assert await asyncio.to_thread(deliverer.stop) == 0, shop.said()
+    assert [each["data"]["content"]["subject"] for each in sent_to(outbox)] == [
+        "Your cart is waiting",
+        "We kept your cart",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_what_a_dying_worker_left_open_is_not_sent(shop, a_day, tmp_path):
+    records = a_day(3000, seed=31)
+    await shop.receive(records)
+    outbox = tmp_path / "outbox.jsonl"
+    deliverer = shop.start_worker("deliver", CHANNEL_DEFAULT=f"file:{outbox}", LINK_SECRET="s" * 48)
+    # Its last transaction is complete but for its end: actions of it lie in the topic.
+    worker = shop.start_worker(FAULT="commit.end:9", TRANSACTION_FACTS="200")
+    assert await asyncio.to_thread(worker.wait, 60) == -signal.SIGKILL, shop.said()
+    allowed = {json.loads(line)["id"] for line in await shop.lines(shop.topics.actions)}
+    assert len(allowed) > 10
+
+    async def all_settled() -> bool:
+        found = await rows(shop)
+        # Old ones are reported as stale, not sent; either way they are taken in.
+        return len(found) >= len(allowed) and not any(row.waits for row in found.values())
+
+    await shop.until(all_settled, 90)
+    assert set(await rows(shop)) == allowed
+    assert await asyncio.to_thread(deliverer.stop) == 0, shop.said()
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+async def test_killed_again_and_again_deliver_repeats_only_under_the_same_key(shop, rounds, tmp_path, capsys):
+    """Twenty rounds are 10,000 messages and twenty kills."""
+    messages, kills, dice = 500 * rounds, max(3, rounds), random.Random(rounds)
+    await ensure(shop.settings(), shop.topics)
+    now = int(time.time() * 1000)
+    actions = [Loaded(number % PARTITIONS, now, b"ana", reminder(f"action-{number}")) for number in range(messages)]
+    await load(shop.servers, shop.topics.actions, actions)
+    outbox = tmp_path / "outbox.jsonl"
+    settings = {"CHANNEL_DEFAULT": f"file:{outbox}", "LINK_SECRET": "s" * 48, "TRANSACTION_FACTS": "50"}
+    for number in range(kills):
+        deliverer = shop.start_worker("deliver", **settings)
+        # Somewhere in the next share of the messages.
+        goal = (number + dice.random()) * messages / kills
+        await shop.until(lambda goal=goal: _reached(lambda: _lines_of(outbox) > goal), 120)
+        deliverer.kill()
+    deliverer = shop.start_worker("deliver", **settings)
+
+    async def all_told() -> bool:
+        return len(await receipts(shop)) >= messages
+
+    await shop.until(all_told, 300)
+    assert await asyncio.to_thread(deliverer.stop) == 0, shop.said()
+    keys = Counter(each["data"]["id"] for each in sent_to(outbox))
+    again = keys.total() - len(keys)
+    with capsys.disabled():
+        print(f"\ndelivery: {messages} messages, {kills} kills, {again} sent again under the same key, 0 lost")  # noqa: T201
+    assert set(keys) == {f"action-{number}" for number in range(messages)}
+    told = await receipts(shop)
+    assert Counter(told) == Counter(dict.fromkeys(keys, 1)), "an outcome is told twice"
+
+
+async def receipts(shop) -> list[str]:
+    """List the actions whose sending was reported, as often as it was."""
+    found = await committed(shop.servers, shop.topics.receipts, PARTITIONS)
+    return [json.loads(record.value)["properties"]["action_id"] for record in found]
+
+
+def _lines_of(outbox: Path) -> int:
+    return outbox.read_bytes().count(b"\n") if outbox.exists() else 0
+
+
+async def _reached(condition) -> bool:
+    return condition()

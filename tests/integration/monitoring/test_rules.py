@@ -71,10 +71,11 @@ def test_compose_mounts_only_what_is_there():
     assert [folder for folder in folders if not (DEPLOY / folder).exists()] == []
 
 
-def test_compose_runs_two_workers_and_prometheus_finds_both():
+def test_compose_runs_two_workers_and_delivery_and_prometheus_finds_all_of_them():
     compose = YAML(typ="safe").load((DEPLOY / "compose.yaml").read_text())
     assert compose["services"]["worker"]["deploy"]["replicas"] == 2
     scrape = YAML(typ="safe").load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"][0]
     (search,) = scrape["dns_sd_configs"]
-    assert set(search["names"]) <= set(compose["services"])
-    assert compose["services"]["worker"]["environment"]["ORCHESTRATOR_HTTP"].endswith(f":{search['port']}")
+    assert set(search["names"]) == {"worker", "deliver"} <= set(compose["services"])
+    for name in search["names"]:
+        assert compose["services"][name]["environment"]["ORCHESTRATOR_HTTP"].endswith(f":{search['port']}")

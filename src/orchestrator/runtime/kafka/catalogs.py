@@ -13,7 +13,7 @@ Owns this topic. Must never decide whether something may be published: that is `
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -94,10 +94,16 @@ class Published:
 
 def compile_catalog(published: Published) -> Catalog:
     """Compile what is in force, with the older versions beside it; raises InvalidProject."""
+    return _compiled(published)[1]
+
+
+def _compiled(published: Published) -> "tuple[Loaded, Catalog]":
+    """Compile what is in force: the project, and its catalog with the older versions beside it."""
     from orchestrator.language import compile_sources
 
     current = published.current()
-    catalog = compile_sources(current).catalog
+    loaded = compile_sources(current)
+    catalog = loaded.catalog
     shared = {file: text for file, text in current.items() if not file.endswith(".journey.yaml")}
     older: list[Journey] = []
     for source in published.older():
@@ -106,7 +112,7 @@ def compile_catalog(published: Published) -> Catalog:
         except InvalidProject as error:
             # Its customers stand still, each with its reason; all others go on.
             log.error("an older version in %s no longer fits the project: %s", source.file, error)
-    return Catalog(catalog.project, catalog.current, older)
+    return loaded, Catalog(catalog.project, catalog.current, older)
 
 
 def keyed(loaded: "Loaded") -> dict[str, Source]:
@@ -119,11 +125,18 @@ def keyed(loaded: "Loaded") -> dict[str, Source]:
 
 
 class Catalogs:
-    """Follows the journeys topic; `catalog` and `revision` are those of the latest release that could be read."""
+    """Follows the journeys topic; `catalog` and `revision` are those of the latest release that could be read.
 
-    def __init__(self, settings: KafkaSettings, topics: Topics) -> None:
+    `loaded` is its project, None before the first; `changed` is called whenever another release is in force.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, topics: Topics, changed: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._settings = settings
+        self._changed = changed
         self._tp = TopicPartition(topics.journeys, 0)
+        self.loaded: Loaded | None = None
         self._published = Published()
         self._catalog: Catalog | None = None
         self.revision = 0
@@ -189,12 +202,14 @@ class Catalogs:
         revision = self._published.release.revision
         try:
             # In a thread: heartbeats go on meanwhile.
-            self._catalog = await asyncio.to_thread(compile_catalog, self._published)
+            self.loaded, catalog = await asyncio.to_thread(_compiled, self._published)
         except InvalidProject as error:
             log.error("release %d cannot be used, the one before stays in force: %s", revision, error)
             return
-        self.revision = revision
-        log.info("release %d is in force, with %d journeys", revision, len(self._catalog.current))
+        self._catalog, self.revision = catalog, revision
+        log.info("release %d is in force, with %d journeys", revision, len(catalog.current))
+        if self._changed is not None:
+            await self._changed()
 
 
 async def publish(

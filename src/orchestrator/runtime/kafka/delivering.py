@@ -1,5 +1,8 @@
 """One deliverer: an agent that takes in committed actions, and the lanes that send them.
 
+What is sent is what is published: its messages, templates and webhooks are those of the journeys topic, and change with
+it; the project's folder serves only as long as nothing is published.
+
 Owns the order in which `orchestrator deliver` starts and stops: lanes are open before the first action comes, and
 finish what they have in hand before their partitions are let go. Must never know how it is hosted.
 """
@@ -13,12 +16,15 @@ from typing import TYPE_CHECKING
 from orchestrator.channels import rendering
 from orchestrator.channels.links import Links
 from orchestrator.channels.preparing import Preparer
+from orchestrator.errors import OrchestratorError
+from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import Taken, host_agent
+from orchestrator.runtime.kafka.catalogs import Catalogs
 from orchestrator.runtime.kafka.delivery import KafkaOutbox
 from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.metrics import Metrics
@@ -39,10 +45,13 @@ class Deliverer:
         self.topics = Topics.of(settings)
         self._metrics = Metrics()
         self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded))
-        preparer = _preparer(loaded, find)
+        self._links = _links(find)
+        self._preparer = _preparer(loaded, loaded.catalog, self._links)
         hosts = (find("allowed_hosts") or "").lower().split(",")
+        self._operator = Operator(find, frozenset(filter(None, hosts)))
+        self._catalogs = Catalogs(settings, self.topics, self._take_up)
         self._delivery = Delivery(
-            routes_of(loaded, lambda: preparer, Operator(find, frozenset(filter(None, hosts)))),
+            routes_of(loaded, lambda: self._preparer, self._operator),
             self._outbox,
             WallClock(),
             dice=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
@@ -54,17 +63,26 @@ class Deliverer:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
-        """Check the topics and open the lanes."""
+        """Check the topics, read what is published and open the lanes."""
         await ensure(self.settings, self.topics)
         await self._delivery.start()
+        await self._catalogs.read()
         for lane in self._delivery.lanes.values():
             if (missing := getattr(lane.road, "missing", None)) is not None:
                 log.warning("%s; what goes there waits", missing)
         await self._health.start(self.settings)
 
     async def run(self) -> None:
-        """Wait until something breaks that nothing can go on without."""
-        await self._failed
+        """Follow what is published, until something breaks that nothing can go on without."""
+        following = asyncio.create_task(self._catalogs.follow(), name="follow the journeys")
+        try:
+            await asyncio.wait([self._failed, following], return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self._failed, following):
+                if ended.done():
+                    ended.result()
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     async def stop(self) -> None:
         """Finish what is being sent, then let go of the partitions."""
@@ -86,6 +104,19 @@ class Deliverer:
         """Let go of partitions of the actions."""
         await self._outbox.revoke(partitions)
 
+    async def _take_up(self) -> None:
+        """Send by what is published now, and open the lanes that it brings."""
+        loaded = self._catalogs.loaded
+        if loaded is None:
+            return
+        try:
+            routes = routes_of(loaded, lambda: self._preparer, self._operator, but=self._delivery.lanes)
+        except OrchestratorError as error:
+            log.error("what is published cannot be delivered, what was before stays in force: %s", error)
+            return
+        self._preparer = _preparer(loaded, self._catalogs.catalog, self._links)
+        await self._delivery.add(routes)
+
     def _is_ready(self) -> bool:
         return self._outbox.is_ready and not self._failed.done()
 
@@ -104,16 +135,19 @@ def run_deliverer(loaded: "Loaded", settings: KafkaSettings, find: Find) -> int:
     return host_agent(lambda: Deliverer(loaded, settings, find), settings, Topics.of(settings).actions)
 
 
-def _preparer(loaded: "Loaded", find: Find) -> Preparer:
+def _preparer(loaded: "Loaded", catalog: Catalog, links: Links) -> Preparer:
     contents = {name: rendering.Content(each.channels, each.languages) for name, each in loaded.messages.items()}
-    project = loaded.catalog.project
+    project = catalog.project
+    return Preparer(catalog, rendering.Renderer(project.brand, project.languages, contents), links)
+
+
+def _links(find: Find) -> Links:
     signing = tuple(filter(None, map(str.strip, (find("link_secret") or "").split(","))))
     if not signing:
         # Whoever answers the links must know the secret; without one they are only good to look at.
         log.warning("links are signed with a secret of this process alone; set ORCHESTRATOR_LINK_SECRET for real ones")
         signing = (secrets.token_urlsafe(48),)
-    links = Links(find("public_url") or "http://127.0.0.1:8080", signing)
-    return Preparer(loaded.catalog, rendering.Renderer(project.brand, project.languages, contents), links)
+    return Links(find("public_url") or "http://127.0.0.1:8080", signing)
 
 
 def _release_over(loaded: "Loaded") -> int:

@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 from orchestrator.language import Loaded, compile_sources
 from orchestrator.model import codec
 from orchestrator.runtime.kafka.catalogs import Catalogs
+from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
@@ -40,7 +41,7 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
     try:
         found = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
     finally:
-        await admin.close()
+        await close(admin.close())
     if topics.journeys not in found:
         return InForce(None, Counter())
     published = await Catalogs(settings, topics).peek()
