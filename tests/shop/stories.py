@@ -98,14 +98,15 @@ def story(seed: int, journeys: int, happenings: int, verbs: tuple[str, ...] = VE
     return Story(seed, flows, _project(Random(f"{seed} project")), tuple(_happening(dice) for _ in range(happenings)))
 
 
-def random_journey(seed: int, id: str, verbs: tuple[str, ...] = VERBS) -> Journey:
+def random_journey(seed: int, id: str, verbs: tuple[str, ...] = VERBS, *, backwards: bool = False) -> Journey:
     writer = _Writer(Random(f"{seed} {id}"), verbs)
     dice = writer.dice
+    nodes = writer.nodes(0)
     rules = dice.sample(["ordered", "pong", "message_clicked"], dice.randrange(3))
     goals = dice.choice([(), (("ordered", None, True),), (("ordered", "3d", True),), (("pong", "1d", False),)])
     echoes = dice.choice([(), (on("echo"),)])
     return steps.journey(
-        *writer.nodes(0),
+        *(reversed(nodes) if backwards else nodes),
         id=id,
         enter=[on("come", where=dice.choice([None, None, at_least(2)])), *echoes],
         exits=[exits(event, where=dice.choice([None, at_least(3)])) for event in rules],

@@ -13,6 +13,7 @@ The order of work for one event (LANGUAGE.md):
     3. waits         wait_for that match, restart_on, until_event
     4. entering      enter rules
 
+Before anything else, entries of older versions go over to a current one that asks for it (`moving`).
 Journeys go by priority, highest first, then id; entries by age. Timers go by due time, then the same.
 Events that a journey emits are handled after the fact that caused them, at the same instant.
 
@@ -23,7 +24,7 @@ byte.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from orchestrator.engine import cases, endings, entering, fallback, matching, profiles, receipts, waiting
+from orchestrator.engine import cases, endings, entering, fallback, matching, moving, profiles, receipts, waiting
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
 from orchestrator.errors import EventError, StorageError
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
@@ -44,6 +45,9 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Map
     """
     turn = Turn(catalog, state, now_ms, failed)
     try:
+        if catalog.migrating:
+            moving.move(turn)
+            _handle_emitted(turn)
         if waiting.go_on(turn) or isinstance(fact, Wake):
             _wake(turn)
         if not isinstance(fact, Wake):

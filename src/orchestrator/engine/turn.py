@@ -111,6 +111,13 @@ class Turn:
         self._id = ids.derive(entry.id, entry.step, str(entry.due_ms))
         self._scope = None
 
+    def begin_move(self, entry: Entry, version: int) -> None:
+        """Turn to an entry that moves to another version."""
+        self.event = None
+        self.cause = TIMER
+        self._id = ids.derive(entry.id, "version", str(version))
+        self._scope = None
+
     def scope_at(self, entry: Entry | None) -> Scope:
         """Give the scope of a `where`: the event at hand, seen from an entry or from none."""
         if self._scope is None:

@@ -8,7 +8,7 @@ or has ended.
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.engine import endings
+from orchestrator.engine import endings, once
 from orchestrator.engine.steps import asks, branches, calls, changes, handoffs, repeats, scores, sends, waits
 from orchestrator.engine.steps.going import STAY, Going
 from orchestrator.engine.turn import Turn
@@ -49,6 +49,9 @@ def walk(turn: Turn, journey: Journey, entry: Entry, step_id: str | None) -> Non
     table = journey.steps
     while step_id is not None:
         step = table[step_id]
+        if entry.done and once.is_done(entry, step):
+            step_id = once.pass_over(turn, journey, entry, step)
+            continue
         step_id = _HANDLERS[type(step)](turn, journey, entry, step)
         if step_id is STAY:
             return

@@ -21,9 +21,6 @@ TO_COME = {
     "catalogs": ("E912", "catalogs", "what the message needs, with the event"),
     "coupons": ("E913", "coupons", "the code, with the event"),
     "retention": ("E914", "retention", "nothing yet"),
-    "migrate": ("E916", "on_change: migrate", "on_change: pin"),
-    "drain": ("E916", "on_change: drain", "on_change: pin"),
-    "moves": ("E916", "moves", "on_change: pin"),
 }
 FUNCTIONS_TO_COME = frozenset(name[:-2] for name in TO_COME if name.endswith("()"))
 

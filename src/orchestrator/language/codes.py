@@ -93,6 +93,7 @@ REFERENCES = _codes(
     ("E316", "A file outside of the project.", "Put it beside the message."),
     ("E317", "An unknown team, skill or webhook.", "Correct the name, or add it to orchestrator.yaml."),
     ("E319", "A text that is too long for its channel.", "Shorten it."),
+    ("E320", "`moves` to a step that the journey does not have.", "Correct the id."),
 )
 EXPRESSIONS = _codes(
     ("E401", "The expression cannot be read.", "Write it as in total >= 30 and currency == 'EUR'."),
@@ -134,7 +135,6 @@ TO_COME = _codes(
     ("E912", "Catalogs are not available in this release.", "Send what the message needs with the event."),
     ("E913", "Coupons are not available in this release.", "Send the code with the event."),
     ("E914", "Retention is not available in this release.", "Leave it out."),
-    ("E916", "migrate and drain are not available in this release.", "Use on_change: pin."),
 )
 DOUBTS = _codes(
     ("W301", "A step without an id; the derived one moves when steps are inserted.", "Give it an id."),

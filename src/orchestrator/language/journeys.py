@@ -3,12 +3,13 @@
 Owns the way from a definition to model.journey.Journey. Must never run one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator.language import examples
 from orchestrator.language.availability import TO_COME, refusal
+from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.triggers import EnterRule
 from orchestrator.language.flow import Flow
@@ -17,7 +18,7 @@ from orchestrator.language.nodes import Place
 from orchestrator.language.project import Shop, length, percent
 from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Messages, Sending
-from orchestrator.model.journey import Again, ExitRule, GoalRule, Journey, Repeat, Send, Trigger, Wait
+from orchestrator.model.journey import Again, ExitRule, GoalRule, Journey, Repeat, Send, Status, Trigger, Wait
 
 Rule = TypeVar("Rule")
 
@@ -45,6 +46,7 @@ def compile_journey(
     first = flow.compile(list(definition.steps), ("steps",), None)
     table = {step_id: replace(step, kept=reads.kept(step_id)) for step_id, step in flow.table.items()}
     examples.check(definition, root, shop, messages, verbs)
+    _check_moves(definition, root, verbs)
     _doubt(definition, root)
     return Journey(
         id=definition.journey,
@@ -57,10 +59,11 @@ def compile_journey(
         key=definition.enter.key,
         again=_again(definition.enter.again),
         purpose=definition.purpose,
-        status=definition.status,
+        status=_status(definition),
         priority=definition.priority,
         title=definition.title,
         holdout_percent=percent(definition.holdout),
+        moves=dict(definition.moves or {}) if definition.on_change == "migrate" else None,
         entry_reads=reads.entry(step.id for step in table.values() if isinstance(step, Wait)),
         keeps_event=reads.keeps_event,
         reads_receipts=reads.status_of({step.id for step in table.values() if isinstance(step, Send)}),
@@ -75,12 +78,27 @@ def compile_journey(
 
 
 def _refuse_to_come(definition: JourneyDefinition, root: Place) -> None:
-    if definition.on_change in TO_COME:
-        root["on_change"].report(*refusal(definition.on_change))
-    if definition.moves is not None and "moves" in TO_COME:
-        root["moves"].report(*refusal("moves"), at_key=True)
     if definition.enter.limit is not None and "limit" in TO_COME:
         root["enter"]["limit"].report(*refusal("limit"), at_key=True)
+
+
+def _status(definition: JourneyDefinition) -> Status:
+    """Give the status that is carried out: a version that drains its journey lets nobody in, as `draining` does."""
+    return "draining" if definition.on_change == "drain" and definition.status == "live" else definition.status
+
+
+def _check_moves(definition: JourneyDefinition, root: Place, verbs: Mapping[str, str]) -> None:
+    """Check that customers are moved to steps that are there, and that anybody is moved at all."""
+    if definition.moves is None:
+        return
+    if definition.on_change != "migrate":
+        root["moves"].report("E225", "moves needs on_change: migrate", "on_change: migrate", at_key=True)
+    for old, new in definition.moves.items():
+        if new not in verbs and not root["steps"].is_mended:
+            place = root["moves"][old]
+            place.report(
+                "E320", f"customers on {old} would move to {new}, which is no step here", suggest(new, set(verbs))
+            )
 
 
 def _rule_at(place: Place, number: int) -> Place:

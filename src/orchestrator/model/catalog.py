@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
+from orchestrator.model.state import Entry
 
 # Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
 PROFILE_EVENTS = frozenset({"profile_updated", "consent_changed", "preference_changed", "case_opened", "case_closed"})
@@ -28,6 +29,12 @@ class Catalog:
         self.current = tuple(sorted(current, key=lambda journey: (-journey.priority, journey.id)))
         self.versions = {(journey.id, journey.version): journey for journey in (*older, *self.current)}
         self._paused = frozenset(journey.id for journey in self.current if journey.status == "paused")
+        # The versions that whoever is inside an older one moves to. A journey that stands still moves nobody either.
+        self.migrating = {
+            journey.id: journey
+            for journey in self.current
+            if journey.moves is not None and journey.status in ("live", "draining")
+        }
         self._enters: dict[str, tuple[Journey, ...]] = {}
         for journey in self.current:
             for event_type in journey.enters_by_event:
@@ -44,6 +51,13 @@ class Catalog:
     def journey(self, journey_id: str, version: int) -> Journey | None:
         """Find the version that an entry is pinned to; None when it is gone."""
         return self.versions.get((journey_id, version))
+
+    def successor(self, entry: Entry) -> Journey | None:
+        """Find the version that an entry is to move to; None when it stays, or stands where no way leads from."""
+        journey = self.migrating.get(entry.journey)
+        if journey is None or journey.moves is None or entry.version >= journey.version or entry.parked is not None:
+            return None
+        return journey if journey.moves.get(entry.step, entry.step) in journey.steps else None
 
     def entered_by(self, event_type: str) -> tuple[Journey, ...]:
         """List the current journeys with an enter rule for this event type, in order."""

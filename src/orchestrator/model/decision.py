@@ -29,6 +29,7 @@ class Verdict(StrEnum):
     EXITED = "exited"
     CONVERTED = "converted"
     PARKED = "parked"
+    MOVED = "moved"
 
 
 class Reason(StrEnum):
@@ -75,6 +76,12 @@ class Reason(StrEnum):
     CAP_REACHED = "cap_reached"
     QUIET_HOURS = "quiet_hours"
     EXPIRED = "expired"
+
+    # suppressed, after a move to another version
+    ALREADY_SENT = "already_sent"
+
+    # moved
+    NEW_VERSION = "new_version"
 
     # handed_off, called, scored
     CASE_OPENED = "case_opened"

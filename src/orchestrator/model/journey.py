@@ -258,7 +258,8 @@ class Journey:
 
     `entry_reads` are the opening event's properties that anybody reads (None: all), `keeps_event` and
     `event_reads` the same for the entry's last event. `reads_receipts` tells that a step's status is
-    read, which receipts move on. `enters_by_event`, `exits_by_event`, `goals_by_event` and
+    read, which receipts move on. `moves` lead from steps of older versions to steps of this one, None where
+    customers inside stay on the version they entered. `enters_by_event`, `exits_by_event`, `goals_by_event` and
     `untils_by_event` index the rules by event type. `steps` is keyed by step id; all in the author's order.
     """
 
@@ -276,6 +277,7 @@ class Journey:
     priority: int = 50
     title: str | None = None
     holdout_percent: float = 0.0
+    moves: Mapping[str, str] | None = None
     entry_reads: frozenset[str] | None = frozenset()
     keeps_event: bool = False
     reads_receipts: bool = False

@@ -50,7 +50,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     last event it took, `channel` that event's. `results` are what steps left behind, by step id.
     `rounds` holds, by the id of a repeat step, [round, start in ms]. `sent_ms` is the instant of its
     last message, 0 for none. `held` lists the refusals on record for the message held since `held_ms`.
-    `stopped_ms` is the wake-up of an entry whose journey is paused. `parked` is why it is parked.
+    `stopped_ms` is the wake-up of an entry whose journey is paused. `parked` is why it is parked. `done` names,
+    as STEP:VISIT, what had been asked of the outside world when the entry moved to a newer version.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     held_ms: int = 0
     stopped_ms: int = 0
     parked: str | None = None
+    done: list[str] = []
 
 
 class Ended(msgspec.Struct, array_like=True, gc=False):

@@ -1,25 +1,39 @@
 """Publishing: what would change for whom, before anything changes.
 
 Owns the comparison of a project with what is in force: which journeys are new, changed or gone, which
-steps a change touches, and whether a change of meaning comes with a higher version, as it must. Never
-publishes anything itself.
+steps a change touches, who stands on them, and whether the change may be published: a change of meaning
+comes with a higher version, and where customers move there is a step for each of them. Never publishes
+anything itself.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.language import Loaded
 from orchestrator.language.definitions.journey import JourneyDefinition
-from orchestrator.language.naming import walk
+from orchestrator.language.definitions.steps import StepBase
+from orchestrator.language.naming import name_steps, walk
+from orchestrator.language.nodes import Mapping as MapNode
+from orchestrator.language.nodes import Place
+from orchestrator.language.problems import Problems
+from orchestrator.model import codec
 
 # What may change in a journey without a higher version: nothing of it moves a customer.
 _WITHOUT_MEANING = {"version", "title", "owner", "status", "meta", "examples"}
 
 # By (journey, version, step): how many customers stand there.
 Standing = Counter[tuple[str, int, str]]
+
+
+def standing_of(records: Iterable[bytes]) -> Standing:
+    """Count the customers on each step; one who stands somewhere with several entries counts once there."""
+    standing: Standing = Counter()
+    for record in records:
+        standing.update({(entry.journey, entry.version, entry.step) for entry in codec.decode(record).entries})
+    return standing
 
 
 class Kind(StrEnum):
@@ -39,7 +53,8 @@ class Change:
 
     `before` and `after` are versions, None where there is none. `touched` are the steps that are
     otherwise or gone in the new version; `inside` counts the customers on each step of the version
-    before; `why` says why it is refused.
+    before, or of all that are left where they move; `moves` leads from steps to the steps that take their
+    customers over; `why` says why it is refused.
     """
 
     journey: str
@@ -50,6 +65,7 @@ class Change:
     status: str | None = None
     touched: tuple[str, ...] = ()
     inside: Mapping[str, int] = field(default_factory=dict)
+    moves: Mapping[str, str] = field(default_factory=dict)
     why: str | None = None
 
 
@@ -63,32 +79,78 @@ def plan(published: Loaded | None, loaded: Loaded, standing: Standing) -> list[C
 
 
 def _change(before: JourneyDefinition | None, after: JourneyDefinition, standing: Standing) -> Change:
-    name, status = after.journey, after.status
+    name, moves = after.journey, after.on_change == "migrate"
+    older = _inside(standing, name, range(1, after.version))
     if before is None:
-        return Change(name, Kind.NEW, None, after.version, status=status)
-    inside = _inside(standing, name, before.version)
-    touched = _touched(before, after)
-    means_same = _meaning(before) == _meaning(after)
-    common: dict[str, Any] = {"on_change": after.on_change, "status": status, "touched": touched, "inside": inside}
+        why = _stranded(older, after) if moves else None
+        kind = Kind.NEW if why is None else Kind.REFUSED
+        return Change(name, kind, None, after.version, after.on_change, after.status, (), older, why=why)
+    is_newer = after.version > before.version
+    inside = older if moves and is_newer else _inside(standing, name, [before.version])
+    kind, why = _judged(before, after, inside)
+    return Change(
+        name,
+        kind,
+        before.version,
+        after.version,
+        after.on_change,
+        after.status,
+        _touched(before, after),
+        inside,
+        {old: new for old, new in (after.moves or {}).items() if is_newer and moves},
+        why,
+    )
+
+
+def _judged(before: JourneyDefinition, after: JourneyDefinition, inside: Mapping[str, int]) -> tuple[Kind, str | None]:
+    """Say what publishing would do, and why it may not."""
     if after.version < before.version:
-        why = f"version {before.version} is in force; write a version above it"
-        return Change(name, Kind.REFUSED, before.version, after.version, why=why, **common)
-    if after.version > before.version:
-        return Change(name, Kind.VERSION, before.version, after.version, **common)
-    if not means_same:
-        why = f"what it means has changed; write version: {before.version + 1}"
-        return Change(name, Kind.REFUSED, before.version, after.version, why=why, **common)
-    kind = Kind.UNCHANGED if before == after else Kind.RETOUCHED
-    return Change(name, kind, before.version, after.version, **common)
+        return Kind.REFUSED, f"version {before.version} is in force; write a version above it"
+    if after.version == before.version:
+        # Nobody was ever inside a draft, so nothing of it can change for anybody.
+        if _meaning(before) != _meaning(after) and (before.status != "draft" or inside):
+            return Kind.REFUSED, f"what it means has changed; write version: {before.version + 1}"
+        return (Kind.UNCHANGED if before == after else Kind.RETOUCHED), None
+    if after.on_change == "migrate":
+        why = _stranded(inside, after) or _lost_key(before, after, inside)
+        if why is not None:
+            return Kind.REFUSED, why
+    return Kind.VERSION, None
+
+
+def _stranded(inside: Mapping[str, int], after: JourneyDefinition) -> str | None:
+    """Say who stands on a step that is gone and not mapped."""
+    moves, steps = after.moves or {}, {step_id for step_id, _ in _named(after)}
+    lost = {step: count for step, count in inside.items() if moves.get(step, step) not in steps}
+    if not lost:
+        return None
+    who = ", ".join(f"{_customers(count)} on {step}" for step, count in lost.items())
+    mapped = ", ".join(f"{step}: ..." for step in lost)
+    return f"there is no step for {who}; write moves: {{{mapped}}}"
+
+
+def _lost_key(before: JourneyDefinition, after: JourneyDefinition, inside: Mapping[str, int]) -> str | None:
+    if before.enter.key == after.enter.key or not inside:
+        return None
+    who = _customers(sum(inside.values()))
+    old, new = before.enter.key or "no key", after.enter.key or "no key"
+    return f"{who} would be known by {new} and are known by {old}; write on_change: pin"
+
+
+def _customers(count: int) -> str:
+    return f"{count} customer{'' if count == 1 else 's'}"
 
 
 def _withdrawn(before: JourneyDefinition, standing: Standing) -> Change:
-    inside = _inside(standing, before.journey, before.version)
+    inside = _inside(standing, before.journey, [before.version])
     return Change(before.journey, Kind.WITHDRAWN, before.version, None, inside=inside)
 
 
-def _inside(standing: Standing, journey: str, version: int) -> dict[str, int]:
-    here = {step: count for (*where, step), count in standing.items() if where == [journey, version]}
+def _inside(standing: Standing, journey: str, versions: Container[int]) -> dict[str, int]:
+    here: Counter[str] = Counter()
+    for (name, version, step), count in standing.items():
+        if name == journey and version in versions:
+            here[step] += count
     return dict(sorted(here.items()))
 
 
@@ -98,9 +160,13 @@ def _meaning(definition: JourneyDefinition) -> dict[str, Any]:
 
 def _touched(before: JourneyDefinition, after: JourneyDefinition) -> tuple[str, ...]:
     """Name the steps of the version before that are otherwise, or gone; containers count by what they hold."""
-    had, has = _steps(before), _steps(after)
-    return tuple(sorted(name for name, step in had.items() if has.get(name) != step))
+    has = dict(_named(after))
+    return tuple(sorted(name for name, step in _named(before) if has.get(name) != step))
 
 
-def _steps(definition: JourneyDefinition) -> dict[str, Any]:
-    return {step.id: step for _, step in walk(list(definition.steps)) if step.id is not None}
+def _named(definition: JourneyDefinition) -> Iterator[tuple[str, Any]]:
+    """Walk all steps by id, those included whose author left it out."""
+    steps: list[StepBase] = list(definition.steps)
+    # What there is to complain about was said when the definition was checked.
+    ids = name_steps(steps, Place("", MapNode(1, 1), Problems()))
+    return ((ids[path], step) for path, step in walk(steps))

@@ -55,6 +55,8 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.SUPPRESSED, Reason.CAP_REACHED): _NOT_SENT + "they have had as many as they may",
     (Verdict.SUPPRESSED, Reason.QUIET_HOURS): _NOT_SENT + "it is their quiet time",
     (Verdict.SUPPRESSED, Reason.EXPIRED): _NOT_SENT + "it would have come too late",
+    (Verdict.SUPPRESSED, Reason.ALREADY_SENT): "Passed over {step}: it was done before the journey changed",
+    (Verdict.MOVED, Reason.NEW_VERSION): "Moved to {step} of version {version} of {journey}",
     (Verdict.HANDED_OFF, Reason.CASE_OPENED): "Handed over to {team} at {step}: a case is open",
     (Verdict.CALLED, Reason.CALL_MADE): "Called {webhook} at {step}",
     (Verdict.SCORED, Reason.MODEL_ANSWERED): "Scored by {model} at {step}",

@@ -85,11 +85,16 @@ def _told(changes: "Sequence[Change]") -> Iterator[str]:
         inside = sum(change.inside.values())
         customers = f"{screen.counted(inside, 'customer')} inside"
         finish = f"{customers}, who finish version {change.before}"
+        stay = {
+            "pin": finish,
+            "migrate": f"{customers}, who move to version {change.after}",
+            "drain": f"nobody enters any more; {finish}",
+        }[change.on_change]
         said = {
             Kind.NEW: f"new, version {change.after}, {change.status}",
             Kind.UNCHANGED: f"unchanged, version {change.after}; {customers}",
             Kind.RETOUCHED: f"version {change.after}, changed in nothing that moves anybody; {customers}",
-            Kind.VERSION: f"version {change.before} to {change.after}; {finish}",
+            Kind.VERSION: f"version {change.before} to {change.after}; {stay}",
             Kind.WITHDRAWN: f"withdrawn: nobody enters any more; {finish}",
             Kind.REFUSED: f"refused: {change.why}; {customers}",
         }[change.kind]
@@ -104,4 +109,5 @@ def _steps(change: "Change") -> Iterator[str]:
     names: dict[str, Any] = dict.fromkeys((*change.touched, *change.inside))
     for name in names:
         count = screen.counted(change.inside.get(name, 0), "customer")
-        yield f"  {name}: {count}{', changed or gone' if name in change.touched else ''}"
+        moves = f", who move to {change.moves[name]}" if name in change.moves else ""
+        yield f"  {name}: {count}{moves}{', changed or gone' if name in change.touched else ''}"

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from aiokafka.structs import TopicPartition
 
 from orchestrator.language import Loaded, compile_sources
-from orchestrator.model import codec
 from orchestrator.runtime.kafka.catalogs import Catalogs
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.kafka.topics import Topics
-from orchestrator.runtime.publishing import Standing
+from orchestrator.runtime.publishing import Standing, standing_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,4 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
 async def _standing(settings: KafkaSettings, changelog: TopicPartition) -> Standing:
     state = MemoryState()
     await restore(settings, changelog, state)
-    return Counter(
-        (entry.journey, entry.version, entry.step) for _, record in state for entry in codec.decode(record).entries
-    )
+    return standing_of(record for _, record in state)
