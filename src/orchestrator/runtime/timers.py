@@ -71,8 +71,9 @@ class Timers:
         would grow with events instead of customers.
         """
         earliest: dict[str, int] = {}
-        for due_ms, profile_id in sorted(self._heap):
-            earliest.setdefault(profile_id, due_ms)
+        for due_ms, profile_id in self._heap:
+            if due_ms < earliest.get(profile_id, NEVER_MS):
+                earliest[profile_id] = due_ms
         self._heap = [(due_ms, profile_id) for profile_id, due_ms in earliest.items()]
         heapify(self._heap)
         self._clean_at = 2 * len(self._heap) + _SLACK

@@ -225,11 +225,21 @@ class Processor:
         actions = [action for _, turned in turns for action in turned.actions]
         decisions = [decision for _, turned in turns for decision in turned.decisions]
         batch = Batch(records=self._changed, positions={**positions, CLOCK: b"%d" % self.clock_ms})
+        encoded: dict[str, bytes] = {}
+        if actions:
+            encoded["actions"] = _encode_lines(actions)
         if self._keeps_decisions:
             batch.decisions = [(who, _encode_lines(turned.decisions)) for who, turned in turns if turned.decisions]
-        for kind, lines in (("actions", actions), ("decisions", decisions), ("dead_letters", self._letters)):
+            encoded["decisions"] = b"".join([lines for _, lines in batch.decisions])
+        elif decisions and "decisions" in self._targets:
+            encoded["decisions"] = _encode_lines(decisions)
+        if self._letters:
+            encoded["dead_letters"] = _encode_lines(self._letters)
+        for kind, lines in encoded.items():
             if lines and kind in self._targets:
-                batch.lines[self._targets[kind]] = _encode_lines(lines)
+                # Two kinds may share a pipe, though never a file.
+                target = self._targets[kind]
+                batch.lines[target] = batch.lines.get(target, b"") + lines
         self._outputs.commit(batch)
         self.summary.actions.update(map(_kind_of, actions))
         self.summary.decisions.update(map(_verdict_of, decisions))

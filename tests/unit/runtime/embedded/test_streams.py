@@ -1,8 +1,10 @@
 """Streams: what comes through a pipe is acted on when it comes, and is known again only by its events' ids."""
 
+import json
 import os
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +70,20 @@ def test_standard_input_is_an_input_like_any_other(run, write, shop, monkeypatch
         monkeypatch.setattr(sources, "standard_input", lambda: file)
         assert run("-", in_order=in_order).sent() == [("ana", "00:10")]
         assert not file.closed
+
+
+def test_two_kinds_of_lines_may_share_a_pipe(loaded, write, shop):
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as reader, os.fdopen(writing, "wb"):
+        shared = Path(f"/dev/fd/{writing}")
+        options = RunOptions(events=[str(write([shop.cart(0)]))], actions=shared, decisions=shared, drain=True)
+        summary = run_events(loaded, options)
+        lines = [json.loads(reader.readline()) for _ in range(summary.actions.total() + summary.decisions.total())]
+    assert [line["kind"] for line in lines if "kind" in line] == ["message"]
+    assert [line["verdict"] for line in lines if "verdict" in line] == [
+        "entered",
+        "waited",
+        "resumed",
+        "sent",
+        "exited",
+    ]
