@@ -5,16 +5,35 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from orchestrator.language import compile_sources
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.scorers import registry
 from orchestrator.testing import run_examples
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PATIENCE = """\
+journey: waiting
+version: 1
+enter: {event: asked}
+steps:
+  - {id: bear, score: {model: patience, input: days_since(profile.asked_at), save: profile.patience}}
+  - choose: [{if: steps.bear.label == 'impatient', then: [{exit: hurry}]}]
+examples:
+  - name: who asked a week ago will not wait any longer
+    profile: {asked_at: "2025-12-20"}
+    given: [{at: 0m, event: asked}]
+    expect: {exit: hurry, profile: {patience: 1.0}}
+  - name: who has not asked is not judged
+    given: [{at: 0m, event: asked}]
+    expect: {exit: completed, profile: {patience: null}}
+"""
 # What the README's paths start from; the engine's files are named without their folder.
 PLACES = [ROOT, ROOT / "src/orchestrator", ROOT / "src/orchestrator/engine"]
 
@@ -51,6 +70,25 @@ def test_the_commands_work_as_they_are_shown(tmp_path):
             command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_model_of_your_own_has_twenty_lines_and_judges_as_a_step_asks(monkeypatch):
+    (code,) = _blocks("python")
+    assert len([line for line in code.splitlines() if line]) <= 20
+    package = ModuleType("my_package")
+    exec(compile(code, "README.md", "exec"), package.__dict__)  # noqa: S102 - our own README
+    monkeypatch.setitem(sys.modules, "my_package", package)
+    points = EntryPoints([EntryPoint("patience", "my_package:open_scorer", registry.GROUP)])
+    monkeypatch.setattr(registry, "entry_points", points.select)
+    assert "models: {patience: {settings: {days: 7}}}" in README
+    assert "score: {model: patience, input: days_since(profile.asked_at)}" in README
+    loaded = compile_sources(
+        {
+            "orchestrator.yaml": "project: shop\nmodels: {patience: {settings: {days: 7}}}\n",
+            "waiting.journey.yaml": PATIENCE,
+        }
+    )
+    assert [result.report() for result in run_examples(loaded) if not result.passed] == []
 
 
 def test_every_make_target_that_is_named_is_there():

@@ -14,8 +14,6 @@ TO_COME = {
     "date": ("E903", "entering on a date", "an event, then wait_until the date"),
     "inactive": ("E904", "entering on silence", "an event, then a wait that it restarts"),
     "limit": ("E905", "a limit of entries", "no limit"),
-    "score": ("E908", "the verb score", "a property of an event"),
-    "models": ("E908", "models", "nothing yet"),
     "count()": ("E910", "count()", "a field of the profile that set keeps"),
     "purchase": ("E911", "purchase", "the value of a goal"),
     "catalogs": ("E912", "catalogs", "what the message needs, with the event"),

@@ -91,7 +91,8 @@ REFERENCES = _codes(
     ("E314", "Content without what the channel needs.", "Add a body; an e-mail needs a subject too."),
     ("E315", "Content in another language only.", "Write it at the top level, in the project's first language."),
     ("E316", "A file outside of the project.", "Put it beside the message."),
-    ("E317", "An unknown team, skill or webhook.", "Correct the name, or add it to orchestrator.yaml."),
+    ("E317", "An unknown team, skill, webhook or model.", "Correct the name, or add it to orchestrator.yaml."),
+    ("E321", "A model whose settings make no scorer.", "Write what its kind needs, and nothing that it does not read."),
     ("E319", "A text that is too long for its channel.", "Shorten it."),
     ("E320", "`moves` to a step that the journey does not have.", "Correct the id."),
 )
@@ -129,7 +130,6 @@ TO_COME = _codes(
     ("E903", "Entering on a date is not available in this release.", "Enter on an event, then wait_until the date."),
     ("E904", "Entering on silence is not available in this release.", "Enter on an event, then wait with restart_on."),
     ("E905", "Limits of entries are not available in this release.", "Leave it out."),
-    ("E908", "score is not available in this release.", "Send the score as a property of an event."),
     ("E910", "count() is not available in this release.", "Keep a count with set."),
     ("E911", "purchase is not available in this release.", "Leave it out; a goal may have a value."),
     ("E912", "Catalogs are not available in this release.", "Send what the message needs with the event."),

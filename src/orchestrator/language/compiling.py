@@ -157,9 +157,12 @@ class _Compiler:
             definition, place = self._checked(ProjectDefinition, name, tree)
         if definition is None:
             return compile_shop(
-                ProjectDefinition(project="lost"), Place(name, MapNode(1, 1), self._problems), is_lost=True
+                ProjectDefinition(project="lost"),
+                Place(name, MapNode(1, 1), self._problems),
+                self._beside,
+                is_lost=True,
             )
-        return compile_shop(definition, place)
+        return compile_shop(definition, place, self._beside)
 
     def _message(self, name: str, shop: Shop) -> None:
         # What refers to a message is not blamed for the message's own mistakes, even if its id cannot be read.

@@ -193,6 +193,15 @@ class Flow:
         first = self._inner(path, ("then",), step.then, common)
         return {"first": first, "on_timeout": self._inner(path, ("on_timeout",), step.on_timeout, common)}
 
+    def _score(self, step: written.ScoreStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
+        spot, body = place["score"], step.score
+        asked = self._sending.check_model(spot["model"], body.model)
+        given = None if body.input is None else self.expression(spot["input"], body.input)
+        if given is None and asked is not None and asked.reads_text:
+            self._reads.add([("event", "properties", "text")])
+        save = None if body.save is None else self._field(spot["save"], body.save)
+        return model.Score(**common, model=body.model, input=given, save=save)
+
     def _choose(self, step: written.ChooseStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         branches: list[tuple[Expression | None, str | None]] = []
         for number, choice in enumerate(step.choose):
@@ -226,14 +235,18 @@ class Flow:
         values = []
         for target, text in step.set.items():
             spot = place["set"][target]
-            space, _, name = target.partition(".")
-            if space != "profile" or not name.isidentifier() or name in _KEPT_BY_ENGINE:
-                own = name in _KEPT_BY_ENGINE and space == "profile"
-                why = "is kept by the engine" if own else "is no field of the profile"
-                fix = "profile.NAME, one name after the dot" if own or "." in target else f"profile.{target}"
-                spot.report("E229", f"{target} {why}", fix, at_key=True)
-            values.append((name, self.expression(spot, text)))
+            values.append((self._field(spot, target, at_key=True), self.expression(spot, text)))
         return model.SetValues(**common, values=tuple(values))
+
+    def _field(self, place: Place, target: str, *, at_key: bool = False) -> str:
+        """Name the field of the profile that a step writes; report what no step may write."""
+        space, _, name = target.partition(".")
+        if space != "profile" or not name.isidentifier() or name in _KEPT_BY_ENGINE:
+            own = name in _KEPT_BY_ENGINE and space == "profile"
+            why = "is kept by the engine" if own else "is no field of the profile"
+            fix = "profile.NAME, one name after the dot" if own or "." in target else f"profile.{target}"
+            place.report("E229", f"{target} {why}", fix, at_key=at_key)
+        return name
 
     def _emit(self, step: written.EmitStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         spot, body = place["emit"], step.emit
@@ -272,6 +285,7 @@ class Flow:
         "ask": _ask,
         "handoff": _handoff,
         "call": _call,
+        "score": _score,
         "choose": _choose,
         "split": _split,
         "set": _set,

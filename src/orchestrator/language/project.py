@@ -4,6 +4,7 @@ Owns the way from orchestrator.yaml to model.Project, the merging of the project
 purpose included. Must never know about journeys or messages.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestrator.language import durations, times
@@ -16,10 +17,12 @@ from orchestrator.language.definitions.project import (
     QuietHoursDefinition,
 )
 from orchestrator.language.expressions import Surroundings, compile_at
+from orchestrator.language.models import Models
 from orchestrator.language.nodes import Place
 from orchestrator.model.expression import Expression
 from orchestrator.model.project import Cap, Channel, Message, Project, Purpose, QuietHours
 
+Read = Callable[[str], str | None]
 # Words with a meaning of their own in a list of channels.
 RESERVED_CHANNELS = ("same", "preferred")
 # Never shown in a decision, whatever the project calls its identifiers.
@@ -40,6 +43,7 @@ class Shop:
     is_lost: bool = False
     channels: dict[str, Channel] = field(default_factory=dict)
     purposes: dict[str, Purpose] = field(default_factory=dict)
+    models: Models = field(init=False)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -87,11 +91,15 @@ class Shop:
             messages=messages,
             identifiers=self.identifiers,
             holdout_percent=percent(definition.holdout),
+            scorers=self.models.scorers,
         )
 
 
-def compile_shop(definition: ProjectDefinition, place: Place, *, is_lost: bool = False) -> Shop:
-    """Compile a project's channels and purposes, and report what is wrong with them."""
+def compile_shop(definition: ProjectDefinition, place: Place, read: Read, *, is_lost: bool = False) -> Shop:
+    """Compile a project's channels, purposes and models, and report what is wrong with them.
+
+    `read` gives the text of a file of the project.
+    """
     shop = Shop(definition, place, is_lost)
     for name in TO_COME:
         if name in ProjectDefinition.model_fields and getattr(definition, name) is not None:
@@ -110,6 +118,7 @@ def compile_shop(definition: ProjectDefinition, place: Place, *, is_lost: bool =
     for policy in ("caps", "quiet_hours"):
         for number, rule in enumerate(getattr(definition, policy)):
             shop.check_channel(place[policy][number]["channel"], rule.channel)
+    shop.models = Models(definition, place["models"], shop.surroundings, read, is_lost=is_lost)
     return shop
 
 

@@ -9,6 +9,7 @@ from orchestrator.language.content import Draft, exists
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.steps import HandoffBody, SendBody
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS, HOLDING, LOST, RESULTS
+from orchestrator.language.models import Model
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import RESERVED_CHANNELS, Shop
 from orchestrator.language.reads import Reads
@@ -85,6 +86,13 @@ class Sending:
         if name not in webhooks and not self._shop.is_lost and not self._shop.place["webhooks"].is_mended:
             fix = nearest(name, set(webhooks)) or "one of " + (", ".join(webhooks) or "webhooks: in orchestrator.yaml")
             place.report("E317", f"orchestrator.yaml has no webhook {name}", fix)
+
+    def check_model(self, place: Place, name: str) -> Model | None:
+        """Find the scorer that a step asks, and note what it reads of the entry."""
+        model = self._shop.models.find(place, name)
+        if model is not None:
+            self._reads.add(model.reads)
+        return model
 
     def names_in(self, place: Place, text: str) -> tuple[tuple[str, ...], ...]:
         """Check a template that stands in the journey itself; give the paths it reads."""

@@ -90,7 +90,7 @@ def test_doubts_about_a_whole_journey(found):
         (f"steps: [{{exit: {'x' * 201}}}]", "E208"),
         ("steps: [{set: {profile.a: [1]}}]", "E203"),
         ("steps: [{set: {profile.a.b: 1}}]", "E229"),
-        ("steps: [{id: a, score: {model: churn, save: risk}}]", "E206"),
+        ("steps: [{id: a, score: {model: sentiment, save: risk}}]", "E206"),
     ],
 )
 def test_a_shape_that_is_broken_gets_its_error_alone(rest, expected, found):

@@ -117,6 +117,31 @@ class WebhookDefinition(Model):
     secret: Text | None = Field(None, description="The operator's setting that holds the secret.")
 
 
+class RuleDefinition(Model):
+    """One rule of a model: what it is worth when its condition holds."""
+
+    if_: Expression = Field(alias="if", description="The condition.")
+    points: Annotated[float, Field(ge=-1_000_000, le=1_000_000)] = Field(description="What it adds to the value.")
+    why: Text | None = Field(None, description="How it is said; the condition itself without it.")
+
+
+class ModelDefinition(Model):
+    """A scorer and its settings."""
+
+    kind: Name | None = Field(
+        None,
+        description="rules, sentiment, topic, or what a package of yours brings; the model's own name without it.",
+    )
+    rules: list[RuleDefinition] | None = Field(None, description="Of rules: conditions and their points.")
+    labels: dict[Name, float] | None = Field(
+        None, description="Of rules: names for values, each from so many points on: {cold: 0, warm: 30}."
+    )
+    topics: dict[Name, dict[Language, list[Text]]] | None = Field(
+        None, description="Of topic: words by topic and language; without it the topics of a shop."
+    )
+    settings: dict[str, Any] | None = Field(None, description="Of your own kind: whatever it reads.")
+
+
 class TeamDefinition(Model):
     """People who take cases."""
 
@@ -174,7 +199,7 @@ class ProjectDefinition(Model):
     caps: list[CapDefinition] = Field(default_factory=list, description="Hold for every purpose.")
     quiet_hours: QuietHours = Field(default_factory=list, description="Hold for every purpose.")
     webhooks: dict[Name, WebhookDefinition] | None = Field(None, description="Other systems that journeys call.")
-    models: dict[Name, dict[str, Any]] | None = Field(None, description="Scorers and their settings.")
+    models: dict[Name, ModelDefinition] | None = Field(None, description="Scorers and their settings.")
     teams: dict[Name, TeamDefinition] | None = Field(None, description="People who take cases.")
     purchase: PurchaseDefinition | None = Field(None, description="What a purchase is.")
     catalogs: dict[Name, CatalogDefinition] | None = Field(None, description="Tables that messages look things up in.")
