@@ -8,7 +8,7 @@ until everything is committed together; so a turn that raises has changed nothin
 
 The order of work for one event (LANGUAGE.md):
 
-    1. profile       traits, identifiers, consent, receipts
+    1. profile       traits, identifiers, consent, receipts; then counts and segments, where anybody asks for them
     2. endings       goals and exits of live entries; then a bounced message moves on to the next channel
     3. waits         wait_for that match, restart_on, until_event
     4. entering      enter rules
@@ -24,7 +24,18 @@ byte.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from orchestrator.engine import cases, endings, entering, fallback, matching, moving, profiles, receipts, waiting
+from orchestrator.engine import (
+    audiences,
+    cases,
+    endings,
+    entering,
+    fallback,
+    matching,
+    moving,
+    profiles,
+    receipts,
+    waiting,
+)
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
 from orchestrator.errors import EventError, StorageError
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
@@ -45,6 +56,8 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Map
     """
     turn = Turn(catalog, state, now_ms, failed)
     try:
+        if catalog.audiences is not None:
+            audiences.arm(turn, catalog.audiences)
         if catalog.migrating:
             moving.move(turn)
             _handle_emitted(turn)
@@ -67,6 +80,9 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Map
 
 
 def _wake(turn: Turn) -> None:
+    if turn.catalog.audiences is not None:
+        audiences.wake(turn, turn.catalog.audiences)
+        _handle_emitted(turn)
     for journey, entry in waiting.due_entries(turn):
         # An earlier timer of this instant, or an event that it emitted, may have ended or moved it.
         if entry.step and 0 < entry.due_ms <= turn.now_ms:
@@ -87,6 +103,8 @@ def _handle(turn: Turn, event: Event) -> None:
         cases.apply(turn, event)
     elif event_type in RECEIPTS:
         receipts.apply(turn, event)
+    if catalog.audiences is not None:
+        audiences.hear(turn, catalog.audiences, event)
     if event_type in catalog.converting and turn.state.ended:
         endings.convert_ended(turn, event)
     if turn.state.entries:
@@ -108,6 +126,9 @@ def _handle(turn: Turn, event: Event) -> None:
 
 
 def _handle_emitted(turn: Turn) -> None:
-    while turn.emitted:
-        _handle(turn, turn.emitted.pop(0))
+    while True:
+        while turn.emitted:
+            _handle(turn, turn.emitted.pop(0))
+        if turn.catalog.audiences is None or not audiences.settle(turn, turn.catalog.audiences):
+            break
     turn.emitted_count = 0

@@ -31,6 +31,8 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
         # It failed in the try before as well: there is no entry to park, but the question is on record.
         turn.decide(journey, None, None, Verdict.PARKED, turn.failed[entry_id_of(turn, journey.id)])
         return
+    if trigger is None and not any(rule.is_about(event.type, event.properties) for rule in journey.enter):
+        return  # a segment that no rule of this journey names has changed
     key = matching.key_of(turn, event, journey.key) if journey.key is not None else None
     refusal = _refusal(turn, journey, trigger, key)
     if refusal is not None:
@@ -61,7 +63,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
 
 def entry_id_of(turn: Turn, journey_id: str) -> str:
     """Derive the id of the entry that the event at hand opens."""
-    return ids.derive(journey_id, turn.state.profile_id, turn.cause)
+    return ids.derive(journey_id, turn.state.profile_id, turn.origin)
 
 
 def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger | None, dict[str, object]]:

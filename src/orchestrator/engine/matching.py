@@ -72,7 +72,8 @@ def takes(turn: Turn, trigger: Trigger, entry: Entry | None) -> bool:
 
 def note_untaken(turn: Turn, journey: Journey, entry: Entry, trigger: Trigger) -> None:
     """Remember that an event was looked at and not taken, because a condition is false."""
-    turn.untaken.append((journey, entry, trigger))
+    if trigger.segment is None:  # a change of another segment is none of its business
+        turn.untaken.append((journey, entry, trigger))
 
 
 def say_untaken(turn: Turn, since: int) -> None:

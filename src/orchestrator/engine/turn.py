@@ -32,9 +32,10 @@ class Turn:
     """One pass from old state to new.
 
     `event` is the event at hand, None while timers are handled, and `keys` are what journeys key entries
-    by, as far as they have been read from it. `failed` are the entries to be parked because of an earlier
-    try of this very turn, with their reasons by id; `at_work` is the (journey, entry) handled now, no entry
-    while entering is asked.
+    by, as far as they have been read from it. `origin` is what ids derive from: the event's id, or the moment's.
+    `settled_at` is the number of decisions when segments were last asked. `failed` are the entries to be
+    parked because of an earlier try of this very turn, with their reasons by id; `at_work` is the (journey,
+    entry) handled now, no entry while entering is asked.
     `opening` is the id of the entry that the event at hand has just opened. `untaken` are triggers that looked at
     the event and did not take it, by journey and entry. `changed` tells whether the
     state must be written.
@@ -58,8 +59,10 @@ class Turn:
         "keys",
         "now_ms",
         "opening",
+        "origin",
         "profile_id",
         "project",
+        "settled_at",
         "state",
         "untaken",
     )
@@ -80,7 +83,8 @@ class Turn:
         self.event: Event | None = None
         self.at_work: tuple[str, str | None] | None = None
         self.opening = ""
-        self.cause = TIMER
+        self.cause = self.origin = TIMER
+        self.settled_at = 0
         # Made when first asked for: many turns ask for none of them.
         self._id = ""
         self._at = ""
@@ -99,7 +103,7 @@ class Turn:
         """Turn to an event: it is the cause of all that follows."""
         self.event = event
         self.opening = ""
-        self.cause = event.id
+        self.cause = self.origin = event.id
         self.keys = {}
         self._id = ""
         self._scope = None
@@ -107,15 +111,25 @@ class Turn:
     def begin_timer(self, entry: Entry) -> None:
         """Turn to the timer of an entry."""
         self.event = None
-        self.cause = TIMER
+        self.cause = self.origin = TIMER
         self._id = ids.derive(entry.id, entry.step, str(entry.due_ms))
         self._scope = None
 
     def begin_move(self, entry: Entry, version: int) -> None:
         """Turn to an entry that moves to another version."""
         self.event = None
-        self.cause = TIMER
+        self.cause = self.origin = TIMER
         self._id = ids.derive(entry.id, "version", str(version))
+        self._scope = None
+
+    def begin_moment(self, what: str) -> None:
+        """Turn to an instant that means something to the customer as a whole."""
+        self.event = None
+        self.opening = ""
+        self.cause = TIMER
+        self.origin = ids.derive(what, str(self.now_ms))
+        self.keys = {}
+        self._id = ids.derive(self.profile_id, self.origin)
         self._scope = None
 
     def scope_at(self, entry: Entry | None) -> Scope:

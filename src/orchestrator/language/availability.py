@@ -6,21 +6,15 @@ would not carry out.
 
 # By feature: its code, what it is called in the message, and what an author does without it.
 TO_COME = {
-    "segments.yaml": ("E901", "segments", "conditions where they are needed"),
-    "segment": ("E901", "entering a segment", "an event"),
-    "segment_left": ("E901", "leaving a segment", "an event"),
-    "in_segment()": ("E901", "in_segment()", "a field of the profile"),
     "schedule": ("E902", "entering on a schedule", "an event that a scheduler of yours sends"),
     "date": ("E903", "entering on a date", "an event, then wait_until the date"),
     "inactive": ("E904", "entering on silence", "an event, then a wait that it restarts"),
     "limit": ("E905", "a limit of entries", "no limit"),
-    "count()": ("E910", "count()", "a field of the profile that set keeps"),
     "purchase": ("E911", "purchase", "the value of a goal"),
     "catalogs": ("E912", "catalogs", "what the message needs, with the event"),
     "coupons": ("E913", "coupons", "the code, with the event"),
     "retention": ("E914", "retention", "nothing yet"),
 }
-FUNCTIONS_TO_COME = frozenset(name[:-2] for name in TO_COME if name.endswith("()"))
 
 
 def refusal(feature: str) -> tuple[str, str, str]:

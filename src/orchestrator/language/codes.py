@@ -93,6 +93,8 @@ REFERENCES = _codes(
     ("E316", "A file outside of the project.", "Put it beside the message."),
     ("E317", "An unknown team, skill, webhook or model.", "Correct the name, or add it to orchestrator.yaml."),
     ("E321", "A model whose settings make no scorer.", "Write what its kind needs, and nothing that it does not read."),
+    ("E330", "An unknown segment.", "Correct the name, or add it to segments.yaml."),
+    ("E331", "A segment that asks for itself, by way of others.", "Write a condition that does not."),
     ("E319", "A text that is too long for its channel.", "Shorten it."),
     ("E320", "`moves` to a step that the journey does not have.", "Correct the id."),
 )
@@ -108,6 +110,8 @@ EXPRESSIONS = _codes(
     ("E409", "A result that this verb does not leave.", "Use one that it leaves."),
     ("E410", "The expression is too large.", "Split it, with choose or set."),
     ("E411", "A comparison with None, which is never true.", "Ask with exists(...)."),
+    ("E412", "A segment reckons with time otherwise than by comparing it.", "Compare it: days_since(x) > 30."),
+    ("E413", "A function is not told what it must know beforehand.", "Write it out, in quotes: within='30d'."),
 )
 TEMPLATES = _codes(
     ("E501", "The template cannot be read.", "Mend the Liquid at this place."),
@@ -125,12 +129,10 @@ TEMPLATES = _codes(
     ("E509", "Data that no send gives.", "Give it: send: {message: ..., data: {NAME: ...}}."),
 )
 TO_COME = _codes(
-    ("E901", "Segments are not available in this release.", "Ask for an event or a field of the profile."),
     ("E902", "Schedules are not available in this release.", "Let a scheduler of yours send an event."),
     ("E903", "Entering on a date is not available in this release.", "Enter on an event, then wait_until the date."),
     ("E904", "Entering on silence is not available in this release.", "Enter on an event, then wait with restart_on."),
     ("E905", "Limits of entries are not available in this release.", "Leave it out."),
-    ("E910", "count() is not available in this release.", "Keep a count with set."),
     ("E911", "purchase is not available in this release.", "Leave it out; a goal may have a value."),
     ("E912", "Catalogs are not available in this release.", "Send what the message needs with the event."),
     ("E913", "Coupons are not available in this release.", "Send the code with the event."),

@@ -12,19 +12,19 @@ from pydantic import BaseModel
 
 from orchestrator.errors import DefinitionError
 from orchestrator.language import content, lint, readers, sources, yaml
-from orchestrator.language.availability import refusal
 from orchestrator.language.content import Content
 from orchestrator.language.definitions.example import Example
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.message import MessageDefinition
 from orchestrator.language.definitions.project import ProjectDefinition
-from orchestrator.language.definitions.segment import SegmentsDefinition
+from orchestrator.language.definitions.segment import SegmentDefinition, SegmentsDefinition
 from orchestrator.language.journeys import compile_journey
 from orchestrator.language.naming import ids_written
 from orchestrator.language.nodes import Mapping as MapNode
 from orchestrator.language.nodes import Node, Place
 from orchestrator.language.problems import Problems
 from orchestrator.language.project import Shop, compile_shop
+from orchestrator.language.segments import compile_segments
 from orchestrator.language.sending import Messages
 from orchestrator.language.validation import check
 from orchestrator.model.catalog import Catalog
@@ -114,7 +114,10 @@ class _Compiler:
         self._places: dict[str, Place] = {}
 
     def compile(self) -> Loaded:
-        shop = self._shop()
+        segments, place = self._segments()
+        shop = self._shop(segments)
+        if segments:
+            shop.segments = compile_segments(segments, place, shop)
         names = sorted(self._texts)
         for name in names:
             if name.endswith(sources.MESSAGE_ENDING):
@@ -122,7 +125,6 @@ class _Compiler:
         for name in names:
             if name.endswith(sources.JOURNEY_ENDING):
                 self._journey(name, shop)
-        self._segments()
         self._check_others()
         lint.check(self._messages)
         readers.check(self._messages, shop)
@@ -148,7 +150,7 @@ class _Compiler:
         place = Place(name, tree, self._problems)
         return check(model, place), place
 
-    def _shop(self) -> Shop:
+    def _shop(self, segments: Mapping[str, SegmentDefinition] | None) -> Shop:
         name = sources.PROJECT
         tree = self._tree(name) if name in self._texts else None
         definition = None
@@ -160,9 +162,10 @@ class _Compiler:
                 ProjectDefinition(project="lost"),
                 Place(name, MapNode(1, 1), self._problems),
                 self._beside,
+                segments,
                 is_lost=True,
             )
-        return compile_shop(definition, place, self._beside)
+        return compile_shop(definition, place, self._beside, segments)
 
     def _message(self, name: str, shop: Shop) -> None:
         # What refers to a message is not blamed for the message's own mistakes, even if its id cannot be read.
@@ -204,12 +207,17 @@ class _Compiler:
         self._journeys.setdefault(definition.journey, compile_journey(definition, place, shop, self._messages, lost))
         self._places[definition.journey] = place
 
-    def _segments(self) -> None:
+    def _segments(self) -> tuple[Mapping[str, SegmentDefinition] | None, Place]:
+        """Read the segments; None where their file cannot be read, so that nobody is told that one is missing."""
         name = sources.SEGMENTS
-        tree = self._tree(name) if name in self._texts else None
-        if tree is not None:
-            _, place = self._checked(SegmentsDefinition, name, tree)
-            place.report(*refusal(name))
+        place = Place(name, MapNode(1, 1), self._problems)
+        if name not in self._texts:
+            return {}, place
+        tree = self._tree(name)
+        if tree is None:
+            return None, place
+        definition, place = self._checked(SegmentsDefinition, name, tree)
+        return (None if definition is None or place.is_mended else definition.root), place
 
     def _check_others(self) -> None:
         """Check the journeys that examples say are live too."""

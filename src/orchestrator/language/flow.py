@@ -11,22 +11,24 @@ from typing import Any, ClassVar
 from orchestrator.language import durations, naming
 from orchestrator.language.availability import TO_COME, refusal
 from orchestrator.language.definitions import steps as written
+from orchestrator.language.definitions.triggers import EnterRule
 from orchestrator.language.definitions.triggers import Trigger as WrittenTrigger
 from orchestrator.language.expressions import Surroundings, compile_at
 from orchestrator.language.naming import verb_of
 from orchestrator.language.nodes import Path, Place
-from orchestrator.language.project import NOTHING, length, minute
+from orchestrator.language.project import NOTHING, Shop, length, minute
 from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Sending
 from orchestrator.language.times import WEEKDAYS
 from orchestrator.model import journey as model
+from orchestrator.model.audience import SEGMENT_ENTERED, SEGMENT_LEFT
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS
-from orchestrator.model.expression import Expression
+from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.journey import Branch, Repeat, Step, Trigger
 
 # Events that only the outside world, or the engine itself, may speak of.
 _NOT_OURS = PROFILE_EVENTS | RECEIPTS | {"message_received", "survey_answered", "call_answered",
-                                         "profile_erase_requested"}  # fmt: skip
+                                         "profile_erase_requested", SEGMENT_ENTERED, SEGMENT_LEFT}  # fmt: skip
 _KEPT_BY_ENGINE = frozenset({"id", "customer_id", "last_seen"})
 _ALL = 100.0
 # A call that names no time waits so long for its answer.
@@ -36,13 +38,16 @@ _CALL_WITHIN = "10s"
 class Flow:
     """Compiles the steps of one journey into a table."""
 
-    def __init__(self, root: Place, ids: dict[Path, str], around: Surroundings, reads: Reads, sending: Sending) -> None:
+    def __init__(
+        self, root: Place, ids: dict[Path, str], around: Surroundings, reads: Reads, sending: Sending, shop: Shop
+    ) -> None:
         self.table: dict[str, Step] = {}
         self._root = root
         self._ids = ids
         self.around = around
         self._reads = reads
         self._sending = sending
+        self._shop = shop
 
     def compile(self, steps: list[Any], path: Path, after: str | None, inside: tuple[str, ...] = ()) -> str | None:
         """Compile steps that stand in one list; gives the id of the first, or `after` where there are none."""
@@ -80,11 +85,13 @@ class Flow:
         self._reads.add(compiled.reads)
         return compiled.expression
 
-    def trigger(self, place: Place, rule: WrittenTrigger, around: Surroundings | None = None) -> Trigger:
+    def trigger(self, place: Place, rule: WrittenTrigger | EnterRule, around: Surroundings | None = None) -> Trigger:
         """Compile what an event must be."""
-        for feature in ("segment", "segment_left"):
-            if getattr(rule, feature) is not None:
-                place[feature].report(*refusal(feature), at_key=True)
+        for feature, change in (("segment", SEGMENT_ENTERED), ("segment_left", SEGMENT_LEFT)):
+            name = getattr(rule, feature)
+            if name is not None:
+                self._shop.check_segment(place[feature], name)
+                return Trigger(frozenset({change}), _is_segment(name), name)
         where = None
         if rule.where is not None:
             where = self.expression(place["where"], rule.where, (around or self.around).where())
@@ -293,6 +300,15 @@ class Flow:
         "repeat": _repeat,
         "exit": _exit,
     }
+
+
+def _is_segment(name: str) -> Expression:
+    """Ask whether the change at hand is this segment's."""
+
+    def named(scope: Scope) -> Any:
+        return scope.properties.get("segment")
+
+    return Expression(f"segment == '{name}'", lambda scope: named(scope) == name, (("segment", named),))
 
 
 def ends(step: Any) -> bool:

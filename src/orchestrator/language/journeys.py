@@ -35,7 +35,7 @@ def compile_journey(
     around = replace(shop.surroundings, steps=verbs)
     reads = Reads()
     sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
-    flow = Flow(root, ids, around, reads, sending)
+    flow = Flow(root, ids, around, reads, sending, shop)
     _refuse_to_come(definition, root)
     enter = _enter(definition, root, flow)
     exits = tuple(
@@ -68,6 +68,7 @@ def compile_journey(
         keeps_event=reads.keeps_event,
         reads_receipts=reads.status_of({step.id for step in table.values() if isinstance(step, Send)}),
         event_reads=reads.event,
+        asked=reads.asked(),
         enters_by_event=_by_event((rule, rule) for rule in enter),
         exits_by_event=_by_event((rule.trigger, rule) for rule in exits),
         goals_by_event=_by_event((rule.trigger, rule) for rule in goals),
@@ -115,15 +116,11 @@ def _enter(definition: JourneyDefinition, root: Place, flow: Flow) -> tuple[Trig
 
 
 def _enter_rule(place: Place, rule: EnterRule, flow: Flow) -> Trigger:
-    for feature in ("segment", "segment_left", "schedule", "date", "inactive"):
+    for feature in ("schedule", "date", "inactive"):
         if getattr(rule, feature) is not None and feature in TO_COME:
             place[feature].report(*refusal(feature), at_key=True)
     # There is no entry yet, so neither its properties nor its steps.
-    where = None
-    if rule.where is not None:
-        around = flow.around.limited_to("event", "profile", "now").where()
-        where = flow.expression(place["where"], rule.where, around)
-    return Trigger(frozenset(rule.event or ()), where)
+    return flow.trigger(place, rule, flow.around.limited_to("event", "profile", "now"))
 
 
 def _goal(place: Place, rule: Any, flow: Flow) -> GoalRule:

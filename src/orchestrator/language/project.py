@@ -4,7 +4,7 @@ Owns the way from orchestrator.yaml to model.Project, the merging of the project
 purpose included. Must never know about journeys or messages.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.language import durations, times
@@ -16,9 +16,12 @@ from orchestrator.language.definitions.project import (
     PurposeDefinition,
     QuietHoursDefinition,
 )
+from orchestrator.language.definitions.segment import SegmentDefinition
 from orchestrator.language.expressions import Surroundings, compile_at
 from orchestrator.language.models import Models
 from orchestrator.language.nodes import Place
+from orchestrator.language.reads import Reads
+from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
 from orchestrator.model.project import Cap, Channel, Message, Project, Purpose, QuietHours
 
@@ -36,6 +39,8 @@ class Shop:
     """The project while it is compiled: what journeys and messages are checked against.
 
     `is_lost` tells that orchestrator.yaml could not be read at all, so that nothing is said to be missing from it.
+    `segments_written` are those of segments.yaml, None where it could not be read; `segments` the same compiled.
+    `reads` is what the project's own conditions read.
     """
 
     definition: ProjectDefinition
@@ -44,6 +49,9 @@ class Shop:
     channels: dict[str, Channel] = field(default_factory=dict)
     purposes: dict[str, Purpose] = field(default_factory=dict)
     models: Models = field(init=False)
+    segments_written: Mapping[str, SegmentDefinition] | None = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
+    reads: Reads = field(default_factory=Reads)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -60,6 +68,8 @@ class Shop:
             channels=frozenset(self.definition.channels),
             purposes=frozenset(self.definition.purposes),
             hidden=_ALWAYS_HIDDEN | set(self.identifiers) | addresses,
+            segments=None if self.segments_written is None else frozenset(self.segments_written),
+            has_purchases=self.definition.purchase is not None,
         )
 
     def check_purpose(self, place: Place, name: str | None) -> None:
@@ -68,6 +78,12 @@ class Shop:
         if name is not None and name not in known and not self.is_lost and not self.place["purposes"].node.mended:
             fix = suggest(name, tuple(known))
             place.report("E306", f"orchestrator.yaml has no purpose {name}", fix)
+
+    def check_segment(self, place: Place, name: str) -> None:
+        """Report a segment that segments.yaml does not have."""
+        known = self.segments_written
+        if known is not None and name not in known:
+            place.report("E330", f"segments.yaml has no segment {name}", suggest(name, tuple(known)))
 
     def check_channel(self, place: Place, name: str | None, *, at_key: bool = False) -> bool:
         """Report a channel that the project does not have; tell whether it has it."""
@@ -92,15 +108,24 @@ class Shop:
             identifiers=self.identifiers,
             holdout_percent=percent(definition.holdout),
             scorers=self.models.scorers,
+            segments=self.segments,
+            asked=self.reads.asked(),
         )
 
 
-def compile_shop(definition: ProjectDefinition, place: Place, read: Read, *, is_lost: bool = False) -> Shop:
+def compile_shop(
+    definition: ProjectDefinition,
+    place: Place,
+    read: Read,
+    segments: Mapping[str, SegmentDefinition] | None,
+    *,
+    is_lost: bool = False,
+) -> Shop:
     """Compile a project's channels, purposes and models, and report what is wrong with them.
 
-    `read` gives the text of a file of the project.
+    `read` gives the text of a file of the project, `segments` are those of segments.yaml, as it says them.
     """
-    shop = Shop(definition, place, is_lost)
+    shop = Shop(definition, place, is_lost, segments_written=segments)
     for name in TO_COME:
         if name in ProjectDefinition.model_fields and getattr(definition, name) is not None:
             place[name].report(*refusal(name), at_key=True)
@@ -110,8 +135,7 @@ def compile_shop(definition: ProjectDefinition, place: Place, read: Read, *, is_
         spot = place["channels"][name]
         if name in RESERVED_CHANNELS:
             spot.report("E206", f"`{name}` has a meaning of its own in lists of channels", "another name", at_key=True)
-        compiled = compile_at(spot["address"], channel.address, profile_only)
-        address = compiled.expression if compiled else NOTHING
+        address = _expression(shop, spot["address"], channel.address, profile_only)
         shop.channels[name] = Channel(name, address, channel.preferred_order, tuple(channel.track))
     for name, purpose in definition.purposes.items():
         shop.purposes[name] = _purpose(shop, place["purposes"][name], name, purpose, profile_only)
@@ -120,6 +144,12 @@ def compile_shop(definition: ProjectDefinition, place: Place, read: Read, *, is_
             shop.check_channel(place[policy][number]["channel"], rule.channel)
     shop.models = Models(definition, place["models"], shop.surroundings, read, is_lost=is_lost)
     return shop
+
+
+def _expression(shop: Shop, place: Place, text: str, around: Surroundings) -> Expression:
+    compiled = compile_at(place, text, around)
+    shop.reads.add(compiled.reads if compiled else ())
+    return compiled.expression if compiled else NOTHING
 
 
 def _check_identity(definition: ProjectDefinition, place: Place) -> None:
@@ -142,8 +172,7 @@ def _purpose(shop: Shop, place: Place, name: str, written: PurposeDefinition, ar
             shop.check_channel(place[policy][number]["channel"], rule.channel)
     only_if = None
     if written.only_if is not None:
-        compiled = compile_at(place["only_if"], written.only_if, around)
-        only_if = compiled.expression if compiled else NOTHING
+        only_if = _expression(shop, place["only_if"], written.only_if, around)
     has_policies = written.policies is None
     shared = shop.definition
     caps = [_cap(cap, is_shared=False) for cap in written.caps]

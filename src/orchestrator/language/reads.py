@@ -7,6 +7,8 @@ nobody reads is never stored. Must never drop something that is read.
 from collections.abc import Iterable
 
 from orchestrator.language.expressions import Read
+from orchestrator.language.expressions.surroundings import BOUGHT
+from orchestrator.model.audience import Asked
 from orchestrator.model.journey import Kept
 
 Names = frozenset[str] | None
@@ -22,6 +24,15 @@ class Reads:
         """Add names as `expressions` and `templates` give them; a step's id may have dashes or underscores."""
         for read in reads:
             self._reads.add(("steps", read[1].replace("_", "-"), *read[2:]) if read[0] == "steps" else read)
+
+    def asked(self) -> Asked:
+        """Tell what is read of a customer's past."""
+        counts: dict[str, int] = {}
+        for read in self._reads:
+            if read[0] == "count":
+                counts[read[1]] = max(int(read[2]), counts.get(read[1], 0))
+        of_profile = {read[1] for read in self._reads if read[0] == "profile" and len(read) > 1}
+        return Asked(counts, "last_seen" in of_profile, not of_profile.isdisjoint(BOUGHT))
 
     def kept(self, step_id: str) -> Kept:
         """Tell what of its event a step must keep."""

@@ -14,6 +14,7 @@ from orchestrator.language.definitions.fields import NULLABLE
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.message import MessageDefinition
 from orchestrator.language.definitions.project import ProjectDefinition
+from orchestrator.language.definitions.segment import SegmentsDefinition
 from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.envelopes import SEGMENT_TYPES
@@ -24,6 +25,7 @@ _WRITTEN: dict[str, type[BaseModel]] = {
     "journey": JourneyDefinition,
     "message": MessageDefinition,
     "project": ProjectDefinition,
+    "segments": SegmentsDefinition,
 }
 # What stands under these is data, not schema.
 _VALUES = frozenset({"const", "default", "enum", "examples", "required"})

@@ -7,6 +7,7 @@ new version makes a new catalog.
 
 from collections.abc import Iterable
 
+from orchestrator.model.audience import Asked, Audiences, Everything, watches_of
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
 from orchestrator.model.state import Entry
@@ -47,6 +48,22 @@ class Catalog:
         self.beginning = frozenset(self._enters) | PROFILE_EVENTS | RECEIPTS
         self.converting = frozenset().union(*(journey.goals_by_event for journey in self.versions.values()))
         self.asked_by = {version: journey.asks for version, journey in self.versions.items()}
+        # Who asks for a customer's past; None when nobody does, and then nothing of it costs anything.
+        self.audiences: Audiences | None = None
+        # What is heard of customers who are known, where more than that is wanted to get to know them at all.
+        self.heard = self.wanted
+        self._listen()
+
+    def _listen(self) -> None:
+        past = Asked.together([self.project.asked, *(journey.asked for journey in self.versions.values())])
+        purchase = self.project.purchase.event if self.project.purchase is not None else None
+        audiences = Audiences(self.project.segments.values(), watches_of(self.current), past, purchase)
+        if audiences.is_nothing:
+            return
+        self.audiences = audiences
+        self.heard = Everything() if audiences.hears_all else self.wanted | audiences.hears
+        self.wanted = Everything() if audiences.begins_all else self.heard
+        self.beginning = Everything() if audiences.begins_all else self.beginning | audiences.hears
 
     def journey(self, journey_id: str, version: int) -> Journey | None:
         """Find the version that an entry is pinned to; None when it is gone."""

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import StorageError
-from orchestrator.model.state import State, Stored
+from orchestrator.model.state import State, StoredWithPast
 
 FORMAT = 1
 
@@ -28,7 +28,7 @@ UPGRADES: dict[int, Upgrade] = {}
 DOWNGRADES: dict[int, Upgrade] = {}
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Stored).decode
+_decode = msgspec.msgpack.Decoder(StoredWithPast).decode
 _HEADER = {number: bytes([number]) for number in range(256)}
 _asked_for: int | None = None
 

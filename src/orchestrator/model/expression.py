@@ -74,13 +74,15 @@ class Expression:
     `evaluate(scope)` gives the value, None when it is missing. `source` is the author's text. `saw`
     lists what a decision shows of it: (name as written, how to get it), in the order of the text and
     without identifiers or addresses. `names_machine` tells that it asks for `machine`, so that opens
-    and clicks by proxies and scanners may match it.
+    and clicks by proxies and scanners may match it. `moments` give the instants at which it may change
+    although nothing happens: between them, of the customer as they are, its value stays.
     """
 
     source: str
     evaluate: Callable[[Scope], Any]
     saw: tuple[tuple[str, Callable[[Scope], Any]], ...] = ()
     names_machine: bool = False
+    moments: tuple[Callable[[Scope], list[int]], ...] = ()
 
     def holds(self, scope: Scope) -> bool:
         """Whether the condition holds: false when its value is missing, empty or zero."""

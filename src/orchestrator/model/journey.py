@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from orchestrator.model.audience import NOTHING_ASKED, Asked, Inactive, Moment
 from orchestrator.model.expression import Expression
 
 Status = Literal["draft", "live", "paused", "draining"]
@@ -17,10 +18,19 @@ Status = Literal["draft", "live", "paused", "draining"]
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What an event must be to match: one of the types, and the condition."""
+    """What an event must be to match: one of the types, and the condition.
+
+    `segment` is the one that a `segment` or `segment_left` rule is about: changes of other segments are none of its
+    business, and so not on record as looked at.
+    """
 
     events: frozenset[str]
     where: Expression | None = None
+    segment: str | None = None
+
+    def is_about(self, event_type: str, properties: Mapping[str, object]) -> bool:
+        """Whether an event is of this rule's business at all."""
+        return event_type in self.events and (self.segment is None or properties.get("segment") == self.segment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,14 @@ class Again:
 
     kind: Literal["once", "after_exit", "always", "after"] = "once"
     after_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many customers a journey takes as a whole in any window of `per_ms`."""
+
+    entries: int
+    per_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +279,7 @@ class Journey:
     read, which receipts move on. `moves` lead from steps of older versions to steps of this one, None where
     customers inside stay on the version they entered. `enters_by_event`, `exits_by_event`, `goals_by_event` and
     `untils_by_event` index the rules by event type. `steps` is keyed by step id; all in the author's order.
+    `moments` are the enter rules that time opens, and `asked` is what it reads of a customer's past.
     """
 
     id: str
@@ -286,6 +305,14 @@ class Journey:
     exits_by_event: Mapping[str, tuple[ExitRule, ...]] = field(default_factory=dict)
     goals_by_event: Mapping[str, tuple[GoalRule, ...]] = field(default_factory=dict)
     untils_by_event: Mapping[str, tuple[Repeat, ...]] = field(default_factory=dict)
+    moments: tuple[Moment, ...] = ()
+    asked: Asked = NOTHING_ASKED
+    limit: Limit | None = None
+
+    @property
+    def breaks_silence(self) -> bool:
+        """Whether leaving this journey begins a silence that opens it again."""
+        return any(isinstance(moment, Inactive) for moment in self.moments)
 
     @property
     def asks(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.model.audience import NOTHING_ASKED, Asked, Segment
 from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.profile import Consent
 
@@ -109,10 +110,21 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Purchase:
+    """What a purchase is: the event, what it is worth, and in which currency."""
+
+    event: str
+    value: Expression
+    currency: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """The whole of orchestrator.yaml, and the messages, as the engine reads them.
 
-    `identifiers` are the kinds of identifier, strongest first. `channels` are in project order.
+    `identifiers` are the kinds of identifier, strongest first. `channels` are in project order. `segments`
+    are in the order in which they can be worked out. `asked` is what the project's own conditions, its
+    segments' among them, read of a customer's past.
     """
 
     name: str
@@ -125,6 +137,9 @@ class Project:
     identifiers: tuple[str, ...] = ("customer_id",)
     holdout_percent: float = 0.0
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    segments: dict[str, Segment] = field(default_factory=dict)
+    purchase: Purchase | None = None
+    asked: Asked = NOTHING_ASKED
 
     # How far back any cap looks, the quiet hours of (purpose, channel), and the channels that take part in
     # `preferred`, in order: asked for at every message, so worked out once.

@@ -123,6 +123,44 @@ class History(msgspec.Struct, array_like=True, gc=False):
     cases: list[Case] = []
 
 
+class Purchases(msgspec.Struct, array_like=True, gc=False):
+    """What a customer bought: how often, when last, and for how much in all, by currency ("" without one)."""
+
+    count: int = 0
+    last_ms: int = 0
+    currency: str = ""
+    spent: dict[str, float] = {}
+
+
+class Past(msgspec.Struct, array_like=True, gc=False):
+    """What is kept of a customer's past because some condition, segment or rule asks for it.
+
+    `armed` is the key of the audiences that the rest is armed for. `members` says by segment (its key) whether the
+    customer is in it. `counts` holds by event type the instants of the newest events that are counted, oldest first.
+    `due` and `recurring` hold by watch (a segment's or a rule's key) the next instant at which it may come true or
+    false, 0 for none: in `recurring` those that armed themselves, so that what recurs for ever can be told apart.
+    """
+
+    armed: str = ""
+    members: dict[str, bool] = {}
+    counts: dict[str, list[int]] = {}
+    due: dict[str, int] = {}
+    recurring: dict[str, int] = {}
+    purchases: Purchases | None = None
+
+    def due_ms(self) -> int:
+        """Find the earliest instant at which a watch is due; 0 when none is."""
+        due = self.settling_ms()
+        for at_ms in self.recurring.values():
+            if at_ms and (not due or at_ms < due):
+                due = at_ms
+        return due
+
+    def settling_ms(self) -> int:
+        """Find the same, leaving out what recurs for ever."""
+        return min((at_ms for at_ms in self.due.values() if at_ms), default=0)
+
+
 class Stored(msgspec.Struct, array_like=True, gc=False):
     """A state as it is stored. The profile's id stands once, in front, and not in `profile`."""
 
@@ -133,10 +171,18 @@ class Stored(msgspec.Struct, array_like=True, gc=False):
     history: msgspec.Raw
 
 
+class StoredWithPast(Stored, array_like=True, gc=False):
+    """The same of a customer whose past somebody asks for; `watch_ms` is `past.due_ms()`, so that few decode it."""
+
+    watch_ms: int = 0
+    past: msgspec.Raw = msgspec.Raw()
+
+
 _Part = TypeVar("_Part")
 _encode = msgspec.msgpack.Encoder().encode
 _profile_in = msgspec.msgpack.Decoder(Profile)
 _history_in = msgspec.msgpack.Decoder(History)
+_past_in = msgspec.msgpack.Decoder(Past)
 
 
 class State:
@@ -147,7 +193,18 @@ class State:
     the digests of the last events that changed this state.
     """
 
-    __slots__ = ("_history", "_history_bytes", "_profile", "_profile_bytes", "entries", "profile_id", "seen")
+    __slots__ = (
+        "_history",
+        "_history_bytes",
+        "_past",
+        "_past_bytes",
+        "_profile",
+        "_profile_bytes",
+        "_watch_ms",
+        "entries",
+        "profile_id",
+        "seen",
+    )
 
     def __init__(
         self,
@@ -158,24 +215,29 @@ class State:
         sent: Iterable[Sent] = (),
         seen: bytes = b"",
         cases: Iterable[Case] = (),
+        past: Past | None = None,
     ) -> None:
         self.profile_id = profile.id
         self.entries = list(entries)
         self.seen = seen
         self._profile: Profile | None = profile
         self._history: History | None = History(dict(exits or {}), list(ended), list(sent), list(cases))
-        self._profile_bytes = self._history_bytes = msgspec.Raw()
+        self._profile_bytes = self._history_bytes = self._past_bytes = msgspec.Raw()
+        self._past = past
+        self._watch_ms = 0
 
     @classmethod
-    def of(cls, stored: Stored) -> Self:
+    def of(cls, stored: StoredWithPast) -> Self:
         """Take up a state as it was stored."""
         state = cls.__new__(cls)
         state.profile_id = stored.profile_id
         state.entries = stored.entries
         state.seen = stored.seen
-        state._profile = state._history = None
+        state._profile = state._history = state._past = None
         state._profile_bytes = stored.profile
         state._history_bytes = stored.history
+        state._past_bytes = stored.past
+        state._watch_ms = stored.watch_ms
         return state
 
     def stored(self) -> Stored:
@@ -186,7 +248,10 @@ class State:
             self._profile.id = self.profile_id
         if self._history is not None:
             self._history_bytes = msgspec.Raw(_encode(self._history))
-        return Stored(self.profile_id, self.entries, self.seen, self._profile_bytes, self._history_bytes)
+        parts = (self.profile_id, self.entries, self.seen, self._profile_bytes, self._history_bytes)
+        if self._past is not None:
+            return StoredWithPast(*parts, self._past.due_ms(), msgspec.Raw(_encode(self._past)))
+        return StoredWithPast(*parts, self._watch_ms, self._past_bytes) if self._past_bytes else Stored(*parts)
 
     def __eq__(self, other: object) -> bool:
         """Whether both say the same of the same customer."""
@@ -198,7 +263,8 @@ class State:
 
     def __repr__(self) -> str:
         """Show everything, as tests print it."""
-        return f"State({self.profile!r}, {self.entries!r}, {self.history!r}, {self.seen!r})"
+        past = f", {self.past!r}" if self.has_past else ""
+        return f"State({self.profile!r}, {self.entries!r}, {self.history!r}, {self.seen!r}{past})"
 
     @property
     def profile(self) -> Profile:
@@ -214,6 +280,18 @@ class State:
         if self._history is None:
             self._history = _read(_history_in, self._history_bytes)
         return self._history
+
+    @property
+    def past(self) -> Past:
+        """What is kept of the customer's past because somebody asks for it; asked for, it is part of the state."""
+        if self._past is None:
+            self._past = _read(_past_in, self._past_bytes) if self._past_bytes else Past()
+        return self._past
+
+    @property
+    def has_past(self) -> bool:
+        """Whether anything is kept of the customer's past."""
+        return self._past is not None or bool(self._past_bytes)
 
     @property
     def exits(self) -> dict[str, dict[str, int]]:
@@ -252,11 +330,12 @@ class State:
         for entry in self.entries:
             if entry.due_ms and (not due or entry.due_ms < due):
                 due = entry.due_ms
-        return due
+        watch_ms = self._watch_ms if self._past is None else self._past.due_ms()
+        return watch_ms if watch_ms and (not due or watch_ms < due) else due
 
 
-def _all_of(state: State) -> tuple[Profile, list[Entry], History, bytes]:
-    return state.profile, state.entries, state.history, state.seen
+def _all_of(state: State) -> tuple[Profile, list[Entry], History, bytes, Past | None]:
+    return state.profile, state.entries, state.history, state.seen, state.past if state.has_past else None
 
 
 def _read(decoder: msgspec.msgpack.Decoder[_Part], raw: msgspec.Raw) -> _Part:

@@ -48,7 +48,8 @@ class SimulatedRuntime:
         self._records: dict[str, bytes] = {}
         self._timers = Timers()
         for profile_id, record in (records or {}).items():
-            self._keep(profile_id, record)
+            armed = None if catalog.audiences is None else turn.on_timers(catalog, record, now_ms).record
+            self._keep(profile_id, armed or record)
 
     def record_of(self, profile_id: str) -> bytes | None:
         """Give a profile's state at rest; None for one that nothing is known of."""

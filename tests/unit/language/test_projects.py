@@ -155,18 +155,3 @@ def test_a_project_that_cannot_be_read_is_not_blamed_on_its_journeys(found):
 
 def test_a_project_that_is_no_map_is_not_blamed_on_its_journeys(found):
     assert [each.code for each in found(project="- project")] == ["E203"]
-
-
-def test_segments_are_checked_all_the_same(found):
-    problems = found(**{"segments.yaml": "vip: {iff: profile.tier == 'gold'}\nBest Ones: {if: 1}\n"})
-    assert [f"{each.line}:{each.column} {each.code}" for each in problems] == [
-        "1:1 E901",
-        "1:6 E201",
-        "1:7 E202",
-        "2:1 E206",
-    ]
-
-
-def test_segments_are_to_come(found):
-    problems = found(**{"segments.yaml": "vip: {if: profile.tier == 'gold'}\n"})
-    assert [f"{each.file}:{each.line}:{each.column} {each.code}" for each in problems] == ["segments.yaml:1:1 E901"]

@@ -36,6 +36,7 @@ def compile_text(text: str, around: Surroundings) -> Compiled:
         evaluate=function(code),
         saw=tuple((name, function(lookup.code)) for name, lookup in found.shown.items()),
         names_machine=found.names_machine,
+        moments=tuple(function(moments) for moments in found.moments),
     )
     doubts = tuple(offset for offset, names in found.negated if not names <= found.checked)
     return Compiled(expression, frozenset(found.reads), doubts)

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.language.availability import FUNCTIONS_TO_COME, refusal
+from orchestrator.language import durations
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.expressions import paths
 from orchestrator.language.expressions.operators import LARGEST_INTEGER, OPERATORS
 from orchestrator.language.expressions.parsing import Mistake, Source
 from orchestrator.language.expressions.paths import Lookup, Path, Read, call
 from orchestrator.language.expressions.surroundings import Surroundings
+from orchestrator.model import instants
 from orchestrator.model.expression import Scope
 
 # Functions: how many arguments each takes.
@@ -31,8 +32,13 @@ FUNCTIONS = {
     "days_since": 1,
     "hours_since": 1,
     "consents": 2,
+    "in_segment": 1,
 }
-_WITH_SCOPE = frozenset({"days_since", "hours_since", "consents"})
+_NOT_COUNTED = ("count", *FUNCTIONS)
+_WITH_SCOPE = frozenset({"days_since", "hours_since", "consents", "in_segment"})
+_UNITS = {"days_since": instants.DAY_MS, "hours_since": instants.HOUR_MS}
+_WATCHABLE = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "eq",
     ast.NotEq: "ne",
@@ -70,6 +76,8 @@ class Generated:
     # Comparisons under a `not`, with the names they compare: those let a missing value pass.
     negated: list[tuple[int, frozenset[str]]] = field(default_factory=list)
     checked: set[str] = field(default_factory=set)
+    # What gives the instants at which time alone may change the value.
+    moments: list[ast.expr] = field(default_factory=list)
 
 
 class Generator:
@@ -79,6 +87,8 @@ class Generator:
         self._source = source
         self._around = around
         self._temporaries = 0
+        # What tells time and stands where it may: alone on one side of a comparison.
+        self._timed: set[ast.expr] = set()
         self.found = Generated()
 
     def generate(self, node: ast.expr) -> ast.expr:
@@ -125,6 +135,8 @@ class Generator:
     def _name(self, node: ast.expr) -> Lookup:
         path = self._path(node)
         lookup = paths.resolve(path, self._around)
+        if self._around.is_watched and node not in self._timed and self._tells_time(node):
+            raise self._alone(node, path.written)
         if lookup.read is not None:
             self.found.reads.add(lookup.read)
         if lookup.is_shown:
@@ -174,10 +186,50 @@ class Generator:
         name = _COMPARISONS.get(type(operator))
         if name is None:
             raise self._mistake(left, "E402", "`is` cannot stand in an expression", "== or exists(...)")
+        if self._around.is_watched:
+            self._watch(left, operator, right)
         if isinstance(right, ast.Tuple):  # `x in ('a', 'b')` is Python's own way to write it
             right = ast.copy_location(ast.List(right.elts, ast.Load()), right)
         first, second = self.generate(left), self.generate(right)
         return self._in_place(first, operator, second) or call(name, first, second)
+
+    def _watch(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> None:
+        """Note at which instants a comparison of time with something else may turn."""
+        for timed, bound in ((left, right), (right, left)):
+            if self._tells_time(timed) and isinstance(operator, _WATCHABLE):
+                self._timed.add(timed)
+                self.found.moments.append(self._moments(timed, self._steady(bound)))
+                return
+
+    def _steady(self, bound: ast.expr) -> ast.expr:
+        inner = next((node for node in ast.walk(bound) if isinstance(node, ast.expr) and self._tells_time(node)), None)
+        if inner is not None:
+            raise self._mistake(
+                inner, "E412", "two lengths of time are compared", "a number, or a field of the profile"
+            )
+        return self.generate(bound)
+
+    def _moments(self, timed: ast.expr, bound: ast.expr) -> ast.expr:
+        scope = ast.Name("scope", ast.Load())
+        if isinstance(timed, ast.Call) and isinstance(timed.func, ast.Name):
+            if len(timed.args) != 1:
+                return ast.List([], ast.Load())  # refused when the call itself is looked at
+            return call(
+                "since_moments", scope, self.generate(timed.args[0]), ast.Constant(_UNITS[timed.func.id]), bound
+            )
+        return call("now_moments" if isinstance(timed, ast.Name) else "recency_moments", scope, bound)
+
+    def _tells_time(self, node: ast.expr) -> bool:
+        """Whether a node's value changes with every instant."""
+        if isinstance(node, ast.Call):
+            return isinstance(node.func, ast.Name) and node.func.id in _UNITS
+        if isinstance(node, ast.Attribute):
+            return self._around.has_purchases and ast.unparse(node) == "profile.recency"
+        return isinstance(node, ast.Name) and node.id == "now"
+
+    def _alone(self, node: ast.expr, written: str) -> Mistake:
+        why = f"`{written}` changes all the time; a segment must know at which moment"
+        return self._mistake(node, "E412", why, f"a comparison of it alone: {written} > 30")
 
     def _in_place(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr | None:
         """Compare with a literal without a call, where that means the same for every value."""
@@ -212,11 +264,13 @@ class Generator:
         if not isinstance(node.func, ast.Name):
             raise self._mistake(node, "E402", "only functions are called", "one of " + ", ".join(FUNCTIONS))
         name = node.func.id
-        if name in FUNCTIONS_TO_COME:
-            raise self._mistake(node, *refusal(f"{name}()"))
+        if name == "count":
+            return self._count(node)
+        if self._around.is_watched and name in _UNITS and node not in self._timed:
+            raise self._alone(node, f"{name}(...)")
         count = FUNCTIONS.get(name)
         if count is None:
-            fix = suggest(name, tuple(FUNCTIONS))
+            fix = suggest(name, tuple(_NOT_COUNTED))
             raise self._mistake(node, "E403", f"there is no function `{name}`", fix)
         if node.keywords or len(node.args) != count:
             given = len(node.args) + len(node.keywords)
@@ -231,10 +285,43 @@ class Generator:
             return self._about(name, node.args[0])
         if name == "consents":
             self._check_consents(node)
+        if name == "in_segment":
+            self._check_segment(node)
         arguments = [self.generate(argument) for argument in node.args]
         if name == "exists":
             return _is_given(arguments[0])
         return call(name, *([ast.Name("scope", ast.Load())] if name in _WITH_SCOPE else []), *arguments)
+
+    def _count(self, node: ast.Call) -> ast.expr:
+        """Count events of one type: which, and for how long, must be known before any of them comes."""
+        within = next((keyword.value for keyword in node.keywords if keyword.arg == "within"), None)
+        if len(node.args) != 1 or len(node.keywords) != 1 or within is None:
+            raise self._mistake(
+                node, "E404", "`count` takes an event and `within`", "count('order_placed', within='30d')"
+            )
+        event = node.args[0]
+        if not isinstance(event, ast.Constant) or not isinstance(event.value, str) or not event.value.strip():
+            raise self._mistake(event, "E413", "what is counted is no event's name", "a name in quotes: 'order_placed'")
+        length = within.value if isinstance(within, ast.Constant) else None
+        within_ms = durations.milliseconds(length) if isinstance(length, str) else None
+        if not within_ms:
+            fix = durations.suggest(length) if isinstance(length, str) else "a length in quotes: '30d'"
+            raise self._mistake(within, "E413", "`within` is no length of time", fix)
+        self.found.reads.add(("count", event.value, str(within_ms)))
+        asked = (ast.Name("scope", ast.Load()), ast.Constant(event.value), ast.Constant(within_ms))
+        self.found.moments.append(call("count_moments", *asked))
+        counted = call("count", *asked)
+        self.found.shown.setdefault(f"count({event.value!r}, within={length!r})", Lookup(counted))
+        return counted
+
+    def _check_segment(self, node: ast.Call) -> None:
+        name, known = node.args[0], self._around.segments
+        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            raise self._mistake(name, "E413", "a segment is named by its name", "a name in quotes: in_segment('vip')")
+        if known is not None and name.value not in known:
+            fix = suggest(name.value, known)
+            raise self._mistake(name, "E330", f"segments.yaml has no segment {name.value!r}", fix)
+        self.found.reads.add(("segment", name.value))
 
     def _about(self, name: str, node: ast.expr) -> ast.expr:
         """Ask whether something is there, or how much of it; an event's own properties need not be kept for that."""

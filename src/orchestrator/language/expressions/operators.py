@@ -5,6 +5,7 @@ a comparison false and a sum missing. Must never raise, whatever the values; mus
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
@@ -228,6 +229,68 @@ def consents(scope: Scope, channel: Any, purpose: Any) -> bool:
     return known.is_consented(scope.state.profile.consent_for(channel, known.name))
 
 
+def in_segment(scope: Scope, name: str) -> bool:
+    """Tell whether the customer is in a segment; one that is not there any more holds nobody."""
+    segment = scope.project.segments.get(name)
+    return segment is not None and scope.state.past.members.get(segment.key, False)
+
+
+def count(scope: Scope, event: str, within_ms: int) -> int:
+    """Count the events of one type in the window (now - within, now]."""
+    instants_ms = scope.state.past.counts.get(event, ())
+    return bisect_right(instants_ms, scope.now_ms) - bisect_right(instants_ms, scope.now_ms - within_ms)
+
+
+def count_moments(scope: Scope, event: str, within_ms: int) -> list[int]:
+    """List the instants at which an event leaves the window."""
+    return [at_ms + within_ms for at_ms in scope.state.past.counts.get(event, ())]
+
+
+def since_moments(scope: Scope, at: Any, unit_ms: int, bound: Any) -> list[int]:
+    """List the instants around which the length of time since `at` passes a bound."""
+    at_ms = _instant(scope, at)
+    return [] if at_ms is None else _around(at_ms, unit_ms, bound)
+
+
+def recency_moments(scope: Scope, bound: Any) -> list[int]:
+    """List the instants around which the days since the last purchase pass a bound."""
+    bought = scope.state.past.purchases
+    return [] if bought is None else _around(bought.last_ms, instants.DAY_MS, bound)
+
+
+def now_moments(scope: Scope, bound: Any) -> list[int]:
+    """List the instants around which now passes a time."""
+    at_ms = instants.parse(bound) if bound.__class__ is str else None
+    return [] if at_ms is None else [at_ms, at_ms + 1]
+
+
+def _around(at_ms: int, unit_ms: int, bound: Any) -> list[int]:
+    length_ms = mul(bound, unit_ms)
+    if length_ms is None or not -instants.LATEST_MS < length_ms < instants.LATEST_MS:
+        return []
+    # A quotient is rounded, so the bound is passed at one of these rather than exactly where it was reckoned.
+    there_ms = at_ms + math.floor(length_ms)
+    return [there_ms - 1, there_ms, there_ms + 1, there_ms + 2]
+
+
+def recency(scope: Scope) -> float | None:
+    """Count the days, with fractions, since the last purchase; missing where there was none."""
+    bought = scope.state.past.purchases
+    return None if bought is None else (scope.now_ms - bought.last_ms) / instants.DAY_MS
+
+
+def frequency(scope: Scope) -> int:
+    """Count the purchases."""
+    bought = scope.state.past.purchases
+    return 0 if bought is None else bought.count
+
+
+def monetary(scope: Scope) -> float:
+    """Add up what was spent, in the currency of the last purchase."""
+    bought = scope.state.past.purchases
+    return 0.0 if bought is None else bought.spent.get(bought.currency, 0.0)
+
+
 def instant_text(at_ms: Any) -> str | None:
     """Write an instant as text, which is how expressions see time."""
     return None if at_ms is None else instants.to_text(at_ms)
@@ -267,6 +330,8 @@ OPERATORS: dict[str, Any] = {
         function.__name__: function
         for function in (lower, starts_with, length, days_since, hours_since, consents, instant_text, last_seen)
     },
+    **{function.__name__: function for function in (in_segment, count, recency, frequency, monetary)},
+    **{function.__name__: function for function in (count_moments, since_moments, recency_moments, now_moments)},
     "event_data": event_data,
     "events_data": events_data,
 }

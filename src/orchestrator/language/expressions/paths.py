@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.expressions.parsing import Mistake
 from orchestrator.language.expressions.surroundings import (
+    BOUGHT,
     EVENT_FIELDS,
     HOLDING,
     LOST,
@@ -134,7 +135,10 @@ def _profile(path: Path, around: Surroundings) -> Lookup:
     if path.parts[1] == "last_seen":
         if len(path.parts) != 3:
             raise Mistake("E407", "`profile.last_seen` is by channel", path.offsets[1], "profile.last_seen.email")
-        return Lookup(call("last_seen", ast.Name("scope", ast.Load()), ast.Constant(path.parts[2])))
+        return Lookup(call("last_seen", ast.Name("scope", ast.Load()), ast.Constant(path.parts[2])), path.parts)
+    if around.has_purchases and path.parts[1] in BOUGHT:
+        _refuse_deeper(path, 2)
+        return Lookup(call(path.parts[1], ast.Name("scope", ast.Load())), path.parts)
     value = attribute("scope", "state", "profile", "value")
     return Lookup(_inside(ast.Call(value, [ast.Constant(path.parts[1])], []), path.parts[2:]), path.parts)
 

@@ -24,6 +24,8 @@ RESULTS: dict[str, tuple[str, ...]] = {
     "exit": (),
 }
 EVENT_FIELDS = ("type", "channel", "time", "id", "properties")
+# What the engine reckons of purchases, where the project says what one is.
+BOUGHT = ("recency", "frequency", "monetary")
 NAMESPACES = ("event", "entry", "profile", "steps", "now")
 # The verb of a step that was too broken to keep: what it leaves is not asked about.
 LOST = "lost"
@@ -37,7 +39,10 @@ class Surroundings:
 
     `namespaces` are those that mean something here. `has_event` tells that an event is at hand, whole; `is_where` that
     bare names are its properties. `steps` maps the journey's step ids to their verbs. `channels` and `purposes` are the
-    project's. `hidden` are the names that no decision may show: identifiers and addresses.
+    project's, and so are `segments` (None where they could not be read: nothing is said of them). `is_watched` tells
+    that time alone may change what is asked, so that it must say at which moment. `has_purchases` tells that the
+    profile has recency, frequency and monetary. `hidden` are the names that no decision may show: identifiers and
+    addresses.
     """
 
     namespaces: frozenset[str] = frozenset(NAMESPACES)
@@ -47,10 +52,17 @@ class Surroundings:
     channels: frozenset[str] = frozenset()
     purposes: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
+    segments: frozenset[str] | None = frozenset()
+    is_watched: bool = False
+    has_purchases: bool = False
 
     def limited_to(self, *namespaces: str) -> "Surroundings":
         """Leave only these namespaces."""
         return replace(self, namespaces=frozenset(namespaces))
+
+    def watched(self) -> "Surroundings":
+        """Ask at every moment, so that time alone may change the answer."""
+        return replace(self, is_watched=True)
 
     def at_event(self) -> "Surroundings":
         """Put an event at hand, as when a goal is reached."""

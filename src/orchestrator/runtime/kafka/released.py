@@ -35,7 +35,7 @@ class Released:
             return
         self._catalog = catalog
         now = pauses.paused_in(catalog)
-        if set(self.paused) - now:
+        if pauses.has_ended(set(self.paused), catalog):
             self._left = state.walk()
         else:
             self.paused, self._left = tuple(sorted(now)), None

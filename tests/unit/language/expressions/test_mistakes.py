@@ -3,6 +3,8 @@
 Each text holds a § before that character. Must never look at where the expression stands in a file.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.language.expressions import Mistake, Surroundings, compile_text
@@ -11,6 +13,7 @@ AROUND = Surroundings(
     steps={"settle": "wait", "remind": "send", "pause": "wait_until", "gone": "lost"},
     channels=frozenset({"email"}),
     purposes=frozenset({"marketing"}),
+    segments=frozenset({"vip"}),
 )
 
 
@@ -89,8 +92,16 @@ def mistake_of(text: str, around: Surroundings) -> Mistake:
         ("§" + "a" * 2001, "E410"),
         ("consents(§'fax', 'marketing')", "E305"),
         ("consents('email', §'news')", "E306"),
-        ("§count('x')", "E910"),
-        ("§in_segment('vip')", "E901"),
+        ("§count('x')", "E404"),
+        ("§count('x', '3d')", "E404"),
+        ("§count('x', within='3d', since='1d')", "E404"),
+        ("count(§x, within='3d')", "E413"),
+        ("count(§' ', within='3d')", "E413"),
+        ("count('x', within=§'3 days')", "E413"),
+        ("count('x', within=§'0s')", "E413"),
+        ("count('x', within=§30)", "E413"),
+        ("in_segment(§'vp')", "E330"),
+        ("in_segment(§tier)", "E413"),
         ("a == 'ñ' and §f(b)", "E403"),
         ("a\n  == §f(b)", "E403"),
     ],
@@ -102,6 +113,31 @@ def test_a_mistake_is_found_where_it_is(marked, code):
         return
     mistake = mistake_of(text, AROUND.where())
     assert (mistake.code, mistake.offset) == (code, min(marked.index("§"), len(text.rstrip()) - 1))
+
+
+@pytest.mark.parametrize(
+    ("marked", "code"),
+    [
+        ("§days_since(profile.since)", "E412"),
+        ("§hours_since(profile.since) * 2 > 3", "E412"),
+        ("§days_since(profile.since) in [1, 2]", "E412"),
+        ("days_since(profile.since) > §days_since(profile.until)", "E412"),
+        ("days_since(§now) > 3", "E412"),
+        ("length(§now) > 3", "E412"),
+        ("lower(§profile.recency) == 'x'", "E412"),
+        ("days_since(profile.since) > profile.cycle * 2 and profile.recency <= 30", None),
+        ("now >= '2026-03-01' and 1 < hours_since(profile.since) < 5", None),
+        ("profile.frequency + count('x', within='1d') * 2 > 3", None),
+    ],
+)
+def test_a_segment_must_know_at_which_moment_time_changes_it(marked, code):
+    around = replace(AROUND.limited_to("profile", "now").watched(), has_purchases=True)
+    text = marked.replace("§", "")
+    if code is None:
+        assert compile_text(text, around).expression.moments
+    else:
+        mistake = mistake_of(text, around)
+        assert (mistake.code, mistake.offset) == (code, marked.index("§"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""Audiences at work: where a turn's facts meet segments, counts and the rules that time opens.
+
+Owns the order among them. A record is armed before anything happens to it; an event is taken into the past first,
+then segments are asked, so that a condition on the event sees it counted; whatever steps have changed is asked for at
+the end; what time changes goes before the timers of the same instant, as events do. A catalog that asks for nothing
+of it never comes here.
+"""
+
+from orchestrator.engine import past, segments
+from orchestrator.engine.turn import Turn
+from orchestrator.model.audience import Audiences
+from orchestrator.model.event import Event
+
+
+def arm(turn: Turn, audiences: Audiences) -> None:
+    """Arm a record that was armed for other segments and rules, or never: nobody enters anything by that alone."""
+    kept = turn.state.past
+    if kept.armed != audiences.key:
+        known = {segment.key for segment in audiences.segments} | {each.key for each in audiences.watched}
+        for dues in (kept.due, kept.recurring):
+            for key in dues.keys() - known:
+                del dues[key]
+        segments.arm(turn, audiences)
+        kept.armed = audiences.key
+        turn.changed = True
+
+
+def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
+    """Take an event into the past, and tell who has come into a segment or gone from one by it."""
+    past.take(turn, audiences, event)
+    if turn.changed:
+        segments.check(turn, audiences)
+        turn.settled_at = len(turn.decisions)
+
+
+def settle(turn: Turn, audiences: Audiences) -> bool:
+    """Ask again after steps have done their work; tell whether that has events for the journeys."""
+    if len(turn.decisions) == turn.settled_at:
+        return False  # whatever changes a customer is on record as a decision
+    turn.settled_at = len(turn.decisions)
+    return segments.check(turn, audiences)
+
+
+def wake(turn: Turn, audiences: Audiences) -> None:
+    """Let time change the segments that it is due to change."""
+    if segments.come_due(turn, audiences):
+        turn.begin_moment("segments")
+        segments.check(turn, audiences)

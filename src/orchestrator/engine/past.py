@@ -1,0 +1,66 @@
+"""The past: what an event adds to it, as far as anybody asks.
+
+Owns counts, purchases and when a customer was last seen. An event counts as of the time it happened, never later
+than now: orders that a shop hands in afterwards count for the days they were made on. Never keeps what no condition,
+template or segment in force reads.
+"""
+
+from bisect import insort
+
+from orchestrator.engine import matching
+from orchestrator.engine.turn import Turn
+from orchestrator.model.audience import Audiences
+from orchestrator.model.event import Event
+from orchestrator.model.state import Purchases
+
+# A count is exact up to here (LANGUAGE.md, "Order of work"); of more events the newest are kept.
+MAX_COUNTED = 1_000
+
+
+def take(turn: Turn, audiences: Audiences, event: Event) -> None:
+    """Add an event to what is kept of the customer's past."""
+    if matching.is_machine_made(event):
+        return
+    asked, at_ms = audiences.asked, min(event.time_ms, turn.now_ms)
+    within_ms = asked.counts.get(event.type)
+    if within_ms is not None and at_ms > turn.now_ms - within_ms:
+        _count(turn, event.type, at_ms, turn.now_ms - within_ms)
+    if asked.last_seen and event.channel is not None:
+        _see(turn, event.channel, at_ms)
+    purchase = turn.project.purchase
+    if asked.purchases and purchase is not None and event.type == purchase.event:
+        _buy(turn, at_ms)
+
+
+def _count(turn: Turn, event_type: str, at_ms: int, since_ms: int) -> None:
+    counts = turn.state.past.counts
+    kept = [at for at in counts.get(event_type, ()) if at > since_ms]
+    insort(kept, at_ms)
+    counts[event_type] = kept[-MAX_COUNTED:]
+    turn.changed = True
+
+
+def _see(turn: Turn, channel: str, at_ms: int) -> None:
+    seen = turn.state.profile.last_seen_ms
+    if at_ms > seen.get(channel, 0):
+        seen[channel] = at_ms
+        turn.changed = True
+
+
+def _buy(turn: Turn, at_ms: int) -> None:
+    purchase = turn.project.purchase
+    assert purchase is not None  # noqa: S101 - asked by the caller
+    scope = turn.scope_at(None)
+    past = turn.state.past
+    bought = past.purchases or Purchases()
+    value = purchase.value.evaluate(scope)
+    currency = purchase.currency.evaluate(scope) if purchase.currency is not None else None
+    bought.count += 1
+    if at_ms >= bought.last_ms:
+        bought.last_ms = at_ms
+        bought.currency = currency if isinstance(currency, str) else ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        of = currency if isinstance(currency, str) else ""
+        bought.spent[of] = bought.spent.get(of, 0.0) + value
+    past.purchases = bought
+    turn.changed = True

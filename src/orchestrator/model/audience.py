@@ -1,0 +1,195 @@
+"""Audiences, compiled: segments, what time opens, and what of a customer's past anybody asks for.
+
+Owns the shapes that `language` compiles segments, schedules, dates and silences into, and the union of all of them
+that a catalog puts in force (`Audiences`). Values only: who is in a segment, and what is due when, is the engine's.
+
+Where it lives. What is kept of a customer's past (`state.Past`) is part of their own record, written in the same
+turn as everything else, and a project that asks for nothing of it keeps nothing of it:
+
+- A count keeps the instants of the newest 1,000 events of each type that some condition counts, no older than the
+  longest window that any version in force names for that type: exact, and bounded at compile time by what is asked.
+- Each segment whose truth may change because time passes, and each enter rule that time opens, is a watch: the next
+  instant at which it may come true or false for this customer. A record's due time is the earliest of its entries'
+  and its watches', so the timers that every runtime has wake it at that very instant, and nothing ever polls.
+- A watch is armed when its customer is first seen, and moved by what they do. A project that is published with other
+  segments or rules has another `key`; a record that was armed for another key is armed anew at its next turn, and
+  whoever has no turn by themselves is given one by the runtime, which goes once over the profiles that it holds
+  (`runtime.audiences`): so a broadcast reaches a customer whom nobody has seen for a year.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.model import ids
+from orchestrator.model.expression import Expression
+
+if TYPE_CHECKING:
+    from orchestrator.model.journey import Journey
+
+# What a change of membership is called; `segment` among its properties says which.
+SEGMENT_ENTERED, SEGMENT_LEFT = "segment_entered", "segment_left"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a customer's past conditions and templates read.
+
+    `counts` holds the longest window in ms by event type. `last_seen` and `purchases` tell that anybody reads
+    `profile.last_seen`, or recency, frequency or monetary.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    last_seen: bool = False
+    purchases: bool = False
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing of the past is read."""
+        return not (self.counts or self.last_seen or self.purchases)
+
+    @staticmethod
+    def together(several: "Iterable[Asked]") -> "Asked":
+        """Ask for what any of several asks for."""
+        several = list(several)
+        counts: dict[str, int] = {}
+        for one in several:
+            for event, within_ms in one.counts.items():
+                counts[event] = max(within_ms, counts.get(event, 0))
+        return Asked(counts, any(one.last_seen for one in several), any(one.purchases for one in several))
+
+
+NOTHING_ASKED = Asked()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A named audience. `key` stands for its name and condition: under another condition it is another segment."""
+
+    name: str
+    condition: Expression
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.name}:{ids.derive(self.condition.source)[:8]}")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Opens entries by the customer's own clock: every day, week or month at `minute`, or once on `once`.
+
+    `weekday` counts from Monday, 0; `day` is of the month, the last where the month is shorter. Only who is in
+    `segment` at that moment enters.
+    """
+
+    minute: int
+    every: Literal["day", "week", "month"] | None = None
+    weekday: int | None = None
+    day: int | None = None
+    once: date | None = None
+    segment: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The text that this rule is known by, in whatever version."""
+        return f"schedule {self.every} {self.weekday} {self.day} {self.once} {self.minute} {self.segment}"
+
+
+@dataclass(frozen=True, slots=True)
+class OnDate:
+    """Opens an entry on a date of the customer's, `offset_days` from it at `minute`, every year when `yearly`."""
+
+    date: Expression
+    minute: int | None = None
+    offset_days: int = 0
+    yearly: bool = False
+
+    @property
+    def key(self) -> str:
+        """The text that this rule is known by, in whatever version."""
+        return f"date {self.minute} {self.offset_days} {self.yearly} {self.date.source}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inactive:
+    """Opens an entry when none of `events` (any of the customer's doing, where empty) came for `for_ms`."""
+
+    for_ms: int
+    events: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The text that this rule is known by, in whatever version."""
+        return f"inactive {self.for_ms} {' '.join(sorted(self.events))}"
+
+
+# An enter rule that time opens.
+Moment = Schedule | OnDate | Inactive
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One enter rule in force that time opens; `key` is what a customer's record calls it."""
+
+    journey: "Journey"
+    moment: Moment
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence(Watched):
+    """One whose moment is a silence."""
+
+    moment: Inactive
+
+
+class Everything(frozenset[str]):
+    """The event types of a project that asks for every event there is."""
+
+    def __contains__(self, event_type: object) -> bool:
+        """Say yes."""
+        return True
+
+
+class Audiences:
+    """Everything in force that asks for a customer's past or for the passing of time.
+
+    `segments` are in the order in which they can be worked out: those that others ask for first. `watched` go by
+    priority, then journey, then the author's order. `key` is another one whenever either of them is. `hears` are the
+    event types that count; `hears_all` tells that every event does, and `begins_all` that a customer is known from
+    whatever event comes first, because time alone may have something for them.
+    """
+
+    def __init__(
+        self, segments: Iterable[Segment], watched: Iterable[Watched], asked: Asked, purchase: str | None = None
+    ) -> None:
+        self.segments = tuple(segments)
+        self.watched = tuple(watched)
+        self.asked = asked
+        self.inactive = tuple(
+            Silence(each.journey, each.moment, each.key) for each in self.watched if isinstance(each.moment, Inactive)
+        )
+        self.begins_all = bool(self.watched) or asked.last_seen
+        self.hears_all = asked.last_seen or any(not each.moment.events for each in self.inactive)
+        silences = [each.moment.events for each in self.inactive]
+        bought = {purchase} if asked.purchases and purchase is not None else set()
+        self.hears: frozenset[str] = frozenset(bought).union(asked.counts, *silences)
+        keys = [*sorted(each.key for each in self.segments), *sorted(each.key for each in self.watched)]
+        self.key = ids.derive(*keys)[:12]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nobody asks for anything, so that no customer's record holds any of it."""
+        return not (self.segments or self.watched) and self.asked.is_nothing
+
+
+def watches_of(journeys: "Iterable[Journey]") -> list[Watched]:
+    """List the rules in force that time opens; of a draft none: it does nothing but its examples."""
+    found: dict[str, Watched] = {}  # a rule that stands twice in one journey is one rule
+    for journey in journeys:
+        if journey.status != "draft":
+            for moment in journey.moments:
+                key = f"{journey.id}:{ids.derive(moment.key)[:12]}"
+                found.setdefault(key, Watched(journey, moment, key))
+    return list(found.values())
