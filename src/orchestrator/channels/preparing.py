@@ -45,6 +45,10 @@ class Preparer:
             for number, to in enumerate(addresses, start=1)
         ]
 
+    def summary(self, action: Action) -> str | None:
+        """Render what a handoff tells the person who takes its case."""
+        return self._renderer.summary(action.data)
+
     def _survey_of(self, action: Action) -> str:
         """Name the kind of survey that an action asks, for the page that its link leads to; "" when it asks none."""
         journey = self._catalog.journey(action.journey, action.version)

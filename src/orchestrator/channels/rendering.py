@@ -157,6 +157,20 @@ class Renderer:
         }
         return Rendered(channel, wanted[0], rendered)
 
+    def summary(self, data: Mapping[str, Any]) -> str | None:
+        """Render what a case tells the person who takes it; None where the journey says nothing.
+
+        A template that fails is told as it is written: a case is never lost over its wording.
+        """
+        template = data.get("summary")
+        if not isinstance(template, str):
+            return None
+        try:
+            rendered: str = self._field("the summary", _TEXT, template, {"brand": self._brand, **data})
+        except Refused:
+            return template
+        return rendered
+
     def _field(self, where: str, sandbox: _Sandbox, template: Any, scope: Mapping[str, Any]) -> Any:
         if isinstance(template, Mapping):
             return {name: self._field(where, sandbox, inner, scope) for name, inner in template.items()}

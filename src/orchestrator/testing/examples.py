@@ -91,14 +91,16 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
     runtime.run_until(until_ms if example.until is not None else _end_ms(runtime, clock))
     record = runtime.record_of(profile.id)
     assert record is not None  # noqa: S101 - it was there from the start
+    renderer = renderer_of(loaded)
     turns = [happened.turned for happened in runtime.history]
     return Played(
         journey=next(journey for journey in catalog.current if journey.id == journey_id),
         clock=clock,
-        timeline=timeline.timeline_of(runtime.history, clock, renderer_of(loaded)),
+        timeline=timeline.timeline_of(runtime.history, clock, renderer),
         decisions=tuple(decision for turned in turns for decision in turned.decisions),
         actions=tuple(action for turned in turns for action in turned.actions),
         state=codec.decode(record),
+        renderer=renderer,
     )
 
 

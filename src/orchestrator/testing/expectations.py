@@ -177,20 +177,24 @@ def _calls(expected: Sequence[Any], played: Played) -> list[Difference]:
 def _actions(key: str, kind: str, expected: Sequence[Any], played: Played) -> list[Difference]:
     decisions = {decision.action_id: decision for decision in played.own if decision.action_id}
     found = [
-        _Found(_action_values(action), decisions.get(action.id))
+        _Found(_action_values(action, played), decisions.get(action.id))
         for action in played.actions
         if action.kind == kind and action.journey == played.journey.id
     ]
-    return _listed(key, [item.model_dump(exclude_unset=True) for item in expected], found, played)
+    wanted = [item.model_dump(exclude_unset=True) for item in expected]
+    for wishes in wanted:
+        if isinstance(wishes.get("summary"), dict):
+            wishes["summary"] = _Contains(wishes["summary"]["contains"])
+    return _listed(key, wanted, found, played)
 
 
-def _action_values(action: Action) -> dict[str, Any]:
+def _action_values(action: Action, played: Played) -> dict[str, Any]:
     if action.kind == "event":
         return {"event": action.message, "properties": action.data}
     if action.kind == "call":
         return {"webhook": action.to, "payload": action.data, "step": action.step}
     told = {name: action.data.get(name) for name in ("skill", "priority", "reason")}
-    return {"to": action.to, **told, "step": action.step}
+    return {"to": action.to, **told, "summary": played.renderer.summary(action.data), "step": action.step}
 
 
 _CHECKS: dict[str, Check] = {

@@ -6,6 +6,7 @@ Owns the reading of decisions and state as an author sees them: path, exits, wha
 from dataclasses import dataclass
 from functools import cached_property
 
+from orchestrator.channels.rendering import Renderer
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.journey import Journey, Repeat
@@ -18,7 +19,10 @@ _ROUNDS_OVER = {Reason.AT_MOST, Reason.UNTIL_TRUE, Reason.UNTIL_EVENT}
 
 @dataclass(frozen=True)
 class Played:
-    """One example's outcome: `decisions` and `actions` of all journeys, `state` of the customer at the end."""
+    """One example's outcome: `decisions` and `actions` of all journeys, `state` of the customer at the end.
+
+    `renderer` puts the project's texts into words.
+    """
 
     journey: Journey
     clock: VirtualClock
@@ -26,6 +30,7 @@ class Played:
     decisions: tuple[Decision, ...]
     actions: tuple[Action, ...]
     state: State
+    renderer: Renderer
 
     @cached_property
     def own(self) -> tuple[Decision, ...]:

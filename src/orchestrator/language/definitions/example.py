@@ -47,9 +47,9 @@ class Given(Model):
 
 
 class ExpectedText(Model):
-    """What a message's body holds."""
+    """What a text holds: a message's body, a case's summary."""
 
-    contains: Text = Field(description="A text that stands somewhere in the body.")
+    contains: Text = Field(description="A text that stands somewhere in it.")
 
 
 class ExpectedMessage(Model):
@@ -85,6 +85,7 @@ class ExpectedCase(Model):
     skill: Name | None = Field(None, description="The skill.")
     priority: Name | None = Field(None, description="The priority.")
     reason: Text | None = Field(None, description="The reason.")
+    summary: ExpectedText | None = Field(None, description="What its summary holds, as the person reads it.")
     step: Id | None = Field(None, description="The step that opened it.")
 
 

@@ -157,13 +157,14 @@ def _answered(action: Action, told: dict[str, object], now_ms: int) -> Event:
 class CaseRoad:
     """Cases of one team."""
 
-    def __init__(self, webhook: Webhook) -> None:
+    def __init__(self, webhook: Webhook, preparer: Callable[[], Preparer]) -> None:
         self._webhook = webhook
+        self._preparer = preparer
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
-        """Tell the team's system of the case, with its whole context."""
+        """Tell the team's system of the case: its summary in words, and its whole context."""
         about = {"customer_id": action.customer_id, "profile_id": action.profile_id, "journey": action.journey}
-        data = {**action.data, **about}
+        data = {**action.data, **about, "summary": self._preparer().summary(action)}
         payload = {"type": "case.open", "timestamp": instants.to_text(now_ms), "data": data}
         await self._webhook.call(action.id, msgspec.json.encode(payload), now_ms)
         return []

@@ -58,7 +58,7 @@ def routes_of(
             routes[f"call:{name}"] = _call(name, hook.url, hook.secret, operator)
     for name, team in (loaded.project_definition.teams or {}).items():
         if f"handoff:{name}" not in but:
-            routes[f"handoff:{name}"] = _handoff(name, team.to, operator)
+            routes[f"handoff:{name}"] = _handoff(name, team.to, preparer, operator)
     return routes
 
 
@@ -70,13 +70,14 @@ def _call(name: str, url: str, secret_name: str | None, operator: Operator) -> R
     return Route(CallRoad(_webhook(name, url, secret, operator)), Manners.from_url(url))
 
 
-def _handoff(name: str, to: str | None, operator: Operator) -> Route:
+def _handoff(name: str, to: str | None, preparer: Callable[[], Preparer], operator: Operator) -> Route:
     setting = f"team_{name}".replace("-", "_")
     url = operator.find(setting) or to
     if url is None or not url.startswith(("https://", "http://")):
         missing = f"team {name} has no way to get its cases; set ORCHESTRATOR_{setting.upper()} to an https:// URL"
         return Route(UnsetRoad(missing, nothing_failed))
-    return Route(CaseRoad(_webhook(name, url, operator.find(f"{setting}_secret"), operator)), Manners.from_url(url))
+    webhook = _webhook(name, url, operator.find(f"{setting}_secret"), operator)
+    return Route(CaseRoad(webhook, preparer), Manners.from_url(url))
 
 
 def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator) -> Route:
