@@ -48,12 +48,9 @@ def action(number: int = 1, **fields: Any) -> Action:
     return Action(**{**known, **fields})
 
 
-def preparer(content: dict[str, Any] | None = None, track: tuple[str, ...] = (), **fields: Any) -> Preparer:
+def preparer(content: dict[str, Any] | None = None, **fields: Any) -> Preparer:
     """Make the preparer of a shop with one message."""
-    channels = {
-        "email": Channel("email", trait("email"), 1, track),
-        "push": Channel("push", trait("device_token"), 2, track),
-    }
+    channels = {"email": Channel("email", trait("email"), 1), "push": Channel("push", trait("device_token"), 2)}
     purposes = {"marketing": Purpose("marketing", "opt_in"), "service": Purpose("service", "none")}
     known: dict[str, Any] = {"name": "shop", "languages": ("es", "en"), "brand": BRAND}
     message = Message("cart-reminder", ("email", "push"))
@@ -62,9 +59,7 @@ def preparer(content: dict[str, Any] | None = None, track: tuple[str, ...] = (),
     return Preparer(Catalog(project, ()), renderer, LINKS)
 
 
-def delivery(
-    content: dict[str, Any] | None = None, number: int = 1, *, track: tuple[str, ...] = (), **fields: Any
-) -> Delivery:
+def delivery(content: dict[str, Any] | None = None, number: int = 1, **fields: Any) -> Delivery:
     """Make the delivery of one such action."""
-    [made] = preparer(content, track).prepare(action(number, **fields), NOW_MS)
+    [made] = preparer(content).prepare(action(number, **fields), NOW_MS)
     return made

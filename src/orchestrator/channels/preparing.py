@@ -13,9 +13,6 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
 from orchestrator.model.journey import Ask
 
-# A purpose of this name, where there is one, stands for being measured: without a "yes" nothing is tracked.
-TRACKING_PURPOSE = "tracking"
-
 
 class Preparer:
     """Prepares the messages of one project."""
@@ -63,12 +60,9 @@ class Preparer:
         return Unsubscribing(links["unsubscribe"], address, words_in(rendered.language)["unsubscribe"])
 
     def _tracking(self, action: Action, links: MessageLinks) -> Tracking:
-        channel = self._project.channels.get(action.channel or "")
-        if channel is None or TRACKING_PURPOSE in self._project.purposes:
-            return Tracking()
         return Tracking(
-            links.pixel() if "opens" in channel.track else None,
-            links.click if "clicks" in channel.track else None,
+            links.pixel() if "opens" in action.track else None,
+            links.click if "clicks" in action.track else None,
             f"{self._links.base_url}/",
         )
 

@@ -4,7 +4,7 @@ Owns how an entry ends and how conversions are counted, also after the end (`wit
 effect at the event, whatever the entry is waiting for.
 """
 
-from orchestrator.engine import matching
+from orchestrator.engine import cancelling, matching
 from orchestrator.engine.turn import Turn
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
@@ -42,6 +42,7 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
         matching.note_untaken(turn, journey, entry, rule.trigger)
     if reason is not None:
         end(turn, journey, entry, reason, entry.step)
+        cancelling.of_entry(turn, entry)
 
 
 def _is_open(turn: Turn, entry: Entry, goal: GoalRule) -> bool:

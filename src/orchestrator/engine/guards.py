@@ -18,6 +18,8 @@ from orchestrator.model.project import Cap, Channel, Project, Purpose, QuietHour
 from orchestrator.model.state import Entry
 
 Address = str | list[str]
+# A purpose of this name, where there is one, stands for being measured.
+TRACKING_PURPOSE = "tracking"
 
 
 @dataclass(slots=True)
@@ -81,6 +83,14 @@ def as_text(address: Address) -> str:
 def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:
     """Whether the customer lets us speak for this purpose on this channel."""
     return purpose.consent == "none" or purpose.is_consented(profile.consent_for(channel, purpose.name))
+
+
+def tracked(profile: Profile, project: Project, channel: str) -> list[str]:
+    """List what of a message may be tracked: its channel's, and where there is such a purpose, with a "yes" to it."""
+    purpose = project.purposes.get(TRACKING_PURPOSE)
+    if purpose is not None and not consents(profile, channel, purpose):
+        return []
+    return list(project.channels[channel].track)
 
 
 def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:

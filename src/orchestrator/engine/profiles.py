@@ -6,6 +6,7 @@ older one that it covers; a trait set to null is removed. Receipts are `receipts
 
 from typing import Any
 
+from orchestrator.engine import cancelling
 from orchestrator.engine.turn import Turn
 from orchestrator.model.event import Event
 from orchestrator.model.profile import Consent, Profile
@@ -64,6 +65,8 @@ def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
         evidence=said.get("evidence"),
     )
     add_consent(turn, consent)
+    if not consent.granted:
+        cancelling.of_withdrawn(turn)
 
 
 def add_consent(turn: Turn, consent: Consent) -> None:

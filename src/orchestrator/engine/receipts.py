@@ -1,18 +1,27 @@
 """Receipts: what came back about a message, and what it changes.
 
-Owns three effects: a step's status moves on, an address that bounced or complained becomes
-unreachable, and an unsubscribe or complaint is a "no" on record. Fills in journey, step, message,
+Owns four effects: a step's status moves on, an address that bounced or complained becomes
+unreachable, an unsubscribe or complaint is a "no" on record, and so is a message that delivery could not send
+after all, with its reason; one that never left counts toward no cap. Fills in journey, step, message,
 channel and purpose, so that conditions can ask for them.
 """
 
-from orchestrator.engine import guards, matching, profiles
+from orchestrator.engine import cancelling, guards, matching, profiles
 from orchestrator.engine.turn import Turn
+from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
+from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Consent
 from orchestrator.model.state import Result, Sent
 
 # How far a message has come. A receipt that arrives late never moves a status back.
 _PROGRESS = {"sent": 0, "delivered": 1, "opened": 2, "clicked": 3, "failed": 4, "bounced": 4}
+# What delivery says of a message that will never leave: it counts toward no cap.
+_NEVER_LEFT = frozenset({Reason.CANCELLED, Reason.EXPIRED, Reason.STALE})
+# What it gave up on, until somebody lets it try again.
+_GIVEN_UP = frozenset({Reason.NOT_RENDERED, Reason.REFUSED, Reason.FAILURE})
+# What says that a message is out of our hands; `sent` would be a write for every message, and changes nothing else.
+_ARRIVED = frozenset({"delivered", "opened", "clicked", "bounced"})
 
 
 def apply(turn: Turn, event: Event) -> None:
@@ -24,6 +33,10 @@ def apply(turn: Turn, event: Event) -> None:
     what = event.type.removeprefix("message_")
     if what in _PROGRESS and not matching.is_machine_made(event):
         _move_status(turn, action_id, what)
+    if sent is not None and what in _ARRIVED:
+        cancelling.arrived(sent)
+    if sent is not None and what == "failed":
+        _give_up(turn, event, sent)
     channel = event.properties.get("channel", event.channel)
     if not isinstance(channel, str):
         return
@@ -45,6 +58,20 @@ def _fill_in(event: Event, sent: Sent) -> None:
         "purpose": sent.purpose,
     }
     event.decoded = {**event.properties, **known}
+
+
+def _give_up(turn: Turn, event: Event, sent: Sent) -> None:
+    """Put on record that a message was not sent after all, and why."""
+    reason = event.properties.get("reason")
+    if reason not in _NEVER_LEFT and reason not in _GIVEN_UP:
+        return
+    journey = turn.catalog.journey(sent.journey, sent.version) or Journey(sent.journey, sent.version, None, {}, ())
+    entry = next((entry for entry in turn.state.entries if entry.id == sent.entry_id), None)
+    saw = {"channel": sent.channel, "message": sent.message, "purpose": sent.purpose}
+    turn.decide(journey, entry, sent.step, Verdict.SUPPRESSED, reason, saw, sent.action_id)
+    turn.changed = True
+    if reason in _NEVER_LEFT:
+        turn.state.history.sent = [each for each in turn.state.sent if each is not sent]
 
 
 def _move_status(turn: Turn, action_id: object, what: str) -> None:
@@ -77,3 +104,4 @@ def _refuse(turn: Turn, event: Event, channel: str, purpose: str | None) -> None
         turn,
         Consent(channel, purpose, granted=False, confirmed=False, at_ms=event.time_ms, source=event.type),
     )
+    cancelling.of_withdrawn(turn, but=event.properties.get("action_id"))

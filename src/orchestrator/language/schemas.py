@@ -48,7 +48,8 @@ _WORDS = {
         "expires_at": "Not to be sent at or after this instant, RFC 3339.",
         "stale_after": "Not to be sent when it could not leave for so long.",
         "quiet": "The quiet hours to ask again at the moment of sending.",
-        "data": "What the template needs, no more.",
+        "data": "What the template needs, no more; of a cancel, the `action_id` that must not be sent any more.",
+        "track": "What of a message may come back, clicks or opens: where the channel and the customer allow it.",
     },
     "decision": {
         "id": "Derived from what was decided.",

@@ -19,7 +19,7 @@ RECEIPTS = frozenset(
     for what in ("sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed")
 )
 # Receipts that change a profile even when no journey asks for them.
-TELLING_RECEIPTS = frozenset({"message_bounced", "message_complained", "message_unsubscribed"})
+TELLING_RECEIPTS = frozenset({"message_bounced", "message_complained", "message_failed", "message_unsubscribed"})
 
 
 class Catalog:

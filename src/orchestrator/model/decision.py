@@ -83,6 +83,12 @@ class Reason(StrEnum):
     # moved
     NEW_VERSION = "new_version"
 
+    # suppressed by delivery, after it was decided
+    CANCELLED = "cancelled"
+    STALE = "stale"
+    NOT_RENDERED = "not_rendered"
+    REFUSED = "refused"
+
     # handed_off, called, scored
     CASE_OPENED = "case_opened"
     CALL_MADE = "call_made"

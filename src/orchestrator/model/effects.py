@@ -10,7 +10,10 @@ import msgspec
 
 
 class Action(msgspec.Struct, gc=False):
-    """One action. `at` and `expires_at` are RFC 3339 text, `stale_after` a duration, `data` what the template reads."""
+    """One action. `at` and `expires_at` are RFC 3339 text, `stale_after` a duration, `data` what the template reads.
+
+    `track` is what of a message may come back: its channel's, where the customer lets themselves be measured.
+    """
 
     id: str
     kind: Literal["message", "handoff", "call", "event", "cancel"]
@@ -30,3 +33,4 @@ class Action(msgspec.Struct, gc=False):
     stale_after: str | None = None
     quiet: dict[str, Any] | None = None
     data: dict[str, Any] = {}
+    track: list[str] = []

@@ -89,7 +89,11 @@ class Ended(msgspec.Struct, array_like=True, gc=False):
 
 
 class Sent(msgspec.Struct, array_like=True, gc=False):
-    """One message that left: what caps count and what receipts are about."""
+    """One message that left: what caps count and what receipts are about.
+
+    Until `until_ms` it may still be on its way to its provider, as far as is known here; 0 when it is not.
+    `version` is the journey's.
+    """
 
     action_id: str
     at_ms: int
@@ -100,6 +104,8 @@ class Sent(msgspec.Struct, array_like=True, gc=False):
     channel: str
     purpose: str
     address: str | None = None
+    until_ms: int = 0
+    version: int = 0
 
 
 class Case(msgspec.Struct, array_like=True, gc=False):

@@ -59,8 +59,9 @@ def write(
         many("INSERT OR IGNORE INTO pending (action_id, lane, due_ms, profile_id, action) VALUES (?, ?, ?, ?, ?)", rows)
     withdrawn = [(action_id,) for action_id in cancelled]
     if withdrawn:
-        # Due at once, so that the outcome is on record now and not when the message would have gone.
-        many("UPDATE pending SET cancelled = 1, due_ms = 0 WHERE action_id = ? AND reason IS NULL", withdrawn)
+        # Due at once, so that the outcome is on record now and not when the message would have gone. What was given up
+        # on keeps the mark: whoever lets it try again has not heard of it.
+        many("UPDATE pending SET cancelled = 1, due_ms = 0 WHERE action_id = ?", withdrawn)
     done = []
     for each in settled:
         if each.reason is None and each.due_ms is None:
@@ -129,7 +130,7 @@ def revive(connection: sqlite3.Connection, due_ms: int, reason: str | None) -> i
     """Let what was given up on (for this reason, or for any) be tried again; say how many there were."""
     where = "reason IS NOT NULL" if reason is None else "reason = ?"
     cursor = connection.execute(
-        f"UPDATE pending SET reason = NULL, why = NULL, attempts = 0, cancelled = 0, due_ms = ? WHERE {where}",  # noqa: S608
+        f"UPDATE pending SET reason = NULL, why = NULL, attempts = 0, due_ms = ? WHERE {where}",  # noqa: S608
         (due_ms,) if reason is None else (due_ms, reason),
     )
     return cursor.rowcount
@@ -159,7 +160,7 @@ class PendingInMemory:
             self._rows.setdefault(each.action_id, each)
         for action_id in cancelled:
             row = self._rows.get(action_id)
-            if row is not None and row.reason is None:
+            if row is not None:
                 self._rows[action_id] = replace(row, due_ms=0, cancelled=True)
         for outcome in settled:
             self._settle(outcome)
@@ -210,7 +211,7 @@ class PendingInMemory:
         """Let what was given up on be tried again."""
         revived = [row for row in self.dead() if reason in (None, row.reason)]
         for row in revived:
-            self._rows[row.action_id] = Pending(row.action_id, row.lane, due_ms, row.profile_id, row.action)
+            self._rows[row.action_id] = replace(row, due_ms=due_ms, attempts=0, reason=None, why=None)
         return len(revived)
 
     def _waiting(self, lane: str) -> Iterator[Pending]:

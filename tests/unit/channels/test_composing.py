@@ -173,14 +173,14 @@ def test_clicks_and_opens_are_led_back_where_the_channel_tracks_them():
     content = {
         "html": '<p><a href="https://shop.example.org/?a=1&amp;b=2">x</a><a href="{{ links.preferences }}">y</a></p>'
     }
-    made = text(mail(content, track=("clicks", "opens")), "html")
+    made = text(mail(content, track=["clicks", "opens"]), "html")
     assert made.count('href="https://shop.example/r/') == 1
     assert made.count('src="https://shop.example/o/') == 1
     link = made.split('href="https://shop.example/r/')[1].split('"')[0]
     assert LINKS.read(link, NOW_MS, Kind.CLICK).detail == "https://shop.example.org/?a=1&b=2"
 
 
-def test_nothing_is_tracked_where_the_channel_does_not():
+def test_nothing_is_tracked_where_the_action_does_not_say_so():
     made = text(mail({"html": '<a href="https://shop.example.org/">x</a>'}), "html")
     assert 'href="https://shop.example.org/"' in made
     assert "/o/" not in made

@@ -23,7 +23,7 @@ _SENT, _ALLOWED = Verdict.SENT.value, Reason.ALLOWED.value
 SENT, HELD, REFUSED = "sent", "held", "refused"
 
 # Without `expires`, delivery drops a message that could not leave for so long.
-STALE_AFTER = "1d"
+STALE_AFTER, STALE_AFTER_MS = "1d", instants.DAY_MS
 # A profile keeps its newest messages for receipts to be about, and all that a cap may still count.
 KEPT_SENT = 20
 
@@ -143,7 +143,8 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     data = payload.data_for(scope, message.reads.get(answer.channel, ()))
     if step.data:
         data["data"] = {name: expression.evaluate(scope) for name, expression in step.data}
-    expires_at = None if step.expires_ms is None else instants.to_text(asked_ms + step.expires_ms)
+    until_ms = turn.now_ms + STALE_AFTER_MS if step.expires_ms is None else asked_ms + step.expires_ms
+    expires_at = None if step.expires_ms is None else instants.to_text(until_ms)
     turn.actions.append(
         Action(
             action_id,
@@ -164,6 +165,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
             STALE_AFTER if expires_at is None else None,
             answer.quiet,
             data,
+            guards.tracked(profile, project, answer.channel),
         )
     )
     turn.decide(journey, entry, step.id, _SENT, _ALLOWED, _about(step, answer.channel), action_id)
@@ -173,7 +175,17 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     _remember(
         turn,
         Sent(
-            action_id, turn.now_ms, journey.id, entry.id, step.id, step.message, answer.channel, step.purpose, address
+            action_id,
+            turn.now_ms,
+            journey.id,
+            entry.id,
+            step.id,
+            step.message,
+            answer.channel,
+            step.purpose,
+            address,
+            until_ms,
+            journey.version,
         ),
     )
 

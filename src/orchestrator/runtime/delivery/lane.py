@@ -37,6 +37,9 @@ GRACE_SECONDS = 5.0
 # What is fetched at once, so that the outbox is asked seldom and senders never wait for it.
 QUEUED_PER_SENDER = 8
 
+# Outcomes of what was given up on until somebody lets it be tried again: dead letters of delivery.
+GIVEN_UP = frozenset({"refused", "not_rendered", "failure"})
+
 Observe = Callable[[str, str, float], None]
 _decode = msgspec.json.Decoder(Action).decode
 _log = structlog.get_logger(__name__)
@@ -189,7 +192,7 @@ class Lane:
             self.breaker.abandoned()
             reason, why = "failure", f"{type(error).__name__}: {error}"
             settled = Settled(action.id, attempts=pending.attempts + 1, reason=reason, why=why)
-            receipts, outcome, notes = self.road.failed(action, reason, None, now_ms), "failed", {}
+            receipts, outcome, notes = self.road.failed(action, reason, None, now_ms), reason, {}
         faults.reach("delivery.before_settle")
         await self._outbox.settle(pending, settled, receipts, notes)
         faults.reach("delivery.after_settle")

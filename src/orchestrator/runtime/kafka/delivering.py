@@ -21,6 +21,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
+from orchestrator.runtime.delivery.lane import GIVEN_UP
 from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import Taken, host_agent
@@ -92,7 +93,9 @@ class Deliverer:
 
     async def take(self, taken: Taken) -> None:
         """Take one action in; on return it is durable."""
-        lane = await self._outbox.accept(taken.partition, taken.offset, taken.value)
+        lane, cancelled = await self._outbox.accept(taken.partition, taken.offset, taken.value)
+        if cancelled is not None:
+            self._delivery.cancel([cancelled])
         if lane is not None:
             self._delivery.wake([lane])
 
@@ -121,6 +124,8 @@ class Deliverer:
         return self._outbox.is_ready and not self._failed.done()
 
     def _observe(self, lane: str, outcome: str, seconds: float) -> None:
+        if outcome in GIVEN_UP:
+            self._metrics.dead_letters.labels(outcome).inc()
         self._metrics.delivery.labels(lane, outcome).inc()
         self._metrics.delivery_seconds.labels(lane).observe(seconds)
 

@@ -10,13 +10,16 @@ Owns the port between Kafka and the lanes. Must never send, nor look at an actio
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 from aiokafka.structs import TopicPartition
 
+from orchestrator.model import instants
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
+from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.runtime.kafka.journal import Journal
@@ -49,6 +52,7 @@ class KafkaOutbox:
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._notes: dict[str, bytes] = {}
         self._changed = asyncio.Event()
+        self._at_work: dict[str, asyncio.Event] = {}
 
     # Partitions
 
@@ -113,33 +117,62 @@ class KafkaOutbox:
 
     # Actions in
 
-    async def accept(self, number: int, offset: int, raw: bytes) -> str | None:
-        """Take an action in; on return it is durable, and may be acknowledged. Return the lane to wake, if any."""
-        action = _decode(raw)
-        journal = await self._journal(number)
-        if action.kind == "cancel":
-            return await self._cancel(journal, str(action.data.get("action_id")))
-        lane = lane_of(action)
-        if lane is None or self._pendings.get(action.id) is not None:
-            return lane
-        due_ms = timing.first_due(action, self._release_over_ms)
-        row = Row(action.id, number, offset, action.profile_id, lane, due_ms, action=msgspec.Raw(raw))
-        await self._put(journal, row)
-        return lane
+    async def accept(self, number: int, offset: int, raw: bytes) -> tuple[str | None, str | None]:
+        """Take an action in; on return it is durable, and may be acknowledged.
 
-    async def _cancel(self, journal: Journal, action_id: str) -> str | None:
-        row = self._pendings.get(action_id)
-        if row is None or not row.waits:
+        Return the lane to wake, if any, and the id of the action that must not be sent any more, if any.
+        """
+        action = _decode(raw)
+        cancels = action.kind == "cancel"
+        async with self._alone(str(action.data.get("action_id")) if cancels else action.id) as action_id:
+            journal = await self._journal(number)
+            known = self._pendings.get(action_id)
+            if cancels:
+                lane = None if known is None else await self._cancel(journal, known)
+                return lane, action_id
+            lane = lane_of(action)
+            if lane is None or known is not None:
+                return lane, None
+            due_ms = timing.first_due(action, self._release_over_ms)
+            row = Row(action.id, number, offset, action.profile_id, lane, due_ms, action=msgspec.Raw(raw))
+            await self._put(journal, row)
+            return lane, None
+
+    async def _cancel(self, journal: Journal, row: Row) -> str | None:
+        """Mark a row as cancelled: due at once where it waits, and where it was given up on, for whoever revives it."""
+        if row.is_done:
             return None
         await self._put(journal, msgspec.structs.replace(row, cancelled=True, due_ms=0))
         return row.lane
 
-    async def _put(self, journal: Journal, row: Row, receipts: Sequence[Forward] = (), **more: bytes) -> None:
+    @asynccontextmanager
+    async def _alone(self, action_id: str) -> AsyncIterator[str]:
+        """Change an action's row with nobody else about it: a cancelling waits for what it cancels, and for outcomes.
+
+        Actions are taken in side by side, in the order in which they came; whoever comes first gets here first.
+        """
+        while (other := self._at_work.get(action_id)) is not None:
+            await other.wait()
+        mine = self._at_work[action_id] = asyncio.Event()
+        try:
+            yield action_id
+        finally:
+            del self._at_work[action_id]
+            mine.set()
+
+    async def _put(
+        self,
+        journal: Journal,
+        row: Row,
+        receipts: Sequence[Forward] = (),
+        letters: Sequence[DeadLetter] = (),
+        **more: bytes,
+    ) -> None:
         changes: dict[str, bytes | None] = {row.id: encode_row(row), **more}
         old = self._forgotten(journal.number) if row.is_done else None
         if old is not None:
             changes[old] = None
-        await journal.write(changes, receipts)
+        await journal.write(changes, receipts, letters)
         if self._journals.get(journal.number) is journal:
             self._pendings.put(row)
             if old is not None:
@@ -164,21 +197,29 @@ class KafkaOutbox:
         self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
     ) -> None:
         """Make an outcome durable with its receipts; nothing to do for a partition that is somebody else's now."""
-        row = self._pendings.get(pending.action_id)
-        journal = None if row is None else self._journals.get(row.partition)
-        if row is None or journal is None:
-            return
         now_ms = int(time.time() * 1000)
-        key = row.profile_id.encode()
-        lines = [(key, receipt_line(event), now_ms, list[tuple[str, bytes]]()) for event in receipts]
         more = {f"{NOTE}{name}": value for name, value in notes.items()}
-        try:
-            await self._put(journal, row.settled(settled), lines, **more)
-        except ConnectionError as error:
-            # It was sent, and nobody knows: whoever has the partition next sends it again, under the same key.
-            log.warning("the outcome of an action could not be kept: %s", error)
-            return
+        async with self._alone(pending.action_id) as action_id:
+            row = self._pendings.get(action_id)
+            journal = None if row is None else self._journals.get(row.partition)
+            if row is None or journal is None:
+                return
+            key = row.profile_id.encode()
+            lines = [(key, receipt_line(event), now_ms, list[tuple[str, bytes]]()) for event in receipts]
+            try:
+                await self._put(journal, row.settled(settled), lines, self._letters(row, settled, now_ms), **more)
+            except ConnectionError as error:
+                # It was sent, and nobody knows: whoever has the partition next sends it again, under the same key.
+                log.warning("the outcome of an action could not be kept: %s", error)
+                return
         self._notes.update(notes)
+
+    def _letters(self, row: Row, settled: Settled, now_ms: int) -> list[DeadLetter]:
+        """Tell people of an action that was given up on; the action itself is where the letter says."""
+        if settled.reason is None:
+            return []
+        source, at = f"{self._topics.actions}/{row.partition}", instants.to_text(now_ms)
+        return [DeadLetter(settled.reason, settled.why or "", source, row.offset, at, profile_id=row.profile_id)]
 
     async def recall(self, note: str) -> bytes | None:
         """Give a note as it was settled last."""

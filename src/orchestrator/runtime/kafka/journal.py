@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from aiokafka.structs import TopicPartition
 
+from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.kafka.commit import Target, commit
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.outgoing import Forward, Outgoing
@@ -50,11 +51,15 @@ class Journal:
         self._task = asyncio.create_task(self._run(), name=f"journal {self.number}")
         return dict(state)
 
-    async def write(self, changes: Changes, receipts: Sequence[Forward] = ()) -> None:
-        """Make changes and receipts durable together; raises what kept them from it."""
+    async def write(
+        self, changes: Changes, receipts: Sequence[Forward] = (), letters: Sequence[DeadLetter] = ()
+    ) -> None:
+        """Make changes, receipts and dead letters durable together; raises what kept them from it."""
         done = asyncio.get_running_loop().create_future()
         self._open.changes.update(changes)
         self._open.forwards[self.number] += receipts
+        for letter in letters:
+            self._open.write(self._open.dead_letters, (letter.profile_id or "").encode(), letter)
         self._waiters.append(done)
         self._something.set()
         await done

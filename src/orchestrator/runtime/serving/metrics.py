@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from prometheus_client import Counter, Histogram
 
+from orchestrator.runtime.delivery.lane import GIVEN_UP
 from orchestrator.runtime.metrics import ProcessMetrics
 
 
@@ -26,6 +27,8 @@ class Metrics(ProcessMetrics):
 
     def delivered(self, lane: str, outcome: str, seconds: float) -> None:
         """Add what became of an action on its lane."""
+        if outcome in GIVEN_UP:
+            self.dead_letters.labels(outcome).inc()
         key = (lane, outcome)
         if key not in self._delivered:
             self._delivered[key] = (self.delivery.labels(lane, outcome), self.delivery_seconds.labels(lane))

@@ -1,0 +1,76 @@
+"""Cancelling: taking back messages that were decided and may still be on their way to a provider.
+
+Owns which ones. The engine does not hear of every message that a provider has taken (that would cost a write each),
+so it takes back whatever may still wait: of the messages that a profile remembers, those before their end of which no
+receipt says that they arrived. Delivery knows the rest: taking back what is gone changes nothing. That bounds it twice,
+by what is remembered anyway and by `expires` (or a day); and nothing is taken back a second time.
+
+    an exit rule or a goal   the entry's messages; an `exit` step is the author's own order and takes nothing back
+    a consent withdrawn      the messages that would not be allowed any more
+    an erasure               all of them
+
+Must never cancel calls or cases: what those began stands whoever leaves the journey.
+"""
+
+from collections.abc import Iterable
+
+from orchestrator.engine import guards
+from orchestrator.engine.turn import Turn
+from orchestrator.model import ids
+from orchestrator.model.effects import Action
+from orchestrator.model.state import Entry, Sent
+
+
+def of_entry(turn: Turn, entry: Entry) -> None:
+    """Take back what an entry that ends before its time has sent."""
+    if entry.sent_ms:
+        _cancel(turn, [sent for sent in turn.state.sent if sent.entry_id == entry.id], "exit")
+
+
+def of_withdrawn(turn: Turn, but: object = None) -> None:
+    """Take back what the customer's consents do not cover any more; `but` is the message that they answered."""
+    purposes, profile = turn.project.purposes, turn.state.profile
+    _cancel(
+        turn,
+        [
+            sent
+            for sent in turn.state.sent
+            if sent.action_id != but
+            and sent.purpose in purposes
+            and not guards.consents(profile, sent.channel, purposes[sent.purpose])
+        ],
+        "no_consent",
+    )
+
+
+def of_everything(turn: Turn) -> None:
+    """Take back whatever may still be on its way to a customer who is to be forgotten."""
+    _cancel(turn, turn.state.sent, "erased")
+
+
+def arrived(sent: Sent) -> None:
+    """Take note that a message is out of our hands."""
+    sent.until_ms = 0
+
+
+def _cancel(turn: Turn, messages: Iterable[Sent], why: str) -> None:
+    for sent in messages:
+        if sent.until_ms <= turn.now_ms:
+            continue
+        arrived(sent)
+        turn.changed = True
+        turn.actions.append(
+            Action(
+                ids.derive("cancel", sent.action_id),
+                "cancel",
+                turn.profile_id,
+                turn.state.profile.customer_id,
+                sent.journey,
+                sent.version,
+                sent.entry_id,
+                sent.step,
+                turn.at,
+                purpose=sent.purpose,
+                data={"action_id": sent.action_id, "reason": why},
+            )
+        )
