@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -100,6 +101,40 @@ async def test_only_committed_actions_are_sent_and_only_once(shop, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+async def test_what_is_taken_back_while_it_waits_is_not_sent(shop, tmp_path):
+    await ensure(shop.settings(), shop.topics)
+    now = datetime.now(UTC)
+    night = {"from": f"{now - timedelta(hours=1):%H:%M}", "to": f"{now + timedelta(hours=3):%H:%M}"}
+    held = reminder("held", quiet={"zone": "UTC", "windows": [night]})
+    kept = reminder("kept", quiet={"zone": "UTC", "windows": [night]})
+    outbox = tmp_path / "outbox.jsonl"
+    deliverer = shop.start_worker("deliver", CHANNEL_DEFAULT=f"file:{outbox}", LINK_SECRET="s" * 48)
+    await decide(shop, held, kept)
+
+    async def both_wait() -> bool:
+        found = await rows(shop)
+        return all(name in found and found[name].due_ms > time.time() * 1000 for name in ("held", "kept"))
+
+    await shop.until(both_wait, 90)
+    # One together with what it cancels, in one transaction: it must not overtake it.
+    at_once = reminder("at once", quiet={"zone": "UTC", "windows": [night]})
+    cancels = [reminder(f"c{n}", kind="cancel", data={"action_id": n}) for n in ("held", "at once", "unknown")]
+    await decide(shop, at_once, *cancels)
+
+    async def both_told() -> bool:
+        return len(await committed(shop.servers, shop.topics.receipts, PARTITIONS)) == 2
+
+    await shop.until(both_told, 90)
+    assert await asyncio.to_thread(deliverer.stop) == 0, shop.said()
+    told = [json.loads(each.value) for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)]
+    failed = {each["properties"]["action_id"]: (each["type"], each["properties"]["reason"]) for each in told}
+    assert failed == dict.fromkeys(("held", "at once"), ("message_failed", "cancelled"))
+    assert outbox.read_bytes() == b""
+    assert [name for name, row in (await rows(shop)).items() if row.waits] == ["kept"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 async def test_an_outcome_comes_back_to_the_customers_journey(shop, one_event, tmp_path):
     now = int(time.time() * 1000)
     await shop.receive([one_event(now - 2 * HOUR, "e1", "cart_updated", "ana", 50)])
@@ -157,7 +192,8 @@ async def test_what_a_dying_worker_left_open_is_not_sent(shop, a_day, tmp_path):
     # Its last transaction is complete but for its end: actions of it lie in the topic.
     worker = shop.start_worker(FAULT="commit.end:9", TRANSACTION_FACTS="200")
     assert await asyncio.to_thread(worker.wait, 60) == -signal.SIGKILL, shop.said()
-    allowed = {json.loads(line)["id"] for line in await shop.lines(shop.topics.actions)}
+    decided = map(json.loads, await shop.lines(shop.topics.actions))
+    allowed = {action["id"] for action in decided if action["kind"] == "message"}
     assert len(allowed) > 10
 
     async def all_settled() -> bool:

@@ -44,7 +44,11 @@ def test_an_exit_takes_back_the_message_that_may_still_wait():
     ana = waiting(wait("calm", "9d"), exits=[ORDERED])
     ana.does("order_placed", "1h")
     message, cancel = ana.actions
-    assert (cancel.id, cancel.kind, cancel.profile_id) == (ids.derive("cancel", message.id), "cancel", message.profile_id)
+    assert (cancel.id, cancel.kind, cancel.profile_id) == (
+        ids.derive("cancel", message.id),
+        "cancel",
+        message.profile_id,
+    )
     assert cancel.data == {"action_id": message.id, "reason": "exit"}
     assert (cancel.journey, cancel.version, cancel.entry_id, cancel.step) == (
         message.journey,

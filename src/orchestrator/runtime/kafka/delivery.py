@@ -169,7 +169,7 @@ class KafkaOutbox:
         **more: bytes,
     ) -> None:
         changes: dict[str, bytes | None] = {row.id: encode_row(row), **more}
-        old = self._forgotten(journal.number) if row.is_done else None
+        old = self._pendings.oldest_mark(journal.number, MARKS) if row.is_done else None
         if old is not None:
             changes[old] = None
         await journal.write(changes, receipts, letters)
@@ -177,11 +177,6 @@ class KafkaOutbox:
             self._pendings.put(row)
             if old is not None:
                 self._pendings.drop(old)
-
-    def _forgotten(self, number: int) -> str | None:
-        """Name the oldest mark of a partition that remembers more than enough of them."""
-        marks = sorted(self._pendings.done(number), key=lambda row: row.offset) if len(self._pendings) > MARKS else []
-        return marks[0].id if len(marks) > MARKS else None
 
     # The lanes' port
 

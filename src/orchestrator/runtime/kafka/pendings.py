@@ -5,7 +5,6 @@ nobody can hand it over a second time. Must never be changed before the changelo
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
 
 import msgspec
 
@@ -76,9 +75,8 @@ class Pendings:
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
         self._lanes: dict[str, list[tuple[int, str]]] = {}
-
-    def __len__(self) -> int:
-        return sum(map(len, self._lanes.values()))
+        # What is done, by partition, in the order of the topic.
+        self._marks: dict[int, list[tuple[int, str]]] = {}
 
     def get(self, action_id: str) -> Row | None:
         """Find an action, done or not."""
@@ -90,6 +88,8 @@ class Pendings:
         self._rows[row.id] = row
         if row.waits:
             insort(self._lanes.setdefault(row.lane, []), (row.due_ms, row.id))
+        elif row.is_done:
+            insort(self._marks.setdefault(row.partition, []), (row.offset, row.id))
 
     def drop(self, action_id: str) -> None:
         """Forget a row."""
@@ -115,11 +115,15 @@ class Pendings:
         at = bisect_left(listed, (after_ms + 1, ""))
         return listed[at][0] if at < len(listed) else None
 
-    def done(self, partition: int) -> Iterator[Row]:
-        """Run over the marks of a partition."""
-        return (row for row in self._rows.values() if row.partition == partition and row.is_done)
+    def oldest_mark(self, partition: int, beyond: int) -> str | None:
+        """Name the oldest mark of a partition that has more than so many; None when it has not."""
+        marks = self._marks.get(partition, [])
+        return marks[0][1] if len(marks) > beyond else None
 
     def _unlist(self, row: Row | None) -> None:
         if row is not None and row.waits:
             listed = self._lanes[row.lane]
             del listed[bisect_left(listed, (row.due_ms, row.id))]
+        elif row is not None and row.is_done:
+            marks = self._marks[row.partition]
+            del marks[bisect_left(marks, (row.offset, row.id))]

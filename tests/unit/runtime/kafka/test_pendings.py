@@ -48,7 +48,20 @@ def test_a_partition_that_is_somebody_elses_is_forgotten():
     pendings.put(row("b", partition=1))
     pendings.put(Row("c", 1, 3))
     pendings.drop_partition(1)
-    assert (len(pendings), pendings.get("b"), pendings.get("c")) == (1, None, None)
+    assert [pendings.get(name) for name in "bc"] == [None, None]
+    assert [each.action_id for each in pendings.due("email", 99, 99)] == ["a"]
+    assert pendings.oldest_mark(1, 0) is None
+
+
+def test_marks_are_forgotten_oldest_first_by_partition_beyond_so_many():
+    pendings = Pendings()
+    for offset in (5, 3, 4):
+        pendings.put(Row(f"m{offset}", 0, offset))
+    pendings.put(Row("other", 1, 1))
+    pendings.put(row("waits"))
+    assert (pendings.oldest_mark(0, 3), pendings.oldest_mark(0, 2)) == (None, "m3")
+    pendings.drop("m3")
+    assert (pendings.oldest_mark(0, 2), pendings.oldest_mark(0, 1)) == (None, "m4")
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9), st.sampled_from(["wait", "done", "drop"]))))
