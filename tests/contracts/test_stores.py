@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.storage import Batch, Definition, MemoryStore, OutboxLines, Pending, Settled, SqliteStore, Store
+from orchestrator.storage import (
+    Batch,
+    Definition,
+    Known,
+    MemoryStore,
+    OutboxLines,
+    Pending,
+    Settled,
+    SqliteStore,
+    Store,
+)
 
 Opener = Callable[[], Store]
 
@@ -140,11 +150,55 @@ def test_nothing_is_on_its_way_to_a_profile_that_was_erased(store):
 
 
 def test_a_profile_is_found_by_whatever_it_is_known_by_until_it_is_erased(store):
-    store.commit(Batch(records={"ana": record(0)}, names={"hash of a phone": "ana", "hash of a mail": "ana"}))
-    store.commit(Batch(names={"hash of a phone": "ben"}))
+    store.commit(
+        Batch(
+            records={"ana": record(0)},
+            names={"hash of a phone": Known("ana", "phone"), "hash of a mail": Known("ana", "email")},
+        )
+    )
+    store.commit(Batch(names={"hash of a phone": Known("ben", "phone")}))
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail", "cookie")] == ["ben", "ana", None]
     store.commit(Batch(records={"ana": None}))
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail")] == ["ben", None]
+
+
+def test_what_is_known_decided_or_on_its_way_under_a_merged_profile_is_the_others(store):
+    store.commit(Batch(records={"ana": record(0, b"a")}, decisions=[("ana", b"1\n")]))
+    store.commit(
+        Batch(
+            records={"visitor": record(5)},
+            decisions=[("visitor", b"2\n")],
+            pending=[pending("a", profile_id="visitor")],
+            names={"cookie": Known("visitor", "cookie"), "phone": Known("visitor", "phone")},
+        )
+    )
+    store.commit(
+        Batch(
+            records={"ana": record(5, b"both")},
+            decisions=[("visitor", b"3\n"), ("ana", b"4\n")],
+            pending=[pending("b", profile_id="visitor")],
+            names={"visitor": Known("ana", "cookie")},
+            merged=[("visitor", "ana")],
+        )
+    )
+    assert (store.read("visitor"), store.read("ana"), store.profiles()) == (None, record(5, b"both"), 1)
+    assert store.names_of("ana") == {"cookie": "cookie", "phone": "phone", "visitor": "cookie"}
+    assert (store.named("cookie"), store.names_of("visitor")) == ("ana", {})
+    assert [list(store.decisions_of(who)) for who in ("ana", "visitor")] == [[b"1", b"2", b"3", b"4"], []]
+    assert [each.profile_id for each in store.due("email", 100, 10)] == ["ana", "ana"]
+    assert list(store.waiting()) == [(5, "ana")]
+
+
+def test_profiles_merged_one_after_the_other_in_one_batch_end_in_the_last(store):
+    store.commit(Batch(records={"a": record(1), "b": record(2)}, names={"x": Known("a", "cookie")}))
+    store.commit(Batch(records={"b": record(2), "c": record(3)}, merged=[("a", "b"), ("b", "c")]))
+    assert (dict(store.records()), store.named("x")) == ({"c": record(3)}, "c")
+
+
+def test_what_was_decided_about_an_erased_profile_goes_with_it(store):
+    store.commit(Batch(records={"ana": record(0)}, decisions=[("ana", b"1\n"), ("ben", b"2\n")]))
+    store.commit(Batch(records={"ana": None}))
+    assert (list(store.decisions()), list(store.decisions_of("ana"))) == ([b"2"], [])
 
 
 def test_dead_letters_are_kept_in_their_order(store):

@@ -6,6 +6,7 @@ Owns the reading of CUSTOMER on the command line: a customer id, or any identifi
 from typing import NamedTuple
 
 from orchestrator.model import codec, ids
+from orchestrator.model.identity import Identifier, Identity
 from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
 from orchestrator.storage.store import Store
@@ -20,14 +21,15 @@ class Customer(NamedTuple):
 
 def find(store: Store, name: str) -> Customer | None:
     """Find a customer in a store; None when nobody is known by that name."""
-    for profile_id in candidates(name):
+    for candidate in candidates(name):
+        profile_id = store.named(candidate) or candidate
         record = store.read(profile_id)
         if record is not None:
             return Customer(profile_id, codec.decode(record))
     kind, has_kind, value = name.partition(":")
     if not has_kind:
         return None
-    # Known by another identifier first: only the profiles themselves say so, and nobody keeps an index of them.
+    # Known by something that links nothing, such as a trait: only the profiles themselves say so.
     for profile_id, record in store.records():
         state = codec.decode(record)
         if _is_known_by(state.profile, kind, value):
@@ -40,8 +42,10 @@ def candidates(name: str) -> list[str]:
     kind, has_kind, value = name.partition(":")
     found = [ids.profile_id_of("customer_id", name)]
     if has_kind:
+        read = Identity().read(kind, value)
+        found += [read.name] if isinstance(read, Identifier) else []
         found.append(ids.profile_id_of(kind, value))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _is_known_by(profile: Profile, kind: str, value: str) -> bool:

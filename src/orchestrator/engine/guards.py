@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.engine import calendars, cases
-from orchestrator.engine.turn import Turn
-from orchestrator.model import ids
+from orchestrator.engine.turn import Turn, draw
 from orchestrator.model.decision import Reason
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Profile
@@ -98,9 +97,11 @@ def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:
     profile_id = turn.state.profile_id
     percent = turn.project.holdout_percent
     is_asked = purpose is None or purpose.consent != "none"
-    if percent and is_asked and ids.share_of("holdout", profile_id) < percent:
+    if percent and is_asked and draw(turn, "", "holdout", profile_id) < percent:
         return True
-    return bool(journey.holdout_percent) and ids.share_of("holdout", profile_id, journey.id) < journey.holdout_percent
+    if not journey.holdout_percent:
+        return False
+    return draw(turn, journey.id, "holdout", profile_id, journey.id) < journey.holdout_percent
 
 
 def is_reached(turn: Turn, cap: Cap, channel: str, purpose: Purpose) -> bool:

@@ -12,18 +12,18 @@ from orchestrator.model.event import Event
 from orchestrator.model.profile import Consent, Profile
 
 # Traits that hold a map by id, to which an event adds instead of replacing the whole.
-_MAPS = frozenset({"groups"})
+MAPS = frozenset({"groups"})
 
 
 def apply(turn: Turn, event: Event) -> None:
     """Take over what an event tells whose business is the profile."""
     profile = turn.state.profile
     if event.type == "profile_updated":
-        _update_traits(turn, profile, event.properties)
+        _update_traits(turn, profile, event.properties, event.time_ms)
     elif event.type == "consent_changed":
         _record_consent(turn, profile, event)
     elif event.type == "preference_changed":
-        _update_preferences(turn, profile, event.properties)
+        _update_preferences(turn, profile, event.properties, event.time_ms)
 
 
 def identify(turn: Turn, event: Event) -> None:
@@ -35,19 +35,24 @@ def identify(turn: Turn, event: Event) -> None:
     for kind, value in event.identifiers.items():
         known = profile.identifiers.setdefault(kind, [])
         if value not in known:
+            since = profile.identified_ms.setdefault(kind, [])
+            since += [0] * (len(known) - len(since))  # of a record from before there were instants
             known.append(value)
+            since.append(event.time_ms)
             turn.changed = True
 
 
-def _update_traits(turn: Turn, profile: Profile, traits: dict[str, Any]) -> None:
+def _update_traits(turn: Turn, profile: Profile, traits: dict[str, Any], at_ms: int) -> None:
     for name, value in traits.items():
         if value is None:
             profile.traits.pop(name, None)
-        elif name in _MAPS and isinstance(value, dict):
+        elif name in MAPS and isinstance(value, dict):
             known = profile.traits.get(name)
             profile.traits[name] = {**known, **value} if isinstance(known, dict) else value
+            profile.said_ms.update({f"{name}.{each}": at_ms for each in value})
         else:
             profile.traits[name] = value
+        profile.said_ms[name] = at_ms
     turn.changed = True
 
 
@@ -72,25 +77,32 @@ def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
 def add_consent(turn: Turn, consent: Consent) -> None:
     """Put a statement on record; older ones that it covers entirely can never decide again and go."""
     profile = turn.state.profile
-    profile.consents = [
-        older for older in profile.consents if not (consent.replaces(older) and older.at_ms <= consent.at_ms)
-    ]
-    profile.consents.append(consent)
+    # What is said now is said by all lives of this customer; those that it makes alike become one.
+    profile.consents, *others = [_with(consent, life) for life in (profile.consents, *profile.lives)]
+    profile.lives = [life for at, life in enumerate(others) if life != profile.consents and life not in others[:at]]
     turn.changed = True
 
 
-def _update_preferences(turn: Turn, profile: Profile, said: dict[str, Any]) -> None:
+def _with(consent: Consent, life: list[Consent]) -> list[Consent]:
+    left = [older for older in life if not (consent.replaces(older) and older.at_ms <= consent.at_ms)]
+    return [*left, consent]
+
+
+def _update_preferences(turn: Turn, profile: Profile, said: dict[str, Any], at_ms: int) -> None:
     channels = said.get("channels")
     if isinstance(channels, list):
         profile.prefers = [channel for channel in dict.fromkeys(channels) if isinstance(channel, str)]
+        profile.prefers_ms = at_ms
     for name in ("language", "timezone"):
         if isinstance(said.get(name), str):
             profile.traits[name] = said[name]
+            profile.said_ms[name] = at_ms
     windows = said.get("quiet_hours")
     if windows is not None:
         profile.quiet_hours = [
             window for window in (windows if isinstance(windows, list) else [windows]) if isinstance(window, dict)
         ]
+        profile.quiet_hours_ms = at_ms
     turn.changed = True
 
 

@@ -108,6 +108,13 @@ class Turn:
         self._id = ""
         self._scope = None
 
+    def begin_meeting(self, cause: str) -> None:
+        """Turn to what the identifiers of an event say: lives that are this customer's, and links refused."""
+        self.event = None
+        self.cause = cause
+        self._id = ids.derive(self.profile_id, cause, "met")
+        self._scope = None
+
     def begin_timer(self, entry: Entry) -> None:
         """Turn to the timer of an entry."""
         self.event = None
@@ -221,3 +228,17 @@ def standing_entries(turn: Turn, event_type: str | None = None) -> list[tuple[Jo
     if len(found) > 1:
         found.sort(key=lambda pair: (-pair[0].priority, pair[0].id))  # stable: entries of one journey stay by age
     return found
+
+
+def draw(turn: Turn, name: str, *parts: str) -> float:
+    """Draw the sticky number in [0, 100) that `parts` stand for, or give the one that this customer drew before.
+
+    It is kept, because a profile that is merged into another goes by another id and would draw anew. Its `name` is
+    `journey/split`, the journey's for its holdout, and empty for the universal one.
+    """
+    draws = turn.state.history.draws
+    made = draws.get(name)
+    if made is None:
+        made = draws[name] = (ids.share_of(*parts), turn.now_ms)
+        turn.changed = True
+    return made[0]

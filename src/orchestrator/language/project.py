@@ -23,6 +23,7 @@ from orchestrator.language.nodes import Place
 from orchestrator.language.reads import Reads
 from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
+from orchestrator.model.identity import CUSTOMER_ID, Identity, regions
 from orchestrator.model.project import Cap, Channel, Message, Project, Purpose, QuietHours
 
 Read = Callable[[str], str | None]
@@ -59,6 +60,23 @@ class Shop:
         identity = self.definition.identity
         named = tuple(identity.identifiers) if identity else ()
         return named if "customer_id" in named else ("customer_id", *named)
+
+    @property
+    def identity(self) -> Identity:
+        """How identifiers make one customer; values that name nobody are compared without case."""
+        said = self.definition.identity
+        if said is None:
+            return Identity()
+        return Identity(
+            kinds=self.identifiers,
+            never={
+                kind: frozenset(value.strip().casefold() for value in values) for kind, values in said.never.items()
+            },
+            limit=said.limit,
+            limits={CUSTOMER_ID: 1, **said.limits},
+            region=said.region,
+            ignores_dots=said.dots == "ignore",
+        )
 
     @property
     def surroundings(self) -> Surroundings:
@@ -106,6 +124,7 @@ class Shop:
             purposes=self.purposes,
             messages=messages,
             identifiers=self.identifiers,
+            identity=self.identity,
             holdout_percent=percent(definition.holdout),
             scorers=self.models.scorers,
             segments=self.segments,
@@ -159,11 +178,15 @@ def _check_identity(definition: ProjectDefinition, place: Place) -> None:
     for number, kind in enumerate(kinds):
         if kind in kinds[:number]:
             place["identity"]["identifiers"][number].report("E228", f"{kind} stands twice in this list", "it once")
-    for kind in definition.identity.never:
-        if kind not in kinds:
-            place["identity"]["never"][kind].report(
-                "E313", f"{kind} is not among the identifiers", suggest(kind, set(kinds)), at_key=True
-            )
+    for rule in ("never", "limits"):
+        for kind in getattr(definition.identity, rule):
+            if kind not in kinds and not (rule == "limits" and kind == CUSTOMER_ID):
+                place["identity"][rule][kind].report(
+                    "E313", f"{kind} is not among the identifiers", suggest(kind, set(kinds)), at_key=True
+                )
+    region = definition.identity.region
+    if region is not None and region not in regions():
+        place["identity"]["region"].report("E206", f"there is no region {region}", "one of ISO 3166, such as ES")
 
 
 def _purpose(shop: Shop, place: Place, name: str, written: PurposeDefinition, around: Surroundings) -> Purpose:

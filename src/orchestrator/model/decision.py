@@ -30,6 +30,8 @@ class Verdict(StrEnum):
     CONVERTED = "converted"
     PARKED = "parked"
     MOVED = "moved"
+    MERGED = "merged"
+    NOT_MERGED = "not_merged"
 
 
 class Reason(StrEnum):
@@ -118,6 +120,16 @@ class Reason(StrEnum):
     EMIT_LIMIT = "emit_limit"
     STATE_TOO_LARGE = "state_too_large"
     VERSION_MISSING = "version_missing"
+
+    # merged: two profiles are one; and exited, for an entry whose twin in the other life stays
+    SAME_CUSTOMER = "same_customer"
+    TWIN = "merged"
+
+    # not_merged: identifiers that came together and were not linked
+    PROFILE_LIMIT = "profile_limit"
+    KIND_LIMIT = "kind_limit"
+    NEVER = "never"
+    UNUSABLE = "unusable"
 
 
 class Decision(msgspec.Struct, gc=False):

@@ -37,6 +37,10 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     `identifiers` holds the values by kind, newest last. `traits` holds what profile_updated and
     preference_changed said, language and timezone among them. `prefers` is the customer's own order of
     channels. `unreachable` holds, by channel, the address that bounced: another address is reachable.
+
+    For merging with another life of the same customer, `said_ms` holds the instant at which each trait was said last,
+    or taken back ("groups.<id>" for one group), `identified_ms` since when each of `identifiers` is known, in the same
+    order. `lives` are the statements of consent of lives that were merged, beside `consents`: see `consent_for`.
     """
 
     id: str
@@ -49,6 +53,11 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     last_seen_ms: dict[str, int] = {}
     first_seen_ms: int = 0
     quiet_hours: list[dict[str, Any]] = []
+    said_ms: dict[str, int] = {}
+    identified_ms: dict[str, list[int]] = {}
+    prefers_ms: int = 0
+    quiet_hours_ms: int = 0
+    lives: list[list[Consent]] = []
 
     def value(self, name: str) -> Any:
         """Look up `profile.<name>`: a trait, else the newest identifier of that kind, else None."""
@@ -65,10 +74,24 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     def consent_for(self, channel: str, purpose: str) -> Consent | None:
         """Find the statement that decides for (channel, purpose): the latest that covers it.
 
-        Of statements made at one instant the one received last decides.
+        Of statements made at one instant the one received last decides. Where lives were merged, an explicit no of
+        any of them beats a yes of another, until the customer says something new, which every life then contains.
         """
-        latest = None
-        for consent in self.consents:
-            if (latest is None or consent.at_ms >= latest.at_ms) and consent.covers(channel, purpose):
-                latest = consent
+        latest = _latest(self.consents, channel, purpose)
+        for life in self.lives:
+            latest = _stronger(latest, _latest(life, channel, purpose))
         return latest
+
+
+def _latest(consents: list[Consent], channel: str, purpose: str) -> Consent | None:
+    latest = None
+    for consent in consents:
+        if (latest is None or consent.at_ms >= latest.at_ms) and consent.covers(channel, purpose):
+            latest = consent
+    return latest
+
+
+def _stronger(one: Consent | None, other: Consent | None) -> Consent | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda said: (not said.granted, said.at_ms, said.confirmed))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from orchestrator.model.audience import NOTHING_ASKED, Asked, Segment
 from orchestrator.model.expression import Expression, Scope
+from orchestrator.model.identity import Identity
 from orchestrator.model.profile import Consent
 
 ConsentRule = Literal["opt_in", "double_opt_in", "opt_out", "none"]
@@ -122,9 +123,9 @@ class Purchase:
 class Project:
     """The whole of orchestrator.yaml, and the messages, as the engine reads them.
 
-    `identifiers` are the kinds of identifier, strongest first. `channels` are in project order. `segments`
-    are in the order in which they can be worked out. `asked` is what the project's own conditions, its
-    segments' among them, read of a customer's past.
+    `identifiers` are the kinds of identifier, strongest first; `identity` says how they make one customer. `channels`
+    are in project order. `segments` are in the order in which they can be worked out. `asked` is what the project's
+    own conditions, its segments' among them, read of a customer's past.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Project:
     purposes: dict[str, Purpose] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ("customer_id",)
+    identity: Identity = field(default_factory=Identity)
     holdout_percent: float = 0.0
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)

@@ -51,7 +51,8 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     `rounds` holds, by the id of a repeat step, [round, start in ms]. `sent_ms` is the instant of its
     last message, 0 for none. `held` lists the refusals on record for the message held since `held_ms`.
     `stopped_ms` is the wake-up of an entry whose journey is paused. `parked` is why it is parked. `done` names,
-    as STEP:VISIT, what had been asked of the outside world when the entry moved to a newer version.
+    as STEP:VISIT, what had been asked of the outside world when the entry moved to a newer version. `messages`
+    counts those that it sent.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
     stopped_ms: int = 0
     parked: str | None = None
     done: list[str] = []
+    messages: int = 0
 
 
 class Ended(msgspec.Struct, array_like=True, gc=False):
@@ -120,13 +122,16 @@ class History(msgspec.Struct, array_like=True, gc=False):
     """What was before, as far as it still counts, and the cases that are open.
 
     `exits` remembers, by journey and then by key ("" without one), the last exit in ms, for journeys
-    whose `again` asks for it.
+    whose `again` asks for it. `draws` are the numbers drawn for splits and holdouts, each with the instant of its first
+    use, so that they outlive the profile's id. `refused` are links of identifiers that were refused and are on record.
     """
 
     exits: dict[str, dict[str, int]] = {}
     ended: list[Ended] = []
     sent: list[Sent] = []
     cases: list[Case] = []
+    draws: dict[str, tuple[float, int]] = {}
+    refused: list[str] = []
 
 
 class Purchases(msgspec.Struct, array_like=True, gc=False):

@@ -14,8 +14,9 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime import turn
+from orchestrator.runtime.identity import Resolver
 from orchestrator.runtime.timers import NEVER_MS, Timers
-from orchestrator.runtime.turn import Turned
+from orchestrator.runtime.turn import Meeting, Turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,21 @@ class SimulatedRuntime:
         self._catalog = catalog
         self._records: dict[str, bytes] = {}
         self._timers = Timers()
+        self._resolver = Resolver(catalog.project)
         for profile_id, record in (records or {}).items():
             armed = None if catalog.audiences is None else turn.on_timers(catalog, record, now_ms).record
             self._keep(profile_id, armed or record)
 
     def record_of(self, profile_id: str) -> bytes | None:
-        """Give a profile's state at rest; None for one that nothing is known of."""
-        return self._records.get(profile_id)
+        """Give a profile's state at rest, by whatever id it had; None for one that nothing is known of."""
+        return self._records.get(self._resolver.profile_of(profile_id))
 
     def next_due_ms(self) -> int:
         """Tell when the next timer is due; NEVER_MS when nothing waits."""
         while self._timers.next_ms < NEVER_MS:
             wake_ms, profile_id = self._timers.take()
-            due_ms = codec.due_of(self._records[profile_id])
+            record = self._records.get(profile_id)  # None: it was merged, and its timers are the other's
+            due_ms = 0 if record is None else codec.due_of(record)
             if due_ms:
                 self._timers.put_back(profile_id, due_ms)
             if due_ms == wake_ms:
@@ -73,12 +76,25 @@ class SimulatedRuntime:
         if event.type not in self._catalog.wanted and not event.identifiers:
             turned = turn.IGNORED
         else:
-            profile_id = turn.profile_of(self._catalog.project, event)
-            turned = turn.on_event(self._catalog, event, self._records.get(profile_id), self.now_ms)
+            profile_id = self._identify(event)
+            turned = turn.on_event(self._catalog, event, self._records.get(profile_id), self.now_ms, profile_id)
             if turned.record is not None:
                 self._keep(profile_id, turned.record)
         self._taken(Happened(self.now_ms, event, turned))
         return turned
+
+    def _identify(self, event: Event) -> str:
+        """Find whose event it is; lives that it makes one are one before it is taken, as a turn of their own."""
+        resolved = self._resolver.resolve(event)
+        profile_id = resolved.profile_id
+        lives = [life for merged in resolved.merged if (life := self._records.pop(merged, None)) is not None]
+        if lives or resolved.refused:
+            meeting, record = Meeting(lives, resolved.refused), self._records.get(profile_id)
+            turned = turn.on_meeting(self._catalog, event, profile_id, record, meeting, self.now_ms)
+            if turned.record is not None:
+                self._keep(profile_id, turned.record)
+            self._taken(Happened(self.now_ms, None, turned))
+        return profile_id
 
     def run_until(self, until_ms: int) -> None:
         """Move the clock there; timers due at it fire too."""

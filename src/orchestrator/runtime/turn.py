@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from orchestrator.engine import merging
 from orchestrator.engine.advance import advance
+from orchestrator.engine.linking import Refused
 from orchestrator.engine.turn import EntryFailed, Turn
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, ids
@@ -21,6 +23,7 @@ from orchestrator.model.decision import Decision, Reason
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
+from orchestrator.model.identity import Unnamed
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Project
 from orchestrator.model.state import Entry, State
@@ -60,7 +63,7 @@ IGNORED = Turned("ignored", None, (), (), ())
 
 
 def profile_of(project: Project, event: Event) -> str:
-    """Name the profile that an event belongs to: by customer_id, else by its strongest identifier."""
+    """Name the profile that an event by itself belongs to: by customer_id, else by its strongest identifier."""
     if event.customer_id is not None:
         return ids.profile_id_of("customer_id", event.customer_id)
     for kind in project.identifiers:
@@ -70,14 +73,37 @@ def profile_of(project: Project, event: Event) -> str:
     return ids.profile_id_of(kind, event.identifiers[kind])
 
 
-def on_event(catalog: Catalog, event: Event, record: bytes | None, now_ms: int) -> Turned:
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """What the identifiers of an event say about its customer: records of lives that are theirs too, links refused."""
+
+    lives: Sequence[bytes]
+    refused: Sequence[Refused | Unnamed]
+
+
+def on_meeting(
+    catalog: Catalog, event: Event, profile_id: str, record: bytes | None, meeting: Meeting, now_ms: int
+) -> Turned:
+    """Merge lives into a profile, and put on record what was merged and refused; the event itself comes after."""
+    state = State(Profile(profile_id, event.customer_id)) if record is None else codec.decode(record)
+    turn = Turn(catalog, state, now_ms, {})
+    merging.meet(turn, event.id, [codec.decode(life) for life in meeting.lives], meeting.refused)
+    return Turned("applied", _encode(turn.state) if turn.changed else None, (), turn.decisions, ())
+
+
+def on_event(
+    catalog: Catalog, event: Event, record: bytes | None, now_ms: int, profile_id: str | None = None
+) -> Turned:
     """Apply an event to the profile it belongs to, at the instant `now_ms` (epoch milliseconds).
 
-    Raises EventError when the event itself cannot be used; the record then stays as it is.
+    Without `profile_id`, an event without a record begins the profile that it names itself. Raises EventError when
+    the event itself cannot be used; the record then stays as it is.
     """
     digest = ids.digest_of(event.id)
     if record is None and event.type not in catalog.beginning and not event.identifiers:
         return IGNORED  # nothing to repeat, to change or to end: not worth a state
+    if record is None and profile_id is not None:
+        record = codec.encode(State(Profile(profile_id, event.customer_id)))
     state = _state_of(catalog, record, event)
     if state.seen and state.has_seen(digest):
         return DUPLICATE

@@ -7,6 +7,6 @@ Must never look inside a profile's record: a record is bytes, and only its first
 from orchestrator.storage.memory import MemoryStore
 from orchestrator.storage.pending import Pending, Settled
 from orchestrator.storage.sqlite import SqliteStore
-from orchestrator.storage.store import Batch, Definition, OutboxLines, Store
+from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Store
 
-__all__ = ["Batch", "Definition", "MemoryStore", "OutboxLines", "Pending", "Settled", "SqliteStore", "Store"]
+__all__ = ["Batch", "Definition", "Known", "MemoryStore", "OutboxLines", "Pending", "Settled", "SqliteStore", "Store"]

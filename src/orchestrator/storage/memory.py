@@ -7,11 +7,12 @@ Must never write a file.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Self
 
 from orchestrator.model.codec import due_of
 from orchestrator.storage.pending import Pending, PendingInMemory
-from orchestrator.storage.store import Batch, Definition, OutboxLines
+from orchestrator.storage.store import Batch, Definition, Known, OutboxLines
 
 
 class MemoryStore:
@@ -21,13 +22,16 @@ class MemoryStore:
         self._records: dict[str, bytes] = {}
         self._outbox: list[OutboxLines] = []
         self._number = 0
-        self._decisions: list[bytes] = []
-        self._decisions_of: defaultdict[str, list[bytes]] = defaultdict(list)
+        # By number, so that what was decided under two names is told in the order in which it was.
+        self._decisions: dict[int, bytes] = {}
+        self._decided = count()
+        self._decisions_of: defaultdict[str, list[int]] = defaultdict(list)
         self._positions: dict[str, bytes] = {}
         self._lengths: dict[str, int] = {}
         self._definitions: dict[tuple[str, int], Definition] = {}
         self._pending = PendingInMemory()
-        self._names: dict[str, str] = {}
+        self._names: dict[str, Known] = {}
+        self._names_of: defaultdict[str, dict[str, str]] = defaultdict(dict)
         # The dictionary's own method: no call of ours stands between the hot loop and the record.
         self.read: Callable[[str], bytes | None] = self._records.get
 
@@ -38,9 +42,17 @@ class MemoryStore:
                 self._records.pop(profile_id, None)
             else:
                 self._records[profile_id] = record
+        erased = {profile_id for profile_id, record in batch.records.items() if record is None}
+        self._pending.forget(erased)
+        for profile_id in erased:
+            for number in self._decisions_of.pop(profile_id, []):
+                del self._decisions[number]
+            for name in self._names_of.pop(profile_id, {}):
+                del self._names[name]
         for profile_id, lines in batch.decisions:
-            self._decisions.append(lines)
-            self._decisions_of[profile_id].append(lines)
+            number = next(self._decided)
+            self._decisions[number] = lines
+            self._decisions_of[profile_id].append(number)
         for name, position in batch.positions.items():
             if position is None:
                 self._positions.pop(name, None)
@@ -51,13 +63,25 @@ class MemoryStore:
         for target, joined in batch.lines.items():
             self._number += 1
             self._outbox.append(OutboxLines(self._number, target, joined))
-        erased = {profile_id for profile_id, record in batch.records.items() if record is None}
-        if erased:
-            self._pending.forget(erased)
-            self._names = {name: known for name, known in self._names.items() if known not in erased}
-        self._names.update(batch.names)
         self._pending.write(batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
+        for before, profile_id in batch.merged:
+            self._merge(before, profile_id)
+        for name, known in batch.names.items():
+            self._know(name, known)
         return self._number
+
+    def _merge(self, before: str, profile_id: str) -> None:
+        self._records.pop(before, None)
+        self._pending.merge(before, profile_id)
+        self._decisions_of[profile_id] = sorted(self._decisions_of[profile_id] + self._decisions_of.pop(before, []))
+        for name, kind in self._names_of.pop(before, {}).items():
+            self._know(name, Known(profile_id, kind))
+
+    def _know(self, name: str, known: Known) -> None:
+        if name in self._names:
+            self._names_of[self._names[name].profile_id].pop(name, None)
+        self._names[name] = known
+        self._names_of[known.profile_id][name] = known.kind
 
     def waiting(self) -> Iterator[tuple[int, str]]:
         """Walk all profiles that wait, as (due_ms, profile id)."""
@@ -76,12 +100,12 @@ class MemoryStore:
 
     def decisions_of(self, profile_id: str) -> Iterator[bytes]:
         """Walk a profile's decision lines, oldest first."""
-        for lines in self._decisions_of.get(profile_id, ()):
-            yield from lines.splitlines()
+        for number in self._decisions_of.get(profile_id, ()):
+            yield from self._decisions[number].splitlines()
 
     def decisions(self) -> Iterator[bytes]:
         """Walk all decision lines, oldest first."""
-        for lines in self._decisions:
+        for lines in self._decisions.values():
             yield from lines.splitlines()
 
     def outbox(self) -> Iterator[OutboxLines]:
@@ -131,7 +155,12 @@ class MemoryStore:
 
     def named(self, name: str) -> str | None:
         """Return the profile that is known by the hash of an identifier."""
-        return self._names.get(name)
+        known = self._names.get(name)
+        return None if known is None else known.profile_id
+
+    def names_of(self, profile_id: str) -> dict[str, str]:
+        """Return all names that a profile is known by, with their kinds."""
+        return dict(self._names_of.get(profile_id, {}))
 
     def dead_letters(self) -> list[bytes]:
         """Return the lines about records that came to nothing."""

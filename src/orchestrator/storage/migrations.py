@@ -38,6 +38,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX names_by_profile ON names (profile_id)",
         "CREATE TABLE dead_letters (number INTEGER PRIMARY KEY AUTOINCREMENT, line BLOB NOT NULL)",
     ),
+    (
+        # What kind of identifier a name stands for: a customer may have only so many of one.
+        "ALTER TABLE names ADD COLUMN kind TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 

@@ -97,6 +97,11 @@ def forget(connection: sqlite3.Connection, profile_ids: Iterable[tuple[str]]) ->
     connection.executemany("DELETE FROM pending WHERE profile_id = ?", profile_ids)
 
 
+def merge(connection: sqlite3.Connection, before: str, profile_id: str) -> None:
+    """Let what is on its way to one profile be another's."""
+    connection.execute("UPDATE pending SET profile_id = ? WHERE profile_id = ?", (profile_id, before))
+
+
 def due(connection: sqlite3.Connection, lane: str, until_ms: int, limit: int) -> list[Pending]:
     """Read what is due on a lane, the longest due first."""
     rows = connection.execute(
@@ -184,7 +189,15 @@ class PendingInMemory:
     def forget(self, profile_ids: Iterable[str]) -> None:
         """Take out whatever was on its way to these profiles."""
         gone = set(profile_ids)
+        if not gone:
+            return
         self._rows = {key: row for key, row in self._rows.items() if row.profile_id not in gone}
+
+    def merge(self, before: str, profile_id: str) -> None:
+        """Let what is on its way to one profile be another's."""
+        for key, row in self._rows.items():
+            if row.profile_id == before:
+                self._rows[key] = replace(row, profile_id=profile_id)
 
     def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
         """Find what is due on a lane, the longest due first."""

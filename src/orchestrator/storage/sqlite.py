@@ -13,7 +13,7 @@ record. The page of its tables:
     definitions  the texts of every version of a journey that was ever in force here, so that customers inside
                  finish the version they entered
     pending      actions that delivery has still to hand over, and those it gave up on
-    names        which profile is known by an identifier, by the identifier's hash: for whoever looks a customer up
+    names        which profile is known by an identifier, by the identifier's hash, and of which kind that is
     dead_letters lines about records that came to nothing
 
 The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a console) see the last
@@ -128,8 +128,12 @@ class SqliteStore:
             self._write_outbox(batch)
             self._write_positions(batch)
             pending.write(self._connection, batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
+            for before, profile_id in batch.merged:
+                self._merge(before, profile_id)
+            self._write_names(batch)
             number = self._last_number()
-        for profile_id in batch.records.keys() - changed.keys():
+        for profile_id in (batch.records.keys() - changed.keys()).union(before for before, _ in batch.merged):
+            changed.pop(profile_id, None)
             self._young.pop(profile_id, None)
             self._old.pop(profile_id, None)
         self._remember(changed)
@@ -155,6 +159,10 @@ class SqliteStore:
         )
         self._connection.executemany("DELETE FROM profiles WHERE profile_id = ?", erased)
         self._connection.executemany("DELETE FROM names WHERE profile_id = ?", erased)
+        self._connection.executemany(
+            "DELETE FROM decisions WHERE profile_key = ? AND profile_id = ?",
+            [(_key_of(profile_id), profile_id) for (profile_id,) in erased],
+        )
         pending.forget(self._connection, erased)
 
     def _write_outbox(self, batch: Batch) -> None:
@@ -173,7 +181,20 @@ class SqliteStore:
         forgotten = [(name,) for name, position in batch.positions.items() if position is None]
         many("DELETE FROM positions WHERE name = ?", forgotten)
         many("INSERT OR REPLACE INTO outputs (file, length) VALUES (?, ?)", batch.lengths.items())
-        many("INSERT OR REPLACE INTO names (name, profile_id) VALUES (?, ?)", sorted(batch.names.items()))
+
+    def _write_names(self, batch: Batch) -> None:
+        rows = [(name, known.profile_id, known.kind) for name, known in sorted(batch.names.items())]
+        self._connection.executemany("INSERT OR REPLACE INTO names (name, profile_id, kind) VALUES (?, ?, ?)", rows)
+
+    def _merge(self, before: str, profile_id: str) -> None:
+        execute = self._connection.execute
+        execute("DELETE FROM profiles WHERE profile_id = ?", (before,))
+        execute("UPDATE names SET profile_id = ? WHERE profile_id = ?", (profile_id, before))
+        execute(
+            "UPDATE decisions SET profile_key = ?, profile_id = ? WHERE profile_key = ? AND profile_id = ?",
+            (_key_of(profile_id), profile_id, _key_of(before), before),
+        )
+        pending.merge(self._connection, before, profile_id)
 
     def _last_number(self) -> int:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
@@ -270,6 +291,10 @@ class SqliteStore:
     def named(self, name: str) -> str | None:
         """Return the profile that is known by the hash of an identifier."""
         return next((row[0] for row in self._rows("SELECT profile_id FROM names WHERE name = ?", name)), None)
+
+    def names_of(self, profile_id: str) -> dict[str, str]:
+        """Return all names that a profile is known by, with their kinds."""
+        return dict(self._rows("SELECT name, kind FROM names WHERE profile_id = ? ORDER BY name", profile_id))
 
     def dead_letters(self) -> list[bytes]:
         """Return the lines about records that came to nothing."""

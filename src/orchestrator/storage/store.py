@@ -11,7 +11,7 @@ Promises of every store:
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from orchestrator.storage.pending import Pending, Settled
 
@@ -34,6 +34,13 @@ class Definition:
     sources: Mapping[str, str]
 
 
+class Known(NamedTuple):
+    """Whom a name leads to, and the kind of identifier that it stands for."""
+
+    profile_id: str
+    kind: str
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything that one commit changes.
@@ -46,7 +53,9 @@ class Batch:
 
     `pending` are actions that delivery is to hand over, `cancelled` the ids of those that are to go no more,
     `settled` what became of others; `dead_letters` are lines about records that came to nothing. `names`
-    lead from the hash of an identifier to the profile that is known by it.
+    lead from the name of an identifier (its hash) to the profile that is known by it. `merged` are profiles that are
+    another's now, as (from, to), in order: their records go, and whatever is known, decided or on its way under the
+    one is the other's, what this batch adds included.
     """
 
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
@@ -59,7 +68,8 @@ class Batch:
     cancelled: list[str] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str, Known] = field(default_factory=dict)
+    merged: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Store(Protocol):
@@ -139,6 +149,10 @@ class Store(Protocol):
 
     def named(self, name: str) -> str | None:
         """Return the profile that is known by the hash of an identifier; None when nobody is."""
+        ...
+
+    def names_of(self, profile_id: str) -> dict[str, str]:
+        """Return all names that a profile is known by, with their kinds."""
         ...
 
     def dead_letters(self) -> list[bytes]:

@@ -86,6 +86,15 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.PARKED, Reason.EMIT_LIMIT): "Stopped at {step}: one event has set off too many others",
     (Verdict.PARKED, Reason.STATE_TOO_LARGE): "Stopped at {step}: more is remembered of them than a record holds",
     (Verdict.PARKED, Reason.VERSION_MISSING): "Stopped at {step}: version {version} of {journey} is gone",
+    (Verdict.EXITED, Reason.TWIN): "Left {journey}: they were inside under another name too, and that entry stays",
+    (Verdict.MERGED, Reason.SAME_CUSTOMER): "Recognised: what was known under {kinds} ({profile}) is this customer",
+    (Verdict.NOT_MERGED, Reason.PROFILE_LIMIT): "Not recognised by {kind}: a customer may not have more identifiers",
+    (
+        Verdict.NOT_MERGED,
+        Reason.KIND_LIMIT,
+    ): "Not recognised by {kind}: together they would be more customers than one may be",
+    (Verdict.NOT_MERGED, Reason.NEVER): "Not recognised by {kind}: the value names nobody",
+    (Verdict.NOT_MERGED, Reason.UNUSABLE): "Not recognised by {kind}: the value cannot be read",
 }
 
 # For exit reasons, which are the author's own words, and for what a newer release may have written.
@@ -111,6 +120,9 @@ _UNNAMED = {
     "team": "a team",
     "webhook": "a webhook",
     "model": "a model",
+    "kinds": "another name",
+    "kind": "an identifier",
+    "profile": "a profile",
 }
 
 

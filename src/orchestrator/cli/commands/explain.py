@@ -30,6 +30,10 @@ EXAMPLES = [
 ]
 
 
+# Above what was decided about the customer as a whole: whose identifiers are theirs.
+WHO = "who they are"
+
+
 class CannotExplain(OrchestratorError):  # noqa: N818 - it names what is the matter
     """There is nothing to explain from, or it cannot be read. The caller's move."""
 
@@ -99,6 +103,8 @@ def _known(customer: str, directory: Path | None, state: Path | None, decisions:
     if decisions is not None:
         wanted = {known.profile_id, *customers.candidates(customer)}
         with decisions.open("rb") as lines:
+            wanted = _with_merged(wanted, (one for _, one in _read(lines, str(decisions)) if one.verdict == "merged"))
+        with decisions.open("rb") as lines:
             known.decisions.update(
                 (name, one) for name, one in _read(lines, str(decisions)) if one.profile_id in wanted
             )
@@ -107,6 +113,14 @@ def _known(customer: str, directory: Path | None, state: Path | None, decisions:
 
         known.catalog = load(directory).catalog
     return known if has_something or known.decisions else None
+
+
+def _with_merged(wanted: set[str], merged: "Iterable[Decision]") -> set[str]:
+    """Add every profile that was merged with one of these, whichever way and however often."""
+    pairs = [{one.profile_id, str(one.saw.get("profile"))} for one in merged]
+    while any(pair & wanted and not pair <= wanted for pair in pairs):
+        wanted = wanted.union(*(pair for pair in pairs if pair & wanted))
+    return wanted
 
 
 def _catalog_of(store: "Store") -> "Catalog | None":
@@ -155,7 +169,8 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
     for name in dict.fromkeys(decision.journey for decision in decisions):
         own = [decision for decision in decisions if decision.journey == name]
         versions = ", ".join(str(version) for version in sorted({decision.version for decision in own}))
-        screen.out(f"\n{screen.paint(name, 'bold')}, version {versions}")
+        # Who they are is decided for all journeys, and by none.
+        screen.out(f"\n{screen.paint(name, 'bold')}, version {versions}" if name else f"\n{screen.paint(WHO, 'bold')}")
         for decision in own:
             at = times.spoken(instants.parse(decision.at) or 0, known.zone)
             style = {"sent": "green", "suppressed": "yellow", "held": "yellow", "parked": "red"}.get(decision.verdict)

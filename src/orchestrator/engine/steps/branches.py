@@ -6,8 +6,7 @@ Owns which branch is taken and its record.
 from typing import Any
 
 from orchestrator.engine.steps.going import Going
-from orchestrator.engine.turn import Turn
-from orchestrator.model import ids
+from orchestrator.engine.turn import Turn, draw
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.journey import Choose, Journey, Split
 from orchestrator.model.state import Entry, Result
@@ -36,7 +35,7 @@ def choose(turn: Turn, journey: Journey, entry: Entry, step: Choose) -> Going:
 
 def split(turn: Turn, journey: Journey, entry: Entry, step: Split) -> Going:
     """Take the branch of the customer's sticky draw: the same at every visit and in every version."""
-    drawn = ids.share_of(journey.id, step.id, turn.state.profile_id)
+    drawn = draw(turn, f"{journey.id}/{step.id}", journey.id, step.id, turn.state.profile_id)
     # The last branch takes what rounding of the shares may leave over.
     branch = next((branch for branch in step.branches if drawn < branch.below), step.branches[-1])
     entry.results[step.id] = Result(name=branch.name)

@@ -19,13 +19,14 @@ MAX_EMITTED = 100
 def set_values(turn: Turn, journey: Journey, entry: Entry, step: SetValues) -> Going:
     """Set fields in the author's order, each seeing the ones before; a missing value changes nothing."""
     scope = turn.scope_of(entry)
-    traits = turn.state.profile.traits
+    profile = turn.state.profile
     for name, expression in step.values:
         value = expression.evaluate(scope)
         if value is None or not values.is_storable(value):
             turn.decide(journey, entry, step.id, Verdict.CHANGED, Reason.VALUE_MISSING, {"field": name})
             continue
-        traits[name] = value
+        profile.traits[name] = value
+        profile.said_ms[name] = turn.now_ms
         turn.changed = True
         turn.decide(journey, entry, step.id, Verdict.CHANGED, Reason.SET, {"field": name})
     return step.next

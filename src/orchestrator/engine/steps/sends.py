@@ -171,6 +171,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     turn.decide(journey, entry, step.id, _SENT, _ALLOWED, _about(step, answer.channel), action_id)
     entry.results[step.id] = Result("sent", answer.channel, action_id)
     entry.sent_ms = turn.now_ms
+    entry.messages += 1
     address = guards.as_text(answer.address)
     _remember(
         turn,

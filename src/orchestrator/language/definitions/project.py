@@ -108,6 +108,16 @@ class IdentityDefinition(Model):
     limit: Annotated[int, Field(ge=2, le=10_000)] = Field(
         50, description="Identifiers per customer; beyond it a merge is refused."
     )
+    limits: dict[Name, Annotated[int, Field(ge=1, le=10_000)]] = Field(
+        default_factory=dict,
+        description="Identifiers of one kind per customer, such as phone: 3; one customer_id by default.",
+    )
+    region: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = Field(
+        None, description="Where phone numbers without a country code are from, such as ES."
+    )
+    dots: Literal["keep", "ignore"] = Field(
+        "keep", description="`ignore`: a.na@shop.example and ana@shop.example are one address."
+    )
 
 
 class WebhookDefinition(Model):

@@ -16,16 +16,19 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import EventError, InvariantError, StorageError
-from orchestrator.model import codec, envelopes, instants
+from orchestrator.model import codec, envelopes, ids, instants
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.runtime import pauses, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.reading import Feed, Positions
 from orchestrator.runtime.embedded.sources import Chunk, Origin
 from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
+from orchestrator.runtime.identity import Resolver
 from orchestrator.runtime.timers import NEVER_MS, Timers
-from orchestrator.runtime.turn import Failure, Turned
+from orchestrator.runtime.turn import Failure, Meeting, Turned
 from orchestrator.storage import Batch, Store
 
 # A batch ends after so many records, or so many turns of timers: measured, SQLite writes a page that changed several
@@ -67,6 +70,7 @@ class Processor:
         self._keeps_decisions = keeps_decisions
         self._report = report
         self._timers = Timers(store.waiting())
+        self._resolver = Resolver(catalog.project, store)
         stored = store.position(CLOCK)
         self.clock_ms = instants.EARLIEST_MS if stored is None else int(stored)
         self._arrived_ms = 0
@@ -89,7 +93,7 @@ class Processor:
     def end_pauses(self) -> None:
         """Let those go on whose journey was paused when this store was last in use, and is not any more."""
         for profile_id in pauses.released(self._catalog, self._store):
-            record = self._changed.get(profile_id) or self._store.read(profile_id)
+            record = self._record(profile_id)
             if record is not None:
                 self._fire(profile_id, record)
             if len(self._turns) >= BATCH_TURNS:
@@ -124,8 +128,8 @@ class Processor:
         The loop that everything else waits for: an event that nobody asks about costs its decoding and
         little more, so what it needs is at hand under local names.
         """
-        read, on_event, profile_of = envelopes.read, turn.on_event, turn.profile_of
-        catalog, project, wanted = self._catalog, self._catalog.project, self._catalog.wanted
+        read, on_event, name_of, is_direct = envelopes.read, turn.on_event, ids.profile_id_of, self._resolver.is_direct
+        catalog, wanted = self._catalog, self._catalog.wanted
         timers, clock_ms, changed, read_record = self._timers, self.clock_ms, self._changed, self._store.read
         self._arrived_ms = arrived_ms = feed.arrived_ms
         ignored = 0
@@ -139,9 +143,12 @@ class Processor:
                 if event.type not in wanted and not event.identifiers:
                     ignored += 1
                     continue
-                profile_id = profile_of(project, event)
+                if is_direct and not event.identifiers and event.customer_id is not None:
+                    profile_id = name_of(CUSTOMER_ID, event.customer_id)
+                else:
+                    profile_id = self._identify(event, clock_ms)
                 record = changed.get(profile_id) or read_record(profile_id)
-                turned = on_event(catalog, event, record, clock_ms)
+                turned = on_event(catalog, event, record, clock_ms, profile_id)
             except EventError as error:
                 self._refuse(chunk, index, error)
                 continue
@@ -152,11 +159,31 @@ class Processor:
         self.summary.events["ignored"] += ignored
         self.records += len(chunk.lines)
 
+    def _identify(self, event: Event, now_ms: int) -> str:
+        """Find whose event it is; lives that it makes one are one before it is taken."""
+        resolved = self._resolver.resolve(event)
+        profile_id = resolved.profile_id
+        if resolved.needs_meeting:
+            lives = [life for merged in resolved.merged if (life := self._record(merged)) is not None]
+            meeting = Meeting(lives, resolved.refused)
+            for merged in resolved.merged:
+                self._changed[merged] = b""
+            record = self._record(profile_id)
+            if record is not None or lives or resolved.refused:
+                turned = turn.on_meeting(self._catalog, event, profile_id, record, meeting, now_ms)
+                self._keep(profile_id, 0 if record is None else codec.due_of(record), turned)
+        return profile_id
+
+    def _record(self, profile_id: str) -> bytes | None:
+        """Give a profile's record; None for one that is another's now, too."""
+        changed = self._changed.get(profile_id)
+        return (changed or None) if changed is not None else self._store.read(profile_id)
+
     def _wake(self, before_ms: int, commit: Callable[[], None]) -> None:
         """Wake whoever is due strictly before an instant, each at its own due instant."""
         timers = self._timers
         for due_ms, profile_id in timers.take_before(before_ms):
-            record = self._changed.get(profile_id) or self._store.read(profile_id)
+            record = self._record(profile_id)
             record_due_ms = 0 if record is None else codec.due_of(record)
             if record is None or record_due_ms != due_ms:
                 if record_due_ms:
@@ -221,10 +248,12 @@ class Processor:
 
     def _commit(self, positions: Positions, feed: Feed | None) -> None:
         """Commit everything since the last commit, with the position that belongs to it."""
-        turns = self._turns
+        turns, merged = self._turns, self._resolver.merged
         actions = [action for _, turned in turns for action in turned.actions]
         decisions = [decision for _, turned in turns for decision in turned.decisions]
-        batch = Batch(records=self._changed, positions={**positions, CLOCK: b"%d" % self.clock_ms})
+        batch = Batch(positions={**positions, CLOCK: b"%d" % self.clock_ms})
+        batch.records = {who: record for who, record in self._changed.items() if record} if merged else self._changed
+        batch.names, batch.merged = self._resolver.changes(), list(merged)
         encoded: dict[str, bytes] = {}
         if actions:
             encoded["actions"] = _encode_lines(actions)
@@ -243,6 +272,7 @@ class Processor:
         self._outputs.commit(batch)
         self.summary.actions.update(map(_kind_of, actions))
         self.summary.decisions.update(map(_verdict_of, decisions))
+        self._resolver.committed()
         for held in (self._changed, self._turns, self._letters):
             held.clear()
         self._batch_ends_at = self.records + BATCH_RECORDS

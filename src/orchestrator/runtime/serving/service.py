@@ -18,9 +18,10 @@ from orchestrator.channels import rendering
 from orchestrator.channels.links import Links
 from orchestrator.channels.preparing import Preparer
 from orchestrator.language import Loaded, durations, load
-from orchestrator.model import codec, ids
+from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
+from orchestrator.model.identity import Identifier
 from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
 from orchestrator.runtime import pauses
@@ -160,8 +161,12 @@ class Service:
 
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state; None when it has none."""
-        record = await self.intake.run(lambda: self.intake.store.read(profile_id))
+        record = await self.intake.run(lambda: self._read(profile_id))
         return None if record is None else codec.decode(record)
+
+    def _read(self, profile_id: str) -> bytes | None:
+        store = self.intake.store
+        return store.read(store.named(profile_id) or profile_id)  # a link may be older than a merge
 
     async def find(self, name: str, newest: int) -> Known | None:
         """Find a customer by any identifier: a customer id, `kind:value`, or the value alone."""
@@ -170,10 +175,11 @@ class Service:
     def _find(self, name: str, newest: int) -> Known | None:
         store = self.intake.store
         kind, colon, value = name.partition(":")
-        hashes = [ids.profile_id_of("customer_id", name)]
-        hashes += [ids.profile_id_of(kind, value)] if colon else []
-        hashes += [ids.profile_id_of(each, name) for each in self.catalog.project.identifiers]
-        for each in dict.fromkeys(hashes):
+        rules = self.catalog.project.identity
+        asked = [("customer_id", name), *([(kind, value)] if colon else [])]
+        asked += [(each, name) for each in self.catalog.project.identifiers]
+        read = [rules.read(each, text) for each, text in asked]
+        for each in dict.fromkeys(found.name for found in read if isinstance(found, Identifier)):
             profile_id = store.named(each) or each
             record = store.read(profile_id)
             decisions = list(store.decisions_of(profile_id))[-newest:]

@@ -21,16 +21,17 @@ from dataclasses import dataclass, field
 import msgspec
 
 from orchestrator.errors import EventError, InvariantError
-from orchestrator.model import codec, envelopes, ids, instants
+from orchestrator.model import codec, envelopes, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.runtime import faults, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
+from orchestrator.runtime.identity import Resolver
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
-from orchestrator.runtime.turn import Turned
+from orchestrator.runtime.turn import Meeting, Turned
 from orchestrator.storage import Batch, Pending, Settled, Store
 
 # Timers that came due while nobody ran are worked off in portions, so that events do not wait for all of them.
@@ -88,12 +89,23 @@ class Turns:
     """Takes batches through the engine. `catalog` may be replaced between two of them."""
 
     def __init__(self, catalog: Catalog, store: Store, metrics: Metrics, release_over_ms: int) -> None:
-        self.catalog = catalog
+        self._catalog = catalog
         self.release_over_ms = release_over_ms
         self._store = store
         self._metrics = metrics
         self._timers = Timers(store.waiting())
+        self._resolver = Resolver(catalog.project, store)
         self._begin()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The journeys and the project in force."""
+        return self._catalog
+
+    @catalog.setter
+    def catalog(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._resolver.follow(catalog.project)
 
     @property
     def next_ms(self) -> int:
@@ -125,6 +137,7 @@ class Turns:
         except BaseException:
             # Wakes were taken off the heap for turns that now never happened.
             self._timers = Timers(self._store.waiting())
+            self._resolver.undo()
             self._begin()
             raise
         self._metrics.batch_seconds.observe(turned - began)
@@ -183,9 +196,9 @@ class Turns:
                 if event.type not in wanted and not event.identifiers:
                     self._events[OTHER, "ignored"] += 1
                     continue
-                profile_id = turn.profile_of(catalog.project, event)
+                profile_id = self._identify(event, now_ms)
                 record = self._record(profile_id)
-                turned = turn.on_event(catalog, event, record, now_ms)
+                turned = turn.on_event(catalog, event, record, now_ms, profile_id)
             except EventError as error:
                 refusals.append(Refusal(index, error.reason, error.message))
                 self._events[OTHER, "refused"] += 1
@@ -197,30 +210,40 @@ class Turns:
                 continue
             self._events[event.type if event.type in wanted else OTHER, turned.outcome] += 1
             self._keep(profile_id, record, turned)
-            for kind, value in event.identifiers.items():
-                name = ids.profile_id_of(kind, value)
-                if name != profile_id:
-                    self._batch.names[name] = profile_id
         return refusals
+
+    def _identify(self, event: Event, now_ms: int) -> str:
+        """Find whose event it is; lives that it makes one are one before it is taken."""
+        resolved = self._resolver.resolve(event)
+        profile_id = resolved.profile_id
+        lives = [life for merged in resolved.merged if (life := self._record(merged)) is not None]
+        for merged in resolved.merged:
+            self._changed[merged] = None
+        if lives or resolved.refused:
+            meeting, record = Meeting(lives, resolved.refused), self._record(profile_id)
+            self._keep(profile_id, record, turn.on_meeting(self.catalog, event, profile_id, record, meeting, now_ms))
+        return profile_id
 
     def _hear(self, told: Told, now_ms: int) -> None:
         """Take what is known to be about a profile; one that was erased meanwhile has nothing to hear."""
         if told.settled is not None:
             self._batch.settled.append(told.settled)
         self._batch.positions.update(told.notes)
+        # What was on its way when its customer was merged into another comes back to that one.
+        profile_id = self._resolver.profile_of(told.profile_id)
         for event in told.events:
             # Most receipts are asked for by nobody: those cost no reading.
-            record = self._record(told.profile_id) if event.type in self.catalog.wanted else None
+            record = self._record(profile_id) if event.type in self.catalog.wanted else None
             if record is None:
                 self._events[event.type, "ignored"] += 1
                 continue
             try:
-                turned = turn.on_event(self.catalog, event, record, now_ms)
+                turned = turn.on_event(self.catalog, event, record, now_ms, profile_id)
             except EventError as error:
                 self._bury(DeadLetter(error.reason, error.message, event.type, 0, instants.to_text(now_ms)))
                 continue
             self._events[event.type, turned.outcome] += 1
-            self._keep(told.profile_id, record, turned)
+            self._keep(profile_id, record, turned)
 
     def _keep(self, profile_id: str, before: bytes | None, turned: Turned) -> None:
         """Add what a turn came to to the batch. `before` is the record whose wake, if it has one, still stands."""
@@ -253,14 +276,17 @@ class Turns:
 
     def _commit(self) -> None:
         batch = self._batch
-        batch.records = self._changed
+        gone = {before for before, _ in self._resolver.merged}
+        batch.records = {who: record for who, record in self._changed.items() if who not in gone}
+        batch.names, batch.merged = self._resolver.changes(), list(self._resolver.merged)
         batch.cancelled = self._worked.cancelled
         batch.dead_letters = [_encode(letter) for letter in self._letters]
         known = (batch.records, batch.decisions, batch.pending, batch.settled, batch.cancelled, batch.dead_letters)
-        if not any((*known, batch.positions, batch.names)):
+        if not any((*known, batch.positions, batch.names, batch.merged)):
             return  # nothing that anybody could lose
         faults.reach("serve.before_commit")
         self._store.commit(batch)
+        self._resolver.committed()
         faults.reach("serve.after_commit")
 
     def _count(self) -> None:

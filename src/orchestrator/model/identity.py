@@ -1,0 +1,137 @@
+"""Identity: which values name a customer, written one way, and the names that they are known by.
+
+Owns the project's rules about identifiers (their kinds, the strongest first; values that name nobody; how many one
+customer may have), and the one way each kind is written: an e-mail address in lower case, a phone number in E.164.
+Must never guess: a value that cannot be read names nobody, and two that differ are two.
+
+A **name** is what an identifier is known by everywhere but on its own profile: the hash of its kind and value
+(`ids.profile_id_of`). It holds nothing personal in the clear, and is the profile's id where the identifier is the
+strongest that a customer has.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from orchestrator.model import ids
+
+CUSTOMER_ID = "customer_id"
+EMAIL = "email"
+PHONE = "phone"
+# The Segment spec's name for what a visitor was called before: another value of the same kind.
+_ALSO = {"previous_id": "anonymous_id"}
+# Beyond this a value is no name but a mistake of whoever sent it.
+LONGEST_VALUE = 512
+_FEWEST_DIGITS = 6
+
+
+class Identifier(NamedTuple):
+    """One identifier of an event: its kind, the value as it is kept, and its name."""
+
+    kind: str
+    value: str
+    name: str
+
+
+class Unnamed(NamedTuple):
+    """A value that names nobody, and why: `never` (the project says so) or `unusable` (it cannot be read)."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The rules of one project. `kinds` are those that link, the strongest first.
+
+    `limit` bounds the identifiers of one customer, `limits` those of one kind. `region` is where phone numbers
+    without a country code are from. `ignores_dots` makes a.na@ and ana@ one address.
+    """
+
+    kinds: tuple[str, ...] = (CUSTOMER_ID,)
+    never: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    limit: int = 50
+    limits: Mapping[str, int] = field(default_factory=lambda: {CUSTOMER_ID: 1})
+    region: str | None = None
+    ignores_dots: bool = False
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether a customer id alone always leads to its own profile, so that nothing has to be looked up."""
+        is_strongest = self.kinds[:1] == (CUSTOMER_ID,) and self.limits.get(CUSTOMER_ID) == 1
+        return is_strongest and CUSTOMER_ID not in self.never
+
+    def rank(self, kind: str) -> int:
+        """Give a kind's place among the others, 0 for the strongest; those that do not link come last."""
+        return self.kinds.index(kind) if kind in self.kinds else len(self.kinds)
+
+    def read(self, kind: str, value: str) -> Identifier | Unnamed:
+        """Read one identifier, or say why it names nobody."""
+        kind = _ALSO.get(kind, kind)
+        kept = kept_form(kind, value, self.region)
+        never = self.never.get(kind)
+        if never and (value.strip().casefold() in never or (kept is not None and kept.casefold() in never)):
+            return Unnamed(kind, "never")
+        if kept is None:
+            return Unnamed(kind, "unusable")
+        return Identifier(kind, kept, self.name_of(kind, kept))
+
+    def name_of(self, kind: str, kept: str) -> str:
+        """Name an identifier whose value is written as it is kept."""
+        if kind == EMAIL and self.ignores_dots:
+            local, _, domain = kept.partition("@")
+            kept = f"{local.replace('.', '')}@{domain}"
+        return ids.profile_id_of(kind, kept)
+
+    def read_all(self, customer_id: str | None, identifiers: Mapping[str, str]) -> list[Identifier | Unnamed]:
+        """Read all identifiers of an event, the strongest first; of one kind, in the event's order."""
+        pairs = [] if customer_id is None else [(CUSTOMER_ID, customer_id)]
+        found = [self.read(kind, value) for kind, value in (*pairs, *identifiers.items())]
+        return sorted(found, key=lambda each: (self.rank(each.kind), each.kind))
+
+    def names_of(self, customer_id: str | None, identifiers: Mapping[str, Iterable[str]]) -> dict[str, str]:
+        """Name everything that a profile keeps: name to kind."""
+        names = {} if customer_id is None else {self.name_of(CUSTOMER_ID, customer_id): CUSTOMER_ID}
+        for kind, values in identifiers.items():
+            names |= {self.name_of(kind, value): kind for value in values}
+        return names
+
+
+@lru_cache(maxsize=1 << 16)
+def kept_form(kind: str, value: str, region: str | None) -> str | None:
+    """Write a value the one way that its kind is written; None for one that cannot be a value of this kind."""
+    if not value or len(value) > LONGEST_VALUE:
+        return None
+    if kind == EMAIL:
+        return _email(value)
+    if kind == PHONE:
+        return _phone(value, region)
+    return value
+
+
+def _email(value: str) -> str | None:
+    # Case counts only in theory (RFC 5321, 2.4): no provider of today keeps Ana@ and ana@ apart.
+    local, at, domain = value.strip().casefold().rpartition("@")
+    return f"{local}@{domain}" if at and local and domain and " " not in local + domain else None
+
+
+def _phone(value: str, region: str | None) -> str | None:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        # Without a country nobody can tell what a local number is; it is the same number again if its digits are.
+        digits = "".join(character for character in value if character.isdigit())
+        return digits if region is None and len(digits) >= _FEWEST_DIGITS else None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def regions() -> frozenset[str]:
+    """List the regions that phone numbers can be from, as ISO 3166 writes them."""
+    import phonenumbers
+
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)

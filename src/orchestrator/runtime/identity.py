@@ -1,0 +1,178 @@
+"""Whose event is it? The resolver of the embedded runtimes: from an event's identifiers to a profile, through a graph.
+
+Owns the events' way from identifiers as they came to identifiers as they are kept, and what a batch has learned about
+who is whose and not yet committed. The rules are the engine's (`linking`, `merging`), the graph is the store's names.
+Must never merge anything itself, nor write to the store: what was learned goes with the batch's commit.
+
+The order within one event: read its identifiers, link them, then merge the lives that the link found to be one
+(`runtime.turn.on_meeting`), then the event (`on_event`), all in one commit. So an order that makes an anonymous cart
+known finds that cart's reminder, and stops it.
+
+Events of a customer id alone, which are most, are not looked up: a customer id leads to its own profile.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.engine.linking import Linked, Refused, link
+from orchestrator.errors import EventError
+from orchestrator.model import ids
+from orchestrator.model.event import Event
+from orchestrator.model.identity import CUSTOMER_ID, Identifier, Unnamed
+from orchestrator.model.project import Project
+from orchestrator.storage import Known
+
+# So many names are remembered between two looks at the store.
+REMEMBERED_NAMES = 100_000
+
+
+class Names(Protocol):
+    """The graph at rest."""
+
+    def named(self, name: str) -> str | None:
+        """Return the profile that is known by a name."""
+        ...
+
+    def names_of(self, profile_id: str) -> dict[str, str]:
+        """Return all names of a profile, with their kinds."""
+        ...
+
+
+class Nowhere:
+    """A graph that nothing is known of."""
+
+    def named(self, name: str) -> str | None:
+        """Return None: nobody is known."""
+        return None
+
+    def names_of(self, profile_id: str) -> dict[str, str]:
+        """Return no names."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Whose event it is. `merged` are profiles that are this one from now on, `refused` what was not linked."""
+
+    profile_id: str
+    merged: tuple[str, ...] = ()
+    refused: tuple[Refused | Unnamed, ...] = ()
+
+    @property
+    def needs_meeting(self) -> bool:
+        """Whether something has to be merged or said before the event is taken."""
+        return bool(self.merged or self.refused)
+
+
+class Resolver:
+    """The graph as it stands, what is not committed yet included."""
+
+    def __init__(self, project: Project, names: Names | None = None) -> None:
+        self._names = names or Nowhere()
+        self._rules = project.identity
+        self._looked_up: dict[str, str | None] = {}
+        self._members: dict[str, dict[str, str]] = {}
+        self.learned: dict[str, Known] = {}
+        self.merged: list[tuple[str, str]] = []
+        self.is_direct = self._rules.is_direct
+
+    def follow(self, project: Project) -> None:
+        """Go on by the rules of a project that was read anew."""
+        self._rules = project.identity
+        self.is_direct = self._rules.is_direct
+
+    def resolve(self, event: Event) -> Resolved:
+        """Find whose event it is, and leave on it only the identifiers that are its customer's, as they are kept.
+
+        Raises EventError (`nobody`) where no value names anybody.
+        """
+        if not event.identifiers and self.is_direct and event.customer_id is not None:
+            return Resolved(ids.profile_id_of(CUSTOMER_ID, event.customer_id))
+        read = self._rules.read_all(event.customer_id, event.identifiers)
+        unnamed = tuple(each for each in read if isinstance(each, Unnamed))
+        named = [each for each in read if isinstance(each, Identifier)]
+        if not named:
+            raise EventError("nobody", "no identifier of the event names anybody; give a customer_id, or another one")
+        # Kinds that the project does not list never link; where an event has nothing else, the first names it.
+        linking = [each for each in named if each.kind in self._rules.kinds] or named[:1]
+        linked = link(self, self._rules, linking)
+        self._learn(linked)
+        refused = {no.name for no in linked.refused}
+        _leave_on(event, [each for each in named if each.name not in refused])
+        for each in named:
+            if each.kind not in self._rules.kinds and self.root_of(each.name) is None and each.name != linked.root:
+                self.learned[each.name] = Known(linked.root, each.kind)  # for whoever looks a customer up
+                self._looked_up[each.name] = linked.root
+        return Resolved(linked.root, linked.merged, unnamed + linked.refused)
+
+    def profile_of(self, profile_id: str) -> str:
+        """Give the profile that one is now: itself, unless it was merged."""
+        return self.root_of(profile_id) or profile_id
+
+    def changes(self) -> dict[str, Known]:
+        """Give the names that the next commit has to write."""
+        return {name: Known(self.profile_of(known.profile_id), known.kind) for name, known in self.learned.items()}
+
+    def committed(self) -> None:
+        """Take note that the store knows all that was learned."""
+        self.learned.clear()
+        self.merged.clear()
+        if len(self._looked_up) > REMEMBERED_NAMES:
+            self._looked_up.clear()
+        self._members.clear()
+
+    def undo(self) -> None:
+        """Forget what was learned since the last commit: it did not happen."""
+        self._looked_up.clear()
+        self.committed()
+
+    def forget(self, profile_id: str) -> None:
+        """Take note that a profile, and all that it was known by, is erased in the store."""
+        for name in (profile_id, *self.members_of(profile_id)):
+            self._looked_up.pop(name, None)
+        self._members.pop(profile_id, None)
+
+    # The graph that `link` sees
+
+    def root_of(self, name: str) -> str | None:
+        """Give the root of the cluster that a name is in."""
+        root = self._lookup(name)
+        # A name that does not link is not told when its profile is merged: it finds that out here.
+        while root is not None and (further := self._lookup(root)) not in (None, root):
+            root = further
+        return root
+
+    def _lookup(self, name: str) -> str | None:
+        try:
+            return self._looked_up[name]
+        except KeyError:
+            found = self._looked_up[name] = self._names.named(name)
+            return found
+
+    def members_of(self, root: str) -> Mapping[str, str]:
+        """Give a cluster's names with their kinds, those that link."""
+        members = self._members.get(root)
+        if members is None:
+            kinds = self._rules.kinds
+            members = {name: kind for name, kind in self._names.names_of(root).items() if kind in kinds}
+            self._members[root] = members
+        return members
+
+    def _learn(self, linked: Linked) -> None:
+        if not linked.merged:
+            return
+        members = dict(self.members_of(linked.root))
+        for root in linked.merged:
+            self._members.pop(root, None)
+            self.merged.append((root, linked.root))
+        for name, kind in linked.names.items():
+            self.learned[name] = Known(linked.root, kind)
+            self._looked_up[name] = linked.root
+            members[name] = kind
+        self._members[linked.root] = members
+
+
+def _leave_on(event: Event, identifiers: Sequence[Identifier]) -> None:
+    event.customer_id = next((each.value for each in identifiers if each.kind == CUSTOMER_ID), None)
+    event.identifiers = {each.kind: each.value for each in identifiers if each.kind != CUSTOMER_ID}
