@@ -8,10 +8,13 @@ from functools import singledispatch
 
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.journey import (
+    Ask,
     Choose,
     Exit,
+    Handoff,
     Journey,
     Repeat,
+    Score,
     Send,
     Split,
     Step,
@@ -68,6 +71,22 @@ def _(step: Send) -> list[str]:
 
 
 @_ways.register
+def _(step: Ask) -> list[str]:
+    return [Verdict.SENT, Reason.ANSWERED, Reason.TIMED_OUT]
+
+
+@_ways.register
+def _(step: Handoff) -> list[str]:
+    waits = [Reason.ANSWERED, *([Reason.TIMED_OUT] if step.within_ms else [])]
+    return [Reason.CASE_OPENED, *(waits if step.until_closed else [])]
+
+
+@_ways.register
+def _(step: Score) -> list[str]:
+    return [Reason.MODEL_ANSWERED]
+
+
+@_ways.register
 def _(step: Choose) -> list[str]:
     conditions = [condition.source for condition, _ in step.branches if condition is not None]
     return [*conditions, Reason.NONE_TRUE if len(conditions) == len(step.branches) else Reason.OTHERWISE]
@@ -109,6 +128,8 @@ def _taken(journey: Journey, decision: Decision) -> Iterator[Way]:
             yield where, reason
         case Verdict.SENT:
             yield where, Verdict.SENT
+        case Verdict.HANDED_OFF | Verdict.SCORED:
+            yield where, reason
         case Verdict.CHANGED | Verdict.EMITTED:
             yield where, "passed"
 

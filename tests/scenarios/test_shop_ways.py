@@ -39,7 +39,8 @@ def played(name: str) -> tuple[Played, ...]:
 def test_the_shop_has_the_journeys_that_a_shop_needs():
     assert set(NAMES) == {
         *("abandoned-cart", "welcome-series", "browse-abandonment", "birthday", "price-drop"),
-        *("post-purchase", "delivery-updates", "returns", "warranty"),
+        *("post-purchase", "delivery-updates", "returns", "warranty", "back-in-stock"),
+        *("unhappy-comment", "recommendation", "after-support", "store-visit"),
     }
 
 
@@ -70,7 +71,10 @@ def test_the_examples_show_every_reason_not_to_send():
         for example in played(name)
         for decision in example.with_verdict(Verdict.SUPPRESSED, Verdict.HELD)
     }
-    assert reasons == {Reason.UNREACHABLE, Reason.NO_CONSENT, Reason.CAP_REACHED, Reason.QUIET_HOURS, Reason.EXPIRED}
+    assert reasons == {
+        *(Reason.UNREACHABLE, Reason.NO_CONSENT, Reason.CASE_OPEN),
+        *(Reason.CAP_REACHED, Reason.QUIET_HOURS, Reason.EXPIRED),
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
