@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.errors import StorageError
 from orchestrator.storage import (
     Batch,
     Definition,
@@ -14,6 +15,7 @@ from orchestrator.storage import (
     MemoryStore,
     OutboxLines,
     Pending,
+    Release,
     Settled,
     SqliteStore,
     Store,
@@ -107,6 +109,19 @@ def test_definitions_are_kept_by_journey_and_version(store):
     store.define([new, Definition("welcome", 1, {})])
     store.define([old])
     assert store.definitions() == [old, new]
+
+
+def test_a_release_is_kept_with_its_definitions_and_follows_the_one_before(store):
+    assert (store.revision(), store.release()) == (0, None)
+    definition = Definition("welcome", 1, {"welcome.journey.yaml": "journey: welcome ñ"})
+    first, second = Release(1, {"orchestrator.yaml": "project: shop"}), Release(2, {"orchestrator.yaml": "ñ"})
+    store.define([definition], first)
+    assert (store.revision(), store.release(), store.definitions()) == (1, first, [definition])
+    store.define([], second)
+    assert (store.revision(), store.release()) == (2, second)
+    with pytest.raises(StorageError, match="published meanwhile"):
+        store.define([], second)
+    assert store.release() == second
 
 
 def pending(action_id: str, due_ms: int = 5, lane: str = "email", profile_id: str = "ana") -> Pending:

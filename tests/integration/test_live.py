@@ -7,7 +7,10 @@ import pytest
 
 from orchestrator.channels.email.composing import read_message_id
 from orchestrator.errors import StorageError
+from orchestrator.language import load
 from orchestrator.model import ids
+from orchestrator.runtime import versions
+from orchestrator.storage import SqliteStore
 from providers import MailServer
 from providers.live import CART, HOUR, JOURNEY, PHONE, LiveShop, SetClock, until, write_project
 
@@ -191,6 +194,62 @@ async def test_a_paused_journey_stands_still_and_goes_on_when_it_is_live_again(t
         assert server.raw == []
         file.write_text(JOURNEY)
         await until(lambda: server.raw)
+
+
+def _published(shop, *replacements):
+    """Publish an edited journey beside the running process, as `orchestrator publish --state` does."""
+    text = JOURNEY
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    project = write_project(shop.project.parent / "edited", text)
+    with SqliteStore(shop.state, writes=False, publishes=True) as store:
+        loaded = load(project)
+        refused = [change.why for change in versions.plan_of(loaded, store) if change.why is not None]
+        return refused or versions.publish(loaded, store)
+
+
+MIGRATES = ("version: 1", "version: 2\non_change: migrate\nmoves: {settle: nudge}")
+
+
+async def test_what_is_published_beside_a_running_process_moves_those_inside_and_sends_nothing_twice(tmp_path):
+    async with MailServer() as server:
+        await _publish_and_move(tmp_path, server)
+        async with LiveShop(tmp_path, email=server.url) as again:
+            # Its folder is as it was, and takes nothing back.
+            assert again.service.catalog.current[0].version == 2
+
+
+async def _publish_and_move(tmp_path, server):
+    async with LiveShop(tmp_path, email=server.url) as shop:
+        await reminded(shop, server)
+        await shop.greet("ben")
+        await shop.post({**CART, "customer_id": "ben"})
+        assert _published(shop, ("version: 1", "version: 2\non_change: migrate"), ("id: settle", "id: rest")) == [
+            "there is no step for 1 customer on settle; write moves: {settle: ...}"
+        ]
+        assert _published(shop, MIGRATES, ("id: remind", "id: nudge"), ("  - {id: settle,", "  - {id: rest,")) == 2
+        await until(lambda: shop.service.catalog.current[0].version == 2)
+        # Who waited stands on a send now: it is sent at the move, although nothing happens to them.
+        await until(lambda: len(server.raw) == 2)
+        assert ("moved", "new_version") in await shop.verdicts("ben")
+        await until(lambda: _has_moved(shop))
+        assert (len(server.raw), shop.service.problem) == (2, None)
+
+
+async def _has_moved(shop):
+    return ("moved", "new_version") in await shop.verdicts("ana")
+
+
+async def test_a_file_that_would_strand_customers_changes_nothing_and_says_so(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        await shop.greet()
+        await shop.post({**CART, "customer_id": "ana"})
+        file = shop.project / "abandoned-cart.journey.yaml"
+        file.write_text(JOURNEY.replace("version: 1", "version: 2\non_change: migrate").replace("settle", "rest"))
+        await until(lambda: shop.service.problem)
+        assert "there is no step for 1 customer on settle" in shop.service.problem
+        assert shop.service.catalog.current[0].version == 1
 
 
 async def _stopped(shop):

@@ -131,3 +131,39 @@ def test_over_twenty_kills_real_shoppers_get_exactly_their_reminders(tmp_path, r
     until_ms = max(event["time"] for event in happened)
     content = _kill_until(tmp_path, sources, events, 20 * rounds, until_ms=until_ms)
     assert content["actions"].count(b"\n") == 855
+
+
+WAITS, SENDS = '{for: 10m, restart_on: "cart_updated"}', "{message: cart-reminder, channels: [email]}"
+# Who waits is moved to a step that sends at once, so that a move is more than a change of a record.
+EDITED = {
+    name: text.replace("version: 1", "version: 2\non_change: migrate\nmoves: {settle: calm}")
+    .replace(f"id: settle\n    wait: {WAITS}", f"id: calm\n    send: {SENDS}")
+    .replace(f"id: remind\n    send: {SENDS}", "id: rest\n    wait: 1h")
+    for name, text in SOURCES.items()
+}
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_in_the_middle_of_a_move_to_another_version_everybody_moves_once_and_whole(tmp_path, rounds):
+    day, more = tmp_path / "day.jsonl", tmp_path / "more.jsonl"
+    # All of them wait at the end of the day.
+    carts = [{"id": f"e{n}", "type": "cart_updated", "customer_id": f"c{n}", "time": n} for n in range(1_000)]
+    day.write_text("".join(json.dumps(each) + "\n" for each in carts))
+    more.write_text(json.dumps({"id": "last", "type": "page_viewed", "customer_id": "c1", "time": 90_000}) + "\n")
+    with closing(Runs(SOURCES)) as before, closing(Runs(EDITED)) as after:
+        whole = _options(tmp_path / "whole", day)
+        assert before.run(whole) == 0
+        assert after.run({**whole, "events": [str(more)], "drain": True}) == 0
+        expected = _content(whole)
+        assert expected["actions"].count(b"\n") == 1_000
+        assert expected["decisions"].count(b'"moved"') == 1_000
+        kills, seed = 0, 0
+        while kills < 10 * rounds:
+            seed += 1
+            killed = _options(tmp_path / f"killed-{seed}", day)
+            assert before.run(killed) == 0
+            moving = {**killed, "events": [str(more)], "drain": True}
+            kills += after.run_killed(moving, random.Random(seed))
+            assert _content(killed) == expected, f"seed {seed}"

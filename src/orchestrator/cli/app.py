@@ -25,7 +25,7 @@ COMMANDS = {
     "explain": Listed(f"{_COMMANDS}.explain", "tell what happened to a customer and why"),
     "map": Listed(f"{_COMMANDS}.map", "draw a journey"),
     "schema": Listed(f"{_COMMANDS}.schema", "write the JSON Schemas for editors and programs"),
-    "publish": Listed(f"{_COMMANDS}.publish", "put a project in force on Kafka"),
+    "publish": Listed(f"{_COMMANDS}.publish", "put a project in force, and say for whom it changes"),
     "worker": Listed(f"{_COMMANDS}.worker", "turn events from Kafka into actions, one worker of many"),
     "deliver": Listed(f"{_COMMANDS}.deliver", "take actions from Kafka to the providers"),
     "doctor": Listed(f"{_COMMANDS}.doctor", "show the settings in force and where each is from"),

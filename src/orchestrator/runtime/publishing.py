@@ -69,6 +69,18 @@ class Change:
     why: str | None = None
 
 
+def asks_who_stands(published: Loaded | None, loaded: Loaded) -> bool:
+    """Tell whether it depends on who stands where if this may be published; else nobody has to be counted."""
+    known = {} if published is None else published.definitions
+    for name, definition in loaded.definitions.items():
+        before = known.get(name)
+        if before is None or before.journey != definition.journey:
+            was_draft = before is not None and before.journey.status == "draft"
+            if was_draft or definition.journey.on_change == "migrate":
+                return True
+    return False
+
+
 def plan(published: Loaded | None, loaded: Loaded, standing: Standing) -> list[Change]:
     """Compare a project with what is in force (None: nothing yet), journey by journey, by id."""
     known = {} if published is None else {name: each.journey for name, each in published.definitions.items()}

@@ -7,6 +7,18 @@ Must never look inside a profile's record: a record is bytes, and only its first
 from orchestrator.storage.memory import MemoryStore
 from orchestrator.storage.pending import Pending, Settled
 from orchestrator.storage.sqlite import SqliteStore
-from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Store
+from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, Store, StoreInUse
 
-__all__ = ["Batch", "Definition", "Known", "MemoryStore", "OutboxLines", "Pending", "Settled", "SqliteStore", "Store"]
+__all__ = [
+    "Batch",
+    "Definition",
+    "Known",
+    "MemoryStore",
+    "OutboxLines",
+    "Pending",
+    "Release",
+    "Settled",
+    "SqliteStore",
+    "Store",
+    "StoreInUse",
+]

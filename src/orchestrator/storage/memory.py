@@ -12,7 +12,7 @@ from typing import Self
 
 from orchestrator.model.codec import due_of
 from orchestrator.storage.pending import Pending, PendingInMemory
-from orchestrator.storage.store import Batch, Definition, Known, OutboxLines
+from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
 
 
 class MemoryStore:
@@ -29,6 +29,7 @@ class MemoryStore:
         self._positions: dict[str, bytes] = {}
         self._lengths: dict[str, int] = {}
         self._definitions: dict[tuple[str, int], Definition] = {}
+        self._release: Release | None = None
         self._pending = PendingInMemory()
         self._names: dict[str, Known] = {}
         self._names_of: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -124,14 +125,25 @@ class MemoryStore:
         """Return the lengths of output files as last committed."""
         return dict(self._lengths)
 
-    def define(self, definitions: Iterable[Definition]) -> None:
-        """Keep these definitions."""
+    def define(self, definitions: Iterable[Definition], release: Release | None = None) -> None:
+        """Keep these definitions, and the release they belong to."""
+        if release is not None:
+            check_follows(release, self.revision())
+            self._release = release
         for definition in definitions:
             self._definitions[definition.journey, definition.version] = definition
 
     def definitions(self) -> list[Definition]:
         """Return every definition kept, by journey and version."""
         return [self._definitions[key] for key in sorted(self._definitions)]
+
+    def revision(self) -> int:
+        """Return the revision in force."""
+        return 0 if self._release is None else self._release.revision
+
+    def release(self) -> Release | None:
+        """Return the release in force."""
+        return self._release
 
     def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
         """Return what is due on a lane, the longest due first."""

@@ -42,6 +42,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # What kind of identifier a name stands for: a customer may have only so many of one.
         "ALTER TABLE names ADD COLUMN kind TEXT NOT NULL DEFAULT ''",
     ),
+    ("CREATE TABLE release (revision INTEGER PRIMARY KEY, sources TEXT NOT NULL)",),
 )
 
 

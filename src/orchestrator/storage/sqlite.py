@@ -12,6 +12,7 @@ record. The page of its tables:
     outputs      how long each output file is, as far as its lines are known to be safe
     definitions  the texts of every version of a journey that was ever in force here, so that customers inside
                  finish the version they entered
+    release      the texts of the project in force, one row, under the number of its release
     pending      actions that delivery has still to hand over, and those it gave up on
     names        which profile is known by an identifier, by the identifier's hash, and of which kind that is
     dead_letters lines about records that came to nothing
@@ -35,7 +36,7 @@ from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
 from orchestrator.storage import migrations, pending
 from orchestrator.storage.pending import Pending
-from orchestrator.storage.store import Batch, Definition, OutboxLines
+from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
 
 # A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
 CHECKPOINT_PAGES = 16_000
@@ -52,7 +53,8 @@ class SqliteStore:
 
     `synchronous` FULL makes every commit survive a power cut; NORMAL may lose the last commits then,
     but never breaks the file. With `writes=False` any number of processes read beside the one that
-    writes; committing then raises StorageError.
+    writes; committing then raises StorageError. With `publishes=True` such a process may put in
+    definitions and a release, which is the one thing that SQLite's own lock is enough for.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class SqliteStore:
         *,
         synchronous: Synchronous = "FULL",
         writes: bool = True,
+        publishes: bool = False,
         recent_records: int = RECENT_RECORDS,
     ) -> None:
         self._name = str(path)
@@ -72,7 +75,7 @@ class SqliteStore:
         self._lock = _lock(path) if writes else None
         try:
             with self._explained():
-                self._connection = _connect(path, writes)
+                self._connection = _connect(path, writes or publishes)
         except BaseException:
             self._unlock()
             raise
@@ -122,6 +125,8 @@ class SqliteStore:
 
     def commit(self, batch: Batch) -> int:
         """Make a batch durable in one transaction; return the highest outbox number given out so far."""
+        if not self._writes:
+            raise StorageError(f"{self._name} cannot be written: it was opened for reading only")
         changed = {profile_id: record for profile_id, record in batch.records.items() if record is not None}
         with self._explained(), self._transaction():
             self._write_profiles(changed, [(each,) for each in batch.records if each not in changed])
@@ -250,13 +255,29 @@ class SqliteStore:
         """Return the lengths of output files as last committed."""
         return dict(self._rows("SELECT file, length FROM outputs"))
 
-    def define(self, definitions: Iterable[Definition]) -> None:
-        """Keep these definitions in one transaction."""
+    def define(self, definitions: Iterable[Definition], release: Release | None = None) -> None:
+        """Keep these definitions, and the release they belong to, in one transaction."""
         rows = [(each.journey, each.version, json.dumps(dict(each.sources))) for each in definitions]
         with self._explained(), self._transaction():
             self._connection.executemany(
                 "INSERT OR REPLACE INTO definitions (journey, version, sources) VALUES (?, ?, ?)", rows
             )
+            if release is not None:
+                check_follows(release, self.revision())
+                self._connection.execute("DELETE FROM release")
+                self._connection.execute(
+                    "INSERT INTO release (revision, sources) VALUES (?, ?)",
+                    (release.revision, json.dumps(dict(release.sources))),
+                )
+
+    def revision(self) -> int:
+        """Return the revision in force."""
+        return next((row[0] for row in self._rows("SELECT revision FROM release")), 0)
+
+    def release(self) -> Release | None:
+        """Return the release in force."""
+        rows = self._rows("SELECT revision, sources FROM release")
+        return next((Release(revision, json.loads(sources)) for revision, sources in rows), None)
 
     def definitions(self) -> list[Definition]:
         """Return every definition kept, by journey and version."""
@@ -347,7 +368,7 @@ def _lock(path: Path) -> IO[str]:
         lock.seek(0)
         owner = lock.read().strip() or "unknown"
         lock.close()
-        raise StorageError(
+        raise StoreInUse(
             f"{path} is in use by another process (process id {owner}); wait for it to end, or name another state file"
         ) from error
     lock.truncate(0)

@@ -5,7 +5,8 @@ Owns the shapes that pass between them. Must never import an implementation.
 Promises of every store:
 - A batch is committed whole or not at all, and in the order of the calls.
 - What was committed is read back as it was, by this process and by the next one that opens the store.
-- One process writes a store at a time; a second one is refused with a StorageError.
+- One process writes a store at a time; a second one is refused with a StoreInUse. Definitions and releases alone may
+  be put in beside it.
 - Whatever goes wrong underneath is raised as StorageError, with what to do about it.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
+from orchestrator.errors import StorageError
 from orchestrator.storage.pending import Pending, Settled
 
 
@@ -39,6 +41,14 @@ class Known(NamedTuple):
 
     profile_id: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The texts of the project in force, under a number that only ever grows."""
+
+    revision: int
+    sources: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -70,6 +80,16 @@ class Batch:
     dead_letters: list[bytes] = field(default_factory=list)
     names: dict[str, Known] = field(default_factory=dict)
     merged: list[tuple[str, str]] = field(default_factory=list)
+
+
+class StoreInUse(StorageError):  # noqa: N818 - what is the matter with it
+    """Another process writes this store."""
+
+
+def check_follows(release: Release, revision: int) -> None:
+    """Raise StorageError for a release that does not follow the one in force."""
+    if release.revision != revision + 1:
+        raise StorageError(f"release {revision} was published meanwhile; look at what it changes, and publish again")
 
 
 class Store(Protocol):
@@ -119,8 +139,20 @@ class Store(Protocol):
         """Return the lengths of output files as last committed."""
         ...
 
-    def define(self, definitions: Iterable[Definition]) -> None:
-        """Keep these definitions; one of the same journey and version is replaced."""
+    def define(self, definitions: Iterable[Definition], release: Release | None = None) -> None:
+        """Keep these definitions, one of the same journey and version replaced, and the release they belong to.
+
+        A release follows the one before by its revision; one that does not is refused with a StorageError, because
+        somebody else has published meanwhile.
+        """
+        ...
+
+    def revision(self) -> int:
+        """Return the revision in force; 0 before the first release."""
+        ...
+
+    def release(self) -> Release | None:
+        """Return the release in force; None before the first."""
         ...
 
     def definitions(self) -> list[Definition]:

@@ -7,7 +7,7 @@ from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
-from orchestrator.runtime import pauses
+from orchestrator.runtime import settling
 from orchestrator.runtime.turn import on_event, on_timers, profile_of
 
 START_MS = instants.parse("2026-01-05T10:00:00Z") or 0
@@ -64,15 +64,15 @@ def test_a_record_that_was_armed_for_others_is_found_and_armed_by_a_wake():
     after = catalog_of("vip: {if: days_since(profile.since) >= 10}\n")
     record, _ = take(before, None, said("profile_updated", 0, since=START_MS))
     assert codec.due_of(record) == 0
-    assert pauses.has_ended(pauses.paused_in(before), after)
-    assert pauses.may_go_on(after, record)
+    assert settling.is_unsettled(after, settling.settled_by(before))
+    assert settling.may_go_on(after, record)
     turned = on_timers(after, record, START_MS + DAY_MS)
     assert turned.decisions == []
     assert codec.due_of(turned.record) == START_MS + 10 * DAY_MS
-    assert not pauses.may_go_on(after, turned.record)
+    assert not settling.may_go_on(after, turned.record)
     woken = on_timers(after, turned.record, START_MS + 10 * DAY_MS)
     assert [each.verdict for each in woken.decisions][:1] == [Verdict.ENTERED]
-    assert not pauses.has_ended(pauses.paused_in(after), after)
+    assert not settling.is_unsettled(after, settling.settled_by(after))
 
 
 def test_an_event_that_comes_late_counts_for_the_day_it_happened_on():

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from orchestrator.errors import StorageError
-from orchestrator.storage import Batch, Definition, OutboxLines, SqliteStore
+from orchestrator.storage import Batch, Definition, OutboxLines, Release, SqliteStore
 from orchestrator.storage.migrations import APPLICATION_ID, MIGRATIONS
 
 RECORD = (5).to_bytes(8, "big") + b"\x01state"
@@ -122,3 +122,22 @@ def test_the_file_says_whose_it_is_and_which_shape_it_has(path):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StorageError, match="-lock cannot be written"):
         SqliteStore(tmp_path / "nowhere" / "state.db")
+
+
+def test_a_release_may_be_put_in_beside_the_writer_and_nothing_else(path):
+    with SqliteStore(path) as writer:
+        with SqliteStore(path, writes=False, publishes=True) as publisher:
+            publisher.define([], Release(1, {"orchestrator.yaml": "project: shop"}))
+            with pytest.raises(StorageError, match="cannot be written"):
+                publisher.commit(Batch(records={"ana": RECORD}))
+        assert writer.release() == Release(1, {"orchestrator.yaml": "project: shop"})
+        writer.commit(Batch(records={"ana": RECORD}))
+
+
+def test_of_two_who_publish_at_once_the_second_looks_again(path):
+    with SqliteStore(path) as writer:
+        writer.define([], Release(1, {}))
+        with SqliteStore(path, writes=False, publishes=True) as publisher:
+            publisher.define([], Release(2, {}))
+        with pytest.raises(StorageError, match="release 2 was published meanwhile"):
+            writer.define([], Release(2, {}))

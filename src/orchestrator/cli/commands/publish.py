@@ -1,4 +1,4 @@
-"""`orchestrator publish`: put a project in force on Kafka, after showing what that changes for whom.
+"""`orchestrator publish`: put a project in force, on Kafka or in a state file, after showing what changes for whom.
 
 Owns the form of the plan and the question of whether it may go ahead. Comparing and publishing are the runtime's.
 """
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 EXAMPLES = [
     Example("orchestrator publish shop --dry-run", "what would change, and for how many customers"),
     Example("orchestrator publish shop", "put it in force; workers take it up without a restart"),
+    Example("orchestrator publish shop --state shop.db", "the same for `run` and `serve`, also while they run"),
 ]
 
 
 def command(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FILE", help="Put it in force in this state file, not on Kafka.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
@@ -36,15 +40,20 @@ def command(
 
     Validates the project, compares it with what is in force, and shows for each journey what changes and how many
     customers stand on each step. A journey whose meaning changed needs a higher version; without it nothing is
-    published. Customers inside a journey finish the version they entered. All journeys change together or none does.
+    published. Customers inside a journey finish the version they entered, or move as its on_change says. All journeys
+    change together or none does. Workers, and a `run` or `serve` on the state file, take it up without a restart.
     """
     from orchestrator.language import load
-    from orchestrator.runtime.kafka.settings import KafkaSettings
 
     loaded = load(directory)
-    said = Sources(config=config).values(KafkaSettings.model_fields)
-    settings = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
-    changes, revision = asyncio.run(_publish(settings, loaded, dry_run=dry_run))
+    if state is None:
+        from orchestrator.runtime.kafka.settings import KafkaSettings
+
+        said = Sources(config=config).values(KafkaSettings.model_fields)
+        settings = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
+        changes, revision = asyncio.run(_publish(settings, loaded, dry_run=dry_run))
+    else:
+        changes, revision = _publish_to(state, loaded, dry_run=dry_run)
     refused = [change for change in changes if change.why is not None]
     if as_json:
         screen.out_json({"changes": changes, "revision": revision, "dry_run": dry_run})
@@ -76,6 +85,25 @@ async def _publish(
         return changes, None
     await ensure(settings, topics)
     return changes, await publish(settings, topics, keyed(loaded))
+
+
+def _publish_to(path: Path, loaded: "Loaded", *, dry_run: bool) -> "tuple[Sequence[Change], int | None]":
+    from orchestrator.runtime.versions import plan_of, publish
+    from orchestrator.storage import MemoryStore, SqliteStore, Store, StoreInUse
+
+    store: Store
+    if dry_run:
+        store = SqliteStore(path, writes=False) if path.exists() else MemoryStore()
+    else:
+        try:
+            store = SqliteStore(path)
+        except StoreInUse:  # whoever runs over it takes up what is published beside it
+            store = SqliteStore(path, writes=False, publishes=True)
+    with store:
+        changes = plan_of(loaded, store)
+        if dry_run or any(change.why is not None for change in changes):
+            return changes, None
+        return changes, publish(loaded, store)
 
 
 def _told(changes: "Sequence[Change]") -> Iterator[str]:

@@ -20,7 +20,7 @@ from orchestrator.model import codec, envelopes, ids, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID
-from orchestrator.runtime import pauses, turn
+from orchestrator.runtime import settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.reading import Feed, Positions
@@ -62,6 +62,7 @@ class Processor:
         *,
         keeps_decisions: bool,
         report: Callable[["Processor", Feed | None], None],
+        newer: Callable[[], Catalog | None] = lambda: None,
     ) -> None:
         self._catalog = catalog
         self._store = store
@@ -69,6 +70,7 @@ class Processor:
         self._targets = targets
         self._keeps_decisions = keeps_decisions
         self._report = report
+        self._newer = newer
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
         stored = store.position(CLOCK)
@@ -88,17 +90,26 @@ class Processor:
             self._take(feed, chunk)
             if self.records >= self._batch_ends_at or chunk.live:
                 self._commit(feed.position(len(chunk.lines)), feed)
+                self._follow()
         self._commit(feed.finished(), feed)
 
-    def end_pauses(self) -> None:
-        """Let those go on whose journey was paused when this store was last in use, and is not any more."""
-        for profile_id in pauses.released(self._catalog, self._store):
+    def _follow(self) -> None:
+        """Take up what has been published meanwhile."""
+        catalog = self._newer()
+        if catalog is not None:
+            self._catalog = catalog
+            self._resolver.follow(catalog.project)
+            self.settle()
+
+    def settle(self) -> None:
+        """Let those go on or move whom the journeys in force move since this store was last settled."""
+        for profile_id in settling.unsettled(self._catalog, self._store):
             record = self._record(profile_id)
             if record is not None:
                 self._fire(profile_id, record)
             if len(self._turns) >= BATCH_TURNS:
                 self._commit({}, None)
-        positions = pauses.noted(self._catalog, self._store)
+        positions = settling.noted(self._catalog, self._store)
         if positions:
             self._commit(positions, None)
 

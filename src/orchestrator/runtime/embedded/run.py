@@ -21,7 +21,7 @@ from orchestrator.runtime.embedded.processing import Processor
 from orchestrator.runtime.embedded.reading import Feed, Inputs, Sorting
 from orchestrator.runtime.embedded.sorting import MEMORY_BYTES
 from orchestrator.runtime.embedded.summary import Progress, Summary
-from orchestrator.runtime.versions import in_force
+from orchestrator.runtime.versions import InForce, newer, take_up
 from orchestrator.storage import MemoryStore, SqliteStore, Store
 
 
@@ -58,20 +58,22 @@ def run_events(
 
     Run again with the same `state` it goes on where it stopped, at whatever moment that was; the files
     it writes then hold each line once, standard output at least once. Customers inside a journey finish
-    the version they entered. `progress` is called after every commit, and while sorting. Raises InputError
-    for an input or output that cannot be used, and StorageError for a state file that cannot.
+    the version they entered, unless a newer one moves them; what is published to the state meanwhile is
+    taken up between two batches. `progress` is called after every commit, and while sorting. Raises
+    InputError for an input or output that cannot be used, StorageError for a state file that cannot, and
+    NotToBePublished for journeys that may not take the place of those in force.
     """
     began = time.perf_counter()
     faults.arm_from(os.environ)
     store: Store = MemoryStore() if options.state is None else SqliteStore(options.state)
     with store, _collecting_seldom():
-        summary = _run(in_force(loaded, store), options, store, progress, standard_output or sys.stdout.buffer)
+        summary = _run(take_up(loaded, store), options, store, progress, standard_output or sys.stdout.buffer)
     summary.seconds = time.perf_counter() - began
     return summary
 
 
 def _run(
-    catalog: Catalog,
+    in_force: InForce,
     options: RunOptions,
     store: Store,
     progress: Callable[[Progress], None] | None,
@@ -91,8 +93,16 @@ def _run(
     try:
         outputs = Outputs(store, list(targets.values()), standard_output, durable=durable)
         try:
-            processor = Processor(catalog, store, outputs, targets, keeps_decisions=durable, report=report)
-            processor.end_pauses()
+            processor = Processor(
+                in_force.catalog,
+                store,
+                outputs,
+                targets,
+                keeps_decisions=durable,
+                report=report,
+                newer=_Follower(store, in_force.revision).newer,
+            )
+            processor.settle()
             sorting = Sorting(options.sort_memory_bytes, lambda feed: report(processor, feed))
             for feed in inputs.feeds(_wall_ms, sorting):
                 processor.run(feed)
@@ -105,6 +115,21 @@ def _run(
             outputs.close()
     finally:
         inputs.close()
+
+
+class _Follower:
+    """Looks whether anything has been published since the last look."""
+
+    def __init__(self, store: Store, revision: int) -> None:
+        self._store = store
+        self._revision = revision
+
+    def newer(self) -> Catalog | None:
+        found = newer(self._store, self._revision)
+        if found is None:
+            return None
+        self._revision = found.revision
+        return found.catalog
 
 
 def _wall_ms() -> int:

@@ -16,7 +16,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     those. `revision` is that of the definitions in force. Behind resolve, `heard` are the sources' clocks, and of the
     records between the offset and `read`, those up to the mark (time, then offset) are processed.
     `entries` counts the customers inside each journey, so that nobody has to decode every state to know.
-    `paused` are the journeys whose customers stand still, as long as not all of them have gone on.
+    `settled` is what of pauses and moves is settled with all customers here.
     """
 
     clock_ms: int = 0
@@ -27,7 +27,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     mark_ms: int = 0
     mark_offset: int = 0
     entries: dict[str, int] = {}
-    paused: list[str] = []
+    settled: list[str] = []
 
 
 encode_header = msgspec.json.Encoder().encode

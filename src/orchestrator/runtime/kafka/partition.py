@@ -23,9 +23,9 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, receipt_of, source_of
-from orchestrator.runtime.kafka.released import Released
 from orchestrator.runtime.kafka.state import Checkpoint, State
 from orchestrator.runtime.kafka.unit import Unit
+from orchestrator.runtime.kafka.unsettled import Unsettled
 from orchestrator.runtime.timers import Timers
 
 # A producer may send any type; a metric's label must not grow with them.
@@ -61,8 +61,8 @@ class Partition(Unit):
         self._timers = Timers((due, profile_id) for profile_id, record in state if (due := due_of(record)))
         self._ended_ms = 0
         self._entries = Counter(header.entries)
-        self._released = Released(header.paused)
-        self._may_release = False
+        self._unsettled = Unsettled(header.settled)
+        self._may_settle = False
 
     @property
     def waiting(self) -> int:
@@ -78,23 +78,23 @@ class Partition(Unit):
     def has_work(self) -> bool:
         """Tell whether a record waits, or a timer that the end of the log has passed."""
         return (
-            self.backlog > 0 or self._timers.next_ms <= self._ended_ms or (bool(self._released) and self._may_release)
+            self.backlog > 0 or self._timers.next_ms <= self._ended_ms or (bool(self._unsettled) and self._may_settle)
         )
 
     def wants_end(self, wall_ms: int) -> bool:
-        """Tell whether somebody waits for the wall clock: a timer that it has passed, or the end of a pause."""
-        return self._timers.next_ms <= wall_ms or bool(self._released)
+        """Tell whether somebody waits for the wall clock: a timer that it has passed, or new definitions."""
+        return self._timers.next_ms <= wall_ms or bool(self._unsettled)
 
     def take_up(self, catalog: Catalog, revision: int) -> None:
-        """Go by these definitions from now on, and look for those who stood still in a journey that goes on."""
+        """Go by these definitions from now on, and look for those whom they move."""
         super().take_up(catalog, revision)
-        self._released.take_up(catalog, self.state)
+        self._unsettled.take_up(catalog, self.state)
 
     def reach_end(self, asked_ms: int) -> None:
         """Let the clock, and the timers that are due, go on to the instant at which the end was asked for."""
         if self.clock.pass_end(asked_ms):
             self._ended_ms = self.clock.now_ms
-            self._may_release = bool(self._released)
+            self._may_settle = bool(self._unsettled)
 
     def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
         """Tell the state what the changelog holds."""
@@ -111,14 +111,14 @@ class Partition(Unit):
             catalog, self._ended_ms + 1, self._ended_ms, wall_ms
         ):
             return
-        if self._released and self._may_release:
-            self._release_paused(catalog, self.clock.now_ms, wall_ms)
+        if self._unsettled and self._may_settle:
+            self._settle(catalog, self.clock.now_ms, wall_ms)
         super().work(catalog, ended, wall_ms)
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
-        """Hand the buffers over, with what is paused as long as somebody of it stands still."""
+        """Hand the buffers over, with what of the definitions is settled with everybody."""
         taken, header = super().take_outgoing()
-        header.paused = list(self._released.paused)
+        header.settled = list(self._unsettled.settled)
         return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
@@ -200,12 +200,12 @@ class Partition(Unit):
             self._wake(catalog, profile_id, record, 0, due_ms if now_ms is None else now_ms, wall_ms)
         return True
 
-    def _release_paused(self, catalog: Catalog, now_ms: int, wall_ms: int) -> None:
-        """Let some of those go on who stood still in a journey whose pause has ended."""
+    def _settle(self, catalog: Catalog, now_ms: int, wall_ms: int) -> None:
+        """Let some of those go on whom new definitions move."""
         sink = self.outgoing
-        for profile_id, record in self._released.look(self.state, sink.most_facts - sink.facts):
+        for profile_id, record in self._unsettled.look(self.state, sink.most_facts - sink.facts):
             self._wake(catalog, profile_id, record, codec.due_of(record), now_ms, wall_ms)
-        self._may_release = bool(self._released)
+        self._may_settle = bool(self._unsettled)
 
     def _wake(
         self, catalog: Catalog, profile_id: str, record: bytes, awaited_ms: int, now_ms: int, wall_ms: int

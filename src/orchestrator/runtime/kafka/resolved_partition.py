@@ -64,7 +64,7 @@ class ResolvedPartition(Partition):
         """Tell whether a record may be taken, or a timer that the sources have passed."""
         next_ms = self._aligned.next_ms
         is_released = next_ms is not None and (next_ms <= self.clock.now_ms or self._aligned.is_late)
-        goes_on = bool(self._released) and self.clock.is_live
+        goes_on = bool(self._unsettled) and self.clock.is_live
         return self.backlog > 0 or is_released or goes_on or self._timers.next_ms < self._turned_ms
 
     def wants_end(self, wall_ms: int) -> bool:
@@ -114,8 +114,8 @@ class ResolvedPartition(Partition):
         if aligned.next_ms is None or aligned.next_ms > clock_ms:
             # Where all sources are at their ends, it is the wall clock that passes, as `now` then says.
             self._pass(catalog, clock_ms, wall_ms, clock_ms if self.clock.is_live else None)
-            if self._released and self.clock.is_live:
-                self._release_paused(catalog, clock_ms, wall_ms)
+            if self._unsettled and self.clock.is_live:
+                self._settle(catalog, clock_ms, wall_ms)
 
     def _pass(self, catalog: Catalog, instant_ms: int, wall_ms: int, now_ms: int | None = None) -> bool:
         """Let the turns go on to an instant that all sources have passed, timers first."""

@@ -37,11 +37,17 @@ def look_at(directory: Path) -> Look:
 
 
 class Watch:
-    """Looks at the files of a project and hands on what they have become."""
+    """Looks at the files of a project and hands on what they have become; `look_further` looks for what else is new."""
 
-    def __init__(self, directory: Path, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        sleep: Callable[[float], Awaitable[None]],
+        look_further: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._directory = directory
         self._sleep = sleep
+        self._look_further = look_further
         self._seen = look_at(directory)
         self.problem: str | None = None
 
@@ -55,6 +61,7 @@ class Watch:
         """Look once."""
         now = await asyncio.to_thread(look_at, self._directory)
         if now == self._seen:
+            await self._look_at_published()
             return
         self._seen = now
         try:
@@ -69,3 +76,12 @@ class Watch:
         else:
             self.problem = None
             _log.info("journeys were read anew", journeys=len(loaded.definitions))
+
+    async def _look_at_published(self) -> None:
+        if self._look_further is None:
+            return
+        try:
+            await self._look_further()
+        except OrchestratorError as error:
+            self.problem = str(error)
+            _log.error("what was published cannot be used; the old journeys stay in force", why=str(error))

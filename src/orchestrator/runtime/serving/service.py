@@ -8,7 +8,7 @@ handing over and settle it, the last batch is committed, the store is closed.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from orchestrator.model.event import Event
 from orchestrator.model.identity import Identifier
 from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
-from orchestrator.runtime import pauses
+from orchestrator.runtime import versions
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
@@ -34,8 +34,8 @@ from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.project import Watch
 from orchestrator.runtime.serving.settings import ServeSettings, made_once
 from orchestrator.runtime.serving.turns import Turns
-from orchestrator.runtime.versions import in_force
-from orchestrator.storage import Batch, SqliteStore, Store
+from orchestrator.runtime.versions import InForce
+from orchestrator.storage import SqliteStore, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class Service:
         self._directory = directory
         self._state = state
         self._operator = Operator(find, settings.allowed_hosts)
-        self._watch = Watch(directory, self.clock.sleep)
+        self._watch = Watch(directory, self.clock.sleep, self._newer)
         self._watching: asyncio.Task[None] | None = None
         self.is_ready = False
 
@@ -80,7 +80,7 @@ class Service:
         loaded = await asyncio.to_thread(load, self._directory)
         try:
             await self.intake.start(lambda: SqliteStore(self._state), lambda store: self._make_turns(loaded, store))
-            await self._open(loaded)
+            await self._open(self._in_force.loaded)
         except BaseException:
             await self.intake.stop()
             raise
@@ -101,11 +101,14 @@ class Service:
             fail=self._fail,
             release_over_ms=_release_over(loaded),
         )
-        await self.intake.run(self._note_paused)
         await self.delivery.start()
 
-    def _make_turns(self, loaded: Loaded, store: Store) -> Turns:
-        return Turns(in_force(loaded, store), store, self.metrics, _release_over(loaded))
+    def _make_turns(self, folder: Loaded, store: Store) -> Turns:
+        self._in_force = versions.take_up(folder, store)
+        turns = Turns(self._in_force.catalog, store, self.metrics, _release_over(self._in_force.loaded))
+        # Journeys may have changed while nobody ran.
+        turns.take_up(self._in_force.catalog)
+        return turns
 
     def _prepare(self, loaded: Loaded) -> None:
         contents = {
@@ -125,27 +128,34 @@ class Service:
         """What a person should look at, though everything goes on; None when nothing."""
         return self.intake.trouble or self._watch.problem
 
-    async def replace(self, loaded: Loaded) -> None:
-        """Put another project in force, between two batches."""
+    async def replace(self, folder: Loaded) -> None:
+        """Put another project in force, between two batches; where `versions.choose` raises, nothing has changed."""
+        store = self.intake.store
+        loaded = await self.intake.run(lambda: versions.choose(folder, store))
+        await self._go_by(loaded, lambda: versions.take_up(folder, store))
+
+    async def _newer(self) -> None:
+        """Take up what has been published to the store since."""
+        found = await self.intake.run(lambda: versions.newer(self.intake.store, self._in_force.revision))
+        if found is not None:
+            await self._go_by(found.loaded, lambda: found)
+
+    async def _go_by(self, loaded: Loaded, in_force: Callable[[], InForce]) -> None:
+        # Routes first: a message is not decided that could not be handed over.
         routes = routes_of(loaded, lambda: self.preparer, self._operator, but=self.delivery.lanes)
 
         def swap() -> None:
-            turns = self.intake.turns
-            turns.catalog = in_force(loaded, self.intake.store)
-            turns.release_over_ms = _release_over(loaded)
-            self._note_paused()
+            self._in_force = in_force()
+            self.intake.turns.take_up(self._in_force.catalog)
+            self.intake.turns.release_over_ms = _release_over(loaded)
 
         await self.intake.run(swap)
-        self._prepare(loaded)
+        self._prepare(self._in_force.loaded)
         await self.delivery.add(routes)
-
-    def _note_paused(self) -> None:
-        """Wake who stands still in a journey that goes on again, also when it was changed while nobody ran."""
-        turns, store = self.intake.turns, self.intake.store
-        turns.resume(pauses.released(turns.catalog, store), self.intake.now_ms())
-        positions = pauses.noted(turns.catalog, store)
-        if positions:
-            store.commit(Batch(positions=positions))
+        if self._in_force.loaded is not loaded:  # something else was published in between
+            await self.delivery.add(
+                routes_of(self._in_force.loaded, lambda: self.preparer, self._operator, but=self.delivery.lanes)
+            )
 
     def _on_worked(self, lanes: set[str], cancelled: list[str]) -> None:
         self.delivery.cancel(cancelled)

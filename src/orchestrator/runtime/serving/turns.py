@@ -3,7 +3,7 @@
 Owns the order within a batch: timers that are due, then what came in, in the order in which it came. Belongs to one
 thread, the store's. Must never wait for anything but the disk.
 
-1. timers due before now fire, at now
+1. whom new journeys move goes on or moves, and timers due before now fire, at now
 2. events and receipts are read and taken through their turns, at now
 3. everything is committed: records, decisions, actions for delivery, outcomes of delivery, dead letters
 4. only then is anybody told
@@ -14,9 +14,10 @@ get in is known by its id.
 
 import time
 import traceback
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -24,7 +25,7 @@ from orchestrator.errors import EventError, InvariantError
 from orchestrator.model import codec, envelopes, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
-from orchestrator.runtime import faults, turn
+from orchestrator.runtime import faults, settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
@@ -93,6 +94,9 @@ class Turns:
         self.release_over_ms = release_over_ms
         self._store = store
         self._metrics = metrics
+        # Whom new definitions move, in portions like timers, and what is settled once all of them have.
+        self._unsettled: deque[str] = deque()
+        self._settled: dict[str, bytes | None] = {}
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
         self._begin()
@@ -109,8 +113,8 @@ class Turns:
 
     @property
     def next_ms(self) -> int:
-        """When the next timer is due."""
-        return self._timers.next_ms
+        """When there is something to do again: at once while somebody is unsettled, else when a timer is due."""
+        return 0 if self._unsettled else self._timers.next_ms
 
     def _begin(self) -> None:
         self._batch = Batch()
@@ -125,6 +129,7 @@ class Turns:
         """Take timers and items through their turns and commit; raises StorageError, and then nothing was changed."""
         began = time.perf_counter()
         try:
+            settled = self._settle(now_ms)
             self._wake(now_ms)
             for item in items:
                 if isinstance(item, Records):
@@ -134,6 +139,8 @@ class Turns:
                     self._hear(item, now_ms)
             turned = time.perf_counter()
             self._commit()
+            for _ in range(settled):
+                self._unsettled.popleft()
         except BaseException:
             # Wakes were taken off the heap for turns that now never happened.
             self._timers = Timers(self._store.waiting())
@@ -147,17 +154,24 @@ class Turns:
         self._begin()
         return worked
 
-    def resume(self, profile_ids: Sequence[str], now_ms: int) -> None:
-        """Let those go on who stood still in a journey that is paused no more."""
-        if not profile_ids:
-            return
-        for profile_id in profile_ids:
+    def take_up(self, catalog: Catalog) -> None:
+        """Go by these journeys from the next batch on, and let those go on or move whom they move."""
+        self.catalog = catalog
+        self._unsettled = deque(settling.unsettled(catalog, self._store))
+        self._settled = settling.noted(catalog, self._store)
+        if not self._unsettled and self._settled:
+            self._store.commit(Batch(positions=self._settled))
+
+    def _settle(self, now_ms: int) -> int:
+        """Let some of those go on whom new journeys move, and say how many; the last of them settle it for good."""
+        portion = list(islice(self._unsettled, TIMERS_A_BATCH))
+        for profile_id in portion:
             record = self._record(profile_id)
             if record is not None:
-                self._keep(profile_id, record, turn.on_timers(self.catalog, record, now_ms))
-        self._commit()
-        self._count()
-        self._begin()
+                self._fire(profile_id, record, record, now_ms)
+        if portion and len(portion) == len(self._unsettled):
+            self._batch.positions.update(self._settled)
+        return len(portion)
 
     def _record(self, profile_id: str) -> bytes | None:
         return self._changed[profile_id] if profile_id in self._changed else self._store.read(profile_id)
@@ -171,20 +185,25 @@ class Turns:
                 if record_due_ms:
                     self._timers.put_back(profile_id, record_due_ms)
                 continue
-            try:
-                turned = turn.on_timers(self.catalog, record, now_ms)
-                if 0 < codec.due_of(turned.record or record) <= now_ms:
-                    raise InvariantError(f"woken at {now_ms} and still due; please report this")
-            except Exception as error:  # noqa: BLE001 - one customer's trouble; everybody else's timers go on
-                text = "".join(traceback.format_exception(error))
-                letter = DeadLetter("failure", str(error), "timer", 0, instants.to_text(now_ms))
-                self._bury(msgspec.structs.replace(letter, profile_id=profile_id, traceback=text))
-                continue
-            self._metrics.timer_lateness.observe((now_ms - due_ms) / 1000)
-            self._keep(profile_id, None, turned)  # its wake is used up
-            fired += 1
+            if self._fire(profile_id, record, None, now_ms):
+                self._metrics.timer_lateness.observe((now_ms - due_ms) / 1000)
+                fired += 1
             if fired >= TIMERS_A_BATCH:
                 return
+
+    def _fire(self, profile_id: str, record: bytes, before: bytes | None, now_ms: int) -> bool:
+        """Let a profile know what time it is; False when that failed, on record. `before` as for `_keep`."""
+        try:
+            turned = turn.on_timers(self.catalog, record, now_ms)
+            if 0 < codec.due_of(turned.record or record) <= now_ms:
+                raise InvariantError(f"woken at {now_ms} and still due; please report this")
+        except Exception as error:  # noqa: BLE001 - one customer's trouble; everybody else's timers go on
+            text = "".join(traceback.format_exception(error))
+            letter = DeadLetter("failure", str(error), "timer", 0, instants.to_text(now_ms))
+            self._bury(msgspec.structs.replace(letter, profile_id=profile_id, traceback=text))
+            return False
+        self._keep(profile_id, before, turned)  # without a record before it: its wake is used up
+        return True
 
     def _take(self, records: Records, now_ms: int) -> list[Refusal]:
         """Take raw events; give those that were refused."""

@@ -232,7 +232,7 @@ def test_who_stood_still_in_a_paused_journey_goes_on_once_it_is_live_again(parti
     while partition.has_work:
         partition.work(catalog, set(), WALL)
     assert not partition.wants_end(60 * HOUR)
-    assert partition.take_outgoing()[1].paused == []
+    assert partition.take_outgoing()[1].settled == []
 
 
 def test_an_owner_who_dies_in_the_middle_leaves_the_rest_of_them_to_the_next(partition, catalog, record):
@@ -251,3 +251,41 @@ def test_an_owner_who_dies_in_the_middle_leaves_the_rest_of_them_to_the_next(par
             owner.work(catalog, set(), WALL)
         found += sent(owner)
     assert sorted(found) == [(f"c{number}", instants.to_text(50 * HOUR)) for number in range(7)]
+
+
+def _version_2(catalog, **fields) -> Catalog:
+    """Publish a version that sends at once what a customer inside waits an hour for."""
+    [journey] = catalog.current
+    remind = dataclasses.replace(journey.steps["remind"], id="settle", next=None)
+    newer = dataclasses.replace(journey, version=2, first="settle", steps={"settle": remind}, moves={}, **fields)
+    return Catalog(catalog.project, [newer], [journey])
+
+
+def test_who_is_inside_moves_to_a_version_that_migrates_though_nothing_happens_to_them(partition, catalog, record):
+    work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, HOUR, "cart_updated", "ben"))
+    newer = _version_2(catalog)
+    partition.take_up(newer, 2)
+    assert partition.wants_end(HOUR)
+    partition.reach_end(HOUR + 5)
+    while partition.has_work:
+        partition.work(newer, set(), WALL)
+    assert sorted(sent(partition)) == [("ana", instants.to_text(HOUR + 5)), ("ben", instants.to_text(HOUR + 5))]
+    assert partition.take_outgoing()[1].settled == ["abandoned-cart@2"]
+
+
+def test_an_owner_who_dies_in_the_middle_of_a_move_leaves_nobody_half_moved_and_nobody_behind(
+    partition, catalog, record
+):
+    work(partition, catalog, *[record(number, HOUR, "cart_updated", f"c{number}") for number in range(7)])
+    newer, owner, found = _version_2(catalog), partition, []
+    for _ in range(4):  # two customers each
+        owner = _taken_over(owner, most_facts=2)
+        owner.take_up(newer, 2)
+        owner.reach_end(HOUR + 5)
+        while owner.has_work and not owner.outgoing.facts:
+            owner.work(newer, set(), WALL)
+        found += sent(owner)
+        # Somebody who dies here has sent nothing: what was not committed is done again by the next, the same.
+        lost = _taken_over(owner, most_facts=2)
+        lost.take_up(newer, 2)
+    assert sorted(found) == [(f"c{number}", instants.to_text(HOUR + 5)) for number in range(7)]

@@ -1,8 +1,7 @@
-"""Who stood still in a journey whose pause has ended, in one partition: found bit by bit, and not forgotten on the way.
+"""Whom new definitions move in one partition, though nothing happens to them: found bit by bit, not forgotten.
 
-They wait for no instant, so nothing but this would wake them. What was paused is part of the partition's header, and
-changes there only once everybody has been looked at: an owner that dies in between leaves the looking to the next one,
-for whom those who went on already look like all others.
+What is settled is part of the partition's header, and changes there only once everybody has been looked at: an owner
+that dies in between leaves the looking to the next one, for whom those who went on already look like all others.
 Owns that looking. Must never wake anybody itself.
 """
 
@@ -10,18 +9,18 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from orchestrator.model.catalog import Catalog
-from orchestrator.runtime import pauses
+from orchestrator.runtime import settling
 from orchestrator.runtime.kafka.state import State
 
 # So many records are read between two looks at the event loop: about 20 ms.
 AT_ONCE = 5_000
 
 
-class Released:
-    """The looking for those who may go on. `paused` are the journeys that were paused when it was last through."""
+class Unsettled:
+    """The looking for those who may go on or move. `settled` is what was settled when it was last through."""
 
-    def __init__(self, paused: Iterable[str] = ()) -> None:
-        self.paused = tuple(paused)
+    def __init__(self, settled: Iterable[str] = ()) -> None:
+        self.settled = tuple(settled)
         self._catalog: Catalog | None = None
         self._left: Iterator[str] | None = None
 
@@ -30,15 +29,14 @@ class Released:
         return self._left is not None
 
     def take_up(self, catalog: Catalog, state: State) -> None:
-        """Begin to look if a pause has ended with this catalog."""
+        """Begin to look if this catalog ends a pause or moves anybody."""
         if catalog is self._catalog:
             return
         self._catalog = catalog
-        now = pauses.paused_in(catalog)
-        if pauses.has_ended(set(self.paused), catalog):
+        if settling.is_unsettled(catalog, self.settled):
             self._left = state.walk()
         else:
-            self.paused, self._left = tuple(sorted(now)), None
+            self._end(catalog)
 
     def look(self, state: State, most: int) -> Iterator[tuple[str, bytes]]:
         """Run over the next records, and give those that may go on, at most so many; to be run through."""
@@ -47,7 +45,10 @@ class Released:
         profile_ids = list(islice(self._left, min(most, AT_ONCE)))
         for profile_id in profile_ids:
             record = state.get(profile_id)
-            if record is not None and pauses.may_go_on(self._catalog, record):
+            if record is not None and settling.may_go_on(self._catalog, record):
                 yield profile_id, record
         if not profile_ids:
-            self.paused, self._left = tuple(sorted(pauses.paused_in(self._catalog))), None
+            self._end(self._catalog)
+
+    def _end(self, catalog: Catalog) -> None:
+        self.settled, self._left = tuple(sorted(settling.settled_by(catalog))), None
