@@ -4,7 +4,7 @@ Owns the order of the reasons (LANGUAGE.md): not_live, condition_false, key_miss
 not_again, limit_reached; then entry_limit, the engine's own bound.
 """
 
-from orchestrator.engine import matching, walking
+from orchestrator.engine import guards, matching, walking
 from orchestrator.engine.turn import Turn
 from orchestrator.model import ids
 from orchestrator.model.decision import Reason, Verdict
@@ -54,6 +54,11 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
     turn.state.entries.append(entry)
     turn.changed = True
     turn.opening = entry_id
+    if journey.holdout_percent or turn.project.holdout_percent:
+        # On record from the beginning: who is held out and leaves before any message was due is measured too.
+        holdout = guards.holdout_of(turn, journey, turn.project.purposes.get(journey.purpose or ""))
+        if holdout is not None:
+            saw = {**saw, "holdout": holdout}
     turn.decide(journey, entry, None, _ENTERED, _EVENT, saw)
     if entry_id in turn.failed:
         turn.park(journey, entry, turn.failed[entry_id])

@@ -16,6 +16,8 @@ from orchestrator.model.profile import Profile
 from orchestrator.model.project import Cap, Channel, Project, Purpose, QuietHours
 from orchestrator.model.state import Entry
 
+# Which holdout somebody is in, as `saw` of an entry says.
+UNIVERSAL, OWN = "universal", "journey"
 Address = str | list[str]
 # A purpose of this name, where there is one, stands for being measured.
 TRACKING_PURPOSE = "tracking"
@@ -94,14 +96,19 @@ def tracked(profile: Profile, project: Project, channel: str) -> list[str]:
 
 def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:
     """Whether the customer is in the universal holdout (never for a purpose without consent) or the journey's own."""
+    return holdout_of(turn, journey, purpose) is not None
+
+
+def holdout_of(turn: Turn, journey: Journey, purpose: Purpose | None) -> str | None:
+    """Name the holdout that the customer is in, the universal one first; None outside of both."""
     profile_id = turn.state.profile_id
     percent = turn.project.holdout_percent
     is_asked = purpose is None or purpose.consent != "none"
     if percent and is_asked and draw(turn, "", "holdout", profile_id) < percent:
-        return True
-    if not journey.holdout_percent:
-        return False
-    return draw(turn, journey.id, "holdout", profile_id, journey.id) < journey.holdout_percent
+        return UNIVERSAL
+    if journey.holdout_percent and draw(turn, journey.id, "holdout", profile_id, journey.id) < journey.holdout_percent:
+        return OWN
+    return None
 
 
 def is_reached(turn: Turn, cap: Cap, channel: str, purpose: Purpose) -> bool:

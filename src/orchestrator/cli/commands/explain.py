@@ -3,7 +3,7 @@
 Owns what is told, and in which order. The sentences are `views`' work, decisions and state are read as they are.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import screen
+from orchestrator.cli.decisions import by_id, catalog_of, read
 from orchestrator.cli.help import Example
 from orchestrator.errors import OrchestratorError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.model.catalog import Catalog
     from orchestrator.model.decision import Decision
     from orchestrator.model.state import State
-    from orchestrator.storage.store import Store
 
 EXAMPLES = [
     Example("orchestrator explain ana --state shop.db", "everything that was decided about a customer"),
@@ -98,15 +98,15 @@ def _known(customer: str, directory: Path | None, state: Path | None, decisions:
             if found is not None:
                 has_something = True
                 known = _Known(found.profile_id, found.state)
-                known.decisions.update(_read(store.decisions_of(found.profile_id), str(state)))
-                known.catalog = _catalog_of(store)
+                known.decisions.update(by_id(store.decisions_of(found.profile_id), str(state)))
+                known.catalog = catalog_of(store)
     if decisions is not None:
         wanted = {known.profile_id, *customers.candidates(customer)}
         with decisions.open("rb") as lines:
-            wanted = _with_merged(wanted, (one for _, one in _read(lines, str(decisions)) if one.verdict == "merged"))
+            wanted = _with_merged(wanted, (one for one in read(lines, str(decisions)) if one.verdict == "merged"))
         with decisions.open("rb") as lines:
             known.decisions.update(
-                (name, one) for name, one in _read(lines, str(decisions)) if one.profile_id in wanted
+                (name, one) for name, one in by_id(lines, str(decisions)) if one.profile_id in wanted
             )
     if directory is not None:
         from orchestrator.language import load
@@ -121,39 +121,6 @@ def _with_merged(wanted: set[str], merged: "Iterable[Decision]") -> set[str]:
     while any(pair & wanted and not pair <= wanted for pair in pairs):
         wanted = wanted.union(*(pair for pair in pairs if pair & wanted))
     return wanted
-
-
-def _catalog_of(store: "Store") -> "Catalog | None":
-    """Compile what the store's customers stand on: every version that was ever in force there."""
-    from orchestrator.language import compile_sources
-    from orchestrator.model.catalog import Catalog
-
-    journeys = []
-    catalog = None
-    compiled: dict[frozenset[tuple[str, str]], Catalog] = {}
-    for definition in store.definitions():
-        texts = frozenset(definition.sources.items())  # those of a whole project: its journeys share them
-        catalog = compiled.get(texts) or compile_sources(definition.sources).catalog
-        compiled[texts] = catalog
-        journey = catalog.journey(definition.journey, definition.version)
-        if journey is not None:
-            journeys.append(journey)
-    return None if catalog is None else Catalog(catalog.project, journeys)
-
-
-def _read(lines: Iterable[bytes], name: str) -> "Iterator[tuple[str, Decision]]":
-    import msgspec
-
-    from orchestrator.model.decision import Decision
-
-    decode = msgspec.json.Decoder(Decision).decode
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                decision = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise CannotExplain(f"{name}:{number}: this is no decision: {error}") from error
-            yield decision.id, decision
 
 
 def _chosen(known: _Known, journey: str | None) -> "list[Decision]":

@@ -1,0 +1,61 @@
+"""`orchestrator stats`: what journeys came to, from a store and from files, for people and for programs."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def ran(orchestrator, shop):
+    ended = orchestrator(
+        "run", shop, "--events", shop / "events.jsonl", "--state", shop / "shop.db",
+        "--actions", shop / "actions.jsonl", "--decisions", shop / "decisions.jsonl", "--drain",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    return shop
+
+
+def test_a_store_and_the_files_that_were_written_tell_the_same(orchestrator, ran):
+    stored = orchestrator("stats", "--state", ran / "shop.db", "--json")
+    written = orchestrator("stats", "--decisions", ran / "decisions.jsonl", ran, "--json")
+    assert (stored.code, stored.out) == (0, written.out)
+    (told,) = json.loads(stored.out)["journeys"]
+    decisions = [json.loads(line) for line in (ran / "decisions.jsonl").read_text().splitlines()]
+    assert told["entries"] == sum(one["verdict"] == "entered" for one in decisions) > 0
+    assert told["conversions"]["reached"] == sum(one["verdict"] == "converted" for one in decisions)
+    sent = [one for one in decisions if one["verdict"] == "sent"]
+    assert sum(sum(step["sent"].values()) for step in told["steps"].values()) == len(sent)
+
+
+def test_for_people_there_is_a_table(orchestrator, ran):
+    ended = orchestrator("stats", "--state", ran / "shop.db")
+    lines = ended.out.splitlines()
+    assert lines[0] == "abandoned-cart, version 1"
+    assert lines[1].startswith("  entered: ")
+    assert any(line.split()[:2] == ["step", "sent"] for line in lines)
+    assert any("95 %, Wilson" in line for line in lines)
+
+
+def test_what_counts_can_be_narrowed(orchestrator, ran):
+    def told(*options):
+        return json.loads(orchestrator("stats", "--state", ran / "shop.db", "--json", *options).out)["journeys"]
+
+    assert told("--journey", "welcome") == []
+    assert told("--version", "2") == []
+    assert told("--since", "2100-01-01T00:00:00Z") == []
+    assert told("--since", "2000-01-01T00:00:00Z") == told("--journey", "abandoned-cart") == told()
+
+
+@pytest.mark.parametrize("options", [(), ("--state", "a.db", "--decisions", "b.jsonl")])
+def test_it_wants_a_store_or_files(orchestrator, shop, options):
+    ended = orchestrator("stats", *options)
+    assert (ended.code, ended.out) == (2, "")
+    assert "--state" in ended.err
+
+
+def test_a_line_that_is_no_decision_is_named(orchestrator, ran):
+    with (ran / "decisions.jsonl").open("a") as file:
+        file.write("{}\n")
+    ended = orchestrator("stats", "--decisions", ran / "decisions.jsonl")
+    assert ended.code == 2
+    assert "this is no decision" in ended.err
