@@ -14,14 +14,19 @@ from typing import Any, ClassVar, TextIO
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import FilterError, LiquidError
+from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
 
 from orchestrator.errors import Refused
+from orchestrator.model.project import Table
 
 # What one field may cost. A message is for one person: more than this is a mistake, or somebody's attack.
 MAX_OUTPUT_BYTES = 512 * 1024
 MAX_LOOPS = 10_000
 MAX_LOCALS_BYTES = 1 << 20
+
+# Where the filter `lookup` finds the catalogs; no template can name it.
+_TABLES = "catalogs:"
 
 # The fields that are the body, by channel; channels not named here have `text`.
 _BODIES: Mapping[str, tuple[str, ...]] = {
@@ -77,6 +82,14 @@ class _Sandbox(Environment):
         for name in ("include", "render"):
             del self.tags[name]
         self.filters = {name: _bounded(name, apply) for name, apply in self.filters.items()}
+        self.filters["lookup"] = _lookup
+
+
+@with_context
+def _lookup(value: Any, catalog: Any, column: Any, *, context: RenderContext) -> str:
+    """Look up what a catalog says of a key; what it does not say renders empty."""
+    table = context.resolve(_TABLES).get(str(catalog))
+    return "" if table is None else table.rows.get(str(value), {}).get(str(column), "")
 
 
 def _bounded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,8 +140,15 @@ _SANDBOXES = {"html": _MARKUP, "mjml": _MARKUP, "markdown": _MARKDOWN}
 class Renderer:
     """Renders the messages of one project; keeps the templates it has read."""
 
-    def __init__(self, brand: Mapping[str, Any], languages: tuple[str, ...], contents: Mapping[str, Content]) -> None:
+    def __init__(
+        self,
+        brand: Mapping[str, Any],
+        languages: tuple[str, ...],
+        contents: Mapping[str, Content],
+        tables: Mapping[str, Table] | None = None,
+    ) -> None:
         self._brand = brand
+        self._tables = tables or {}
         self._first_language = languages[0]
         self._contents = contents
         self._templates: dict[tuple[_Sandbox, str], BoundTemplate] = {}
@@ -180,7 +200,7 @@ class Renderer:
         if "{" not in source:
             return source  # nothing to render, which is most of what is written
         try:
-            return self._template(sandbox, source).render(**scope)
+            return self._template(sandbox, source).render(**scope, **{_TABLES: self._tables})
         except LiquidError as error:
             raise Refused(f"{where}: the template fails: {error.message or error}") from error
         except (ArithmeticError, TypeError, ValueError, RecursionError) as error:

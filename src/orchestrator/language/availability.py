@@ -11,7 +11,6 @@ TO_COME = {
     "inactive": ("E904", "entering on silence", "an event, then a wait that it restarts"),
     "limit": ("E905", "a limit of entries", "no limit"),
     "purchase": ("E911", "purchase", "the value of a goal"),
-    "catalogs": ("E912", "catalogs", "what the message needs, with the event"),
     "coupons": ("E913", "coupons", "the code, with the event"),
     "retention": ("E914", "retention", "nothing yet"),
 }

@@ -14,7 +14,7 @@ from orchestrator.language.definitions.message import ESSENTIAL, Contents, Messa
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS
 from orchestrator.language.nodes import Place, Text
 from orchestrator.language.project import Shop
-from orchestrator.language.templates import Named
+from orchestrator.language.templates import Lookup, Named
 from orchestrator.model.project import Message
 
 FILE_ENDINGS = (".html", ".mjml", ".md", ".txt")
@@ -194,9 +194,21 @@ def _inspect(made: Draft, place: Place, channel: str, text: str, shop: Shop) -> 
     found = templates.inspect(text)
     for mistake in found.mistakes:
         place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
+    for lookup in found.lookups:
+        _check_lookup(place, lookup, shop)
     for named in found.names:
         if exists(place, named, shop):
             made.names.append((place, channel, named))
+
+
+def _check_lookup(place: Place, lookup: Lookup, shop: Shop) -> None:
+    table = shop.tables.get(lookup.catalog)
+    if table is None and not shop.is_lost and not shop.place["catalogs"].is_mended:
+        fix = nearest(lookup.catalog, set(shop.tables)) or f"catalogs: {{{lookup.catalog}: ...}} in orchestrator.yaml"
+        place.report("E506", f"there is no catalog {lookup.catalog}", fix, offset=lookup.offset)
+    elif table is not None and table.columns and lookup.column not in table.columns:
+        fix = nearest(lookup.column, set(table.columns)) or ", ".join(table.columns)
+        place.report("E506", f"the catalog {lookup.catalog} has no column {lookup.column}", fix, offset=lookup.offset)
 
 
 def exists(place: Place, named: Named, shop: Shop) -> bool:

@@ -4,7 +4,7 @@ Owns the check that a model's settings fit its kind, and the compiling of its ru
 when a project has a model of its kind, or a step asks for it. Must never judge anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,20 @@ from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.project import ModelDefinition, ProjectDefinition
 from orchestrator.language.expressions import Read, Surroundings, compile_at
 from orchestrator.language.nodes import Place
-from orchestrator.model.project import Scorer
+from orchestrator.model.expression import Expression
+from orchestrator.model.project import Scorer, Table
 from orchestrator.scorers import registry
 from orchestrator.scorers.port import Rule, Setup, Unusable
 
 # Settings by the kind that reads them; `settings` is for the kinds that other packages bring.
-_SETTINGS = {"rules": ("rules", "labels"), "sentiment": (), "topic": ("topics",)}
-_BROUGHT = ("settings",)
+_SETTINGS = {
+    "rules": ("rules", "labels"),
+    "sentiment": (),
+    "topic": ("topics",),
+    "recommend": ("baskets", "catalog", "at_most"),
+    "onnx": ("file", "features", "classes"),
+}
+_BROUGHT = ("settings", "features")
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Models:
         definition: ProjectDefinition,
         place: Place,
         around: Surroundings,
+        tables: Mapping[str, Table],
         read: Callable[[str], str | None],
         *,
         is_lost: bool,
@@ -46,6 +54,7 @@ class Models:
         self._place = place
         # A model is asked from many journeys, whose steps have other names.
         self._around = around.limited_to("event", "entry", "profile", "now")
+        self._tables = tables
         self._read = read
         self._is_lost = is_lost
         self._found: dict[str, Model | None] = {}
@@ -75,14 +84,19 @@ class Models:
             fix = f"kind: {nearest(kind, set(kinds)) or ', '.join(kinds)}"
             place["kind"].report("E321", f"nobody brings models of the kind {kind}", fix, at_key=written.kind is None)
             return None
-        given = written.model_dump(exclude_none=True, exclude={"kind", "rules"})
-        self._check_settings(place, kind, given.keys() | ({"rules"} if written.rules is not None else set()))
-        rules, reads = self._rules(place, written)
-        if place.is_mended or place["rules"].is_mended or len(rules) < len(written.rules or ()):
+        given = written.model_dump(exclude_none=True, exclude={"kind", "rules", "features"})
+        self._check_settings(place, kind, written.model_fields_set - {"kind"})
+        rules, features, reads = self._compiled(place, written)
+        is_whole = len(rules) == len(written.rules or ()) and len(features) == len(written.features or ())
+        if place.is_mended or place["rules"].is_mended or place["features"].is_mended or not is_whole:
             return None  # what is wrong is on record, and what is left does not have to add up
+        if written.catalog is not None and written.catalog not in self._tables:
+            fix = nearest(written.catalog, set(self._tables)) or f"catalogs: {{{written.catalog}: ...}}"
+            place["catalog"].report("E317", f"there is no catalog {written.catalog}", fix)
+            return None
         settings: dict[str, Any] = given.get("settings", {}) if kind not in _SETTINGS else given
         try:
-            scorer = opener(Setup(name, settings, rules, self._languages, self._read))
+            scorer = opener(Setup(name, settings, rules, features, self._languages, self._tables, self._read))
         except Unusable as error:
             place.report("E321", error.message, error.fix)
             return None
@@ -93,11 +107,18 @@ class Models:
             has = ", ".join(_SETTINGS.get(kind, _BROUGHT)) or "nothing"
             place[key].report("E321", f"a model of the kind {kind} has no `{key}`; it has {has}", has, at_key=True)
 
-    def _rules(self, place: Place, written: ModelDefinition) -> tuple[tuple[Rule, ...], set[Read]]:
-        rules, reads = [], set[Read]()
+    def _compiled(
+        self, place: Place, written: ModelDefinition
+    ) -> tuple[tuple[Rule, ...], tuple[tuple[str, Expression], ...], set[Read]]:
+        rules, features, reads = [], [], set[Read]()
         for number, rule in enumerate(written.rules or ()):
             compiled = compile_at(place["rules"][number]["if"], rule.if_, self._around)
             if compiled is not None:
                 reads |= compiled.reads
                 rules.append(Rule(compiled.expression, rule.points, rule.why or rule.if_))
-        return tuple(rules), reads
+        for name, text in (written.features or {}).items():
+            compiled = compile_at(place["features"][name], text, self._around)
+            if compiled is not None:
+                reads |= compiled.reads
+                features.append((name, compiled.expression))
+        return tuple(rules), tuple(features), reads

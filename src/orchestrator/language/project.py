@@ -21,10 +21,11 @@ from orchestrator.language.expressions import Surroundings, compile_at
 from orchestrator.language.models import Models
 from orchestrator.language.nodes import Place
 from orchestrator.language.reads import Reads
+from orchestrator.language.tables import read_tables
 from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
 from orchestrator.model.identity import CUSTOMER_ID, Identity, regions
-from orchestrator.model.project import Cap, Channel, Message, Project, Purpose, QuietHours
+from orchestrator.model.project import Cap, Channel, Message, Project, Purpose, QuietHours, Table
 
 Read = Callable[[str], str | None]
 # Words with a meaning of their own in a list of channels.
@@ -50,6 +51,7 @@ class Shop:
     channels: dict[str, Channel] = field(default_factory=dict)
     purposes: dict[str, Purpose] = field(default_factory=dict)
     models: Models = field(init=False)
+    tables: dict[str, Table] = field(default_factory=dict)
     segments_written: Mapping[str, SegmentDefinition] | None = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
@@ -127,6 +129,7 @@ class Shop:
             identity=self.identity,
             holdout_percent=percent(definition.holdout),
             scorers=self.models.scorers,
+            tables=self.tables,
             segments=self.segments,
             asked=self.reads.asked(),
         )
@@ -161,7 +164,8 @@ def compile_shop(
     for policy in ("caps", "quiet_hours"):
         for number, rule in enumerate(getattr(definition, policy)):
             shop.check_channel(place[policy][number]["channel"], rule.channel)
-    shop.models = Models(definition, place["models"], shop.surroundings, read, is_lost=is_lost)
+    shop.tables = read_tables(definition.catalogs or {}, place["catalogs"], read)
+    shop.models = Models(definition, place["models"], shop.surroundings, shop.tables, read, is_lost=is_lost)
     return shop
 
 

@@ -20,6 +20,7 @@ MAX_MARKS = 5_000
 ROOTS = ("profile", "entry", "steps", "event", "data", "brand", "links")
 LINKS = ("unsubscribe", "preferences", "survey", "confirm")
 
+_LOOKUP = re.compile(r"""\|\s*lookup\s*:\s*(["'])(.*?)\1\s*,\s*(["'])(.*?)\3""")
 # What Liquid finds in any list or text, beside what the data holds.
 _OF_ANY = frozenset({"size", "first", "last"})
 # Tags that read other templates: there are none.
@@ -39,16 +40,29 @@ class Named:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """What a template looks up: the catalog, the column, and where the catalog's name stands."""
+
+    catalog: str
+    column: str
+    offset: int
+
+
+@dataclass(frozen=True)
 class Template:
     """What a template names from outside of itself, and its mistakes."""
 
     names: tuple[Named, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
 
 
 @cache
 def _environment() -> Environment:
-    return Environment()
+    environment = Environment()
+    # Ours, beside Liquid's own: what it does is the renderer's.
+    environment.filters["lookup"] = lambda value, *_names: value
+    return environment
 
 
 def inspect(text: str) -> Template:
@@ -89,7 +103,8 @@ def inspect(text: str) -> Template:
         for variables in analysis.globals.values()
         for variable in variables
     }
-    return Template(tuple(sorted(names, key=lambda named: (named.offset, named.path))), tuple(mistakes))
+    lookups = tuple(Lookup(found[2], found[4], found.start(2)) for found in _LOOKUP.finditer(text))
+    return Template(tuple(sorted(names, key=lambda named: (named.offset, named.path))), tuple(mistakes), lookups)
 
 
 def _check_marks(text: str) -> Mistake | None:

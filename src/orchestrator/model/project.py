@@ -81,6 +81,15 @@ class Purpose:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A catalog: its rows by the value in the column `key`."""
+
+    key: str
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What a scorer says: a number, a label or items, and why (the words or features that count)."""
 
@@ -139,6 +148,7 @@ class Project:
     identity: Identity = field(default_factory=Identity)
     holdout_percent: float = 0.0
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     purchase: Purchase | None = None
     asked: Asked = NOTHING_ASKED

@@ -9,9 +9,9 @@ from typing import Any
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.expression import Expression
-from orchestrator.model.project import Judgement, Scorer
+from orchestrator.model.project import Judgement, Scorer, Table
 
-__all__ = ["Judgement", "Open", "Rule", "Scorer", "Setup", "Unusable"]
+__all__ = ["Judgement", "Open", "Rule", "Scorer", "Setup", "Table", "Unusable"]
 
 Read = Callable[[str], str | None]
 
@@ -38,14 +38,17 @@ class Rule:
 class Setup:
     """What a scorer is made from: the model's name and its settings.
 
-    `settings` are as written in orchestrator.yaml, under the model; its `rules` come compiled. `languages` are the
-    project's, the first one first. `read` gives the text of a file of the project, None where there is none.
+    `settings` are as written in orchestrator.yaml, under the model; its `rules` and `features` come compiled. The
+    project gives its `languages`, the first one first, and its catalogs as `tables`, by name. `read` gives the text of
+    a file of the project, None where there is none.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    features: tuple[tuple[str, Expression], ...] = ()
     languages: tuple[str, ...] = ("en",)
+    tables: Mapping[str, Table] = field(default_factory=dict)
     read: Read = lambda _name: None
 
 

@@ -13,6 +13,8 @@ from orchestrator.scorers.port import Open
 GROUP = "orchestrator.scorers"
 _OURS = {
     "rules": "orchestrator.scorers.rules",
+    "onnx": "orchestrator.scorers.onnx",
+    "recommend": "orchestrator.scorers.recommend",
     "sentiment": "orchestrator.scorers.sentiment",
     "topic": "orchestrator.scorers.topics",
 }

@@ -79,7 +79,7 @@ def _preparer() -> Any:
     loaded = compile_sources(SOURCES)
     contents = {name: Content(one.channels, one.languages) for name, one in loaded.messages.items()}
     project = loaded.catalog.project
-    renderer = Renderer(project.brand, project.languages, contents)
+    renderer = Renderer(project.brand, project.languages, contents, project.tables)
     return loaded.catalog, Preparer(loaded.catalog, renderer, Links("https://shop.example", (SECRET,)))
 
 

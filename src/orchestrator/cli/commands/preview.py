@@ -136,7 +136,9 @@ def _preparer(loaded: "Loaded") -> "Preparer":
 
     project = loaded.catalog.project
     contents = {name: Content(content.channels, content.languages) for name, content in loaded.messages.items()}
-    return Preparer(loaded.catalog, Renderer(project.brand, project.languages, contents), Links(_BASE, (_SECRET,)))
+    return Preparer(
+        loaded.catalog, Renderer(project.brand, project.languages, contents, project.tables), Links(_BASE, (_SECRET,))
+    )
 
 
 def _shown(made: "Delivery") -> dict[str, Any]:

@@ -140,7 +140,7 @@ class ModelDefinition(Model):
 
     kind: Name | None = Field(
         None,
-        description="rules, sentiment, topic, or what a package of yours brings; the model's own name without it.",
+        description="rules, sentiment, topic, recommend, onnx, or a package's own; the model's name without it.",
     )
     rules: list[RuleDefinition] | None = Field(None, description="Of rules: conditions and their points.")
     labels: dict[Name, float] | None = Field(
@@ -149,6 +149,18 @@ class ModelDefinition(Model):
     topics: dict[Name, dict[Language, list[Text]]] | None = Field(
         None, description="Of topic: words by topic and language; without it the topics of a shop."
     )
+    baskets: Text | None = Field(
+        None, description="Of recommend: the file with what was bought, a table with the columns order and item."
+    )
+    catalog: Name | None = Field(None, description="Of recommend: the catalog that it recommends from.")
+    at_most: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="Of recommend: how many things; 3 without it."
+    )
+    features: dict[Name, Expression] | None = Field(
+        None, description="Of onnx and your own kinds: what the model looks at, by name: {recency: profile.recency}."
+    )
+    file: Text | None = Field(None, description="Of onnx: the file with the model, in base64.")
+    classes: list[Text] | None = Field(None, description="Of onnx: what the model's numbers stand for, in order.")
     settings: dict[str, Any] | None = Field(None, description="Of your own kind: whatever it reads.")
 
 

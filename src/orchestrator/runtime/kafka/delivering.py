@@ -143,7 +143,7 @@ def run_deliverer(loaded: "Loaded", settings: KafkaSettings, find: Find) -> int:
 def _preparer(loaded: "Loaded", catalog: Catalog, links: Links) -> Preparer:
     contents = {name: rendering.Content(each.channels, each.languages) for name, each in loaded.messages.items()}
     project = catalog.project
-    return Preparer(catalog, rendering.Renderer(project.brand, project.languages, contents), links)
+    return Preparer(catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables), links)
 
 
 def _links(find: Find) -> Links:

@@ -115,7 +115,7 @@ class Service:
             name: rendering.Content(content.channels, content.languages) for name, content in loaded.messages.items()
         }
         project = self.intake.turns.catalog.project
-        renderer = rendering.Renderer(project.brand, project.languages, contents)
+        renderer = rendering.Renderer(project.brand, project.languages, contents, project.tables)
         self.preparer = Preparer(self.intake.turns.catalog, renderer, self.links)
 
     @property

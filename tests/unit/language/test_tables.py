@@ -1,0 +1,56 @@
+"""Catalogs: tables beside the project, what messages look up in them, and what is wrong with a broken one."""
+
+import pytest
+
+from orchestrator.model.project import Table
+
+PROJECT = """\
+project: shop
+channels: {email: {address: profile.email}}
+purposes: {service: {consent: none}}
+catalogs: {products: {file: products.csv, key: sku}}
+"""
+PRODUCTS = "sku,title\nLM-07,Lamp\nTZ-02,Cups\n"
+MESSAGE = 'message: welcome\nemail: {{subject: Hi, text: "{}"}}\n'
+
+
+def test_a_catalog_is_a_table_by_its_key(compiled, sound):
+    loaded = compiled(sound["hello.journey.yaml"], **{"orchestrator.yaml": PROJECT, "products.csv": PRODUCTS})
+    rows = {"LM-07": {"sku": "LM-07", "title": "Lamp"}, "TZ-02": {"sku": "TZ-02", "title": "Cups"}}
+    assert loaded.catalog.project.tables == {"products": Table("sku", rows, ("sku", "title"))}
+    # It is published with the project, so that workers read the same.
+    assert loaded.sources["products.csv"] == PRODUCTS
+
+
+@pytest.mark.parametrize(
+    ("products", "place"),
+    [
+        ("id,title\nLM-07,Lamp\n", "4:48 E322"),
+        ("", "4:48 E322"),
+        (PRODUCTS + "LM-07,Other\n", "4:29 E322"),
+    ],
+)
+def test_a_broken_table_is_the_authors_to_mend(found, products, place):
+    problems = found(**{"orchestrator.yaml": PROJECT, "products.csv": products})
+    assert [f"{each.line}:{each.column} {each.code}" for each in problems if not each.is_warning] == [place]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ entry.sku | lookup: 'products', 'title' }}", []),
+        ("{{ entry.sku | lookup: 'product', 'title' }}", ["E506 there is no catalog product; write: products"]),
+        (
+            "{{ entry.sku | lookup: 'products', 'titel' }}",
+            ["E506 the catalog products has no column titel; write: title"],
+        ),
+    ],
+)
+def test_a_template_looks_up_only_what_there_is(found, text, expected):
+    files = {
+        "orchestrator.yaml": PROJECT,
+        "products.csv": PRODUCTS,
+        "messages/welcome.message.yaml": MESSAGE.format(text),
+    }
+    told = [str(each).partition(": ")[2] for each in found(**files) if not each.is_warning]
+    assert told == expected
