@@ -20,7 +20,7 @@ from aiokafka.errors import (
     OutOfOrderSequenceNumber,
     ProducerFenced,
 )
-from aiokafka.structs import RecordMetadata
+from aiokafka.structs import RecordMetadata, TopicPartition
 
 from orchestrator.runtime.kafka.outgoing import Forward, Line
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -73,6 +73,7 @@ class Writer:
     async def begin(self) -> None:
         """Begin a transaction."""
         await self._producer.begin_transaction()
+        self._look_at_the_end()
 
     async def send(self, topic: str, partition: int, lines: Iterable[Line]) -> list[Batch]:
         """Send lines in batches, inside the transaction; return a future and a count of records for each batch."""
@@ -110,6 +111,9 @@ class Writer:
         future = await self._producer.send_batch(batch, topic, partition=partition)
         # Looked at in any case, so that one that fails after its transaction was given up is not logged as forgotten.
         future.add_done_callback(_look_at)
+        # A batch that never left has a second future, which nobody but aiokafka ever sees.
+        for queued in self._producer._message_accumulator._batches.get(TopicPartition(topic, partition), ()):
+            queued._drain_waiter.add_done_callback(_look_at)
         return future, batch.record_count()
 
     async def add_offsets(self, offsets: dict[Any, int], group_id: str) -> None:
@@ -134,6 +138,7 @@ class Writer:
         The client goes first, because aiokafka's own stop waits for batches that may never be delivered.
         """
         producer = self._producer
+        self._look_at_the_end()
         await producer.client.close()
         producer._closed = True
         try:
@@ -142,7 +147,13 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - why it failed was reported by whoever gave it up
             log.debug("the producer %s closed with %r", self.transactional_id, error)
 
+    def _look_at_the_end(self) -> None:
+        """Look at the transaction's end whenever it comes: aiokafka tells a fenced producer there, too."""
+        waiter = self._producer._txn_manager.wait_for_transaction_end()
+        if waiter is not None:
+            waiter.add_done_callback(_look_at)
 
-def _look_at(future: "asyncio.Future[RecordMetadata]") -> None:
+
+def _look_at(future: "asyncio.Future[Any]") -> None:
     if not future.cancelled():
         future.exception()
