@@ -15,6 +15,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rounds", type=int, default=1, help="how often a test marked chaos repeats, each with its own seed"
     )
+    parser.addoption(
+        "--first-round", type=int, default=0, help="which of them is the first, to go on where one stopped"
+    )
+
+
+@pytest.fixture
+def first_round(request: pytest.FixtureRequest) -> int:
+    number = request.config.getoption("--first-round")
+    assert isinstance(number, int)
+    return number
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.language import Loaded as LoadedProject
 from orchestrator.language import load as load_project
+from orchestrator.model import codec
 from orchestrator.runtime.kafka.catalogs import Catalogs, keyed, publish
+from orchestrator.runtime.kafka.header import decode_header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
@@ -74,6 +77,13 @@ def shopping(count: int, seed: int, customers: int = 300) -> list[Loaded]:
         customer = f"c{dice.randrange(customers)}"
         records.append(event(at, f"e{number}", kind, customer, round(dice.uniform(5, 150), 2)))
     return records + endings(START + 96 * HOUR)
+
+
+def scattered(records: list[Loaded], seed: int) -> list[Loaded]:
+    """Put each record where any producer might have, without a key; the last ones stay."""
+    dice = random.Random(seed)
+    anywhere = [replace(record, partition=dice.randrange(PARTITIONS), key=None) for record in records[:-PARTITIONS]]
+    return anywhere + records[-PARTITIONS:]
 
 
 def endings(at: int) -> list[Loaded]:
@@ -164,6 +174,21 @@ class Shop:
         finally:
             await consumer.stop()
 
+    async def resolved(self, longest_s: float = 60) -> None:
+        """Wait until resolve has passed everything on, and the turns have come behind the last record with it."""
+        group = f"{self.variables['APP_ID']}-resolve"
+        await self.drained(longest_s, group=group)
+        changelog = self.topics.changelog
+
+        async def passed() -> bool:
+            found = await committed(self.servers, changelog, PARTITIONS)
+            headers = {each.partition: decode_header(each.value) for each in found if each.key == b"@partition"}
+            states = latest_by_key(each for each in found if each.key != b"@partition")
+            is_behind = all(header.clock_ms > START + 96 * HOUR for header in headers.values())
+            return len(headers) == PARTITIONS and is_behind and not any(map(codec.due_of, states.values()))
+
+        await self.until(passed, longest_s)
+
     async def until(self, condition: Callable[[], Awaitable[bool]], longest_s: float = 60) -> None:
         """Look again and again until a condition about other processes holds."""
         deadline = time.monotonic() + longest_s
@@ -176,6 +201,9 @@ class Shop:
 
     async def check(self, records: Iterable[Loaded]) -> Expected:
         """Compare all that was committed with the simulated run of the same records: each line once, and the state."""
+        if self.variables["RESOLVE"] == "on":
+            # Rekeyed and aligned: as if all had come in one log, in the order of their times.
+            records = [replace(each, partition=0) for each in sorted(records, key=lambda each: each.timestamp)]
         expected = expected_of(self.loaded.catalog, records)
         topics = self.topics
         for topic, lines in [(topics.actions, expected.actions), (topics.decisions, expected.decisions)]:
@@ -244,6 +272,12 @@ def shop_at(fresh_name, project, tmp_path) -> Callable[[Broker], Shop]:
 def a_day() -> Callable[..., list[Loaded]]:
     """Return a maker of a day's records: count and seed."""
     return shopping
+
+
+@pytest.fixture
+def scatter() -> Callable[..., list[Loaded]]:
+    """Return what puts a day's records into whatever partitions: records and seed."""
+    return scattered
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ neither starting nor a program's own commit interval counts; `cold` runs from th
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -52,10 +53,19 @@ class Input:
     events: int
     # With resolve on, the events are done when what resolve made of them is.
     behind: tuple[str, str] | None = None
+    # So many of the events only lead up to what is measured.
+    beginning: int = 0
 
 
-async def drain(cluster: Cluster, program: Program, work: Input, kind: str, partitions: int) -> Drained:
-    """Watch a program until all is committed; raises StorageError if it ends or stands still."""
+async def drain(
+    cluster: Cluster,
+    program: Program,
+    work: Input,
+    kind: str,
+    partitions: int,
+    settled: Callable[[], Awaitable[None]] | None = None,
+) -> Drained:
+    """Watch a program until all is committed and `settled` returns; StorageError if it ends or stands still."""
     looks: list[Look] = []
     await _until(cluster, program, work.group, work.topic, work.events, looks)
     if work.behind is not None:
@@ -63,8 +73,10 @@ async def drain(cluster: Cluster, program: Program, work: Input, kind: str, part
         group, topic = work.behind
         end = await cluster.ends(topic, partitions)
         await _until(cluster, program, group, topic, end, [])
+        if settled is not None:
+            await settled()
         looks.append(Look(time.monotonic(), work.events, program.cpu_seconds))
-    return _drained(kind, looks, work.events, program)
+    return _drained(kind, looks, work.beginning, work.events, program)
 
 
 async def _until(cluster: Cluster, program: Program, group: str, topic: str, goal: int, looks: list[Look]) -> None:
@@ -82,14 +94,15 @@ async def _until(cluster: Cluster, program: Program, group: str, topic: str, goa
         await asyncio.sleep(LOOK_S)
 
 
-def _drained(kind: str, looks: list[Look], events: int, program: Program) -> Drained:
-    first, last = looks[0], looks[-1]
-    half = next((look for look in looks if look.reached * 2 >= events), last)
+def _drained(kind: str, looks: list[Look], beginning: int, events: int, program: Program) -> Drained:
+    last = looks[-1]
+    first = next((look for look in looks if look.reached >= beginning), last)
+    half = next((look for look in looks if look.reached * 2 >= beginning + events), last)
     cost = last.cpu - first.cpu
     done = last.reached - first.reached
     return Drained(
         kind=kind,
-        events=events,
+        events=events - beginning,
         events_per_second=rate_of(first, last) or events / (last.at - program.began),
         cold_events_per_second=events / (last.at - program.began),
         second_half_events_per_second=rate_of(half, last),

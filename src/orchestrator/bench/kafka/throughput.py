@@ -1,14 +1,18 @@
-"""How many events a second a worker takes, resolve off, with one journey and with all, beside the raw limit.
+"""How many events a second a worker takes: resolve off and on, one journey and all, beside the raw limit.
 
 Owns the order of one comparison: all on the same broker and the same topic, one after the other. What each worker
 committed is compared with the memory run of the same events; a difference is an error, not a figure.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,13 +20,17 @@ import msgspec
 
 from orchestrator.bench.kafka import workload
 from orchestrator.bench.kafka.draining import Drained, Input, drain
+from orchestrator.bench.kafka.histograms import gauge
 from orchestrator.bench.kafka.peers import peers_of
-from orchestrator.bench.kafka.programs import Program
+from orchestrator.bench.kafka.programs import Program, Worker
 from orchestrator.bench.kafka.setting import Setting
 from orchestrator.bench.kafka.workload import Record
-from orchestrator.errors import InvariantError
+from orchestrator.errors import InvariantError, StorageError
 from orchestrator.model import instants
 
+LAG = "orchestrator_event_lag_seconds"
+NEARLY_NOW_S = 5.0
+LONGEST_CATCHING_UP_S = 60.0
 RAW = "aiokafka fetch + orjson.loads + batch send"
 FAUST = "Faust agent that passes through"
 
@@ -41,6 +49,7 @@ class Mode:
     kind: str
     app: str
     project: Path
+    resolve: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,8 @@ class Day:
     count: int
     begin_ms: int
     lines: Path
+    # People and events in one topic, for resolve: see `_behind_resolve`.
+    everything: str
 
     @property
     def end(self) -> str:
@@ -67,6 +78,7 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
     cart = setting.abandoned_cart_alone()
     modes = [
         Mode("worker, resolve off", "off", cart),
+        Mode("worker, resolve on", "on", cart, resolve=True),
         Mode("worker, all journeys", "all", setting.shop),
     ]
     best: dict[str, Drained] = {}
@@ -74,7 +86,8 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
         found = [await _raw(setting, day, number)]
         for mode in modes:
             say(mode.kind)
-            found.append(await _worker(setting, day, mode, number))
+            measure = _behind_resolve if mode.resolve else _worker
+            found.append(await measure(setting, day, mode, number))
             ratio = found[-1].events_per_second / found[0].events_per_second
             say(f"{found[-1].events_per_second:,.0f} events/s, {ratio:.2f} of the raw limit")
         if number == 0:
@@ -94,15 +107,21 @@ async def _load(setting: Setting, begin_ms: int) -> Day:
     partitions = setting.sizes.partitions
     people = await setting.cluster.create(setting.topic("people"), partitions)
     events = await setting.cluster.create(setting.topic("events"), partitions)
+    everything = await setting.cluster.create(setting.topic("everything"), partitions)
     lines = setting.folder / "day.jsonl"
+    customers = workload.customers_of(setting.sizes.events)
+
+    def of_people() -> Iterator[Record]:
+        return workload.people(customers, partitions, begin_ms - instants.HOUR_MS)
+
+    def of_day() -> Iterator[Record]:
+        return workload.day(setting.sizes.events, partitions, begin_ms)
+
     with lines.open("wb") as file:
-        customers = workload.customers_of(setting.sizes.events)
-        before_ms = begin_ms - instants.HOUR_MS
-        known = await setting.cluster.load(people, _written(workload.people(customers, partitions, before_ms), file))
-        count = await setting.cluster.load(
-            events, _written(workload.day(setting.sizes.events, partitions, begin_ms), file)
-        )
-    return Day(people, known, events, count, begin_ms, lines)
+        known = await setting.cluster.load(people, _written(of_people(), file))
+        count = await setting.cluster.load(events, _written(of_day(), file))
+    await setting.cluster.load(everything, chain(of_people(), of_day()))
+    return Day(people, known, events, count, begin_ms, lines, everything)
 
 
 def _written(records: Iterable[Record], file: BinaryIO) -> Iterator[Record]:
@@ -172,6 +191,36 @@ async def _worker(setting: Setting, day: Day, mode: Mode, number: int) -> Draine
     drained.ready_seconds = ready
     drained.actions, drained.expected_actions = await _check(setting, day, mode, app)
     return drained
+
+
+async def _behind_resolve(setting: Setting, day: Day, mode: Mode, number: int) -> Drained:
+    """Measure a worker with its resolve, from where the customers are known.
+
+    All is one topic here. Read from a topic of their own, the people would end at the wall clock, as resolve tells it;
+    the day, which lies in the past, would then be late as a whole, and its timers due only an hour from now.
+    """
+    app, partitions = f"{mode.app}{number}", setting.sizes.partitions
+    with setting.worker(app, mode.project, day.everything, resolve=True) as program:
+        ready = await program.ready()
+        group = f"{setting.run}-{app}"
+        behind = (group, setting.output(app, f"{group}-resolved"))
+        work = Input(f"{group}-resolve", day.everything, day.known + day.count, behind, beginning=day.known)
+        caught_up = partial(_caught_up, program)
+        drained = await drain(setting.cluster, program, work, mode.kind, partitions, caught_up)
+        await program.stop()
+    drained.ready_seconds = ready
+    drained.actions, drained.expected_actions = await _check(setting, day, mode, app)
+    return drained
+
+
+async def _caught_up(worker: Worker) -> None:
+    """Wait until all sources have told that they are at their end, and with it the last timers have fired."""
+    began = time.monotonic()
+    while (gauge(await worker.metrics(), LAG) or 0.0) > NEARLY_NOW_S:
+        worker.check()
+        if time.monotonic() - began > LONGEST_CATCHING_UP_S:
+            raise StorageError(f"{worker.log.stem} is not at the end of its events: {worker.said()[-1000:]}")
+        await asyncio.sleep(0.1)
 
 
 async def _check(setting: Setting, day: Day, mode: Mode, app: str) -> tuple[int, int]:

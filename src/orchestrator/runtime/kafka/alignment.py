@@ -2,7 +2,9 @@
 
 Behind resolve, a partition's log is a mixture of all sources, and one that lags puts an order of ten o'clock behind a
 cart of eleven. So a record waits here until every source has told a clock that is past it. What was processed out of
-the log's order is known after a crash from two numbers alone: of the records before `read`, those up to `mark`.
+the log's order is known after a crash from two numbers alone: of the records before `read`, those up to `mark`. Until
+everything before `read` has been read again, nothing may be taken: the clocks that were heard before the crash speak
+of records that are not all here yet.
 Owns the records that wait, and that knowledge. Must never hold more than it is told to: beyond that the oldest go on,
 and only timers, which never wait here, keep the promise that nothing fires before an order that is already in a log.
 """
@@ -15,10 +17,11 @@ Mark = tuple[int, int]  # a record's timestamp, and its offset
 
 
 class Alignment:
-    """The records that wait, of one input, after what an earlier incarnation left."""
+    """The records that wait, of one input, after what an earlier incarnation left; reading goes on at `position`."""
 
-    def __init__(self, read: int = 0, mark: Mark = (0, 0)) -> None:
+    def __init__(self, read: int = 0, mark: Mark = (0, 0), position: int | None = None) -> None:
         self.read = read
+        self._seen = read if position is None else position
         self.mark = mark
         self._left_read, self._left_mark = read, mark
         self._heap: list[tuple[int, int]] = []
@@ -26,6 +29,11 @@ class Alignment:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all that was read before is here again."""
+        return self._seen >= self._left_read
 
     @property
     def position(self) -> int:
@@ -48,7 +56,7 @@ class Alignment:
 
     def add(self, record: KafkaRecord, wall_ms: int) -> None:
         """Let a record wait. One from the future is late at once: nobody's clock will pass it for a long time."""
-        self.read = max(self.read, record.offset + 1)
+        self.pass_over(record.offset + 1)
         at_ms = record.timestamp if record.timestamp <= wall_ms else 0
         self._waiting[record.offset] = record
         heappush(self._heap, (at_ms, record.offset))
@@ -66,9 +74,10 @@ class Alignment:
     def pass_over(self, offset: int) -> None:
         """Take note that everything before an offset was read."""
         self.read = max(self.read, offset)
+        self._seen = max(self._seen, offset)
 
     def clear(self) -> None:
         """Forget what waits: it will be read again, and what was processed of it is known."""
-        self._left_read, self._left_mark = self.read, self.mark
+        self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
         self._heap.clear()
         self._waiting.clear()

@@ -42,9 +42,12 @@ class Clock:
 class SourcedClock(Clock):
     """The clock of a partition behind resolve: the earliest of what all sources say, moved by nothing else."""
 
-    def __init__(self, now_ms: int = 0, heard: dict[str, int] | None = None) -> None:
+    def __init__(self, now_ms: int = 0, heard: dict[str, int] | None = None, logged_ms: int = 0) -> None:
         super().__init__(now_ms)
         self.heard = dict(heard or {})
+        # The latest record that any source has told of: up to here it is the log that passes; behind it, since a
+        # source tells a later instant only from its end, it is the wall clock.
+        self.logged_ms = logged_ms
         self._live: set[str] = set()
         self._expected: frozenset[str] = frozenset()
 
@@ -62,6 +65,8 @@ class SourcedClock(Clock):
         """Take a source's clock; one that goes back is a source that started again, and is not believed."""
         if source in self._expected and at_ms > self.heard.get(source, 0):
             self.heard[source] = at_ms
+            if not live:
+                self.logged_ms = max(self.logged_ms, at_ms)
             (self._live.add if live else self._live.discard)(source)
             if len(self.heard) == len(self._expected):
                 self.now_ms = max(self.now_ms, min(self.heard.values()))

@@ -13,8 +13,9 @@ class Header(msgspec.Struct, omit_defaults=True):
     """Where a partition stood at a commit.
 
     `offsets` are the input offsets of the transaction that wrote it: the same as the group's, unless somebody moved
-    those. `revision` is that of the definitions in force. Behind resolve, `heard` are the sources' clocks, and of the
-    records between the offset and `read`, those up to the mark (time, then offset) are processed.
+    those. `revision` is that of the definitions in force. Behind resolve, `heard` are the sources' clocks, `logged_ms`
+    is the latest record that any of them told of, and of the records between the offset and `read`, those up to the
+    mark (time, then offset) are processed.
     `entries` counts the customers inside each journey, so that nobody has to decode every state to know.
     `settled` is what of pauses and moves is settled with all customers here.
     """
@@ -28,6 +29,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     mark_offset: int = 0
     entries: dict[str, int] = {}
     settled: list[str] = []
+    logged_ms: int = 0
 
 
 encode_header = msgspec.json.Encoder().encode

@@ -46,7 +46,7 @@ class Metrics(ProcessMetrics):
     def look_at(self, units: Iterable["Unit"], wall_ms: int) -> None:
         """Measure what the turn partitions hold now."""
         units = list(units)
-        clocks = [unit.clock.now_ms for unit in units if unit.clock.now_ms]
+        clocks = [unit.turned_ms for unit in units if unit.turned_ms]
         self.partitions.set(len(units))
         inside: defaultdict[str, int] = defaultdict(int)
         for unit in units:

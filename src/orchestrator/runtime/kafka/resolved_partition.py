@@ -56,16 +56,24 @@ class ResolvedPartition(Partition):
             receipts=receipts,
         )
         self._topic = topic
-        self._aligned = Alignment(header.read, (header.mark_ms, header.mark_offset))
+        self._aligned = Alignment(header.read, (header.mark_ms, header.mark_offset), header.offsets.get(topic))
         self._turned_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
 
     @property
     def has_work(self) -> bool:
         """Tell whether a record may be taken, or a timer that the sources have passed."""
+        if not self._aligned.is_whole:
+            return self.backlog > 0
         next_ms = self._aligned.next_ms
         is_released = next_ms is not None and (next_ms <= self.clock.now_ms or self._aligned.is_late)
         goes_on = bool(self._unsettled) and self.clock.is_live
-        return self.backlog > 0 or is_released or goes_on or self._timers.next_ms < self._turned_ms
+        # Where timers filled a transaction, the rest of them need no further tick.
+        return self.backlog > 0 or is_released or goes_on or self._timers.next_ms < self.clock.now_ms
+
+    @property
+    def turned_ms(self) -> int:
+        """Return the instant up to which the work is done: timers may lie behind what the sources have told."""
+        return self._turned_ms
 
     def wants_end(self, wall_ms: int) -> bool:
         """Tell that ends are not asked for: that of our own input proves nothing."""
@@ -73,14 +81,15 @@ class ResolvedPartition(Partition):
 
     def pass_over(self, positions: Mapping[str, int]) -> None:
         """Take note that everything before these positions was read."""
-        if positions.get(self._topic, 0) > self._aligned.read > 0:
+        if positions.get(self._topic, 0) >= self._aligned.read > 0:
             self._aligned.pass_over(positions[self._topic])
         super().pass_over({topic: each for topic, each in positions.items() if topic != self._topic})
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         """Take in what was fetched, then turn what every source has passed."""
         aligned, records, at = self._aligned, self._records, self._at
-        while at < len(records) and len(aligned) < MOST_WAITING:
+        # What waited before a crash is read again as a whole, and was no more than that.
+        while at < len(records) and (len(aligned) < MOST_WAITING or not aligned.is_whole):
             record = records[at]
             at += 1
             if record.topic != self._topic:
@@ -102,6 +111,8 @@ class ResolvedPartition(Partition):
 
     def _release(self, catalog: Catalog, wall_ms: int) -> None:
         aligned, sink, clock_ms = self._aligned, self.outgoing, self.clock.now_ms
+        if not aligned.is_whole:
+            return
         until_ms = wall_ms if wall_ms - clock_ms <= LIVE_MS else clock_ms
         while (next_ms := aligned.next_ms) is not None:
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
@@ -111,11 +122,13 @@ class ResolvedPartition(Partition):
                 if not self._pass(catalog, min(next_ms, clock_ms), wall_ms):
                     return
             self._turn(catalog, aligned.take(), wall_ms)
-        if aligned.next_ms is None or aligned.next_ms > clock_ms:
-            # Where all sources are at their ends, it is the wall clock that passes, as `now` then says.
-            self._pass(catalog, clock_ms, wall_ms, clock_ms if self.clock.is_live else None)
-            if self._unsettled and self.clock.is_live:
-                self._settle(catalog, clock_ms, wall_ms)
+        if aligned.next_ms is not None and aligned.next_ms <= clock_ms:
+            return
+        # Behind the last record of any source it is the wall clock that passes, as `now` then says.
+        if not self._pass(catalog, min(self.clock.logged_ms, clock_ms), wall_ms):
+            return
+        if self._pass(catalog, clock_ms, wall_ms, clock_ms) and self._unsettled and self.clock.is_live:
+            self._settle(catalog, clock_ms, wall_ms)
 
     def _pass(self, catalog: Catalog, instant_ms: int, wall_ms: int, now_ms: int | None = None) -> bool:
         """Let the turns go on to an instant that all sources have passed, timers first."""
@@ -155,7 +168,7 @@ class ResolvedPartition(Partition):
         if self._topic in self._offsets:
             self._offsets[self._topic] = self.outgoing.offsets[self._topic] = aligned.position
         taken, header = super().take_outgoing()
-        header.heard = dict(self.clock.heard)
+        header.heard, header.logged_ms = dict(self.clock.heard), self.clock.logged_ms
         header.read = aligned.read
         header.mark_ms, header.mark_offset = aligned.mark
         return taken, header

@@ -3,9 +3,9 @@
 Channel systems write with different partitioners, and one customer spread over two partitions would get everything
 twice. So every partition number of the events topics is read here, and each event passed on, as it came, to the
 partition that its profile's id leads to by murmur2: exactly once, in transactions, with no state but the offsets.
-Twice a second, oftener while it lags, it tells its clock to every turn partition in those transactions: what was sent
-before that instant is in the resolved topic before that record, so an order that still waits here holds the reminder
-back.
+Twice a second, while it lags at the end of every transaction, it tells its clock to every turn partition in those
+transactions: what was sent before that instant is in the resolved topic before that record, so an order that still
+waits here holds the reminder back.
 Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` does.
 """
 
@@ -16,10 +16,12 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import turn
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.commit import Target
+from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Kept
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import dead_letter, event_of, source_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, ORIGIN_HEADER, Tick, encode_tick
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -27,8 +29,8 @@ from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import Unit
 
 TICK_MS = 500
-# While catching up, records wait for clocks, so those are told as often as transactions go.
-LAGGING_TICK_MS = 100
+# While catching up, records wait for clocks, so those are told with every transaction; and whoever reads on after a
+# crash finds with the last record how far that one reached.
 LAGGING_MS = 3_000
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
@@ -43,6 +45,7 @@ class Resolver(Unit):
         self._told_ms = 0
         self._told_at_ms = 0
         self._is_live = False
+        self._lags = False
 
     @property
     def has_work(self) -> bool:
@@ -54,13 +57,20 @@ class Resolver(Unit):
         return wall_ms - self.clock.now_ms > STALE_MS
 
     def reach_end(self, asked_ms: int) -> None:
-        """Let the clock go on to the instant at which the end was asked for."""
+        """Let the clock go on to the instant at which the end was asked for, the last record's told before.
+
+        Or else what is due by then would be woken as if the wall clock had passed it, though the log has.
+        """
+        if not self._is_live:
+            self._tell(self._told_at_ms)
         self._is_live = self.clock.pass_end(asked_ms)
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
         """Pass on what was fetched, then tell the clock if that is due."""
         super().work(catalog, ended, wall_ms)
-        self._tell(wall_ms)
+        self._lags = wall_ms - self.clock.now_ms > LAGGING_MS
+        if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS:
+            self._tell(wall_ms)
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         records, clock, forwards = self._records, self.clock, self.outgoing.forwards
@@ -85,13 +95,18 @@ class Resolver(Unit):
     def _tell(self, wall_ms: int) -> None:
         """Put the clock behind what was passed on, for every turn partition."""
         now_ms = self.clock.now_ms
-        pause_ms = TICK_MS if wall_ms - now_ms <= LAGGING_MS else LAGGING_TICK_MS
-        if now_ms <= self._told_ms or 0 <= wall_ms - self._told_at_ms < pause_ms:
+        if now_ms <= self._told_ms:
             return
         self._told_ms, self._told_at_ms = now_ms, wall_ms
         tick = encode_tick(Tick(str(self.number), now_ms, self._is_live))
         for number in range(self._count):
             self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
+
+    def take_outgoing(self) -> tuple[Outgoing, Header]:
+        """Hand the buffers over, with the clock behind what they hold."""
+        if self._lags:
+            self._tell(self._told_at_ms)
+        return super().take_outgoing()
 
 
 class ResolveJob:

@@ -85,7 +85,7 @@ class TurnJob:
             return Partition(
                 number, self._count, inputs, state, clock, header, checks_keys=True, most_facts=most, receipts=receipts
             )
-        sourced = SourcedClock(header.clock_ms, header.heard)
+        sourced = SourcedClock(header.clock_ms, header.heard, header.logged_ms)
         sourced.expect(self._sources)
         topic = self._names.resolved
         return ResolvedPartition(

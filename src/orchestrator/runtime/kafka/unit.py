@@ -67,6 +67,11 @@ class Unit(ABC):
                 self._offsets[topic] = self.outgoing.offsets[topic] = position
 
     @property
+    def turned_ms(self) -> int:
+        """Return the instant up to which the work is done; 0 before there is a clock."""
+        return self.clock.now_ms
+
+    @property
     def backlog(self) -> int:
         """Count the records that were fetched and not processed."""
         return len(self._records) - self._at + len(self.inputs)

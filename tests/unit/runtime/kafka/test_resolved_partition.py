@@ -120,3 +120,50 @@ def test_who_stood_still_in_a_paused_journey_goes_on_once_every_source_is_at_its
     assert unit.outgoing.actions == []
     work(unit, catalog, tick(7, "0", WALL, live=True), tick(8, "1", WALL, live=True))
     assert [json.loads(line)["at"] for _, line in unit.outgoing.actions] == [instants.to_text(WALL)]
+
+
+def test_timers_that_fill_a_transaction_go_on_in_the_next_without_waiting_for_a_tick(catalog, record, tick):
+    unit = ResolvedPartition(
+        0, 1, Inputs(["events"]), MemoryState(), behind().clock, Header(), topic="events", most_facts=4
+    )
+    carts = [record(number, HOUR, "cart_updated", f"c{number}") for number in range(6)]
+    work(unit, catalog, *carts, tick(6, "0", 9 * HOUR), tick(7, "1", 9 * HOUR))
+    fired = 0
+    while unit.has_work:
+        unit.work(catalog, set(), WALL)
+        fired += len(unit.outgoing.actions)
+        unit.take_outgoing()
+    assert (fired, unit.turned_ms) == (6, 9 * HOUR)
+
+
+@pytest.mark.parametrize("first", ["0", "1"])
+def test_up_to_the_last_record_of_any_source_it_is_the_log_that_passes(first, catalog, record, tick):
+    """Whichever source comes to its end first, and whether or not that record is this partition's own."""
+    unit, second = behind(), {"0": "1", "1": "0"}[first]
+    told = {"0": 3 * HOUR, "1": 9 * HOUR}
+    ticks = [(source, at, live) for source in (first, second) for at, live in [(told[source], False), (WALL, True)]]
+    work(unit, catalog, record(0, HOUR, "cart_updated"))
+    work(unit, catalog, *(tick(1 + place, *told) for place, told in enumerate(ticks)))
+    assert [json.loads(line)["at"] for _, line in unit.outgoing.actions] == [instants.to_text(2 * HOUR)]
+    late = [at for verdict, at in decided(unit) if verdict in ("resumed", "exited")]
+    # The rest of 23 hours is due long after the last record, and before now.
+    assert late == [instants.to_text(2 * HOUR), instants.to_text(WALL), instants.to_text(WALL)]
+
+
+def test_after_a_crash_nothing_is_taken_before_all_that_was_read_is_here_again(catalog, record, tick):
+    """The clocks of before speak of records that come only with the second fetch."""
+    log = [
+        record(0, 9 * HOUR, "x", "eva"),
+        record(1, 2 * HOUR, "order_placed"),
+        record(2, HOUR, "cart_updated"),
+        tick(3, "0", 3 * HOUR),
+        tick(4, "1", 3 * HOUR),
+    ]
+    # As if the transaction with the clocks had been full before anything was taken.
+    header = Header(3 * HOUR, 1, {"events": 0}, {"0": 3 * HOUR, "1": 3 * HOUR}, read=5)
+    unit = behind(header)
+    unit.work(catalog, set(), WALL)
+    work(unit, catalog, *log[:2])
+    assert (decided(unit), unit.has_work) == ([], False)
+    work(unit, catalog, *log[2:])
+    assert [verdict for verdict, _ in decided(unit)] == ["entered", "waited", "exited"]

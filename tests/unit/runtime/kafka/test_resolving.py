@@ -6,6 +6,7 @@ from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY
 from orchestrator.runtime.kafka.resolving import TICK_MS, Resolver
 
@@ -25,10 +26,10 @@ def passed_on(unit: Resolver) -> dict[int, list]:
     }
 
 
-def told(unit: Resolver) -> dict[int, list]:
+def told(outgoing: Outgoing) -> dict[int, list]:
     return {
         number: [json.loads(value) for key, value, _, _ in forwards if key == CLOCK_KEY]
-        for number, forwards in unit.outgoing.forwards.items()
+        for number, forwards in outgoing.forwards.items()
     }
 
 
@@ -70,8 +71,22 @@ def test_the_clock_is_told_to_every_partition_behind_what_was_passed_on(catalog,
     unit = resolver(3)
     unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
     unit.work(catalog, {"tills"}, WALL)
-    assert told(unit) == {number: [{"source": "2", "at_ms": HOUR, "live": False}] for number in range(3)}
-    assert all(forwards[-1][0] == CLOCK_KEY for forwards in unit.outgoing.forwards.values())
+    # While it lags, with every transaction: a crash behind it must not forget how far the log had been read.
+    sent, _ = unit.take_outgoing()
+    assert told(sent) == {number: [{"source": "2", "at_ms": HOUR, "live": False}] for number in range(3)}
+    assert all(forwards[-1][0] == CLOCK_KEY for forwards in sent.forwards.values())
+
+
+def test_before_the_clock_goes_on_to_the_wall_the_last_record_is_told(catalog, record):
+    unit = resolver(1)
+    unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
+    unit.work(catalog, {"tills"}, WALL)
+    unit.reach_end(WALL - 1)
+    unit.work(catalog, {"web", "tills"}, WALL)
+    assert told(unit.outgoing)[0] == [
+        {"source": "2", "at_ms": HOUR, "live": False},
+        {"source": "2", "at_ms": WALL - 1, "live": True},
+    ]
 
 
 def test_the_clock_is_told_twice_a_second_and_only_when_it_moved(catalog, record):
@@ -81,10 +96,10 @@ def test_the_clock_is_told_twice_a_second_and_only_when_it_moved(catalog, record
     unit.reach_end(WALL - 1)
     unit.work(catalog, set(), WALL + TICK_MS - 1)
     first = {"source": "2", "at_ms": WALL - 2, "live": True}
-    assert told(unit) == {0: [first]}
+    assert told(unit.outgoing) == {0: [first]}
     unit.work(catalog, set(), WALL + TICK_MS)
     unit.work(catalog, set(), WALL + 9 * TICK_MS)
-    assert told(unit) == {0: [first, {"source": "2", "at_ms": WALL - 1, "live": True}]}
+    assert told(unit.outgoing) == {0: [first, {"source": "2", "at_ms": WALL - 1, "live": True}]}
 
 
 def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, record):

@@ -1,0 +1,91 @@
+"""Resolve on a real broker: one customer over all partitions, and what must wait for what still waits there."""
+
+import asyncio
+import json
+import signal
+import time
+from dataclasses import replace
+
+import pytest
+
+PARTITIONS = 4
+HOUR = 3_600_000
+# Some of the resolver's, some of the turn's: which of the two units comes to a point first is chance.
+POINTS = ["turn.fetched:3", "commit.lines:5", "commit.check:9", "commit.end:12", "commit.ended:7", "begin.opened:6"]
+
+
+@pytest.fixture
+async def open_shop(shop):
+    """Return a shop whose events come from anywhere."""
+    shop.variables["RESOLVE"] = "on"
+    return shop
+
+
+@pytest.mark.slow
+async def test_a_customer_scattered_over_all_partitions_has_one_life(open_shop, a_day, scatter):
+    records = scatter(a_day(3000, seed=41), seed=41)
+    await open_shop.receive(records)
+    worker = open_shop.start_worker()
+    await open_shop.resolved()
+    assert worker.stop() == 0, open_shop.said()
+    expected = await open_shop.check(records)
+    assert len(expected.actions) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_killed_at_fault_points_of_both_hops_nothing_is_lost_or_doubled(open_shop, a_day, scatter):
+    records = scatter(a_day(12_000, seed=42), seed=42)
+    await open_shop.receive(records)
+    same = {"INSTANCE_ID": "w", "TRANSACTION_FACTS": "100"}
+    for point in POINTS:
+        worker = open_shop.start_worker(FAULT=point, **same)
+        assert await asyncio.to_thread(worker.wait, 40) == -signal.SIGKILL, (point, open_shop.said())
+    worker = open_shop.start_worker(**same)
+    await open_shop.resolved()
+    assert worker.stop() == 0, open_shop.said()
+    await open_shop.check(records)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_was_down_fires_no_timer_while_the_order_waits_in_resolve(open_shop, one_event):
+    now = int(time.time() * 1000)
+    # The cart lies alone in its partition; the order of half an hour later at the end of a long one.
+    cart = replace(one_event(now - 2 * HOUR, "e1", "cart_updated", "ana", 50), partition=0)
+    order = replace(one_event(now - 3 * HOUR // 2, "e2", "order_placed", "ana"), partition=1)
+    before = [
+        replace(one_event(now - 3 * HOUR + number, f"p{number}", "page_viewed", f"c{number}"), partition=1)
+        for number in range(4000)
+    ]
+    await open_shop.receive([cart, *before, order])
+    worker = open_shop.start_worker(TRANSACTION_FACTS="100")
+    await open_shop.drained(group=f"{open_shop.variables['APP_ID']}-resolve")
+
+    async def exited() -> bool:
+        verdicts = [json.loads(line)["verdict"] for line in await open_shop.lines(open_shop.topics.decisions)]
+        return "exited" in verdicts
+
+    await open_shop.until(exited)
+    assert worker.stop() == 0, open_shop.said()
+    verdicts = [json.loads(line)["verdict"] for line in await open_shop.lines(open_shop.topics.decisions)]
+    assert verdicts == ["entered", "waited", "exited"]
+    assert await open_shop.lines(open_shop.topics.actions) == []
+
+
+@pytest.mark.slow
+async def test_a_timestamp_in_the_future_fires_nothing_behind_resolve(open_shop, one_event):
+    now = int(time.time() * 1000)
+    cart = replace(one_event(now - 40 * HOUR // 60, "e1", "cart_updated", "ana", 50), partition=0)
+    # Due in twenty minutes; this record claims to be of in fifty.
+    future = replace(one_event(now, "e2", "x", "ana"), partition=1, timestamp=now + 50 * HOUR // 60)
+    await open_shop.receive([cart, future])
+    worker = open_shop.start_worker()
+    await open_shop.drained(group=f"{open_shop.variables['APP_ID']}-resolve")
+
+    async def entered() -> bool:
+        return bool(await open_shop.lines(open_shop.topics.decisions))
+
+    await open_shop.until(entered)
+    # Stopped cleanly, so everything that was taken in is committed.
+    assert worker.stop() == 0, open_shop.said()
+    assert await open_shop.lines(open_shop.topics.actions) == []
