@@ -24,6 +24,8 @@ COMMANDS = {
     "redeliver": Listed(f"{_COMMANDS}.redeliver", "send again what delivery gave up on"),
     "explain": Listed(f"{_COMMANDS}.explain", "tell what happened to a customer and why"),
     "stats": Listed(f"{_COMMANDS}.stats", "count entries, messages, conversions and answers"),
+    "erase": Listed(f"{_COMMANDS}.erase", "erase all that is kept of a customer, with a receipt"),
+    "export": Listed(f"{_COMMANDS}.export", "write all that is kept of a customer as one document"),
     "map": Listed(f"{_COMMANDS}.map", "draw a journey"),
     "schema": Listed(f"{_COMMANDS}.schema", "write the JSON Schemas for editors and programs"),
     "publish": Listed(f"{_COMMANDS}.publish", "put a project in force, and say for whom it changes"),

@@ -18,6 +18,7 @@ from orchestrator.language.definitions.segment import SegmentsDefinition
 from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.envelopes import SEGMENT_TYPES
+from orchestrator.model.rights import Export, Receipt
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 REFERENCE = "#/definitions/{model}"
@@ -65,6 +66,24 @@ _WORDS = {
         "saw": "The values looked at.",
         "action_id": "The action that came of it.",
     },
+    "export": {
+        "at": "When it was written, RFC 3339.",
+        "profile_id": "The customer, as the engine names them.",
+        "customer_id": "The customer, as the shop names them.",
+        "profile": "Who they are and what they said: identifiers, traits, consents, preferences.",
+        "journeys": "Where they stand, by journey.",
+        "history": "What was before, as far as it still counts: messages, exits, cases, counts.",
+        "decisions": "Every decision that is kept, oldest first.",
+        "pending": "What is on its way to them.",
+        "names": "The hashes that lead to them, with the kind of identifier that each stands for.",
+    },
+    "receipt": {
+        "id": "The receipt's own id; it names nobody.",
+        "at": "When it was done, RFC 3339.",
+        "erased": "How much is gone, by what it was.",
+        "objections": "How many addresses with an explicit no are remembered, as keyed hashes.",
+        "remains": "Copies that an erasure does not reach, and when the last of them is gone.",
+    },
 }
 
 
@@ -74,6 +93,8 @@ def schemas() -> dict[str, str]:
     made["event"] = _event()
     made["action"] = _of_programs("action", Action)
     made["decision"] = _of_programs("decision", Decision)
+    made["export"] = _of_programs("export", Export)
+    made["receipt"] = _of_programs("receipt", Receipt)
     made["decision"]["properties"]["verdict"]["enum"] = [verdict.value for verdict in Verdict]
     return {
         f"{name}.schema.json": json.dumps({"$schema": DRAFT, **schema}, indent=2, ensure_ascii=False) + "\n"
@@ -130,7 +151,8 @@ def _of_programs(name: str, model: type[msgspec.Struct]) -> dict[str, Any]:
     words = _WORDS[name]
     schema["properties"] = {key: {"description": words[key], **value} for key, value in schema["properties"].items()}
     schema["additionalProperties"] = True
-    return schema
+    others = {key: value for key, value in components.items() if key != model.__name__}
+    return {**schema, "definitions": others} if others else schema
 
 
 def _event() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from orchestrator.model.audience import Asked, Audiences, Everything, watches_of
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
+from orchestrator.model.rights import ERASE
 from orchestrator.model.state import Entry
 
 # Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
@@ -42,7 +43,7 @@ class Catalog:
                 self._enters[event_type] = (*self._enters.get(event_type, ()), journey)
         asked = frozenset().union(*(journey.asks for journey in self.versions.values()))
         read = RECEIPTS if any(journey.reads_receipts for journey in self.versions.values()) else TELLING_RECEIPTS
-        self.wanted = asked | PROFILE_EVENTS | read
+        self.wanted = asked | PROFILE_EVENTS | read | {ERASE}
         # What the hot path asks of an event's type: can it begin anything for a customer of whom nothing is
         # known, can it reach a goal after the end, and does this version ever react to it?
         self.beginning = frozenset(self._enters) | PROFILE_EVENTS | RECEIPTS

@@ -129,8 +129,7 @@ class Resolver:
 
     def forget(self, profile_id: str) -> None:
         """Take note that a profile, and all that it was known by, is erased in the store."""
-        for name in (profile_id, *self.members_of(profile_id)):
-            self._looked_up.pop(name, None)
+        self._looked_up = {name: root for name, root in self._looked_up.items() if profile_id not in (name, root)}
         self._members.pop(profile_id, None)
 
     # The graph that `link` sees

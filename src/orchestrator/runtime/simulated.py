@@ -13,6 +13,7 @@ from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
+from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.identity import Resolver
 from orchestrator.runtime.timers import NEVER_MS, Timers
@@ -77,11 +78,14 @@ class SimulatedRuntime:
             turned = turn.IGNORED
         else:
             profile_id = self._identify(event)
+            if event.type == ERASE:
+                self._records.pop(profile_id, None)
+                self._resolver.forget(profile_id)
+                return self._taken(Happened(self.now_ms, event, turn.Turned("applied", None, (), (), ())))
             turned = turn.on_event(self._catalog, event, self._records.get(profile_id), self.now_ms, profile_id)
             if turned.record is not None:
                 self._keep(profile_id, turned.record)
-        self._taken(Happened(self.now_ms, event, turned))
-        return turned
+        return self._taken(Happened(self.now_ms, event, turned))
 
     def _identify(self, event: Event) -> str:
         """Find whose event it is; lives that it makes one are one before it is taken, as a turn of their own."""
@@ -111,13 +115,14 @@ class SimulatedRuntime:
             self._keep(profile_id, turned.record)
             self._taken(Happened(self.now_ms, None, turned))
 
-    def _taken(self, happened: Happened) -> None:
+    def _taken(self, happened: Happened) -> Turned:
         """Put a turn on the history, and take what the world answers to its actions at the same instant."""
         self.history.append(happened)
         for action in happened.turned.actions:
             answer = self._world(action, self.now_ms)
             if answer is not None:
                 self.receive(answer)
+        return happened.turned
 
     def _move_to(self, now_ms: int) -> None:
         # An event that comes late in the stream is taken now: a clock never goes back.

@@ -6,11 +6,12 @@ Must never write a file.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import count
 from typing import Self
 
 from orchestrator.model.codec import due_of
+from orchestrator.storage.erasing import quotes, without
 from orchestrator.storage.pending import Pending, PendingInMemory
 from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
 
@@ -173,6 +174,32 @@ class MemoryStore:
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return all names that a profile is known by, with their kinds."""
         return dict(self._names_of.get(profile_id, {}))
+
+    def pending_of(self, profile_id: str) -> list[Pending]:
+        """Return what is on its way to a profile, or was given up on."""
+        return self._pending.of(profile_id)
+
+    def erase(self, profile_id: str, values: Collection[str]) -> dict[str, int]:
+        """Erase all that is kept of a profile."""
+        counts = {
+            "profiles": int(profile_id in self._records),
+            "decisions": len(list(self.decisions_of(profile_id))),
+            "pending": len(self.pending_of(profile_id)),
+            "names": len(self._names_of.get(profile_id, {})),
+        }
+        letters = [line for line in self._pending.dead_letters if not quotes(line, profile_id, values)]
+        counts["dead_letters"] = len(self._pending.dead_letters) - len(letters)
+        self._pending.dead_letters = letters
+        counts["lines"] = 0
+        for at, waiting in enumerate(self._outbox):
+            lines, gone = without(waiting.lines, profile_id, values)
+            self._outbox[at] = OutboxLines(waiting.number, waiting.target, lines)
+            counts["lines"] += gone
+        self.commit(Batch(records={profile_id: None}))
+        return counts
+
+    def scrub(self) -> None:
+        """Do nothing: what is erased is nowhere."""
 
     def dead_letters(self) -> list[bytes]:
         """Return the lines about records that came to nothing."""

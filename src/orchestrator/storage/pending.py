@@ -126,6 +126,12 @@ def dead(connection: sqlite3.Connection) -> Iterator[Pending]:
     return (_read(row) for row in rows)
 
 
+def of(connection: sqlite3.Connection, profile_id: str) -> list[Pending]:
+    """Read what is on its way to a profile, or was given up on, the oldest first."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM pending WHERE profile_id = ? ORDER BY number", (profile_id,))  # noqa: S608
+    return [_read(row) for row in rows]
+
+
 def lanes(connection: sqlite3.Connection) -> dict[str, int]:
     """Count what waits, by lane."""
     return dict(connection.execute("SELECT lane, count(*) FROM pending WHERE reason IS NULL GROUP BY lane"))
@@ -211,6 +217,10 @@ class PendingInMemory:
     def dead(self) -> Iterator[Pending]:
         """Walk what was given up on."""
         return iter([row for row in self._rows.values() if row.reason is not None])
+
+    def of(self, profile_id: str) -> list[Pending]:
+        """Find what is on its way to a profile, or was given up on."""
+        return [row for row in self._rows.values() if row.profile_id == profile_id]
 
     def lanes(self) -> dict[str, int]:
         """Count what waits, by lane."""

@@ -25,7 +25,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Self
@@ -35,6 +35,7 @@ from xxhash import xxh3_64_intdigest
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
 from orchestrator.storage import migrations, pending
+from orchestrator.storage.erasing import quotes, without
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
 
@@ -316,6 +317,49 @@ class SqliteStore:
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return all names that a profile is known by, with their kinds."""
         return dict(self._rows("SELECT name, kind FROM names WHERE profile_id = ? ORDER BY name", profile_id))
+
+    def pending_of(self, profile_id: str) -> list[Pending]:
+        """Return what is on its way to a profile, or was given up on."""
+        with self._explained():
+            return pending.of(self._connection, profile_id)
+
+    def erase(self, profile_id: str, values: Collection[str]) -> dict[str, int]:
+        """Erase all that is kept of a profile, in one transaction."""
+        counts = {
+            "profiles": int(self.read(profile_id) is not None),
+            "decisions": sum(1 for _ in self.decisions_of(profile_id)),
+            "pending": len(self.pending_of(profile_id)),
+            "names": len(self.names_of(profile_id)),
+        }
+        with self._explained(), self._transaction():
+            self._write_profiles({}, [(profile_id,)])
+            counts["dead_letters"] = self._erase_letters(profile_id, values)
+            counts["lines"] = self._erase_lines(profile_id, values)
+        for recent in (self._young, self._old):
+            recent.pop(profile_id, None)
+        return counts
+
+    def _erase_letters(self, profile_id: str, values: Collection[str]) -> int:
+        rows = self._connection.execute("SELECT number, line FROM dead_letters").fetchall()
+        gone = [(number,) for number, line in rows if quotes(line, profile_id, values)]
+        self._connection.executemany("DELETE FROM dead_letters WHERE number = ?", gone)
+        return len(gone)
+
+    def _erase_lines(self, profile_id: str, values: Collection[str]) -> int:
+        erased = 0
+        for number, lines in self._connection.execute("SELECT number, lines FROM outbox").fetchall():
+            kept, gone = without(lines, profile_id, values)
+            if gone:
+                self._connection.execute("UPDATE outbox SET lines = ? WHERE number = ?", (kept, number))
+            erased += gone
+        return erased
+
+    def scrub(self) -> None:
+        """Rewrite the file and empty its log: what was erased lies in free pages until then."""
+        with self._explained():
+            self._connection.execute("VACUUM")
+            # A reader may hold the log up; then its end is written over by the next commits, and emptied at the close.
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def dead_letters(self) -> list[bytes]:
         """Return the lines about records that came to nothing."""

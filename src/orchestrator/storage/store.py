@@ -10,7 +10,7 @@ Promises of every store:
 - Whatever goes wrong underneath is raised as StorageError, with what to do about it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
@@ -185,6 +185,21 @@ class Store(Protocol):
 
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return all names that a profile is known by, with their kinds."""
+        ...
+
+    def pending_of(self, profile_id: str) -> list[Pending]:
+        """Return what is on its way to a profile, or was given up on, oldest first."""
+        ...
+
+    def erase(self, profile_id: str, values: Collection[str]) -> dict[str, int]:
+        """Erase all that is kept of a profile in one transaction, lines and dead letters that quote a value included.
+
+        Say how much there was, by what it was.
+        """
+        ...
+
+    def scrub(self) -> None:
+        """Leave nothing of what was erased in files, logs or free space."""
         ...
 
     def dead_letters(self) -> list[bytes]:

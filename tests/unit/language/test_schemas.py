@@ -22,7 +22,7 @@ BROKEN = Path(__file__).parent / "broken"
 # What only an expression, a template or the whole project shows; to a schema such a file is fine. Codes of values
 # whose form a schema knows are not here.
 BEYOND_SCHEMAS = ("E1", "E22", "E23", "E3", "E4", "E5", "E9")
-NAMES = ("journey", "message", "project", "segments", "event", "action", "decision")
+NAMES = ("journey", "message", "project", "segments", "event", "action", "decision", "export", "receipt")
 
 
 @cache

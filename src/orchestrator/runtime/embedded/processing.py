@@ -20,7 +20,8 @@ from orchestrator.model import codec, envelopes, ids, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID
-from orchestrator.runtime import settling, turn
+from orchestrator.model.rights import ERASE
+from orchestrator.runtime import rights, settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.reading import Feed, Positions
@@ -73,6 +74,7 @@ class Processor:
         self._newer = newer
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
+        self._objections = rights.Objections(store, catalog.project.identity.region)
         stored = store.position(CLOCK)
         self.clock_ms = instants.EARLIEST_MS if stored is None else int(stored)
         self._arrived_ms = 0
@@ -158,6 +160,11 @@ class Processor:
                     profile_id = name_of(CUSTOMER_ID, event.customer_id)
                 else:
                     profile_id = self._identify(event, clock_ms)
+                if event.type == ERASE:
+                    self._erase(profile_id, feed.position(index), feed)
+                    continue
+                if self._objections.known:
+                    self._object(event, profile_id)
                 record = changed.get(profile_id) or read_record(profile_id)
                 turned = on_event(catalog, event, record, clock_ms, profile_id)
             except EventError as error:
@@ -184,6 +191,21 @@ class Processor:
                 turned = turn.on_meeting(self._catalog, event, profile_id, record, meeting, now_ms)
                 self._keep(profile_id, 0 if record is None else codec.due_of(record), turned)
         return profile_id
+
+    def _erase(self, profile_id: str, positions: Positions, feed: Feed) -> None:
+        """Erase a profile, once everything before is committed; it may be asked for again, and does no harm then."""
+        self._commit(positions, feed)
+        rights.erase(self._store, self._catalog.project, profile_id, self.clock_ms)
+        self._resolver.forget(profile_id)
+        self._objections = rights.Objections(self._store, self._catalog.project.identity.region)
+        self.summary.events["applied"] += 1
+
+    def _object(self, event: Event, profile_id: str) -> None:
+        """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
+        for said in self._objections.renewed(event, profile_id):
+            record = self._record(profile_id)
+            turned = turn.on_event(self._catalog, said, record, self.clock_ms, profile_id)
+            self._keep(profile_id, 0 if record is None else codec.due_of(record), turned)
 
     def _record(self, profile_id: str) -> bytes | None:
         """Give a profile's record; None for one that is another's now, too."""

@@ -20,12 +20,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
+import structlog
 
 from orchestrator.errors import EventError, InvariantError
 from orchestrator.model import codec, envelopes, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
-from orchestrator.runtime import faults, settling, turn
+from orchestrator.model.rights import ERASE
+from orchestrator.runtime import faults, rights, settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
@@ -40,6 +42,7 @@ TIMERS_A_BATCH = 1_000
 # Types of events that journeys ask for have a label of their own, up to so many; all others share one.
 OTHER = "other"
 
+_log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -99,6 +102,7 @@ class Turns:
         self._settled: dict[str, bytes | None] = {}
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
+        self._objections = rights.Objections(store, catalog.project.identity.region)
         self._begin()
 
     @property
@@ -216,6 +220,10 @@ class Turns:
                     self._events[OTHER, "ignored"] += 1
                     continue
                 profile_id = self._identify(event, now_ms)
+                if event.type == ERASE:
+                    self._erase(profile_id, now_ms)
+                    continue
+                self._object(event, profile_id, now_ms)
                 record = self._record(profile_id)
                 turned = turn.on_event(catalog, event, record, now_ms, profile_id)
             except EventError as error:
@@ -242,6 +250,22 @@ class Turns:
             meeting, record = Meeting(lives, resolved.refused), self._record(profile_id)
             self._keep(profile_id, record, turn.on_meeting(self.catalog, event, profile_id, record, meeting, now_ms))
         return profile_id
+
+    def _erase(self, profile_id: str, now_ms: int) -> None:
+        """Erase a profile, once everything before is committed; it may be asked for again, and does no harm then."""
+        self._commit()
+        self._batch, self._changed = Batch(), {}
+        receipt = rights.erase(self._store, self.catalog.project, profile_id, now_ms)
+        _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
+        self._resolver.forget(profile_id)
+        self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
+        self._events[ERASE, "applied"] += 1
+
+    def _object(self, event: Event, profile_id: str, now_ms: int) -> None:
+        """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
+        for said in self._objections.renewed(event, profile_id):
+            record = self._record(profile_id)
+            self._keep(profile_id, record, turn.on_event(self.catalog, said, record, now_ms, profile_id))
 
     def _hear(self, told: Told, now_ms: int) -> None:
         """Take what is known to be about a profile; one that was erased meanwhile has nothing to hear."""
@@ -292,6 +316,7 @@ class Turns:
 
     def _bury(self, letter: DeadLetter) -> None:
         self._letters.append(letter)
+        self._batch.dead_letters.append(_encode(letter))
 
     def _commit(self) -> None:
         batch = self._batch
@@ -299,7 +324,6 @@ class Turns:
         batch.records = {who: record for who, record in self._changed.items() if who not in gone}
         batch.names, batch.merged = self._resolver.changes(), list(self._resolver.merged)
         batch.cancelled = self._worked.cancelled
-        batch.dead_letters = [_encode(letter) for letter in self._letters]
         known = (batch.records, batch.decisions, batch.pending, batch.settled, batch.cancelled, batch.dead_letters)
         if not any((*known, batch.positions, batch.names, batch.merged)):
             return  # nothing that anybody could lose

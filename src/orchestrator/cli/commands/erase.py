@@ -1,0 +1,58 @@
+"""`orchestrator erase`: all that is kept of a customer is gone, with a receipt.
+
+Owns the options and what is told. What is erased, and in which order, is `runtime.rights`'.
+"""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import screen
+from orchestrator.cli.help import Example
+
+EXAMPLES = [
+    Example("orchestrator erase ana --state shop.db", "all that is kept of a customer"),
+    Example("orchestrator erase email:ana@example.com --state shop.db --json > receipt.json", "keep the receipt"),
+]
+
+
+def command(
+    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer id, or an identifier as kind:value.")],
+    state: Annotated[Path, typer.Option("--state", metavar="FILE", help="The store of `run` or `serve`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as one JSON object.")] = False,
+) -> None:
+    """Erase all that is kept of a customer.
+
+    Their state, timers, identifiers, messages on their way, decisions, and lines that quote them; the file is
+    rewritten, so that nothing is left in it. Later events of the same identifiers start afresh. A keyed hash of each
+    address with an explicit no remains, so that whoever comes back under it is still refused. A running `serve` takes
+    the event profile_erase_requested instead. Exit code 1: nothing is known of them.
+    """
+    import msgspec
+
+    from orchestrator.cli import customers
+    from orchestrator.cli.decisions import catalog_of
+    from orchestrator.model.project import Project
+    from orchestrator.runtime import rights
+    from orchestrator.storage import SqliteStore
+
+    with SqliteStore(state) as store:
+        found = customers.find(store, customer)
+        if found is None:
+            screen.complain("nothing is known of this customer; give a customer id, or kind:value")
+            raise typer.Exit(1)
+        catalog = catalog_of(store)
+        project = Project("unknown") if catalog is None else catalog.project
+        receipt = rights.erase(store, project, found.profile_id, time.time_ns() // 1_000_000)
+    if as_json:
+        screen.out_json(msgspec.to_builtins(receipt))
+        return
+    told = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt.erased.items() if count)
+    screen.out(f"erased: {told or 'nothing'}")
+    if receipt.objections:
+        screen.out(f"remembered: {receipt.objections:,} addresses with an explicit no, as keyed hashes")
+    for remains in receipt.remains:
+        screen.out(f"not reached: {remains.what}: {', '.join(remains.where)}")
+    screen.out(f"receipt {receipt.id}, {receipt.at}")

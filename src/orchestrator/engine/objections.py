@@ -1,0 +1,37 @@
+"""Objections: what a customer who is erased has said no to, by address.
+
+Owns which addresses and which noes outlive a profile, so that the person who comes back under the same address is
+still refused. Must never keep an address itself: whoever stores an objection hashes it.
+"""
+
+from orchestrator.engine.guards import as_text
+from orchestrator.model.expression import Scope
+from orchestrator.model.project import Channel, Project
+from orchestrator.model.rights import Objection
+from orchestrator.model.state import State
+
+
+def objections_of(project: Project, state: State, now_ms: int) -> dict[str, list[Objection]]:
+    """List the explicit noes of a customer by address, one for each channel and purpose of the project."""
+    found: dict[str, list[Objection]] = {}
+    profile = state.profile
+    for channel in project.channels.values():
+        said = {purpose: profile.consent_for(channel.name, purpose) for purpose in project.purposes}
+        noes = [
+            Objection(channel.name, purpose, consent.at_ms)
+            for purpose, consent in said.items()
+            if consent is not None and not consent.granted
+        ]
+        for address in _addresses(project, state, channel, now_ms) if noes else ():
+            found.setdefault(address, []).extend(noes)
+    return found
+
+
+def _addresses(project: Project, state: State, channel: Channel, now_ms: int) -> list[str]:
+    """List where a channel reaches the customer, by the addresses that they had before too."""
+    now = channel.address.evaluate(Scope(project, state, now_ms))
+    listed = now if isinstance(now, list) else [] if now is None else [now]
+    kind = channel.address.source.rpartition(".")[2]
+    known = [*map(str, listed), *state.profile.identifiers.get(kind, [])]
+    bounced = state.profile.unreachable.get(channel.name)
+    return list(dict.fromkeys([*known, *([as_text(bounced)] if bounced else [])]))

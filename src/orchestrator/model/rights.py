@@ -1,0 +1,69 @@
+"""The rights of the person concerned, as values: what an erasure leaves, and what an export holds.
+
+Owns the receipt, the objection that outlives an erasure, and the document that an export is. Must never name a person
+in a receipt or an objection: the one counts, the other is a keyed hash.
+"""
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from orchestrator.model.identity import EMAIL, PHONE, kept_form
+
+# The event that asks for an erasure (CONTRACTS.md, "Events in").
+ERASE = "profile_erase_requested"
+
+
+class Remains(msgspec.Struct):
+    """Copies that an erasure does not reach: what they are, where, and when the last of them is gone, if that is known.
+
+    Without `until` they are the company's own to keep or to delete.
+    """
+
+    what: str
+    where: list[str]
+    until: str | None = None
+
+
+class Receipt(msgspec.Struct):
+    """What an erasure did: how much of what is gone, what stays, and nothing about whose it was."""
+
+    id: str
+    at: str
+    erased: dict[str, int]
+    objections: int = 0
+    remains: list[Remains] = []
+
+
+class Objection(msgspec.Struct, array_like=True, frozen=True):
+    """An explicit no for a channel and purpose, as it outlives the profile that said it."""
+
+    channel: str
+    purpose: str
+    at_ms: int
+
+
+class Export(msgspec.Struct):
+    """Everything that is kept of one customer, in one document.
+
+    `profile` is what they are and said, `journeys` where they stand, `history` what was before as far as it still
+    counts. `decisions` are all that are kept, oldest first, `pending` what is on its way to them, `names` the hashes
+    that lead to them, by kind.
+    """
+
+    at: str
+    profile_id: str
+    customer_id: str | None
+    profile: dict[str, Any]
+    journeys: list[dict[str, Any]]
+    history: dict[str, Any]
+    decisions: list[dict[str, Any]]
+    pending: list[dict[str, Any]]
+    names: dict[str, str]
+
+
+def objection_hash(key: str, address: str, region: str | None) -> str:
+    """Hash an address under a key that only the operator has, written the one way that its kind is written."""
+    kept = kept_form(EMAIL, address, region) or kept_form(PHONE, address, region) or address.strip()
+    return blake2b(kept.encode(), key=key.encode()[:64], digest_size=16).hexdigest()

@@ -1,0 +1,181 @@
+"""The rights of the person concerned, over a store: erase everything, export everything, remember a no.
+
+Owns the order of an erasure, each step of which may be done twice:
+
+1. the objections are kept, as keyed hashes
+2. one transaction takes the record (and with it its timers), the names that lead to it, what is on its way to it, its
+   decisions, and the lines and dead letters about it
+3. the receipt is put down
+4. the file is rewritten, so that nothing of it is left in free pages or in the log
+
+Must never write a person's value into a receipt or a log.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from orchestrator.engine.objections import objections_of
+from orchestrator.model import codec, ids, instants
+from orchestrator.model.event import Event
+from orchestrator.model.project import Project
+from orchestrator.model.rights import Export, Objection, Receipt, Remains, objection_hash
+from orchestrator.model.state import State
+from orchestrator.storage import Batch, Store
+
+KEY = "identity.key"
+OBJECTION = "objection."
+RECEIPT = "erased."
+# Events that may bring an address back: whoever is named by one, and whose traits hold one.
+TELLING = "profile_updated"
+
+_encode = msgspec.json.Encoder().encode
+_decode_objections = msgspec.json.Decoder(list[Objection]).decode
+
+
+class Objections:
+    """The noes of people who were erased, as a store keeps them. `known` are the hashes of their addresses."""
+
+    def __init__(self, store: Store, region: str | None) -> None:
+        self._store = store
+        self._region = region
+        self.known = frozenset(name.removeprefix(OBJECTION) for name in store.positions(OBJECTION))
+
+    def hash_of(self, address: str) -> str:
+        """Hash an address under the store's own key."""
+        return objection_hash(_key_of(self._store), address, self._region)
+
+    def renewed(self, event: Event, profile_id: str) -> list[Event]:
+        """Give the noes that hold again for whoever comes back under an address, as statements of consent.
+
+        They bear the instant at which they were made, so that a yes that was given since decides.
+        """
+        if not self.known:
+            return []
+        addresses = [*event.identifiers.values()]
+        if event.type == TELLING:
+            addresses += [value for value in event.properties.values() if isinstance(value, str)]
+        hashes = [found for address in addresses if (found := self.hash_of(address)) in self.known]
+        return [made for found in dict.fromkeys(hashes) for made in self._statements(found, profile_id)]
+
+    def _statements(self, found: str, profile_id: str) -> Iterator[Event]:
+        for said in _decode_objections(self._store.position(OBJECTION + found) or b"[]"):
+            event_id = ids.derive("objection", profile_id, found, said.channel, said.purpose, str(said.at_ms))
+            properties = {
+                "channel": said.channel, "purpose": said.purpose, "granted": False, "source": "objection",
+            }  # fmt: skip
+            yield Event(event_id, "consent_changed", said.at_ms, decoded=properties)
+
+
+def erase(store: Store, project: Project, profile_id: str, now_ms: int, remains: Sequence[Remains] = ()) -> Receipt:
+    """Erase all that is kept of a profile, in one transaction, and put down a receipt that names nobody."""
+    record = store.read(profile_id)
+    state = None if record is None else codec.decode(record)
+    noes = {} if state is None else objections_of(project, state, now_ms)
+    kept = _objections_to_keep(store, project, noes)
+    receipt_id = ids.derive("erased", secrets.token_hex(16))
+    if kept:
+        store.commit(Batch(positions=kept))  # before what they are made from is gone
+    counts = store.erase(profile_id, [] if state is None else values_of(state))
+    files = sorted(store.lengths())
+    if files:
+        remains = [*remains, Remains("output files, which are the company's own", files)]
+    receipt = Receipt(receipt_id, instants.to_text(now_ms), counts, len(kept), list(remains))
+    store.commit(Batch(positions={RECEIPT + receipt_id: _encode(receipt)}))
+    store.scrub()
+    return receipt
+
+
+def _objections_to_keep(store: Store, project: Project, noes: dict[str, list[Objection]]) -> dict[str, bytes | None]:
+    kept: dict[str, bytes | None] = {}
+    for address, said in noes.items():
+        name = OBJECTION + objection_hash(_key_of(store), address, project.identity.region)
+        before = _decode_objections(store.position(name) or b"[]")
+        latest = {(one.channel, one.purpose): one for one in sorted([*before, *said], key=lambda one: one.at_ms)}
+        kept[name] = _encode(list(latest.values()))
+    return kept
+
+
+def _key_of(store: Store) -> str:
+    """Give the key of the store's objections, made when it is first needed."""
+    kept = store.position(KEY)
+    if kept is not None:
+        return kept.decode()
+    made = secrets.token_urlsafe(32)
+    store.commit(Batch(positions={KEY: made.encode()}))
+    return made
+
+
+def values_of(state: State) -> list[str]:
+    """List what a customer is named by: whatever quotes one of these is about them."""
+    profile = state.profile
+    named = [profile.customer_id or "", *(value for values in profile.identifiers.values() for value in values)]
+    return [value for value in dict.fromkeys(named) if value]
+
+
+def export(store: Store, profile_id: str, now_ms: int) -> Export:
+    """Give everything that is kept of a profile as one document."""
+    record = store.read(profile_id)
+    decisions = [msgspec.json.decode(line) for line in store.decisions_of(profile_id)]
+    pending = [msgspec.json.decode(each.action) for each in store.pending_of(profile_id)]
+    names = store.names_of(profile_id)
+    return document(profile_id, None if record is None else codec.decode(record), now_ms, decisions, pending, names)
+
+
+def document(
+    profile_id: str,
+    state: State | None,
+    now_ms: int,
+    decisions: list[dict[str, object]],
+    pending: list[dict[str, object]],
+    names: dict[str, str],
+) -> Export:
+    """Write what is known of a customer as the document that they are given."""
+    if state is None:
+        return Export(instants.to_text(now_ms), profile_id, None, {}, [], {}, decisions, pending, names)
+    history = _named(state.history)
+    history["past"] = _named(state.past) if state.has_past else {}
+    history["events_seen"] = len(state.seen) // 8
+    return Export(
+        instants.to_text(now_ms),
+        profile_id,
+        state.profile.customer_id,
+        _named(state.profile),
+        [_named(entry) for entry in state.entries],
+        history,
+        decisions,
+        pending,
+        names,
+    )
+
+
+def _named(value: object) -> dict[str, object]:
+    """Write a struct with its fields' names, which records leave out, and instants as text."""
+    named = _plain(value)
+    assert isinstance(named, dict)  # noqa: S101 - the caller hands over a struct
+    return named
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, msgspec.Struct):
+        return dict(_field(name, getattr(value, name)) for name in value.__struct_fields__)
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _field(name: str, value: object) -> tuple[str, object]:
+    if not name.endswith("_ms"):
+        return name, _plain(value)
+    return ("at" if name == "at_ms" else f"{name[:-3]}_at"), _instant(value)
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, int):
+        return instants.to_text(value) if value else None
+    if isinstance(value, dict):
+        return {str(name): _instant(inner) for name, inner in value.items()}
+    return [_instant(inner) for inner in value] if isinstance(value, list) else value

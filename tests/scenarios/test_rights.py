@@ -1,0 +1,228 @@
+"""The rights of the person concerned: erased means nowhere, exported means everything, and a no outlives both.
+
+Values are planted and then looked for, byte by byte, in every file that a store consists of.
+"""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from jsonschema import Draft7Validator
+from prometheus_client import generate_latest
+from structlog.testing import capture_logs
+
+from orchestrator.cli import customers
+from orchestrator.language import load
+from orchestrator.runtime import rights
+from orchestrator.runtime.embedded.run import RunOptions, run_events
+from orchestrator.runtime.serving.metrics import Metrics
+from orchestrator.runtime.serving.turns import Records, Turns
+from orchestrator.storage import MemoryStore, SqliteStore
+
+ROOT = Path(__file__).parents[2]
+START = 1_767_610_800_000
+PLANTED = {
+    "customer_id": "planted-customer-4711",
+    "email": "planted.ana@example.com",
+    "phone": "+34600112233",
+    "cookie": "planted-cookie-0815",
+    "first_name": "Plantina",
+    "cart": "planted-cart-77",
+}
+WHO = {kind: PLANTED[kind] for kind in ("email", "phone", "cookie")}
+
+PROJECT = """\
+project: shop
+channels:
+  email: {address: profile.email, preferred_order: 1}
+purposes:
+  tips: {consent: opt_out}
+identity: {identifiers: [customer_id, email, phone, cookie], region: ES}
+"""
+JOURNEY = """\
+journey: tips
+version: 1
+purpose: tips
+status: live
+enter: {event: cart_updated, key: cart_id, again: always}
+steps:
+  - id: tip
+    send: {message: tip, data: {cart: entry.cart_id}}
+  - id: rest
+    wait: 30d
+examples:
+  - name: told
+    given: [{at: 0m, event: cart_updated, properties: {cart_id: c1}}]
+    until: 1d
+    expect: {waiting: rest}
+"""
+MESSAGE = """\
+message: tip
+email: {subject: "For {{ profile.first_name }}", text: "{{ data.cart }}"}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    project = tmp_path / "shop"
+    (project / "messages").mkdir(parents=True)
+    (project / "orchestrator.yaml").write_text(PROJECT)
+    (project / "tips.journey.yaml").write_text(JOURNEY)
+    (project / "messages" / "tip.message.yaml").write_text(MESSAGE)
+    return project
+
+
+def line(number: int, type: str, properties: object = None, customer_id: str | None = None, **who: str) -> bytes:
+    event = {"id": f"e{number}", "type": type, "time": START + number * 60_000, "identifiers": who}
+    return json.dumps(
+        {**event, "properties": properties or {}, **({"customer_id": customer_id} if customer_id else {})}
+    ).encode()
+
+
+OTHER = [line(8, "cart_updated", {"cart_id": "b1"}, customer_id="ben", email="ben@example.com")]
+LIFE = [
+    line(1, "cart_updated", {"cart_id": PLANTED["cart"]}, cookie=PLANTED["cookie"]),
+    line(2, "profile_updated", {"first_name": PLANTED["first_name"]}, customer_id=PLANTED["customer_id"], **WHO),
+    line(3, "cart_updated", {"cart_id": "c2"}, customer_id=PLANTED["customer_id"]),
+    line(4, "consent_changed", {"channel": "email", "purpose": "tips", "granted": False}, **WHO),
+    line(5, "profile_updated", "odd " + PLANTED["first_name"], **WHO),
+    *OTHER,
+]
+
+
+def run(folder: Path, lines: list[bytes], state: Path) -> None:
+    source = folder.parent / "events.jsonl"
+    source.write_bytes(b"\n".join(lines) + b"\n")
+    out = folder.parent / "actions.jsonl"
+    run_events(load(folder), RunOptions(events=[str(source)], state=state, actions=out))
+
+
+def served(folder: Path, store, metrics: Metrics | None = None) -> Turns:
+    return Turns(load(folder).catalog, store, metrics or Metrics(), 0)
+
+
+def found_in(state: Path) -> dict[str, list[str]]:
+    """Look for every planted value in every file that the store consists of."""
+    files = {path.name: path.read_bytes().lower() for path in state.parent.glob(f"{state.name}*")}
+    found = {
+        value: [name for name, raw in files.items() if value.lower().encode() in raw] for value in PLANTED.values()
+    }
+    return {value: names for value, names in found.items() if names}
+
+
+def profile_of(store, name: str) -> str:
+    found = customers.find(store, name)
+    assert found is not None
+    return found.profile_id
+
+
+def test_erased_by_command_nothing_planted_is_left_in_any_file_of_the_store(folder, tmp_path):
+    state = tmp_path / "state" / "shop.db"
+    state.parent.mkdir()
+    run(folder, LIFE, state)
+    assert PLANTED["email"] in found_in(state)  # the search finds what is there
+    with SqliteStore(state) as store:
+        receipt = rights.erase(store, load(folder).catalog.project, profile_of(store, PLANTED["customer_id"]), START)
+        assert receipt.erased["profiles"] == 1
+        assert receipt.objections == 1
+        assert customers.find(store, f"cookie:{PLANTED['cookie']}") is None
+        assert customers.find(store, "ben") is not None
+        kept = store.positions("erased.")
+    assert found_in(state) == {}
+    text = json.dumps(msgspec.to_builtins(receipt)) + str(kept)
+    assert [value for value in PLANTED.values() if value in text] == []
+
+
+def test_erased_by_an_event_in_the_stream_nothing_is_left_either_and_later_events_start_afresh(folder, tmp_path):
+    state = tmp_path / "state" / "shop.db"
+    state.parent.mkdir()
+    request = line(9, "profile_erase_requested", cookie=PLANTED["cookie"])
+    run(folder, [*LIFE, request], state)
+    assert found_in(state) == {}
+    run(folder, [line(20, "cart_updated", {"cart_id": PLANTED["cart"]}, cookie=PLANTED["cookie"])], state)
+    with SqliteStore(state, writes=False) as store:
+        found = customers.find(store, f"cookie:{PLANTED['cookie']}")
+        assert found is not None
+        assert found.state is not None
+        assert found.state.profile.customer_id is None
+        assert len(found.state.entries) == 1
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_serve_erases_with_what_is_on_its_way_and_dead_letters_and_whoever_comes_back_is_still_refused(
+    folder, tmp_path, kind
+):
+    state = tmp_path / "state" / "shop.db"
+    state.parent.mkdir()
+    with MemoryStore() if kind == "memory" else SqliteStore(state) as store:
+        turns = served(folder, store)
+        turns.work([Records(LIFE, "http")], START)
+        turns.work([Records([line(6, "cart_updated", {"cart_id": "c3"}, cookie=PLANTED["cookie"])], "http")], START)
+        ana = profile_of(store, PLANTED["customer_id"])
+        assert len(store.pending_of(ana)) == 2 or store.lanes()
+        assert len(store.dead_letters()) == 1
+        erased = line(9, "profile_erase_requested", customer_id=PLANTED["customer_id"])
+        back = line(10, "cart_updated", {"cart_id": "c9"}, email="Planted.Ana@Example.com")
+        turns.work([Records([erased], "http")], START + 9)
+        assert (store.pending_of(ana), store.dead_letters()) == ([], [])
+        assert found_in(state) == {}
+        turns.work([Records([back], "http")], START + 10)
+        again = profile_of(store, f"email:{PLANTED['email']}")
+        decided = [json.loads(each) for each in store.decisions_of(again)]
+        assert [(one["verdict"], one["reason"]) for one in decided] == [
+            ("entered", "event"),
+            ("suppressed", "no_consent"),
+            ("waited", "time"),
+        ]
+
+
+def test_no_value_of_a_person_is_in_any_metric_or_log_line(folder, caplog):
+    metrics = Metrics()
+    odd = [b'{"id": "' + PLANTED["email"].encode(), line(7, PLANTED["cookie"], customer_id=PLANTED["customer_id"])]
+    erased = line(9, "profile_erase_requested", customer_id=PLANTED["customer_id"])
+    with MemoryStore() as store, capture_logs() as logs, caplog.at_level("DEBUG"):
+        turns = served(folder, store, metrics)
+        turns.work([Records([*LIFE, *odd, erased], "http")], START)
+        assert len(logs) == 1
+    told = f"{generate_latest(metrics.registry).decode()} {logs} {caplog.text}"
+    assert "orchestrator_events_total" in told
+    assert [value for value in PLANTED.values() if value in told] == []
+
+
+def test_a_yes_that_is_given_after_coming_back_decides(folder, tmp_path):
+    with MemoryStore() as store:
+        turns = served(folder, store)
+        turns.work([Records([*LIFE, line(9, "profile_erase_requested", cookie=PLANTED["cookie"])], "http")], START)
+        yes = line(30, "consent_changed", {"channel": "email", "purpose": "tips", "granted": True}, **WHO)
+        cart = line(31, "cart_updated", {"cart_id": "c9"}, **WHO)
+        turns.work([Records([yes, cart], "http")], START + 30 * 60_000)
+        decided = [json.loads(each) for each in store.decisions_of(profile_of(store, f"email:{PLANTED['email']}"))]
+        assert [one["verdict"] for one in decided] == ["entered", "sent", "waited"]
+
+
+def test_an_export_is_one_document_after_its_schema_with_everything_that_is_kept(folder, tmp_path):
+    state = tmp_path / "shop.db"
+    run(folder, LIFE, state)
+    with SqliteStore(state, writes=False) as store:
+        document = msgspec.to_builtins(rights.export(store, profile_of(store, PLANTED["customer_id"]), START))
+    schema = json.loads((ROOT / "schemas" / "export.schema.json").read_text(encoding="utf-8"))
+    Draft7Validator(schema).validate(document)
+    text = json.dumps(document, ensure_ascii=False)
+    assert [value for value in PLANTED.values() if value not in text] == []
+    assert {one["verdict"] for one in document["decisions"]} >= {"entered", "merged", "sent"}
+    assert len(document["journeys"]) == 2
+    assert document["profile"]["consents"][0]["granted"] is False
+    assert document["profile"]["consents"][0]["at"] == "2026-01-05T11:04:00.000Z"
+
+
+def test_a_receipt_is_after_its_schema_and_names_the_files_that_are_the_companys_own(folder, tmp_path):
+    state = tmp_path / "shop.db"
+    run(folder, LIFE, state)
+    with SqliteStore(state) as store:
+        receipt = rights.erase(store, load(folder).catalog.project, profile_of(store, "ben"), START)
+    schema = json.loads((ROOT / "schemas" / "receipt.schema.json").read_text(encoding="utf-8"))
+    Draft7Validator(schema).validate(msgspec.to_builtins(receipt))
+    assert [(each.what, each.where) for each in receipt.remains] == [
+        ("output files, which are the company's own", [str(tmp_path / "actions.jsonl")])
+    ]
