@@ -78,6 +78,44 @@ async def test_a_change_is_planned_refused_without_a_version_and_taken_up_with_o
     assert entered == {**{f"e{number}": 1 for number in range(5)}, **{f"l{number}": 2 for number in range(3)}}
 
 
+async def test_customers_move_to_a_version_that_migrates_and_not_off_a_step_that_is_gone(shop, one_event):
+    assert (await _publish(shop))[1]["revision"] == 1
+    await shop.receive([one_event(_now(), f"e{number}", "cart_updated", f"c{number}", 40.0) for number in range(5)])
+    worker = shop.start_worker()
+    await shop.drained()
+
+    _edit(shop, ("version: 1", "version: 2\non_change: migrate"), ("id: settle", "id: calm"))
+    for options in ((), ("--dry-run",)):
+        code, told = await _publish(shop, *options)
+        assert (code, told["revision"]) == (1, None)
+        assert told["changes"][0]["why"] == "there is no step for 5 customers on settle; write moves: {settle: ...}"
+
+    # Where they wait now something is sent at once: a move is more than a change of a record.
+    _edit(
+        shop,
+        ("on_change: migrate", "on_change: migrate\nmoves: {settle: remind}"),
+        ("{id: calm, wait: {for: 1h, restart_on: cart_updated}}", "{id: calm, wait: 2h}"),
+    )
+    code, told = await _publish(shop, "--dry-run")
+    (change,) = told["changes"]
+    assert (code, told["revision"], change["inside"]) == (0, None, {"settle": 5})
+    assert (change["touched"], change["moves"]) == (["settle"], {"settle": "remind"})
+    assert (await _publish(shop))[1]["revision"] == 2
+
+    async def reminded() -> bool:
+        return len(await shop.lines(shop.topics.actions)) == 5
+
+    await shop.until(reminded)
+    assert worker.stop() == 0, shop.said()
+    actions = [json.loads(line) for line in await shop.lines(shop.topics.actions)]
+    assert {(action["step"], action["version"]) for action in actions} == {("remind", 2)}
+    decided = [json.loads(line) for line in await shop.lines(shop.topics.decisions)]
+    assert sum(one["verdict"] == "moved" for one in decided) == 5
+    state = latest_by_key(await committed(shop.servers, shop.topics.changelog, PARTITIONS))
+    states = [codec.decode(record) for key, record in state.items() if not key.startswith("@")]
+    assert [(entry.version, entry.step) for each in states for entry in each.entries] == [(2, "rest")] * 5
+
+
 async def _has_taken_up(worker):
     return "release 2 is in force" in worker.said()
 
