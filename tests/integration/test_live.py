@@ -205,7 +205,7 @@ def _published(shop, *replacements):
     project = write_project(shop.project.parent / "edited", text)
     with SqliteStore(shop.state, writes=False, publishes=True) as store:
         loaded = load(project)
-        refused = [change.why for change in versions.plan_of(loaded, store) if change.why is not None]
+        refused = [change.refusal for change in versions.plan_of(loaded, store) if change.why is not None]
         return refused or versions.publish(loaded, store)
 
 

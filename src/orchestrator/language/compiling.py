@@ -49,6 +49,11 @@ class Definition:
         """The tests that live with the journey."""
         return self.journey.examples
 
+    def refused(self, why: str, fix: str) -> DefinitionError:
+        """Say at its version why this may not take the place of what is in force."""
+        place = Place(self.file, yaml.read(self.file, self.source), Problems())["version"]
+        return DefinitionError(self.file, place.line, place.node.column, "E323", why, fix=fix)
+
 
 @dataclass(frozen=True)
 class Loaded:

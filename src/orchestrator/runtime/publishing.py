@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from orchestrator.errors import DefinitionError
 from orchestrator.language import Loaded
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.steps import StepBase
@@ -29,10 +30,14 @@ Standing = Counter[tuple[str, int, str]]
 
 
 def standing_of(records: Iterable[bytes]) -> Standing:
-    """Count the customers on each step; one who stands somewhere with several entries counts once there."""
+    """Count the customers on each step; one who stands somewhere with several entries counts once there.
+
+    Left out are entries that are parked: no change moves them.
+    """
     standing: Standing = Counter()
     for record in records:
-        standing.update({(entry.journey, entry.version, entry.step) for entry in codec.decode(record).entries})
+        entries = codec.decode(record).entries
+        standing.update({(each.journey, each.version, each.step) for each in entries if each.parked is None})
     return standing
 
 
@@ -47,6 +52,13 @@ class Kind(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Refusal(NamedTuple):
+    """Why a change may not be published, and what to write instead."""
+
+    why: str
+    fix: str
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What publishing would do to one journey.
@@ -54,7 +66,7 @@ class Change:
     `before` and `after` are versions, None where there is none. `touched` are the steps that are
     otherwise or gone in the new version; `inside` counts the customers on each step of the version
     before, or of all that are left where they move; `moves` leads from steps to the steps that take their
-    customers over; `why` says why it is refused.
+    customers over. `why` says why it is refused, and `fix` what to write instead.
     """
 
     journey: str
@@ -67,6 +79,21 @@ class Change:
     inside: Mapping[str, int] = field(default_factory=dict)
     moves: Mapping[str, str] = field(default_factory=dict)
     why: str | None = None
+    fix: str | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """Say in one sentence why it is refused, and what to do; None when it is not."""
+        return None if self.why is None else f"{self.why}; write {self.fix}"
+
+
+def problems_of(changes: Iterable[Change], loaded: Loaded) -> list[DefinitionError]:
+    """Say of each refused change where in its file to mend it: at the version."""
+    return [
+        loaded.definitions[change.journey].refused(change.why, change.fix or "")
+        for change in changes
+        if change.why is not None
+    ]
 
 
 def asks_who_stands(published: Loaded | None, loaded: Loaded) -> bool:
@@ -94,12 +121,18 @@ def _change(before: JourneyDefinition | None, after: JourneyDefinition, standing
     name, moves = after.journey, after.on_change == "migrate"
     older = _inside(standing, name, range(1, after.version))
     if before is None:
-        why = _stranded(older, after) if moves else None
-        kind = Kind.NEW if why is None else Kind.REFUSED
-        return Change(name, kind, None, after.version, after.on_change, after.status, (), older, why=why)
+        no = _stranded(older, after) if moves else None
+        kind = Kind.NEW if no is None else Kind.REFUSED
+        return Change(name, kind, None, after.version, after.on_change, after.status, (), older, {}, *(no or ()))
     is_newer = after.version > before.version
     inside = older if moves and is_newer else _inside(standing, name, [before.version])
-    kind, why = _judged(before, after, inside)
+    no = _refused(before, after, inside)
+    if no is not None:
+        kind = Kind.REFUSED
+    elif is_newer:
+        kind = Kind.VERSION
+    else:
+        kind = Kind.UNCHANGED if before == after else Kind.RETOUCHED
     return Change(
         name,
         kind,
@@ -110,27 +143,25 @@ def _change(before: JourneyDefinition | None, after: JourneyDefinition, standing
         _touched(before, after),
         inside,
         {old: new for old, new in (after.moves or {}).items() if is_newer and moves},
-        why,
+        *(no or ()),
     )
 
 
-def _judged(before: JourneyDefinition, after: JourneyDefinition, inside: Mapping[str, int]) -> tuple[Kind, str | None]:
-    """Say what publishing would do, and why it may not."""
+def _refused(before: JourneyDefinition, after: JourneyDefinition, inside: Mapping[str, int]) -> Refusal | None:
+    """Say why this may not be published, if it may not."""
     if after.version < before.version:
-        return Kind.REFUSED, f"version {before.version} is in force; write a version above it"
+        return Refusal(f"version {before.version} is in force", f"version: {before.version + 1}")
     if after.version == before.version:
         # Nobody was ever inside a draft, so nothing of it can change for anybody.
         if _meaning(before) != _meaning(after) and (before.status != "draft" or inside):
-            return Kind.REFUSED, f"what it means has changed; write version: {before.version + 1}"
-        return (Kind.UNCHANGED if before == after else Kind.RETOUCHED), None
+            return Refusal("what it means has changed", f"version: {before.version + 1}")
+        return None
     if after.on_change == "migrate":
-        why = _stranded(inside, after) or _lost_key(before, after, inside)
-        if why is not None:
-            return Kind.REFUSED, why
-    return Kind.VERSION, None
+        return _stranded(inside, after) or _lost_key(before, after, inside)
+    return None
 
 
-def _stranded(inside: Mapping[str, int], after: JourneyDefinition) -> str | None:
+def _stranded(inside: Mapping[str, int], after: JourneyDefinition) -> Refusal | None:
     """Say who stands on a step that is gone and not mapped."""
     moves, steps = after.moves or {}, {step_id for step_id, _ in _named(after)}
     lost = {step: count for step, count in inside.items() if moves.get(step, step) not in steps}
@@ -138,15 +169,15 @@ def _stranded(inside: Mapping[str, int], after: JourneyDefinition) -> str | None
         return None
     who = ", ".join(f"{_customers(count)} on {step}" for step, count in lost.items())
     mapped = ", ".join(f"{step}: ..." for step in lost)
-    return f"there is no step for {who}; write moves: {{{mapped}}}"
+    return Refusal(f"there is no step for {who}", f"moves: {{{mapped}}}")
 
 
-def _lost_key(before: JourneyDefinition, after: JourneyDefinition, inside: Mapping[str, int]) -> str | None:
+def _lost_key(before: JourneyDefinition, after: JourneyDefinition, inside: Mapping[str, int]) -> Refusal | None:
     if before.enter.key == after.enter.key or not inside:
         return None
     who = _customers(sum(inside.values()))
     old, new = before.enter.key or "no key", after.enter.key or "no key"
-    return f"{who} would be known by {new} and are known by {old}; write on_change: pin"
+    return Refusal(f"{who} would be known by {new} and are known by {old}", "on_change: pin")
 
 
 def _customers(count: int) -> str:

@@ -28,7 +28,7 @@ class NotToBePublished(OrchestratorError):  # noqa: N818 - the answer to whoever
     """A project that may not take the place of the one in force. The author's move."""
 
     def __init__(self, refused: Iterable[Change]) -> None:
-        super().__init__("; ".join(f"{change.journey}: {change.why}" for change in refused))
+        super().__init__("; ".join(f"{change.journey}: {change.refusal}" for change in refused))
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,15 @@ def test_another_meaning_without_a_higher_version_is_refused_by_whatever_would_p
     assert "abandoned-cart: what it means has changed; write version: 2" in ended.err
 
 
+def test_validate_says_where_a_higher_version_is_needed(orchestrator, inside, edit):
+    assert orchestrator("validate", inside, "--state", inside / "shop.db").code == 0
+    edit(("for: 1h", "for: 2h"))
+    ended = orchestrator("validate", inside, "--state", inside / "shop.db")
+    assert ended.code == 1
+    assert ended.out.endswith("abandoned-cart.journey.yaml:3:10: E323 what it means has changed; write: version: 2\n")
+    assert orchestrator("validate", inside).code == 0
+
+
 def test_a_title_needs_no_higher_version(inside, edit, run):
     edit(("title: Abandoned cart reminder", "title: Carts"))
     assert run(drain=True).code == 0

@@ -49,6 +49,13 @@ def test_a_published_version_compiles_from_its_texts_alone(folder):
     assert again.sources == loaded.sources
 
 
+def test_what_may_not_be_published_is_said_at_the_version(folder):
+    (definition,) = load(folder).definitions.values()
+    problem = definition.refused("what it means has changed", "version: 2")
+    line = next(n for n, text in enumerate(definition.source.splitlines(), 1) if text.startswith("version:"))
+    assert str(problem) == f"{definition.file}:{line}:10: E323 what it means has changed; write: version: 2"
+
+
 def test_journeys_may_stand_in_folders_of_their_own(folder, sound):
     write(folder / "spring/sale.journey.yaml", sound["hello.journey.yaml"].replace("hello", "sale").encode())
     assert list(load(folder).definitions) == ["hello", "sale"]

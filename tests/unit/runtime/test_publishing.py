@@ -75,13 +75,13 @@ def test_what_moves_nobody_needs_no_higher_version(edit):
 def test_another_meaning_needs_a_higher_version(edit):
     change = changed(edit)
     assert (change.kind, change.before, change.after) == (Kind.REFUSED, 3, 3)
-    assert change.why == "what it means has changed; write version: 4"
+    assert change.refusal == "what it means has changed; write version: 4"
     assert changed(edit, ("version: 3", "version: 4")).kind is Kind.VERSION
 
 
 def test_a_lower_version_is_refused():
     change = changed(("version: 3", "version: 2"))
-    assert (change.kind, change.why) == (Kind.REFUSED, "version 3 is in force; write a version above it")
+    assert (change.kind, change.refusal) == (Kind.REFUSED, "version 3 is in force; write version: 4")
 
 
 def test_a_change_names_the_steps_it_touches_and_who_stands_on_them():
@@ -110,7 +110,7 @@ def test_who_moves_is_counted_over_all_versions_that_are_left():
 
 def test_a_step_that_is_gone_and_not_mapped_is_refused_with_the_number_of_customers_on_it():
     change = changed(MIGRATES, ("id: settle", "id: rest"))
-    assert (change.kind, change.why) == (
+    assert (change.kind, change.refusal) == (
         Kind.REFUSED,
         "there is no step for 106 customers on settle; write moves: {settle: ...}",
     )
@@ -130,13 +130,13 @@ def test_a_step_that_is_gone_and_that_nobody_stands_on_needs_no_mapping():
 
 def test_nobody_moves_into_a_version_that_knows_them_by_another_key():
     change = changed(MIGRATES, ("{event: cart_updated}", "{event: cart_updated, key: cart_id}"))
-    assert change.why == "108 customers would be known by cart_id and are known by no key; write on_change: pin"
+    assert change.refusal == "108 customers would be known by cart_id and are known by no key; write on_change: pin"
 
 
 def test_where_it_is_not_known_what_was_in_force_customers_still_need_a_step():
     text = JOURNEY.replace("version: 3", "version: 4\non_change: migrate").replace("id: settle", "id: rest")
     (change,) = plan(None, project(text), INSIDE)
-    assert (change.kind, change.why) == (
+    assert (change.kind, change.refusal) == (
         Kind.REFUSED,
         "there is no step for 106 customers on settle; write moves: {settle: ...}",
     )
@@ -157,3 +157,8 @@ def test_a_customer_who_stands_on_a_step_twice_counts_once():
 
 def entry(id, step):
     return Entry(id, "cart", 3, None, 0, step)
+
+
+def test_who_is_parked_is_moved_by_nothing_and_keeps_nobody_from_publishing():
+    parked = Entry("e1", "cart", 3, None, 0, "settle", parked="failure")
+    assert standing_of([codec.encode(State(Profile("ana"), [parked]))]) == {}

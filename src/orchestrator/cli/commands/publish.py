@@ -124,7 +124,7 @@ def _told(changes: "Sequence[Change]") -> Iterator[str]:
             Kind.RETOUCHED: f"version {change.after}, changed in nothing that moves anybody; {customers}",
             Kind.VERSION: f"version {change.before} to {change.after}; {stay}",
             Kind.WITHDRAWN: f"withdrawn: nobody enters any more; {finish}",
-            Kind.REFUSED: f"refused: {change.why}; {customers}",
+            Kind.REFUSED: f"refused: {change.refusal}; {customers}",
         }[change.kind]
         style = {Kind.REFUSED: "red", Kind.UNCHANGED: "dim"}.get(change.kind, "bold")
         yield f"{screen.paint(change.journey, style)}: {said}"

@@ -5,7 +5,7 @@ Owns how mistakes are listed. Finding them is the language's work.
 
 import errno
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +13,13 @@ from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.errors import DefinitionError, InvalidProject
 
+if TYPE_CHECKING:
+    from orchestrator.language import Loaded
+
 EXAMPLES = [
     Example("orchestrator validate shop", "list every mistake as file:line:column: CODE message"),
     Example("orchestrator validate shop --strict", "in CI: warnings fail as well"),
+    Example("orchestrator validate shop --state shop.db", "also what may not take the place of what is in force"),
     Example("orchestrator validate shop --json | jq '.errors[].code'", "for a program"),
 ]
 
@@ -23,13 +27,17 @@ EXAMPLES = [
 def command(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FILE", help="Compare with what is in force in this state file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Find every mistake in a project.
 
     Reads the journeys, messages, segments and orchestrator.yaml of a folder and lists what cannot be, or (W codes)
-    should not be, in the order of files and lines. Exit code 0: nothing found; 1: mistakes; 2: the folder cannot be
-    read.
+    should not be, in the order of files and lines; with --state also what may not take the place of what is in force
+    there, such as another meaning without a higher version. Exit code 0: nothing found; 1: mistakes; 2: the folder
+    cannot be read.
     """
     from orchestrator.language import load
 
@@ -38,7 +46,8 @@ def command(
     loaded = None
     try:
         loaded = load(directory)
-        problems = tuple(sorted(loaded.warnings, key=lambda problem: problem.position))
+        found = [*loaded.warnings, *([] if state is None else _against(state, loaded))]
+        problems = tuple(sorted(found, key=lambda problem: problem.position))
     except InvalidProject as invalid:
         problems = invalid.problems
     errors = [problem for problem in problems if not problem.is_warning]
@@ -63,6 +72,15 @@ def command(
         )
         screen.say(f"{journeys} and {messages} can be run")
     raise typer.Exit(1 if fails else 0)
+
+
+def _against(state: Path, loaded: "Loaded") -> list[DefinitionError]:
+    from orchestrator.runtime.publishing import problems_of
+    from orchestrator.runtime.versions import plan_of
+    from orchestrator.storage import SqliteStore
+
+    with SqliteStore(state, writes=False) as store:
+        return problems_of(plan_of(loaded, store), loaded)
 
 
 def _coloured(directory: Path, problem: DefinitionError) -> str:
