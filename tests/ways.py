@@ -6,6 +6,7 @@ Owns the list of ways. Must never run anything: it reads compiled journeys and d
 from collections.abc import Iterable, Iterator
 from functools import singledispatch
 
+from orchestrator.model.audience import SEGMENT_ENTERED, Inactive, OnDate
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.journey import (
     Ask,
@@ -26,12 +27,16 @@ from orchestrator.model.journey import (
 # (where, which way): a step's id and the way on from it, or a rule of the journey and its reason.
 Way = tuple[str, str]
 
+_REASONS = {OnDate: Reason.DATE, Inactive: Reason.INACTIVE}
 ENTER, EXIT, GOAL = "(enter)", "(exit)", "(goal)"
 
 
 def ways_of(journey: Journey) -> set[Way]:
     """List every way that an entry can take."""
-    ways = {(ENTER, Reason.EVENT.value)}
+    ways = {(ENTER, _REASONS.get(type(moment), Reason.SCHEDULE).value) for moment in journey.moments}
+    for trigger in journey.enter:
+        changed = Reason.SEGMENT if SEGMENT_ENTERED in trigger.events else Reason.SEGMENT_LEFT
+        ways.add((ENTER, Reason.EVENT.value if trigger.segment is None else changed.value))
     ways |= {(EXIT, rule.reason or event) for rule in journey.exits for event in rule.trigger.events}
     ways |= {(GOAL, Reason.GOAL.value) for _ in journey.goals}
     for step in journey.steps.values():

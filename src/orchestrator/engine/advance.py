@@ -31,6 +31,7 @@ from orchestrator.engine import (
     entering,
     fallback,
     matching,
+    moments,
     moving,
     profiles,
     receipts,
@@ -90,6 +91,11 @@ def _wake(turn: Turn) -> None:
             turn.at_work = (journey.id, entry.id)
             waiting.wake(turn, journey, entry)
             _handle_emitted(turn)
+    if turn.catalog.audiences is not None:
+        for due_ms, watched in moments.come_due(turn, turn.catalog.audiences):
+            moments.come(turn, watched, due_ms)
+            _handle_emitted(turn)
+        turn.at_work = None
 
 
 def _handle(turn: Turn, event: Event) -> None:

@@ -6,10 +6,14 @@ the end; what time changes goes before the timers of the same instant, as events
 of it never comes here.
 """
 
-from orchestrator.engine import past, segments
+from orchestrator.engine import past, segments, watches
 from orchestrator.engine.turn import Turn
 from orchestrator.model.audience import Audiences
+from orchestrator.model.catalog import PROFILE_EVENTS
+from orchestrator.model.decision import Verdict
 from orchestrator.model.event import Event
+
+_CHANGED = Verdict.CHANGED.value
 
 
 def arm(turn: Turn, audiences: Audiences) -> None:
@@ -21,6 +25,9 @@ def arm(turn: Turn, audiences: Audiences) -> None:
             for key in dues.keys() - known:
                 del dues[key]
         segments.arm(turn, audiences)
+        if not kept.armed:
+            watches.arm_again(turn, audiences.watched)  # two lives became one: what is known of them is of both
+        watches.arm(turn, audiences.watched)
         kept.armed = audiences.key
         turn.changed = True
 
@@ -28,6 +35,10 @@ def arm(turn: Turn, audiences: Audiences) -> None:
 def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
     """Take an event into the past, and tell who has come into a segment or gone from one by it."""
     past.take(turn, audiences, event)
+    if audiences.inactive:
+        watches.hear(turn, audiences, event)
+    if audiences.watched and event.type in PROFILE_EVENTS:
+        watches.arm_again(turn, audiences.watched)
     if turn.changed:
         segments.check(turn, audiences)
         turn.settled_at = len(turn.decisions)
@@ -37,6 +48,8 @@ def settle(turn: Turn, audiences: Audiences) -> bool:
     """Ask again after steps have done their work; tell whether that has events for the journeys."""
     if len(turn.decisions) == turn.settled_at:
         return False  # whatever changes a customer is on record as a decision
+    if audiences.watched and any(each.verdict == _CHANGED for each in turn.decisions[turn.settled_at :]):
+        watches.arm_again(turn, audiences.watched)
     turn.settled_at = len(turn.decisions)
     return segments.check(turn, audiences)
 
@@ -44,5 +57,5 @@ def settle(turn: Turn, audiences: Audiences) -> bool:
 def wake(turn: Turn, audiences: Audiences) -> None:
     """Let time change the segments that it is due to change."""
     if segments.come_due(turn, audiences):
-        turn.begin_moment("segments")
+        turn.begin_moment(f"segments {turn.now_ms}")
         segments.check(turn, audiences)

@@ -5,12 +5,14 @@ exist moves forward by the gap, one that exists twice is the first. Both are wha
 gives. Never asks what time it is.
 """
 
+from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.model import instants
+from orchestrator.model.audience import OnDate
 from orchestrator.model.journey import WaitUntil
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Project, QuietHours
@@ -60,6 +62,23 @@ def next_time(now_ms: int, zone: ZoneInfo, minute: int, weekdays: frozenset[int]
     raise AssertionError("a week without any of its days")
 
 
+def at_wall(wall: datetime, zone: ZoneInfo) -> int:
+    """Find the instant of a local time."""
+    return instants.from_datetime(wall.replace(tzinfo=zone))
+
+
+def next_day_of_month(now_ms: int, zone: ZoneInfo, minute: int, day: int) -> int:
+    """Find the next such local time strictly later than now on a day of the month, the last where it is shorter."""
+    today = local(now_ms, zone).date()
+    for months in range(3):  # this month's may have passed, and a gap may move one
+        year, month = divmod(today.year * 12 + today.month - 1 + months, 12)
+        last = monthrange(year, month + 1)[1]
+        at_ms = at_minute(date(year, month + 1, min(day, last)), minute, zone)
+        if at_ms > now_ms:
+            return at_ms
+    raise AssertionError("three months without any such day")
+
+
 def read_date(value: object, zone: ZoneInfo) -> date | None:
     """Read a date from a date, a time or the text of either; an instant is the local day it falls on."""
     if isinstance(value, str):
@@ -73,7 +92,7 @@ def read_date(value: object, zone: ZoneInfo) -> date | None:
     return None if instant_ms is None else local(instant_ms, zone).date()
 
 
-def next_date(now_ms: int, zone: ZoneInfo, day: date, step: WaitUntil) -> int | None:
+def next_date(now_ms: int, zone: ZoneInfo, day: date, step: WaitUntil | OnDate) -> int | None:
     """Find the instant that a wait for a date means, strictly later than now; None when it has passed."""
     minute = step.minute or 0
     try:

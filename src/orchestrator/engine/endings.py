@@ -4,7 +4,7 @@ Owns how an entry ends and how conversions are counted, also after the end (`wit
 effect at the event, whatever the entry is waiting for.
 """
 
-from orchestrator.engine import cancelling, matching
+from orchestrator.engine import cancelling, matching, watches
 from orchestrator.engine.turn import Turn
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
@@ -70,6 +70,8 @@ def end(turn: Turn, journey: Journey, entry: Entry, reason: str, step: str | Non
     state.entries.remove(entry) if len(state.entries) > 1 else state.entries.clear()
     if journey.again.kind in ("once", "after"):
         state.exits.setdefault(journey.id, {})[entry.key or ""] = turn.now_ms
+    if turn.catalog.audiences is not None and turn.catalog.audiences.inactive:
+        watches.leave(turn, journey)
     if not entry.converted:
         _keep_open(turn, journey, entry)
 

@@ -1,12 +1,15 @@
-"""Entering: whether an event opens an entry, and why not.
+"""Entering: whether an event, or a moment, opens an entry, and why not.
 
 Owns the order of the reasons (LANGUAGE.md): not_live, condition_false, key_missing, already_inside,
 not_again, limit_reached; then entry_limit, the engine's own bound.
 """
 
+from typing import Any
+
 from orchestrator.engine import guards, matching, walking
 from orchestrator.engine.turn import Turn
 from orchestrator.model import ids
+from orchestrator.model.audience import SEGMENT_ENTERED
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event, keep, pick
 from orchestrator.model.journey import Journey, Trigger
@@ -14,6 +17,7 @@ from orchestrator.model.state import Entry
 
 # Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
 _ENTERED, _EVENT = Verdict.ENTERED.value, Reason.EVENT.value
+_SEGMENT, _SEGMENT_LEFT = Reason.SEGMENT.value, Reason.SEGMENT_LEFT.value
 _NOT_ENTERED, _ALREADY_INSIDE = Verdict.NOT_ENTERED.value, Reason.ALREADY_INSIDE.value
 _CONDITION_FALSE = Reason.CONDITION_FALSE.value
 # At most so many live entries of one journey and customer (LANGUAGE.md, "Order of work").
@@ -34,10 +38,24 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
     if trigger is None and not any(rule.is_about(event.type, event.properties) for rule in journey.enter):
         return  # a segment that no rule of this journey names has changed
     key = matching.key_of(turn, event, journey.key) if journey.key is not None else None
-    refusal = _refusal(turn, journey, trigger, key)
+    reason = _EVENT
+    if trigger is not None and trigger.segment is not None:
+        reason = _SEGMENT if event.type == SEGMENT_ENTERED else _SEGMENT_LEFT
+    _open(turn, journey, key, reason, trigger is not None, saw)
+
+
+def come(turn: Turn, journey: Journey, reason: str, holds: bool, saw: dict[str, Any]) -> None:
+    """Let a moment open an entry of this journey, or put on record why it does not. A moment has no key."""
+    turn.at_work = (journey.id, None)
+    _open(turn, journey, None, reason, holds, saw)
+
+
+def _open(turn: Turn, journey: Journey, key: str | None, reason: str, holds: bool, saw: dict[str, Any]) -> None:
+    refusal = _refusal(turn, journey, holds, key)
     if refusal is not None:
         turn.decide(journey, None, None, _NOT_ENTERED, refusal, saw)
         return
+    event = turn.event
     entry_id = entry_id_of(turn, journey.id)
     turn.at_work = (journey.id, entry_id)
     entry = Entry(
@@ -47,9 +65,9 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
         key,
         turn.now_ms,
         journey.first or "",
-        properties=pick(event.properties, journey.entry_reads),
-        event=keep(event, journey.event_reads) if journey.keeps_event else None,
-        channel=event.channel,
+        properties={} if event is None else pick(event.properties, journey.entry_reads),
+        event=keep(event, journey.event_reads) if event is not None and journey.keeps_event else None,
+        channel=None if event is None else event.channel,
     )
     turn.state.entries.append(entry)
     turn.changed = True
@@ -59,7 +77,7 @@ def check(turn: Turn, event: Event, journey: Journey) -> None:
         holdout = guards.holdout_of(turn, journey, turn.project.purposes.get(journey.purpose or ""))
         if holdout is not None:
             saw = {**saw, "holdout": holdout}
-    turn.decide(journey, entry, None, _ENTERED, _EVENT, saw)
+    turn.decide(journey, entry, None, _ENTERED, reason, saw)
     if entry_id in turn.failed:
         turn.park(journey, entry, turn.failed[entry_id])
     else:
@@ -71,9 +89,9 @@ def entry_id_of(turn: Turn, journey_id: str) -> str:
     return ids.derive(journey_id, turn.state.profile_id, turn.origin)
 
 
-def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger | None, dict[str, object]]:
+def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger | None, dict[str, Any]]:
     """Find the first enter rule that takes the event, and what its condition looked at."""
-    saw: dict[str, object] = {}
+    saw: dict[str, Any] = {}
     for trigger in journey.enters_by_event[event.type]:
         if trigger.where is not None:
             seen = trigger.where.values_seen(turn.scope_at(None))
@@ -83,10 +101,10 @@ def _open_trigger(turn: Turn, journey: Journey, event: Event) -> tuple[Trigger |
     return None, saw
 
 
-def _refusal(turn: Turn, journey: Journey, trigger: Trigger | None, key: str | None) -> str | None:
+def _refusal(turn: Turn, journey: Journey, holds: bool, key: str | None) -> str | None:
     if journey.status != "live":
         return Reason.NOT_LIVE
-    if trigger is None:
+    if not holds:
         return _CONDITION_FALSE
     if journey.key is not None and key is None:
         return Reason.KEY_MISSING
@@ -99,9 +117,18 @@ def _refusal(turn: Turn, journey: Journey, trigger: Trigger | None, key: str | N
                 return _ALREADY_INSIDE
     if again in ("once", "after") and not _may_enter_again(turn, journey, key):
         return Reason.NOT_AGAIN
+    if journey.limit is not None and not _has_room(turn, journey):
+        return Reason.LIMIT_REACHED
     if inside >= MAX_LIVE_ENTRIES:
         return Reason.ENTRY_LIMIT
     return None
+
+
+def _has_room(turn: Turn, journey: Journey) -> bool:
+    """Whether the journey as a whole may take one more; what this turn let in counts too."""
+    admissions = turn.catalog.admissions
+    besides = sum(1 for each in turn.decisions if each.verdict == _ENTERED and each.journey == journey.id)
+    return admissions is None or admissions.has_room(journey, turn.now_ms, besides)
 
 
 def _may_enter_again(turn: Turn, journey: Journey, key: str | None) -> bool:

@@ -24,6 +24,7 @@ never decide whose two lives are one: that is `linking`'s.
 | counts | summed; an event that both lives counted, known by its instant, counts once |
 | purchases | summed; the last one is the later |
 | segments | who was in one in either life was in it; what they are in together is asked at the event that comes next |
+| schedules, dates, silences | a broadcast that either had was made; of two silences the later; dates by what is known |
 
 Laws: the order in which lives are merged makes no difference, nor which one is merged into which (but for the
 profile's id), and a life merged with itself is as it was.
@@ -35,7 +36,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from orchestrator.engine import endings, profiles
+from orchestrator.engine import endings, profiles, watches
 from orchestrator.engine.cases import MAX_CASES
 from orchestrator.engine.linking import Refused
 from orchestrator.engine.past import MAX_COUNTED
@@ -90,7 +91,7 @@ def join(catalog: Catalog, mine: State, other: State) -> list[Entry]:
     mine.seen = _join_seen(mine.seen, other.seen)
     _join_histories(mine.history, other.history)
     if mine.has_past or other.has_past:
-        _join_pasts(mine.past, other.past)
+        _join_pasts(catalog, mine.past, other.past)
     return twins
 
 
@@ -233,7 +234,7 @@ def _join_cases(cases: Iterable[Case]) -> list[Case]:
 # The past
 
 
-def _join_pasts(mine: Past, other: Past) -> None:
+def _join_pasts(catalog: Catalog, mine: Past, other: Past) -> None:
     mine.armed = ""  # so that whatever time may change is worked out anew
     mine.members = {
         key: mine.members.get(key, False) or other.members.get(key, False)
@@ -242,8 +243,10 @@ def _join_pasts(mine: Past, other: Past) -> None:
     for event_type, instants_ms in other.counts.items():
         both = Counter(mine.counts.get(event_type, ())) | Counter(instants_ms)
         mine.counts[event_type] = sorted(both.elements())[-MAX_COUNTED:]
-    mine.due = _earliest(mine.due, other.due)
-    mine.recurring = _earliest(mine.recurring, other.recurring)
+    known = watches.joined(catalog.audiences, mine, other)
+    mine.due = {**_earliest(mine.due, other.due), **known}
+    recurring = _earliest(mine.recurring, other.recurring)
+    mine.recurring = {key: at_ms for key, at_ms in recurring.items() if key not in known}
     mine.purchases = _join_purchases(mine.purchases, other.purchases)
 
 

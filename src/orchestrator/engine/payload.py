@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from orchestrator.model import instants
+from orchestrator.model.audience import BOUGHT
 from orchestrator.model.event import KeptEvent
 from orchestrator.model.expression import Scope
 from orchestrator.model.project import Message, Project
@@ -43,6 +44,11 @@ def _put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     data[path[-1]] = value
 
 
+def _seen(scope: Scope, channel: str) -> str | None:
+    at_ms = scope.state.profile.last_seen_ms.get(channel)
+    return None if at_ms is None else instants.to_text(at_ms)
+
+
 # A message names the same paths each time: what they mean is worked out once.
 @lru_cache(maxsize=4096)
 def _readers_of(paths: tuple[tuple[str, ...], ...]) -> tuple[tuple[tuple[str, ...], Callable[[Scope], Any]], ...]:
@@ -55,6 +61,13 @@ def _reader_of(path: tuple[str, ...]) -> Callable[[Scope], Any]:
         return lambda scope: _inside(event_as_data(scope.event) if isinstance(scope.event, KeptEvent) else None, rest)
     if root == "profile" and rest:
         name, *deeper = rest
+        if name == "last_seen" and len(deeper) == 1:
+            channel = deeper[0]
+            return lambda scope: _seen(scope, channel)
+        if name in BOUGHT and not deeper:
+            return lambda scope: (
+                scope.state.profile.value(name) if scope.project.purchase is None else scope.bought(name)
+            )
         return lambda scope: _inside(scope.state.profile.value(name), deeper)
     if root == "entry" and rest:
         name, *deeper = rest

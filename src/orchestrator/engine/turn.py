@@ -130,13 +130,13 @@ class Turn:
         self._scope = None
 
     def begin_moment(self, what: str) -> None:
-        """Turn to an instant that means something to the customer as a whole."""
+        """Turn to an instant that means something to the customer as a whole; `what` names it and no other."""
         self.event = None
         self.opening = ""
         self.cause = TIMER
-        self.origin = ids.derive(what, str(self.now_ms))
+        self.origin = ids.derive(self.profile_id, what)
         self.keys = {}
-        self._id = ids.derive(self.profile_id, self.origin)
+        self._id = self.origin
         self._scope = None
 
     def scope_at(self, entry: Entry | None) -> Scope:

@@ -6,11 +6,6 @@ would not carry out.
 
 # By feature: its code, what it is called in the message, and what an author does without it.
 TO_COME = {
-    "schedule": ("E902", "entering on a schedule", "an event that a scheduler of yours sends"),
-    "date": ("E903", "entering on a date", "an event, then wait_until the date"),
-    "inactive": ("E904", "entering on silence", "an event, then a wait that it restarts"),
-    "limit": ("E905", "a limit of entries", "no limit"),
-    "purchase": ("E911", "purchase", "the value of a goal"),
     "coupons": ("E913", "coupons", "the code, with the event"),
     "retention": ("E914", "retention", "nothing yet"),
 }

@@ -131,11 +131,6 @@ TEMPLATES = _codes(
     ("E509", "Data that no send gives.", "Give it: send: {message: ..., data: {NAME: ...}}."),
 )
 TO_COME = _codes(
-    ("E902", "Schedules are not available in this release.", "Let a scheduler of yours send an event."),
-    ("E903", "Entering on a date is not available in this release.", "Enter on an event, then wait_until the date."),
-    ("E904", "Entering on silence is not available in this release.", "Enter on an event, then wait with restart_on."),
-    ("E905", "Limits of entries are not available in this release.", "Leave it out."),
-    ("E911", "purchase is not available in this release.", "Leave it out; a goal may have a value."),
     ("E913", "Coupons are not available in this release.", "Send the code with the event."),
     ("E914", "Retention is not available in this release.", "Leave it out."),
 )
@@ -151,6 +146,7 @@ DOUBTS = _codes(
     ("W309", "A message reads data that this send does not give.", "Give it, or let the template have a default."),
     ("W310", "A picture in an e-mail without words for who cannot see it.", 'Give it alt="...", empty for decoration.'),
     ("W311", "An e-mail whose footer has no postal address.", "Write brand: {address: ...} in orchestrator.yaml."),
+    ("W312", "A rule that lets in without a key, in a journey that has one: nobody enters by it.", "Take the key out."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **TO_COME, **DOUBTS}

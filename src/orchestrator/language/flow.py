@@ -21,7 +21,7 @@ from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Sending
 from orchestrator.language.times import WEEKDAYS
 from orchestrator.model import journey as model
-from orchestrator.model.audience import SEGMENT_ENTERED, SEGMENT_LEFT
+from orchestrator.model.audience import BOUGHT, SEGMENT_ENTERED, SEGMENT_LEFT
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS
 from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.journey import Branch, Repeat, Step, Trigger
@@ -248,8 +248,9 @@ class Flow:
     def _field(self, place: Place, target: str, *, at_key: bool = False) -> str:
         """Name the field of the profile that a step writes; report what no step may write."""
         space, _, name = target.partition(".")
-        if space != "profile" or not name.isidentifier() or name in _KEPT_BY_ENGINE:
-            own = name in _KEPT_BY_ENGINE and space == "profile"
+        kept = name in _KEPT_BY_ENGINE or (self.around.has_purchases and name in BOUGHT)
+        if space != "profile" or not name.isidentifier() or kept:
+            own = kept and space == "profile"
             why = "is kept by the engine" if own else "is no field of the profile"
             fix = "profile.NAME, one name after the dot" if own or "." in target else f"profile.{target}"
             place.report("E229", f"{target} {why}", fix, at_key=at_key)

@@ -8,17 +8,18 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator.language import examples
-from orchestrator.language.availability import TO_COME, refusal
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.journey import JourneyDefinition
-from orchestrator.language.definitions.triggers import EnterRule
+from orchestrator.language.definitions.triggers import Enter, EnterRule
 from orchestrator.language.flow import Flow
+from orchestrator.language.moments import compile_moment
 from orchestrator.language.naming import name_steps, verb_of, walk
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import Shop, length, percent
 from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Messages, Sending
-from orchestrator.model.journey import Again, ExitRule, GoalRule, Journey, Repeat, Send, Status, Trigger, Wait
+from orchestrator.model.audience import Moment
+from orchestrator.model.journey import Again, ExitRule, GoalRule, Journey, Limit, Repeat, Send, Status, Trigger, Wait
 
 Rule = TypeVar("Rule")
 
@@ -36,8 +37,7 @@ def compile_journey(
     reads = Reads()
     sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
     flow = Flow(root, ids, around, reads, sending, shop)
-    _refuse_to_come(definition, root)
-    enter = _enter(definition, root, flow)
+    enter, moments = _enter(definition, root, flow, shop)
     exits = tuple(
         ExitRule(flow.trigger(_rule_at(root["exit"], number), rule), rule.reason)
         for number, rule in enumerate(definition.exit)
@@ -54,6 +54,7 @@ def compile_journey(
         first=first,
         steps=table,
         enter=enter,
+        moments=moments,
         exits=exits,
         goals=goals,
         key=definition.enter.key,
@@ -69,6 +70,7 @@ def compile_journey(
         reads_receipts=reads.status_of({step.id for step in table.values() if isinstance(step, Send)}),
         event_reads=reads.event,
         asked=reads.asked(),
+        limit=_limit(definition.enter),
         enters_by_event=_by_event((rule, rule) for rule in enter),
         exits_by_event=_by_event((rule.trigger, rule) for rule in exits),
         goals_by_event=_by_event((rule.trigger, rule) for rule in goals),
@@ -76,11 +78,6 @@ def compile_journey(
             (step.until_event, step) for step in table.values() if isinstance(step, Repeat) and step.until_event
         ),
     )
-
-
-def _refuse_to_come(definition: JourneyDefinition, root: Place) -> None:
-    if definition.enter.limit is not None and "limit" in TO_COME:
-        root["enter"]["limit"].report(*refusal("limit"), at_key=True)
 
 
 def _status(definition: JourneyDefinition) -> Status:
@@ -107,20 +104,29 @@ def _rule_at(place: Place, number: int) -> Place:
     return place[number]
 
 
-def _enter(definition: JourneyDefinition, root: Place, flow: Flow) -> tuple[Trigger, ...]:
-    place = root["enter"]
-    enter = definition.enter
-    if enter.any is None:
-        return (_enter_rule(place, enter, flow),)
-    return tuple(_enter_rule(place["any"][number], rule, flow) for number, rule in enumerate(enter.any))
+def _enter(
+    definition: JourneyDefinition, root: Place, flow: Flow, shop: Shop
+) -> tuple[tuple[Trigger, ...], tuple[Moment, ...]]:
+    """Compile who enters: the rules that events open, and those that time does."""
+    place, enter = root["enter"], definition.enter
+    rules: list[tuple[Place, EnterRule]] = [(place, enter)]
+    if enter.any is not None:
+        rules = [(place["any"][number], rule) for number, rule in enumerate(enter.any)]
+    triggers, moments = list[Trigger](), list[Moment]()
+    for spot, rule in rules:
+        moment = compile_moment(spot, rule, flow, shop)
+        if moment is None:
+            # There is no entry yet, so neither its properties nor its steps.
+            triggers.append(flow.trigger(spot, rule, flow.around.limited_to("event", "profile", "now")))
+        else:
+            moments.append(moment)
+        if enter.key is not None and rule.event is None:
+            spot.report("W312", "the journey has a `key`, and what this rule lets in comes without one", "no key")
+    return tuple(triggers), tuple(moments)
 
 
-def _enter_rule(place: Place, rule: EnterRule, flow: Flow) -> Trigger:
-    for feature in ("schedule", "date", "inactive"):
-        if getattr(rule, feature) is not None and feature in TO_COME:
-            place[feature].report(*refusal(feature), at_key=True)
-    # There is no entry yet, so neither its properties nor its steps.
-    return flow.trigger(place, rule, flow.around.limited_to("event", "profile", "now"))
+def _limit(enter: Enter) -> Limit | None:
+    return None if enter.limit is None else Limit(enter.limit.entries, length(enter.limit.per))
 
 
 def _goal(place: Place, rule: Any, flow: Flow) -> GoalRule:

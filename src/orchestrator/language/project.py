@@ -25,7 +25,7 @@ from orchestrator.language.tables import read_tables
 from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
 from orchestrator.model.identity import CUSTOMER_ID, Identity, regions
-from orchestrator.model.project import Cap, Channel, Message, Project, Purpose, QuietHours, Table
+from orchestrator.model.project import Cap, Channel, Message, Project, Purchase, Purpose, QuietHours, Table
 
 Read = Callable[[str], str | None]
 # Words with a meaning of their own in a list of channels.
@@ -55,6 +55,7 @@ class Shop:
     segments_written: Mapping[str, SegmentDefinition] | None = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
+    purchase: Purchase | None = None
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -132,6 +133,7 @@ class Shop:
             tables=self.tables,
             segments=self.segments,
             asked=self.reads.asked(),
+            purchase=self.purchase,
         )
 
 
@@ -161,6 +163,7 @@ def compile_shop(
         shop.channels[name] = Channel(name, address, channel.preferred_order, tuple(channel.track))
     for name, purpose in definition.purposes.items():
         shop.purposes[name] = _purpose(shop, place["purposes"][name], name, purpose, profile_only)
+    shop.purchase = _purchase(shop)
     for policy in ("caps", "quiet_hours"):
         for number, rule in enumerate(getattr(definition, policy)):
             shop.check_channel(place[policy][number]["channel"], rule.channel)
@@ -173,6 +176,19 @@ def _expression(shop: Shop, place: Place, text: str, around: Surroundings) -> Ex
     compiled = compile_at(place, text, around)
     shop.reads.add(compiled.reads if compiled else ())
     return compiled.expression if compiled else NOTHING
+
+
+def _purchase(shop: Shop) -> Purchase | None:
+    written = shop.definition.purchase
+    if written is None:
+        return None
+    place, around = shop.place["purchase"], shop.surroundings.limited_to("event", "profile").where()
+    currency = None
+    if written.currency is not None:
+        currency = _expression(shop, place["currency"], written.currency, around)
+    if written.items is not None:
+        _expression(shop, place["items"], written.items, around)  # for who reads the events; checked all the same
+    return Purchase(written.event, _expression(shop, place["value"], written.value, around), currency)
 
 
 def _check_identity(definition: ProjectDefinition, place: Place) -> None:

@@ -7,8 +7,7 @@ nobody reads is never stored. Must never drop something that is read.
 from collections.abc import Iterable
 
 from orchestrator.language.expressions import Read
-from orchestrator.language.expressions.surroundings import BOUGHT
-from orchestrator.model.audience import Asked
+from orchestrator.model.audience import BOUGHT, Asked
 from orchestrator.model.journey import Kept
 
 Names = frozenset[str] | None

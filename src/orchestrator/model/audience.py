@@ -19,7 +19,7 @@ turn as everything else, and a project that asks for nothing of it keeps nothing
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.model import ids
@@ -28,6 +28,8 @@ from orchestrator.model.expression import Expression
 if TYPE_CHECKING:
     from orchestrator.model.journey import Journey
 
+# What is reckoned of purchases, as fields of the profile.
+BOUGHT = ("recency", "frequency", "monetary")
 # What a change of membership is called; `segment` among its properties says which.
 SEGMENT_ENTERED, SEGMENT_LEFT = "segment_entered", "segment_left"
 
@@ -77,17 +79,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Opens entries by the customer's own clock: every day, week or month at `minute`, or once on `once`.
+    """Opens entries by the customer's own clock: every day, week or month at `minute`, or `once`, a local time.
 
     `weekday` counts from Monday, 0; `day` is of the month, the last where the month is shorter. Only who is in
     `segment` at that moment enters.
     """
 
-    minute: int
+    minute: int = 0
     every: Literal["day", "week", "month"] | None = None
     weekday: int | None = None
     day: int | None = None
-    once: date | None = None
+    once: datetime | None = None
     segment: str | None = None
 
     @property

@@ -6,6 +6,7 @@ new version makes a new catalog.
 """
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from orchestrator.model.audience import Asked, Audiences, Everything, watches_of
 from orchestrator.model.journey import Journey
@@ -21,6 +22,13 @@ RECEIPTS = frozenset(
 )
 # Receipts that change a profile even when no journey asks for them.
 TELLING_RECEIPTS = frozenset({"message_bounced", "message_complained", "message_failed", "message_unsubscribed"})
+
+
+class Admissions(Protocol):
+    """What a runtime knows of all customers together: how many a journey has taken lately."""
+
+    def has_room(self, journey: Journey, now_ms: int, besides: int) -> bool:
+        """Tell whether a journey may take one more now, when `besides` were taken by the turn that asks."""
 
 
 class Catalog:
@@ -49,6 +57,9 @@ class Catalog:
         self.beginning = frozenset(self._enters) | PROFILE_EVENTS | RECEIPTS
         self.converting = frozenset().union(*(journey.goals_by_event for journey in self.versions.values()))
         self.asked_by = {version: journey.asks for version, journey in self.versions.items()}
+        # The journeys with a limit, and who counts for them: a runtime puts in its own; None where nobody does.
+        self.limited = {journey.id: journey for journey in self.current if journey.limit is not None}
+        self.admissions: Admissions | None = None
         # Who asks for a customer's past; None when nobody does, and then nothing of it costs anything.
         self.audiences: Audiences | None = None
         # What is heard of customers who are known, where more than that is wanted to get to know them at all.

@@ -39,6 +39,11 @@ class Reason(StrEnum):
 
     # entered: what opened the entry
     EVENT = "event"
+    SEGMENT = "segment"
+    SEGMENT_LEFT = "segment_left"
+    SCHEDULE = "schedule"
+    DATE = "date"
+    INACTIVE = "inactive"
 
     # not_entered, in the order in which they are asked
     NOT_LIVE = "not_live"

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.model.instants import DAY_MS
+
 if TYPE_CHECKING:
     from orchestrator.model.event import Event, KeptEvent
     from orchestrator.model.project import Project
@@ -50,6 +52,18 @@ class Scope:
     def entry_value(self, name: str) -> Any:
         """Look up `entry.<name>`, a property of the opening event."""
         return None if self.entry is None else self.entry.properties.get(name)
+
+    def bought(self, name: str) -> float | None:
+        """Reckon `profile.recency` (days, missing without a purchase), `.frequency` or `.monetary`.
+
+        What was spent is added up in the currency of the last purchase: sums of several currencies are none.
+        """
+        bought = self.state.past.purchases
+        if name == "frequency":
+            return 0 if bought is None else bought.count
+        if name == "monetary":
+            return 0 if bought is None else bought.spent.get(bought.currency, 0)
+        return None if bought is None else (self.now_ms - bought.last_ms) / DAY_MS
 
     def step_value(self, step_id: str, name: str) -> Any:
         """Look up `steps.<id>.<name>`, but for `event` and `events`."""

@@ -335,6 +335,12 @@ class State:
         """Remember the event that changes this state, and forget the oldest beyond 128."""
         self.seen = (self.seen + digest)[-REMEMBERED_EVENTS * DIGEST_BYTES :]
 
+    def settling_ms(self) -> int:
+        """Find the earliest instant at which anything here wakes that does not recur for ever; 0 when nothing does."""
+        entries = min((entry.due_ms for entry in self.entries if entry.due_ms), default=0)
+        watch_ms = self.past.settling_ms() if self.has_past else 0
+        return watch_ms if watch_ms and (not entries or watch_ms < entries) else entries
+
     def due_ms(self) -> int:
         """Find the earliest instant at which anything here wakes by itself; 0 when nothing does."""
         due = 0

@@ -16,6 +16,7 @@ from orchestrator.model.event import Event
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.identity import Resolver
+from orchestrator.runtime.limits import Ledger
 from orchestrator.runtime.timers import NEVER_MS, Timers
 from orchestrator.runtime.turn import Meeting, Turned
 
@@ -50,6 +51,7 @@ class SimulatedRuntime:
         self._records: dict[str, bytes] = {}
         self._timers = Timers()
         self._resolver = Resolver(catalog.project)
+        self._ledger = catalog.admissions = Ledger()
         for profile_id, record in (records or {}).items():
             armed = None if catalog.audiences is None else turn.on_timers(catalog, record, now_ms).record
             self._keep(profile_id, armed or record)
@@ -69,6 +71,13 @@ class SimulatedRuntime:
             if due_ms == wake_ms:
                 return due_ms
         return NEVER_MS
+
+    def next_settling_ms(self) -> int:
+        """Tell when the next timer is due that does not recur for ever; NEVER_MS when no such waits."""
+        if self._catalog.audiences is None:
+            return self.next_due_ms()
+        dues = (codec.decode(record).settling_ms() for record in self._records.values())
+        return min((due_ms for due_ms in dues if due_ms), default=NEVER_MS)
 
     def receive(self, event: Event) -> Turned:
         """Take an event at its own time, after every timer that is due before it."""
@@ -118,6 +127,7 @@ class SimulatedRuntime:
     def _taken(self, happened: Happened) -> Turned:
         """Put a turn on the history, and take what the world answers to its actions at the same instant."""
         self.history.append(happened)
+        self._ledger.note(self._catalog, happened.turned.decisions)
         for action in happened.turned.actions:
             answer = self._world(action, self.now_ms)
             if answer is not None:

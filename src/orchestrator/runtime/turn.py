@@ -102,6 +102,9 @@ def on_event(
     digest = ids.digest_of(event.id)
     if record is None and event.type not in catalog.beginning and not event.identifiers:
         return IGNORED  # nothing to repeat, to change or to end: not worth a state
+    is_known = catalog.heard is not catalog.wanted and record is not None
+    if is_known and event.type not in catalog.heard and not event.identifiers:
+        return IGNORED  # wanted to get to know a customer by it, and this one is known
     if record is None and profile_id is not None:
         record = codec.encode(State(Profile(profile_id, event.customer_id)))
     state = _state_of(catalog, record, event)

@@ -105,10 +105,10 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
 
 
 def _end_ms(runtime: SimulatedRuntime, clock: VirtualClock) -> int:
-    """Find the default end: when nothing waits any more, a year at most."""
+    """Find the default end: when nothing waits any more but what recurs for ever, a year at most."""
     latest_ms = max(clock.start_ms + LONGEST_MS, runtime.now_ms)
-    while runtime.next_due_ms() <= latest_ms:
-        runtime.run_until(runtime.next_due_ms())
+    while runtime.next_settling_ms() <= latest_ms:
+        runtime.run_until(runtime.next_settling_ms())
     return runtime.now_ms
 
 

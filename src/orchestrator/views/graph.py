@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import singledispatch
 
+from orchestrator.model.audience import Inactive, Moment, OnDate
 from orchestrator.model.journey import (
     Ask,
     Call,
@@ -115,6 +116,8 @@ def _entering(journey: Journey) -> Iterable[str]:
         yield ("or " if number else "") + " or ".join(sorted(trigger.events))
         if trigger.where is not None:
             yield f"where {trigger.where.source}"
+    for number, moment in enumerate(journey.moments):
+        yield ("or " if number or journey.enter else "") + _moment_in_words(moment)
     if journey.key is not None:
         yield f"one entry per {journey.key}"
     yield {
@@ -123,6 +126,22 @@ def _entering(journey: Journey) -> Iterable[str]:
         "always": "every time",
         "after": f"again {times.length(journey.again.after_ms)} after the exit",
     }[journey.again.kind]
+
+
+def _moment_in_words(moment: Moment) -> str:
+    """Say when time opens an entry: `every week on mon at 09:00 in vip`."""
+    if isinstance(moment, Inactive):
+        what = f"no {' or '.join(sorted(moment.events))}" if moment.events else "nothing"
+        return f"{what} for {times.length(moment.for_ms)}"
+    if isinstance(moment, OnDate):
+        days = f" {moment.offset_days:+}d" if moment.offset_days else ""
+        at = "" if moment.minute is None else f" at {times.minute_of_day(moment.minute)}"
+        return f"on {moment.date.source}{days}{at}{', every year' if moment.yearly else ''}"
+    among = "" if moment.segment is None else f" in {moment.segment}"
+    if moment.once is not None:
+        return f"once on {moment.once.isoformat(timespec='minutes')}{among}"
+    on = {"day": "", "week": f" on {_WEEKDAYS[moment.weekday or 0]}", "month": f" on day {moment.day}"}
+    return f"every {moment.every}{on[moment.every or 'day']} at {times.minute_of_day(moment.minute)}{among}"
 
 
 def _leaving(journey: Journey) -> Iterable[str]:

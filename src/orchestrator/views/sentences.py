@@ -18,6 +18,11 @@ _NOT_SENT = "Did not send {message} ({purpose}) by {channel}: "
 # saw and no sentence names is put behind the sentence.
 SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.ENTERED, Reason.EVENT): "Entered {journey}",
+    (Verdict.ENTERED, Reason.SEGMENT): "Entered {journey}: they came into the segment {segment}",
+    (Verdict.ENTERED, Reason.SEGMENT_LEFT): "Entered {journey}: they left the segment {segment}",
+    (Verdict.ENTERED, Reason.SCHEDULE): "Entered {journey}: its time has come",
+    (Verdict.ENTERED, Reason.DATE): "Entered {journey}: the date has come",
+    (Verdict.ENTERED, Reason.INACTIVE): "Entered {journey}: nothing was heard of them for long enough",
     (Verdict.NOT_ENTERED, Reason.NOT_LIVE): "Did not enter {journey}: the journey is not live",
     (Verdict.NOT_ENTERED, Reason.CONDITION_FALSE): "Did not enter {journey}: the condition to enter did not hold",
     (Verdict.NOT_ENTERED, Reason.KEY_MISSING): "Did not enter {journey}: the event lacks the key that entries go by",
@@ -118,6 +123,7 @@ _UNNAMED = {
     "round": "the next",
     "rounds": "allowed",
     "team": "a team",
+    "segment": "that it names",
     "webhook": "a webhook",
     "model": "a model",
     "kinds": "another name",

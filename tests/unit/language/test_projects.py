@@ -107,7 +107,7 @@ def test_what_a_project_leaves_out_has_its_default(compiled, sound):
         ("models: {lead: {kind: rules, rules: [{if: steps.a.status == 'sent', points: 1}]}}", "8:43 E406"),
         ("models: {lead: {kind: rules, rules: [{if: profile.age > 3}]}}", "8:38 E201"),
         ("models: {lead: {kind: rules, weights: {}}}", "8:30 E202"),
-        ("purchase: {event: order_placed, value: total}", "8:1 E911"),
+        ("purchase: {event: order_placed, value: steps.a.status}", "8:40 E406"),
         ("catalogs: {products: {file: p.csv, key: sku}}", "8:29 E310"),
         ("models: {recommend: {catalog: products, baskets: b.csv}}", "8:31 E317"),
         ("models: {recommend: {baskets: b.csv}}", "8:21 E321"),

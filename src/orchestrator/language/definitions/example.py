@@ -164,7 +164,7 @@ class Example(Model):
     split: dict[Id, Name] = Field(default_factory=dict, description="Fixes splits: {step: branch}.")
     responses: dict[Id, CallResponse] = Field(default_factory=dict, description="Answers to calls, by step.")
     scores: dict[Id, ScoreResponse] = Field(default_factory=dict, description="Answers of scorers, by step.")
-    given: list[Given] = Field(description="The events, each with its time.")
+    given: list[Given] = Field(default_factory=list, description="The events, each with its time; none without it.")
     until: Moment | None = Field(
         None, description="When to look; without it when nothing waits any more, a year at most."
     )

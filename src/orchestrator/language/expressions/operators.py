@@ -273,24 +273,6 @@ def _around(at_ms: int, unit_ms: int, bound: Any) -> list[int]:
     return [there_ms - 1, there_ms, there_ms + 1, there_ms + 2]
 
 
-def recency(scope: Scope) -> float | None:
-    """Count the days, with fractions, since the last purchase; missing where there was none."""
-    bought = scope.state.past.purchases
-    return None if bought is None else (scope.now_ms - bought.last_ms) / instants.DAY_MS
-
-
-def frequency(scope: Scope) -> int:
-    """Count the purchases."""
-    bought = scope.state.past.purchases
-    return 0 if bought is None else bought.count
-
-
-def monetary(scope: Scope) -> float:
-    """Add up what was spent, in the currency of the last purchase."""
-    bought = scope.state.past.purchases
-    return 0.0 if bought is None else bought.spent.get(bought.currency, 0.0)
-
-
 def instant_text(at_ms: Any) -> str | None:
     """Write an instant as text, which is how expressions see time."""
     return None if at_ms is None else instants.to_text(at_ms)
@@ -330,7 +312,7 @@ OPERATORS: dict[str, Any] = {
         function.__name__: function
         for function in (lower, starts_with, length, days_since, hours_since, consents, instant_text, last_seen)
     },
-    **{function.__name__: function for function in (in_segment, count, recency, frequency, monetary)},
+    **{function.__name__: function for function in (in_segment, count)},
     **{function.__name__: function for function in (count_moments, since_moments, recency_moments, now_moments)},
     "event_data": event_data,
     "events_data": events_data,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.expressions.parsing import Mistake
 from orchestrator.language.expressions.surroundings import (
-    BOUGHT,
     EVENT_FIELDS,
     HOLDING,
     LOST,
@@ -18,6 +17,7 @@ from orchestrator.language.expressions.surroundings import (
     RESULTS,
     Surroundings,
 )
+from orchestrator.model.audience import BOUGHT
 
 Read = tuple[str, ...]
 
@@ -138,7 +138,7 @@ def _profile(path: Path, around: Surroundings) -> Lookup:
         return Lookup(call("last_seen", ast.Name("scope", ast.Load()), ast.Constant(path.parts[2])), path.parts)
     if around.has_purchases and path.parts[1] in BOUGHT:
         _refuse_deeper(path, 2)
-        return Lookup(call(path.parts[1], ast.Name("scope", ast.Load())), path.parts)
+        return Lookup(method("scope", "bought", path.parts[1]), path.parts)
     value = attribute("scope", "state", "profile", "value")
     return Lookup(_inside(ast.Call(value, [ast.Constant(path.parts[1])], []), path.parts[2:]), path.parts)
 

@@ -24,8 +24,6 @@ RESULTS: dict[str, tuple[str, ...]] = {
     "exit": (),
 }
 EVENT_FIELDS = ("type", "channel", "time", "id", "properties")
-# What the engine reckons of purchases, where the project says what one is.
-BOUGHT = ("recency", "frequency", "monetary")
 NAMESPACES = ("event", "entry", "profile", "steps", "now")
 # The verb of a step that was too broken to keep: what it leaves is not asked about.
 LOST = "lost"

@@ -28,6 +28,7 @@ from orchestrator.runtime.embedded.reading import Feed, Positions
 from orchestrator.runtime.embedded.sources import Chunk, Origin
 from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
 from orchestrator.runtime.identity import Resolver
+from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.timers import NEVER_MS, Timers
 from orchestrator.runtime.turn import Failure, Meeting, Turned
 from orchestrator.storage import Batch, Store
@@ -85,6 +86,9 @@ class Processor:
         self._changed: dict[str, bytes] = {}
         self._turns: list[tuple[str, Turned]] = []
         self._letters: list[DeadLetter] = []
+        self._ledger = catalog.admissions = Ledger.of(store.position(LIMITS))
+        # Who waits for what does not recur for ever; looked after only while draining.
+        self._unsettled: set[str] | None = None
 
     def run(self, feed: Feed) -> None:
         """Process all records of a feed, and commit that it is finished."""
@@ -109,7 +113,7 @@ class Processor:
             record = self._record(profile_id)
             if record is not None:
                 self._fire(profile_id, record)
-            if len(self._turns) >= BATCH_TURNS:
+            if max(len(self._turns), len(self._changed)) >= BATCH_TURNS:
                 self._commit({}, None)
         positions = settling.noted(self._catalog, self._store)
         if positions:
@@ -122,9 +126,19 @@ class Processor:
         self._commit({}, None)
 
     def drain(self) -> None:
-        """Move the clock on until nothing waits any more."""
-        self._wake(NEVER_MS, lambda: self._commit({}, None))
-        self._commit({}, None)
+        """Move the clock on until nothing waits any more but what recurs for ever."""
+
+        def commit() -> None:
+            self._commit({}, None)
+
+        if self._catalog.audiences is None:
+            self._wake(NEVER_MS, commit)
+        else:
+            commit()
+            self._unsettled = {name for name, record in self._store.records() if codec.decode(record).settling_ms()}
+            while self._unsettled and self._timers.next_ms < NEVER_MS:
+                self._wake(self._timers.next_ms + 1, commit)
+        commit()
 
     def finish(self) -> Summary:
         """Commit that all lines are where they belong, and say what came of the run."""
@@ -251,6 +265,11 @@ class Processor:
         if turned.record is not None:
             self._changed[profile_id] = turned.record
             self._timers.schedule(profile_id, awaited_ms, codec.due_of(turned.record))
+            if self._unsettled is not None:
+                waits = codec.decode(turned.record).settling_ms()
+                (self._unsettled.add if waits else self._unsettled.discard)(profile_id)
+        if self._catalog.limited:
+            self._ledger.note(self._catalog, turned.decisions)
         if turned.actions or turned.decisions:
             self._turns.append((profile_id, turned))
 
@@ -287,6 +306,8 @@ class Processor:
         batch = Batch(positions={**positions, CLOCK: b"%d" % self.clock_ms})
         batch.records = {who: record for who, record in self._changed.items() if record} if merged else self._changed
         batch.names, batch.merged = self._resolver.changes(), list(merged)
+        if self._ledger.changed:
+            batch.positions[LIMITS], self._ledger.changed = self._ledger.written(), False
         encoded: dict[str, bytes] = {}
         if actions:
             encoded["actions"] = _encode_lines(actions)

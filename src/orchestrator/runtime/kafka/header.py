@@ -17,7 +17,8 @@ class Header(msgspec.Struct, omit_defaults=True):
     is the latest record that any of them told of, and of the records between the offset and `read`, those up to the
     mark (time, then offset) are processed.
     `entries` counts the customers inside each journey, so that nobody has to decode every state to know.
-    `settled` is what of pauses and moves is settled with all customers here.
+    `settled` is what of pauses, moves and audiences is settled with all customers here. `admitted` counts the customers
+    that journeys with a limit took lately, by journey and instant.
     """
 
     clock_ms: int = 0
@@ -30,6 +31,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     entries: dict[str, int] = {}
     settled: list[str] = []
     logged_ms: int = 0
+    admitted: dict[str, list[list[int]]] = {}
 
 
 encode_header = msgspec.json.Encoder().encode

@@ -26,6 +26,7 @@ from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_o
 from orchestrator.runtime.kafka.state import Checkpoint, State
 from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
+from orchestrator.runtime.limits import Ledger
 from orchestrator.runtime.timers import Timers
 
 # A producer may send any type; a metric's label must not grow with them.
@@ -63,6 +64,7 @@ class Partition(Unit):
         self._entries = Counter(header.entries)
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
+        self._ledger = Ledger(header.admitted, number, count)
 
     @property
     def waiting(self) -> int:
@@ -106,6 +108,7 @@ class Partition(Unit):
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
         """Fire what an end of the log has passed, then process what was fetched."""
+        catalog.admissions = self._ledger  # partitions share the catalog, and take turns
         # Before records that came after that end.
         if self._timers.next_ms <= self._ended_ms and not self._fire(
             catalog, self._ended_ms + 1, self._ended_ms, wall_ms
@@ -119,6 +122,7 @@ class Partition(Unit):
         """Hand the buffers over, with what of the definitions is settled with everybody."""
         taken, header = super().take_outgoing()
         header.settled = list(self._unsettled.settled)
+        header.admitted = self._ledger.copy()
         return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
@@ -159,7 +163,7 @@ class Partition(Unit):
             turned = turn.on_event(catalog, event, old, now_ms)
             if turned.record is not None or turned.decisions:
                 old_due_ms = 0 if old is None else codec.due_of(old)
-                self._apply(profile_id, turned, old_due_ms, wall_ms, record)
+                self._apply(catalog, profile_id, turned, old_due_ms, wall_ms, record)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
@@ -176,7 +180,7 @@ class Partition(Unit):
                 self.tally.events[event.type if event.type in catalog.wanted else OTHER_TYPES, "ignored"] += 1
                 return
             turned = turn.on_event(catalog, event, old, now_ms)
-            self._apply(profile_id, turned, codec.due_of(old), wall_ms, record)
+            self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
@@ -215,12 +219,18 @@ class Partition(Unit):
         due_ms = codec.due_of(record) or now_ms
         try:
             turned = turn.on_timers(catalog, record, now_ms)
-            self._apply(profile_id, turned, awaited_ms, wall_ms, due_ms)
+            self._apply(catalog, profile_id, turned, awaited_ms, wall_ms, due_ms)
         except Exception as error:  # noqa: BLE001 - one profile's bug holds up nobody else; it is kept and told
             self._bury_timer(profile_id, due_ms, error, wall_ms)
 
     def _apply(
-        self, profile_id: str, turned: turn.Turned, old_due_ms: int, wall_ms: int, cause: KafkaRecord | int
+        self,
+        catalog: Catalog,
+        profile_id: str,
+        turned: turn.Turned,
+        old_due_ms: int,
+        wall_ms: int,
+        cause: KafkaRecord | int,
     ) -> None:
         """Take over what a turn came to; its cause is a record, or a timer's due instant."""
         sink, tally = self.outgoing, self.tally
@@ -230,6 +240,8 @@ class Partition(Unit):
             sink.changes[profile_id] = record
             sink.bytes += len(record)
             self._timers.schedule(profile_id, old_due_ms, codec.due_of(record))
+        if catalog.limited:
+            self._ledger.note(catalog, turned.decisions)
         key = profile_id.encode()
         for decision in turned.decisions:
             sink.write(sink.decisions, key, decision)

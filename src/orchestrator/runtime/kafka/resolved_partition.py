@@ -106,6 +106,7 @@ class ResolvedPartition(Partition):
 
     def work(self, catalog: Catalog, ended: object, wall_ms: int) -> None:
         """Turn what waited, then what was fetched; the clock may have gone on meanwhile."""
+        catalog.admissions = self._ledger
         self._release(catalog, wall_ms)
         super().work(catalog, ended, wall_ms)  # type: ignore[arg-type]
 

@@ -32,6 +32,7 @@ from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.runtime.identity import Resolver
+from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -103,6 +104,7 @@ class Turns:
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
         self._objections = rights.Objections(store, catalog.project.identity.region)
+        self._ledger = Ledger.of(store.position(LIMITS))
         self._begin()
 
     @property
@@ -132,6 +134,7 @@ class Turns:
     def work(self, items: Sequence[Item], now_ms: int) -> Worked:
         """Take timers and items through their turns and commit; raises StorageError, and then nothing was changed."""
         began = time.perf_counter()
+        self.catalog.admissions = self._ledger
         try:
             settled = self._settle(now_ms)
             self._wake(now_ms)
@@ -149,6 +152,7 @@ class Turns:
             # Wakes were taken off the heap for turns that now never happened.
             self._timers = Timers(self._store.waiting())
             self._resolver.undo()
+            self._ledger = Ledger.of(self._store.position(LIMITS))
             self._begin()
             raise
         self._metrics.batch_seconds.observe(turned - began)
@@ -306,6 +310,7 @@ class Turns:
             due_ms = timing.first_due(action, self.release_over_ms)
             self._batch.pending.append(Pending(action.id, lane, due_ms, profile_id, _encode(action)))
         if turned.decisions:
+            self._ledger.note(self.catalog, turned.decisions)
             self._batch.decisions.append((profile_id, _encode_lines(turned.decisions)))
             for decision in turned.decisions:
                 self._decided[decision.journey, decision.verdict, decision.reason] += 1
@@ -323,6 +328,8 @@ class Turns:
         gone = {before for before, _ in self._resolver.merged}
         batch.records = {who: record for who, record in self._changed.items() if who not in gone}
         batch.names, batch.merged = self._resolver.changes(), list(self._resolver.merged)
+        if self._ledger.changed:
+            batch.positions[LIMITS], self._ledger.changed = self._ledger.written(), False
         batch.cancelled = self._worked.cancelled
         known = (batch.records, batch.decisions, batch.pending, batch.settled, batch.cancelled, batch.dead_letters)
         if not any((*known, batch.positions, batch.names, batch.merged)):

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from orchestrator.language import compile_sources
 from orchestrator.model import instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.kafka.clock import Clock
@@ -289,3 +290,61 @@ def test_an_owner_who_dies_in_the_middle_of_a_move_leaves_nobody_half_moved_and_
         lost = _taken_over(owner, most_facts=2)
         lost.take_up(newer, 2)
     assert sorted(found) == [(f"c{number}", instants.to_text(HOUR + 5)) for number in range(7)]
+
+
+def _timed(enter: str, version: int = 1) -> Catalog:
+    journey = f"journey: hello\nversion: {version}\nstatus: live\npurpose: service\nenter: {enter}\n"
+    return compile_sources(
+        {
+            "orchestrator.yaml": "project: shop\nchannels: {email: {address: profile.customer_id}}\n"
+            "purposes: {service: {consent: none}}\n",
+            "messages/hi.message.yaml": "message: hi\nemail: {subject: Hello, text: You.}\n",
+            "hello.journey.yaml": journey + "steps:\n  - {id: greet, send: hi}\n",
+        }
+    ).catalog
+
+
+def test_a_broadcast_that_is_published_later_reaches_whom_nobody_sees_any_more(partition, record):
+    before = _timed("{event: came}")
+    partition.take_up(before, 1)
+    work(partition, before, *[record(number, HOUR, "came", f"c{number}") for number in range(7)])
+    assert len(sent(partition)) == 7
+    broadcast = _timed('{schedule: {once: "1970-01-03T09:00"}, again: always}', version=2)
+    owner, found = _taken_over(partition), []
+    for _ in range(4):  # two customers each; the armed key goes from owner to owner until all of them are
+        owner = _taken_over(owner, most_facts=2)
+        owner.take_up(broadcast, 2)
+        owner.reach_end(50 * HOUR)
+        while owner.has_work and not owner.outgoing.facts:
+            owner.work(broadcast, set(), WALL)
+    owner = _taken_over(owner)
+    owner.take_up(broadcast, 2)
+    owner.reach_end(58 * HOUR)
+    while owner.has_work:
+        owner.work(broadcast, set(), WALL)
+        found += sent(owner)
+        owner.take_outgoing()
+    assert sorted(found) == [(f"c{number}", instants.to_text(58 * HOUR)) for number in range(7)]
+    owner = _taken_over(owner)
+    owner.take_up(broadcast, 2)
+    assert not owner.wants_end(WALL)
+
+
+def test_a_limit_is_shared_among_the_partitions_and_goes_from_owner_to_owner(record):
+    catalog = _timed("{event: came, limit: {entries: 3, per: 1d}}")
+
+    def owned(number: int, header: Header, state: MemoryState) -> Partition:
+        return Partition(number, 2, Inputs(["events"]), state, Clock(), header, checks_keys=False, most_facts=500)
+
+    for number, share in ((0, 2), (1, 1)):
+        state = MemoryState()
+        owner = owned(number, Header(), state)
+        owner.take_up(catalog, 1)
+        work(owner, catalog, *[record(each, HOUR, "came", f"c{each}") for each in range(4)])
+        assert len(sent(owner)) == share
+        _, header = owner.take_outgoing()
+        assert header.admitted == {"hello": [[HOUR, share]]}
+        later = owned(number, header, state)
+        later.take_up(catalog, 1)
+        work(later, catalog, record(9, 2 * HOUR, "came", "late"))
+        assert sent(later) == []
