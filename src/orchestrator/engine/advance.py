@@ -39,7 +39,7 @@ from orchestrator.engine import (
 )
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
 from orchestrator.errors import EventError, StorageError
-from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
+from orchestrator.model.catalog import NO_INTEREST, Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
 from orchestrator.model.state import State
@@ -56,15 +56,16 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Map
     surfaces in one entry; the state is then spoilt, and the caller starts over from the bytes it kept.
     """
     turn = Turn(catalog, state, now_ms, failed)
+    is_wake = fact.__class__ is Wake
     try:
         if catalog.audiences is not None:
             audiences.arm(turn, catalog.audiences)
         if catalog.migrating:
             moving.move(turn)
             _handle_emitted(turn)
-        if waiting.go_on(turn) or isinstance(fact, Wake):
+        if (state.entries and waiting.go_on(turn)) or is_wake:
             _wake(turn)
-        if not isinstance(fact, Wake):
+        if isinstance(fact, Event):
             _handle(turn, fact)
             _handle_emitted(turn)
     except EventError:
@@ -101,20 +102,21 @@ def _wake(turn: Turn) -> None:
 def _handle(turn: Turn, event: Event) -> None:
     turn.begin_event(event)
     catalog, event_type = turn.catalog, event.type
+    interest = catalog.interests.get(event_type, NO_INTEREST)
     since = len(turn.decisions)
     if event.identifiers:
         profiles.identify(turn, event)
-    if event_type in PROFILE_EVENTS:
+    if interest.is_profiles:
         profiles.apply(turn, event)
         cases.apply(turn, event)
-    elif event_type in RECEIPTS:
+    elif interest.is_receipt:
         receipts.apply(turn, event)
     if catalog.audiences is not None:
         audiences.hear(turn, catalog.audiences, event)
-    if event_type in catalog.converting and turn.state.ended:
+    if interest.converts and turn.state.ended:
         endings.convert_ended(turn, event)
     if turn.state.entries:
-        standing = standing_entries(turn, event_type)
+        standing = standing_entries(turn, interest.reacting)
         for journey, entry in standing:
             turn.at_work = (journey.id, entry.id)
             endings.check(turn, event, journey, entry)
@@ -124,7 +126,7 @@ def _handle(turn: Turn, event: Event) -> None:
             if entry.step:
                 turn.at_work = (journey.id, entry.id)
                 waiting.check(turn, event, journey, entry)
-    for journey in catalog.entered_by(event_type):
+    for journey in interest.entering:
         entering.check(turn, event, journey)
     if turn.untaken:
         matching.say_untaken(turn, since)

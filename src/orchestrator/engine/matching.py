@@ -15,6 +15,7 @@ from orchestrator.model.state import Entry
 
 # Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
 _WAITED, _CONDITION_FALSE = Verdict.WAITED.value, Reason.CONDITION_FALSE.value
+_UNREAD = "\x1f"  # no key: what ids are joined with
 _MACHINE_MADE = frozenset({"message_opened", "message_clicked"})
 # Answers name the message they are about as receipts do.
 _ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answered"}
@@ -22,11 +23,10 @@ _ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answ
 
 def key_of(turn: Turn, event: Event, name: str) -> str | None:
     """Read a journey's key from the event at hand, once; None when it has none."""
-    try:
-        return turn.keys[name]
-    except KeyError:
+    key = turn.keys.get(name, _UNREAD)
+    if key is _UNREAD:
         turn.keys[name] = key = _as_key(event.properties.get(name))
-        return key
+    return key
 
 
 def _as_key(value: Any) -> str | None:
@@ -37,7 +37,7 @@ def _as_key(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value) if isinstance(value, int | float) else None
+    return str(value) if isinstance(value, (int, float)) else None
 
 
 def concerns(turn: Turn, event: Event, journey: Journey, entry: Entry) -> bool:

@@ -7,6 +7,8 @@ Never decides anything itself.
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Decision, Verdict
@@ -14,6 +16,7 @@ from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
 from orchestrator.model.journey import Journey, Step, Trigger
+from orchestrator.model.project import Project
 from orchestrator.model.state import Entry, State
 
 TIMER = "timer"
@@ -28,7 +31,7 @@ class EntryFailed(Exception):  # noqa: N818 - a report to the caller, never show
         self.entry_id = entry_id
 
 
-class Turn:
+class Turn(msgspec.Struct, gc=False):
     """One pass from old state to new.
 
     `event` is the event at hand, None while timers are handled, and `keys` are what journeys key entries
@@ -39,58 +42,42 @@ class Turn:
     `opening` is the id of the entry that the event at hand has just opened. `untaken` are triggers that looked at
     the event and did not take it, by journey and entry. `changed` tells whether the
     state must be written.
+
+    A struct, because one is made for every event that anybody asks about (measured: a quarter of an `__init__`).
     """
 
-    __slots__ = (
-        "_at",
-        "_id",
-        "_scope",
-        "_step_scope",
-        "actions",
-        "at_work",
-        "catalog",
-        "cause",
-        "changed",
-        "decisions",
-        "emitted",
-        "emitted_count",
-        "event",
-        "failed",
-        "keys",
-        "now_ms",
-        "opening",
-        "origin",
-        "profile_id",
-        "project",
-        "settled_at",
-        "state",
-        "untaken",
-    )
+    catalog: Catalog
+    state: State
+    now_ms: int
+    failed: Mapping[str, str]
+    actions: list[Action] = []
+    decisions: list[Decision] = []
+    emitted: list[Event] = []
+    emitted_count: int = 0
+    untaken: list[tuple[Journey, Entry, Trigger]] = []
+    changed: bool = False
+    event: Event | None = None
+    at_work: tuple[str, str | None] | None = None
+    opening: str = ""
+    cause: str = TIMER
+    origin: str = TIMER
+    settled_at: int = 0
+    # Made when first asked for: many turns ask for none of them.
+    _id: str = ""
+    _at: str = ""
+    _scope: Scope | None = None
+    _step_scope: Scope | None = None
+    keys: dict[str, str | None] = {}
 
-    def __init__(self, catalog: Catalog, state: State, now_ms: int, failed: Mapping[str, str]) -> None:
-        self.catalog = catalog
-        self.project = catalog.project
-        self.state = state
-        self.profile_id = state.profile_id
-        self.now_ms = now_ms
-        self.failed = failed
-        self.actions: list[Action] = []
-        self.decisions: list[Decision] = []
-        self.emitted: list[Event] = []
-        self.emitted_count = 0
-        self.untaken: list[tuple[Journey, Entry, Trigger]] = []
-        self.changed = False
-        self.event: Event | None = None
-        self.at_work: tuple[str, str | None] | None = None
-        self.opening = ""
-        self.cause = self.origin = TIMER
-        self.settled_at = 0
-        # Made when first asked for: many turns ask for none of them.
-        self._id = ""
-        self._at = ""
-        self._scope: Scope | None = None
-        self._step_scope: Scope | None = None
-        self.keys: dict[str, str | None] = {}
+    @property
+    def project(self) -> Project:
+        """The project whose journeys these are."""
+        return self.catalog.project
+
+    @property
+    def profile_id(self) -> str:
+        """The profile at hand."""
+        return self.state.profile_id
 
     @property
     def at(self) -> str:
@@ -142,7 +129,7 @@ class Turn:
     def scope_at(self, entry: Entry | None) -> Scope:
         """Give the scope of a `where`: the event at hand, seen from an entry or from none."""
         if self._scope is None:
-            self._scope = Scope(self.project, self.state, self.now_ms, self.event, entry)
+            self._scope = Scope(self.catalog.project, self.state, self.now_ms, self.event, entry)
         else:
             self._scope.entry = entry
         return self._scope
@@ -151,7 +138,7 @@ class Turn:
         """Give the scope of a step: the entry, and its last event."""
         scope = self._step_scope
         if scope is None or scope.entry is not entry or scope.event is not entry.event:
-            scope = self._step_scope = Scope(self.project, self.state, self.now_ms, entry.event, entry)
+            scope = self._step_scope = Scope(self.catalog.project, self.state, self.now_ms, entry.event, entry)
         return scope
 
     def decide(
@@ -165,14 +152,15 @@ class Turn:
         action_id: str | None = None,
     ) -> None:
         """Record a decision; its id derives from its cause and its place among the turn's decisions."""
+        profile_id = self.state.profile_id
         if not self._id:
-            self._id = ids.derive(self.profile_id, self.cause)
+            self._id = ids.derive(profile_id, self.cause)
         decisions = self.decisions
         decisions.append(
             Decision(
                 f"{self._id}-{len(decisions)}",
                 self._at or self.at,
-                self.profile_id,
+                profile_id,
                 journey.id,
                 journey.version,
                 None if entry is None else entry.id,
@@ -207,23 +195,18 @@ def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:
     return ".".join(str(entry.rounds[repeat][0]) for repeat in inside) if inside else "1"
 
 
-def standing_entries(turn: Turn, event_type: str | None = None) -> list[tuple[Journey, Entry]]:
-    """List the live entries with their journeys, in the order in which they are handled.
+def standing_entries(turn: Turn, versions: Mapping[tuple[str, int], Journey]) -> list[tuple[Journey, Entry]]:
+    """List the live entries of these versions with their journeys, in the order in which they are handled.
 
-    With `event_type`, only those whose journey ever reacts to such an event. Left out are those that are
-    parked, those that fail (they are parked now), and those whose version is gone from the catalog:
-    nothing moves them.
+    Left out are those that are parked, those that fail (they are parked now), and those whose version is gone
+    from the catalog: nothing moves them.
     """
-    catalog = turn.catalog
+    if turn.failed:
+        _park_failed(turn)
     found = []
     for entry in turn.state.entries:
-        version = (entry.journey, entry.version)
-        journey = catalog.versions.get(version)
-        if journey is None or entry.parked is not None:
-            continue
-        if entry.id in turn.failed:
-            turn.park(journey, entry, turn.failed[entry.id])
-        elif event_type is None or event_type in catalog.asked_by[version]:
+        journey = versions.get((entry.journey, entry.version))
+        if journey is not None and entry.parked is None:
             found.append((journey, entry))
     if len(found) > 1:
         found.sort(key=lambda pair: (-pair[0].priority, pair[0].id))  # stable: entries of one journey stay by age
@@ -242,3 +225,10 @@ def draw(turn: Turn, name: str, *parts: str) -> float:
         made = draws[name] = (ids.share_of(*parts), turn.now_ms)
         turn.changed = True
     return made[0]
+
+
+def _park_failed(turn: Turn) -> None:
+    for entry in turn.state.entries:
+        journey = turn.catalog.versions.get((entry.journey, entry.version))
+        if journey is not None and entry.parked is None and entry.id in turn.failed:
+            turn.park(journey, entry, turn.failed[entry.id])

@@ -25,7 +25,11 @@ MAX_KEPT_EVENTS = 100
 
 def due_entries(turn: Turn) -> list[tuple[Journey, Entry]]:
     """List the entries that are due at or before now, in the order in which their timers fire."""
-    due = [(journey, entry) for journey, entry in standing_entries(turn) if 0 < entry.due_ms <= turn.now_ms]
+    due = [
+        (journey, entry)
+        for journey, entry in standing_entries(turn, turn.catalog.versions)
+        if 0 < entry.due_ms <= turn.now_ms
+    ]
     if len(due) > 1:
         due.sort(key=lambda pair: pair[1].due_ms)  # stable: timers of one instant stay by priority, id, age
     _stop_the_versionless(turn)

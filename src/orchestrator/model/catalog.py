@@ -5,7 +5,8 @@ ask for this event?", which keeps an event that nobody waits for as cheap as rea
 new version makes a new catalog.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.model.audience import Asked, Audiences, Everything, watches_of
@@ -22,6 +23,24 @@ RECEIPTS = frozenset(
 )
 # Receipts that change a profile even when no journey asks for them.
 TELLING_RECEIPTS = frozenset({"message_bounced", "message_complained", "message_failed", "message_unsubscribed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """What one type of event means to a catalog, worked out once: every event of a stream asks.
+
+    `is_profiles` and `is_receipt` tell whose business it is besides the journeys', `converts` that it can reach a goal
+    after the end. `reacting` are the versions that ever react to it, `entering` the current journeys that it may open.
+    """
+
+    is_profiles: bool = False
+    is_receipt: bool = False
+    converts: bool = False
+    reacting: Mapping[tuple[str, int], Journey] = field(default_factory=dict)
+    entering: tuple[Journey, ...] = ()
+
+
+NO_INTEREST = Interest()
 
 
 class Admissions(Protocol):
@@ -45,18 +64,13 @@ class Catalog:
             for journey in self.current
             if journey.moves is not None and journey.status in ("live", "draining")
         }
-        self._enters: dict[str, tuple[Journey, ...]] = {}
-        for journey in self.current:
-            for event_type in journey.enters_by_event:
-                self._enters[event_type] = (*self._enters.get(event_type, ()), journey)
         asked = frozenset().union(*(journey.asks for journey in self.versions.values()))
         read = RECEIPTS if any(journey.reads_receipts for journey in self.versions.values()) else TELLING_RECEIPTS
         self.wanted = asked | PROFILE_EVENTS | read | {ERASE}
-        # What the hot path asks of an event's type: can it begin anything for a customer of whom nothing is
-        # known, can it reach a goal after the end, and does this version ever react to it?
-        self.beginning = frozenset(self._enters) | PROFILE_EVENTS | RECEIPTS
-        self.converting = frozenset().union(*(journey.goals_by_event for journey in self.versions.values()))
-        self.asked_by = {version: journey.asks for version, journey in self.versions.items()}
+        self.interests = {event_type: self._interest_in(event_type) for event_type in asked | PROFILE_EVENTS | RECEIPTS}
+        # What can begin anything for a customer of whom nothing is known.
+        entering = frozenset(event_type for event_type, interest in self.interests.items() if interest.entering)
+        self.beginning = entering | PROFILE_EVENTS | RECEIPTS
         # The journeys with a limit, and who counts for them: a runtime puts in its own; None where nobody does.
         self.limited = {journey.id: journey for journey in self.current if journey.limit is not None}
         self.admissions: Admissions | None = None
@@ -65,6 +79,16 @@ class Catalog:
         # What is heard of customers who are known, where more than that is wanted to get to know them at all.
         self.heard = self.wanted
         self._listen()
+
+    def _interest_in(self, event_type: str) -> Interest:
+        versions = self.versions.items()
+        return Interest(
+            is_profiles=event_type in PROFILE_EVENTS,
+            is_receipt=event_type in RECEIPTS,
+            converts=any(event_type in journey.goals_by_event for _, journey in versions),
+            reacting={version: journey for version, journey in versions if event_type in journey.asks},
+            entering=tuple(journey for journey in self.current if event_type in journey.enters_by_event),
+        )
 
     def _listen(self) -> None:
         past = Asked.together([self.project.asked, *(journey.asked for journey in self.versions.values())])
@@ -90,7 +114,7 @@ class Catalog:
 
     def entered_by(self, event_type: str) -> tuple[Journey, ...]:
         """List the current journeys with an enter rule for this event type, in order."""
-        return self._enters.get(event_type, ())
+        return self.interests.get(event_type, NO_INTEREST).entering
 
     def is_paused(self, journey_id: str) -> bool:
         """Tell whether entries of this journey, of whatever version, stand still."""

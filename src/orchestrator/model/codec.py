@@ -29,7 +29,6 @@ DOWNGRADES: dict[int, Upgrade] = {}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(StoredWithPast).decode
-_HEADER = {number: bytes([number]) for number in range(256)}
 _asked_for: int | None = None
 
 
@@ -58,7 +57,11 @@ def encode(state: State) -> bytes:
     """Encode a state as a record of the newest format, or of the older one that was asked for."""
     if _asked_for is not None:
         return _encode_older(state, _asked_for)
-    return state.due_ms().to_bytes(8, "big") + _HEADER[FORMAT] + _encode(state.stored())
+    return _header(state, FORMAT) + state.encoded()
+
+
+def _header(state: State, number: int) -> bytes:
+    return (state.due_ms() << 8 | number).to_bytes(9, "big")
 
 
 def decode(record: bytes) -> State:
@@ -68,7 +71,7 @@ def decode(record: bytes) -> State:
     """
     if len(record) > 9 and record[8] == FORMAT:
         try:
-            return State.of(_decode(memoryview(record)[9:]))
+            return State.of(_decode(record[9:]))
         except msgspec.DecodeError as error:
             raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error
     return _decode_older(record)
@@ -80,10 +83,10 @@ def due_of(record: bytes) -> int:
 
 
 def _encode_older(state: State, number: int) -> bytes:
-    content = msgspec.msgpack.decode(_encode(state.stored()))
+    content = msgspec.msgpack.decode(state.encoded())
     for newer in range(FORMAT - 1, number - 1, -1):
         content = DOWNGRADES[newer](content)
-    return state.due_ms().to_bytes(8, "big") + _HEADER[number] + _encode(content)
+    return _header(state, number) + _encode(content)
 
 
 def _decode_older(record: bytes) -> State:

@@ -81,6 +81,10 @@ class Scope:
         return [] if result is None else result.events
 
 
+# What a decision shows the size of only.
+_SIZED = (list, dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """One compiled expression.
@@ -110,5 +114,5 @@ class Expression:
         values = {}
         for name, get in self.saw:
             value = get(scope)
-            values[name] = f"{len(value)} items" if isinstance(value, list | dict) else value
+            values[name] = f"{len(value)} items" if isinstance(value, _SIZED) else value
         return values

@@ -19,7 +19,6 @@ LATEST_MS = 253_402_300_799_999
 
 _SECONDS = tuple(f":{number:02d}." for number in range(60))
 _MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
-_MILLISECOND_OF = {f".{text}": millisecond for millisecond, text in enumerate(_MILLISECONDS)}
 
 
 @lru_cache(maxsize=8192)
@@ -52,21 +51,12 @@ def parse(value: object) -> int | None:
     Text without a zone is read as UTC. Instants outside the years 1 to 9999 are refused.
     """
     if isinstance(value, str):
-        # The form that most events come in: events of a stream share their seconds, and the rest is in a table.
-        millisecond = _MILLISECOND_OF.get(value[19:])
-        second_ms = None if millisecond is None else _second_of(value[:19])
-        return _parse_text(value) if millisecond is None or second_ms is None else second_ms + millisecond
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _parse_text(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not EARLIEST_MS <= value <= LATEST_MS:  # also refuses NaN and the infinities
         return None
     return int(value)
-
-
-@lru_cache(maxsize=8192)
-def _second_of(text: str) -> int | None:
-    """Read the first 19 characters of an instant whose other five are such as `.086Z`."""
-    return _parse_text(f"{text}.000Z")
 
 
 def _parse_text(text: str) -> int | None:

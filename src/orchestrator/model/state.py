@@ -251,18 +251,29 @@ class State:
         state._watch_ms = stored.watch_ms
         return state
 
-    def stored(self) -> Stored:
-        """Give the state as it is to be stored; what nobody has asked for keeps its bytes."""
-        if self._profile is not None:
-            self._profile.id = ""
-            self._profile_bytes = msgspec.Raw(_encode(self._profile))
-            self._profile.id = self.profile_id
-        if self._history is not None:
-            self._history_bytes = msgspec.Raw(_encode(self._history))
-        parts = (self.profile_id, self.entries, self.seen, self._profile_bytes, self._history_bytes)
-        if self._past is not None:
-            return StoredWithPast(*parts, self._past.due_ms(), msgspec.Raw(_encode(self._past)))
-        return StoredWithPast(*parts, self._watch_ms, self._past_bytes) if self._past_bytes else Stored(*parts)
+    def encoded(self) -> bytes:
+        """Write the state as it is to be stored; what nobody has asked for keeps its bytes."""
+        profile = self._profile
+        # A part that was read is written from its struct in the same pass: Raw only says how it comes in.
+        written: Any = self._profile_bytes if profile is None else profile
+        history: Any = self._history_bytes if self._history is None else self._history
+        stored = Stored(self.profile_id, self.entries, self.seen, written, history)
+        if self._past is not None or self._past_bytes:
+            stored = self._with_past(stored)
+        if profile is None:
+            return _encode(stored)
+        profile.id = ""
+        try:
+            return _encode(stored)
+        finally:
+            profile.id = self.profile_id
+
+    def _with_past(self, stored: Stored) -> Stored:
+        past: Any = self._past_bytes if self._past is None else self._past
+        watch_ms = self._watch_ms if self._past is None else self._past.due_ms()
+        return StoredWithPast(
+            stored.profile_id, stored.entries, stored.seen, stored.profile, stored.history, watch_ms, past
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether both say the same of the same customer."""

@@ -48,10 +48,12 @@ class Timers:
 
     def put_back(self, profile_id: str, due_ms: int) -> None:
         """Wake a profile at `due_ms`, whatever other wakes it has."""
-        if len(self._heap) >= self._clean_at:
+        heap = self._heap
+        if len(heap) >= self._clean_at:
             self._clean()
-        heappush(self._heap, (due_ms, profile_id))
-        self.next_ms = self._heap[0][0]
+            heap = self._heap
+        heappush(heap, (due_ms, profile_id))
+        self.next_ms = heap[0][0]
 
     def take(self) -> tuple[int, str]:
         """Take the earliest wake; of one instant, the lowest profile id. Raises IndexError when there is none."""

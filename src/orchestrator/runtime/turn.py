@@ -85,7 +85,7 @@ def on_meeting(
     catalog: Catalog, event: Event, profile_id: str, record: bytes | None, meeting: Meeting, now_ms: int
 ) -> Turned:
     """Merge lives into a profile, and put on record what was merged and refused; the event itself comes after."""
-    state = State(Profile(profile_id, event.customer_id)) if record is None else codec.decode(record)
+    state = _state_of(profile_id, record, event)
     turn = Turn(catalog, state, now_ms, {})
     merging.meet(turn, event.id, [codec.decode(life) for life in meeting.lives], meeting.refused)
     return Turned("applied", _encode(turn.state) if turn.changed else None, (), turn.decisions, ())
@@ -99,17 +99,18 @@ def on_event(
     Without `profile_id`, an event without a record begins the profile that it names itself. Raises EventError when
     the event itself cannot be used; the record then stays as it is.
     """
-    digest = ids.digest_of(event.id)
-    if record is None and event.type not in catalog.beginning and not event.identifiers:
-        return IGNORED  # nothing to repeat, to change or to end: not worth a state
-    is_known = catalog.heard is not catalog.wanted and record is not None
-    if is_known and event.type not in catalog.heard and not event.identifiers:
-        return IGNORED  # wanted to get to know a customer by it, and this one is known
-    if record is None and profile_id is not None:
-        record = codec.encode(State(Profile(profile_id, event.customer_id)))
-    state = _state_of(catalog, record, event)
-    if state.seen and state.has_seen(digest):
-        return DUPLICATE
+    if record is None:
+        if event.type not in catalog.beginning and not event.identifiers:
+            return IGNORED  # nothing to repeat, to change or to end: not worth a state
+        state = _new_state(profile_of(catalog.project, event) if profile_id is None else profile_id, event)
+        digest = ids.digest_of(event.id)
+    else:
+        if catalog.heard is not catalog.wanted and event.type not in catalog.heard and not event.identifiers:
+            return IGNORED  # wanted to get to know a customer by it, and this one is known
+        state = codec.decode(record)
+        digest = ids.digest_of(event.id)
+        if digest in state.seen and state.has_seen(digest):
+            return DUPLICATE
     try:
         turn, failures = _advance(catalog, state, record, event, now_ms)
     except (EventError, StorageError):
@@ -126,13 +127,17 @@ def on_event(
     return Turned("applied", None, turn.actions, turn.decisions, failures) if turn.decisions else IGNORED
 
 
-def _state_of(catalog: Catalog, record: bytes | None, fact: Fact) -> State:
+def _state_of(profile_id: str, record: bytes | None, fact: Fact) -> State:
     """Decode a record, or begin with the customer whom an event is the first to name."""
     if record is not None:
         return codec.decode(record)
     if not isinstance(fact, Event):
         raise InvariantError("a timer woke a customer without a record")
-    return State(Profile(profile_of(catalog.project, fact), fact.customer_id))
+    return _new_state(profile_id, fact)
+
+
+def _new_state(profile_id: str, event: Event) -> State:
+    return State(Profile(profile_id, event.customer_id))
 
 
 def _encode(state: State) -> bytes:
@@ -173,7 +178,7 @@ def _made_to_fit(
                 raise EventError("state_too_large", f"the profile would take {len(new)} bytes; its state is kept")
             break  # all is parked as it was: only the reasons make it larger
         parked = [*failures, Failure(largest.id, largest.journey, Reason.STATE_TOO_LARGE, "")]
-        turn, failures = _advance_without(catalog, record, fact, now_ms, parked)
+        turn, failures = _advance_without(catalog, turn.profile_id, record, fact, now_ms, parked)
         if isinstance(fact, Event):
             turn.state.remember(ids.digest_of(fact.id))
         new = _encode(turn.state)
@@ -205,15 +210,15 @@ def _advance(
     try:
         return advance(catalog, state, fact, now_ms), ()
     except EntryFailed as failed:
-        return _advance_without(catalog, record, fact, now_ms, [_failure(failed)])
+        return _advance_without(catalog, state.profile_id, record, fact, now_ms, [_failure(failed)])
 
 
 def _advance_without(
-    catalog: Catalog, record: bytes | None, fact: Fact, now_ms: int, failures: list[Failure]
+    catalog: Catalog, profile_id: str, record: bytes | None, fact: Fact, now_ms: int, failures: list[Failure]
 ) -> tuple[Turn, Sequence[Failure]]:
     """Advance from the old bytes with entries parked, and with any other that fails on the way."""
     while True:
-        state = _state_of(catalog, record, fact)
+        state = _state_of(profile_id, record, fact)
         try:
             return advance(catalog, state, fact, now_ms, {one.entry_id: one.reason for one in failures}), failures
         except EntryFailed as failed:

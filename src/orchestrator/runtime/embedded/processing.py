@@ -159,7 +159,7 @@ class Processor:
         catalog, wanted = self._catalog, self._catalog.wanted
         timers, clock_ms, changed, read_record = self._timers, self.clock_ms, self._changed, self._store.read
         self._arrived_ms = arrived_ms = feed.arrived_ms
-        ignored = 0
+        outcomes, ignored = self.summary.events, 0
         for index, raw in enumerate(chunk.lines):
             try:
                 event = read(raw, arrived_ms)
@@ -184,11 +184,11 @@ class Processor:
             except EventError as error:
                 self._refuse(chunk, index, error)
                 continue
-            self._keep(profile_id, 0 if record is None else codec.due_of(record), turned)
-            self.summary.events[turned.outcome] += 1
+            self._keep(profile_id, record, turned)
+            outcomes[turned.outcome] += 1
             if turned.failures:
                 self._park(turned.failures, profile_id, chunk.origin(index))
-        self.summary.events["ignored"] += ignored
+        outcomes["ignored"] += ignored
         self.records += len(chunk.lines)
 
     def _identify(self, event: Event, now_ms: int) -> str:
@@ -203,7 +203,7 @@ class Processor:
             record = self._record(profile_id)
             if record is not None or lives or resolved.refused:
                 turned = turn.on_meeting(self._catalog, event, profile_id, record, meeting, now_ms)
-                self._keep(profile_id, 0 if record is None else codec.due_of(record), turned)
+                self._keep(profile_id, record, turned)
         return profile_id
 
     def _erase(self, profile_id: str, positions: Positions, feed: Feed) -> None:
@@ -219,7 +219,7 @@ class Processor:
         for said in self._objections.renewed(event, profile_id):
             record = self._record(profile_id)
             turned = turn.on_event(self._catalog, said, record, self.clock_ms, profile_id)
-            self._keep(profile_id, 0 if record is None else codec.due_of(record), turned)
+            self._keep(profile_id, record, turned)
 
     def _record(self, profile_id: str) -> bytes | None:
         """Give a profile's record; None for one that is another's now, too."""
@@ -255,18 +255,21 @@ class Processor:
             text = "".join(traceback.format_exception(error))
             self._bury("failure", message, _TIMER, profile_id=profile_id, traceback=text)
             return
-        self._keep(profile_id, 0, turned)  # its wake is used up
+        self._keep(profile_id, None, turned)  # its wake is used up
         self.summary.timers += 1
         if turned.failures:
             self._park(turned.failures, profile_id, _TIMER)
 
-    def _keep(self, profile_id: str, awaited_ms: int, turned: Turned) -> None:
-        """Add what a turn came to to the batch, for a profile that has a wake at `awaited_ms` or before (0: none)."""
-        if turned.record is not None:
-            self._changed[profile_id] = turned.record
-            self._timers.schedule(profile_id, awaited_ms, codec.due_of(turned.record))
+    def _keep(self, profile_id: str, before: bytes | None, turned: Turned) -> None:
+        """Add what a turn came to to the batch; a wake for what the record `before` waited for is there already."""
+        record = turned.record
+        if record is not None:
+            self._changed[profile_id] = record
+            due_ms = codec.due_of(record)
+            if due_ms:
+                self._timers.schedule(profile_id, 0 if before is None else codec.due_of(before), due_ms)
             if self._unsettled is not None:
-                waits = codec.decode(turned.record).settling_ms()
+                waits = codec.decode(record).settling_ms()
                 (self._unsettled.add if waits else self._unsettled.discard)(profile_id)
         if self._catalog.limited:
             self._ledger.note(self._catalog, turned.decisions)
