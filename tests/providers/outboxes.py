@@ -3,7 +3,7 @@
 Owns what delivery's tests look at afterwards: every outcome and receipt, in order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from orchestrator.channels.port import Delivery, Receipt
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.outbox import Outcome
 from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.storage import Batch, MemoryStore, Pending, Settled
 
@@ -41,12 +42,11 @@ class OutboxInMemory:
     async def next_due(self, lane: str, after_ms: int) -> int | None:
         return self.store.next_due(lane, after_ms)
 
-    async def settle(
-        self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
-    ) -> None:
-        self.store.commit(Batch(settled=[settled], positions=dict(notes)))
-        self.settled.append(settled)
-        self.events += receipts
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        for each in outcomes:
+            self.store.commit(Batch(settled=[each.settled], positions=dict(each.notes)))
+            self.settled.append(each.settled)
+            self.events += each.receipts
 
     async def recall(self, note: str) -> bytes | None:
         return self.store.position(note)

@@ -12,11 +12,13 @@ from functools import lru_cache, wraps
 from typing import Any, ClassVar, TextIO
 
 from liquid import BoundTemplate, Environment, RenderContext
+from liquid.ast import Node
 from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import FilterError, LiquidError
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
 
+from orchestrator.channels import filling
 from orchestrator.errors import Refused
 from orchestrator.model.project import Table
 
@@ -24,6 +26,8 @@ from orchestrator.model.project import Table
 MAX_OUTPUT_BYTES = 512 * 1024
 MAX_LOOPS = 10_000
 MAX_LOCALS_BYTES = 1 << 20
+# So many collections of a message's fields are kept, by channel and languages; more are made each time.
+MAX_KEPT_FIELDS = 4_096
 
 # Where the filter `lookup` finds the catalogs; no template can name it.
 _TABLES = "catalogs:"
@@ -121,8 +125,12 @@ class _MarkdownOutputNode(OutputNode):
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         """Write the value."""
-        value = to_liquid_string(self.expression.evaluate(context), False)
-        return buffer.write(self._ACTIVE.sub(lambda sign: f"&#{ord(sign[0])};", value))
+        return buffer.write(self.text_of(self.expression.evaluate(context)))
+
+    @classmethod
+    def text_of(cls, value: Any) -> str:
+        """Give a value as text that Markdown leaves alone."""
+        return cls._ACTIVE.sub(lambda sign: f"&#{ord(sign[0])};", to_liquid_string(value, False))
 
 
 class _MarkdownOutput(Output):
@@ -135,6 +143,12 @@ _MARKDOWN = _Sandbox()
 _MARKDOWN.add_tag(_MarkdownOutput)
 # Fields that are HTML or become HTML: what a customer's name holds must stay text there.
 _SANDBOXES = {"html": _MARKUP, "mjml": _MARKUP, "markdown": _MARKDOWN}
+# How each of them writes a value, for templates that do nothing else.
+_WRITERS: Mapping[_Sandbox, Mapping[type[Node], filling.Write]] = {
+    _TEXT: {OutputNode: lambda value: to_liquid_string(value, False)},
+    _MARKUP: {OutputNode: lambda value: to_liquid_string(value, True)},
+    _MARKDOWN: {_MarkdownOutputNode: _MarkdownOutputNode.text_of},
+}
 
 
 class Renderer:
@@ -151,7 +165,8 @@ class Renderer:
         self._tables = tables or {}
         self._first_language = languages[0]
         self._contents = contents
-        self._templates: dict[tuple[_Sandbox, str], BoundTemplate] = {}
+        self._fields: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
+        self._templates: dict[tuple[_Sandbox, str], tuple[BoundTemplate, filling.Filling | None]] = {}
 
     def render(
         self,
@@ -165,9 +180,13 @@ class Renderer:
 
         Raises Refused when the project has no such message or content, or when a template fails.
         """
-        content = self._contents.get(message)
         wanted = fallbacks(language or self._first_language, self._first_language)
-        templates = {} if content is None else content.fields(channel, wanted)
+        templates = self._fields.get((message, channel, wanted))
+        if templates is None:
+            content = self._contents.get(message)
+            templates = {} if content is None else content.fields(channel, wanted)
+            if len(self._fields) < MAX_KEPT_FIELDS:  # a language is what a customer says it is
+                self._fields[message, channel, wanted] = templates
         if not templates:
             raise Refused(f"message {message} has no content for {channel}; write it or take the channel out")
         scope = {"brand": self._brand, "links": links or {}, **data}
@@ -200,17 +219,20 @@ class Renderer:
         if "{" not in source:
             return source  # nothing to render, which is most of what is written
         try:
-            return self._template(sandbox, source).render(**scope, **{_TABLES: self._tables})
+            template, fill = self._template(sandbox, source)
+            filled = None if fill is None else fill.fill(scope)
+            return template.render(**scope, **{_TABLES: self._tables}) if filled is None else filled
         except LiquidError as error:
             raise Refused(f"{where}: the template fails: {error.message or error}") from error
         except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
             # What Liquid's filters let through from Python: a number that overflows, a date that is none.
             raise Refused(f"{where}: the template fails: {error}") from error
 
-    def _template(self, sandbox: _Sandbox, source: str) -> BoundTemplate:
+    def _template(self, sandbox: _Sandbox, source: str) -> tuple[BoundTemplate, filling.Filling | None]:
         found = self._templates.get((sandbox, source))
         if found is None:
-            found = sandbox.from_string(source)
+            template = sandbox.from_string(source)
+            found = template, filling.filling_of(template, _WRITERS[sandbox], MAX_OUTPUT_BYTES)
             self._templates[sandbox, source] = found
         return found
 

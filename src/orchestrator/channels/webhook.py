@@ -9,8 +9,6 @@ answer than it needs.
 
 import asyncio
 import base64
-import hashlib
-import hmac
 from binascii import Error as BinasciiError
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from yarl import URL
 
 from orchestrator.channels import guarded
 from orchestrator.channels.port import Delivery, Receipt, Setup
+from orchestrator.channels.sealing import Sealer
 from orchestrator.errors import ChannelError, OrchestratorError, Refused, TryLater, Unavailable
 from orchestrator.model import instants
 
@@ -59,15 +58,16 @@ class Signer:
 
     def __init__(self, secret: str) -> None:
         try:
-            self._key = base64.b64decode(secret.removeprefix("whsec_") + "==", validate=False)
+            key = base64.b64decode(secret.removeprefix("whsec_") + "==", validate=False)
         except (BinasciiError, ValueError) as error:
             raise OrchestratorError("a webhook's secret is base64 text; write it as whsec_…") from error
-        if not self._key:
+        if not key:
             raise OrchestratorError("a webhook's secret is empty; write it as whsec_…")
+        self._sealer = Sealer(key)
 
     def sign(self, key: str, at_s: int, payload: bytes) -> str:
         """Give the value of `webhook-signature`."""
-        made = hmac.digest(self._key, b"%s.%d.%s" % (key.encode(), at_s, payload), hashlib.sha256)
+        made = self._sealer.seal(b"%s.%d.%s" % (key.encode(), at_s, payload))
         return f"v1,{base64.b64encode(made).decode()}"
 
 

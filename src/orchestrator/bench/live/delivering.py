@@ -18,9 +18,30 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
+import uvloop
+from aiosmtplib import SMTP
 
 from orchestrator.bench.measuring import Measured
+from orchestrator.channels.email.composing import compose
+from orchestrator.channels.links import Links
+from orchestrator.channels.port import Setup
+from orchestrator.channels.preparing import Preparer
+from orchestrator.channels.registry import open_channel
+from orchestrator.channels.rendering import Content, Renderer
+from orchestrator.channels.webhook import payload_of
+from orchestrator.language import compile_sources
+from orchestrator.model import ids, instants
+from orchestrator.model.effects import Action
+from orchestrator.runtime.delivery.clock import WallClock
+from orchestrator.runtime.delivery.delivery import Delivery, Route
+from orchestrator.runtime.delivery.pace import Manners
+from orchestrator.runtime.delivery.roads import MessageRoad
+from orchestrator.runtime.serving.intake import Intake, StoreOutbox
+from orchestrator.runtime.serving.metrics import Metrics
+from orchestrator.runtime.serving.turns import Turns
+from orchestrator.storage import Batch, Pending, SqliteStore
 
 CONCURRENCY = 20
 # So many actions are put into the outbox at a time: what waits there is on disk, and costs no memory.
@@ -46,8 +67,6 @@ push: {title: "{{ brand.name }}", body: "{{ profile.first_name }}, tu cesta te e
 
 
 def _setup(kind: str, port: int) -> Any:
-    from orchestrator.channels.port import Setup
-
     allowed = frozenset({"127.0.0.1"})
     if kind.startswith("smtp"):
         return Setup("email", f"smtp://127.0.0.1:{port}?tls=off&from=Tienda <hola@shop.example>", None, allowed)
@@ -55,9 +74,6 @@ def _setup(kind: str, port: int) -> Any:
 
 
 def _actions(kind: str, first: int, count: int) -> list[Any]:
-    from orchestrator.model import ids, instants
-    from orchestrator.model.effects import Action
-
     at = instants.to_text(time.time_ns() // 1_000_000)
     channel = "email" if kind.startswith("smtp") else "push"
     return [
@@ -71,11 +87,6 @@ def _actions(kind: str, first: int, count: int) -> list[Any]:
 
 
 def _preparer() -> Any:
-    from orchestrator.channels.links import Links
-    from orchestrator.channels.preparing import Preparer
-    from orchestrator.channels.rendering import Content, Renderer
-    from orchestrator.language import compile_sources
-
     loaded = compile_sources(SOURCES)
     contents = {name: Content(one.channels, one.languages) for name, one in loaded.messages.items()}
     project = loaded.catalog.project
@@ -85,10 +96,6 @@ def _preparer() -> Any:
 
 async def _bare_smtp(port: int, count: int) -> None:
     """Send one mail again and again, by the library alone, over as many connections as a lane has."""
-    from aiosmtplib import SMTP
-
-    from orchestrator.channels.email.composing import compose
-
     [delivery] = _preparer()[1].prepare(_actions("smtp", 0, 1)[0], time.time_ns() // 1_000_000)
     mail = compose(delivery, "Tienda <hola@shop.example>")
     numbers = iter(range(count))
@@ -107,10 +114,6 @@ async def _bare_smtp(port: int, count: int) -> None:
 
 async def _bare_http(port: int, count: int) -> None:
     """Post one payload again and again, by the library alone."""
-    import aiohttp
-
-    from orchestrator.channels.webhook import payload_of
-
     [delivery] = _preparer()[1].prepare(_actions("http", 0, 1)[0], time.time_ns() // 1_000_000)
     payload, numbers = payload_of(delivery), iter(range(count))
 
@@ -127,33 +130,29 @@ async def _bare_http(port: int, count: int) -> None:
 @asynccontextmanager
 async def _delivery(kind: str, port: int, folder: Path) -> AsyncIterator[Any]:
     """Run one lane over an outbox on disk; give its intake."""
-    from orchestrator.channels.registry import open_channel
-    from orchestrator.runtime.delivery.clock import WallClock
-    from orchestrator.runtime.delivery.delivery import Delivery, Route
-    from orchestrator.runtime.delivery.pace import Manners
-    from orchestrator.runtime.delivery.roads import MessageRoad
-    from orchestrator.runtime.serving.intake import Intake, StoreOutbox
-    from orchestrator.runtime.serving.metrics import Metrics
-    from orchestrator.runtime.serving.turns import Turns
-    from orchestrator.storage import SqliteStore
-
     catalog, preparer = _preparer()
     metrics, clock = Metrics(), WallClock()
     intake = Intake(clock, lambda lanes, cancelled: None)
     await intake.start(lambda: SqliteStore(folder / f"{kind}.db"), lambda store: Turns(catalog, store, metrics, 0))
     setup = _setup(kind, port)
+    handed = [0]
+
+    def observe(lane: str, outcome: str, seconds: float) -> None:
+        handed[0] += outcome == "sent"
+        metrics.delivered(lane, outcome, seconds)
+
     broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     delivery = Delivery(
         {setup.name: Route(MessageRoad(open_channel(setup), lambda: preparer), Manners(CONCURRENCY))},
         StoreOutbox(intake),
         clock,
         dice=random.Random(1),  # noqa: S311 - spreads retries
-        observe=metrics.delivered,
+        observe=observe,
         fail=broken.set_exception,
     )
     await delivery.start()
     try:
-        yield intake, delivery, setup.name, broken
+        yield intake, delivery, setup.name, broken, handed
     finally:
         await delivery.stop()
         await intake.stop()
@@ -161,17 +160,11 @@ async def _delivery(kind: str, port: int, folder: Path) -> AsyncIterator[Any]:
 
 async def _deliver(kind: str, port: int, count: int, folder: Path) -> None:
     """Hand over so many actions, put into the outbox a portion at a time."""
-    from orchestrator.storage import Batch, Pending
-
     encode = msgspec.json.Encoder().encode
-    async with _delivery(kind, port, folder) as (intake, delivery, lane, broken):
-
-        def waiting() -> int:
-            return int(intake.store.lanes().get(lane, 0))
-
+    async with _delivery(kind, port, folder) as (intake, delivery, lane, broken, handed):
         put = 0
-        while put < count or await intake.run(waiting):
-            if put < count and await intake.run(waiting) < PORTION:
+        while handed[0] < count:
+            if put < count and put - handed[0] < PORTION:
                 rows = [
                     Pending(each.id, lane, 0, each.profile_id, encode(each))
                     for each in _actions(kind, put, min(PORTION, count - put))
@@ -193,12 +186,9 @@ async def _timed(work: Coroutine[Any, Any, None]) -> tuple[float, float]:
 
 def main() -> None:
     """Measure what the arguments name."""
-    import uvloop
-
     kind, port, count, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     works = {"smtp-bare": _bare_smtp, "http-bare": _bare_http}
     work = works[kind](port, count) if kind in works else _deliver(kind, port, count, folder)
-    _preparer()  # imports what all of them need
     seconds, cpu_seconds = uvloop.run(_timed(work))
     measured = Measured(
         kind=kind,

@@ -14,6 +14,7 @@ Dying anywhere before the end of 4 leaves it in the outbox, and it goes again un
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -24,7 +25,7 @@ from orchestrator.model.event import Event
 from orchestrator.runtime import faults
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock
-from orchestrator.runtime.delivery.outbox import Outbox
+from orchestrator.runtime.delivery.outbox import Outbox, Outcome
 from orchestrator.runtime.delivery.pace import Manners, Ramp, Rate
 from orchestrator.runtime.delivery.patience import Backoff, Breaker
 from orchestrator.runtime.delivery.roads import NotRendered, Road
@@ -37,12 +38,23 @@ GRACE_SECONDS = 5.0
 # What is fetched at once, so that the outbox is asked seldom and senders never wait for it.
 QUEUED_PER_SENDER = 8
 
+# A sender goes on while outcomes are written; after a crash at most so many are sent again, under the same keys.
+UNSETTLED_PER_SENDER = 4
 # Outcomes of what was given up on until somebody lets it be tried again: dead letters of delivery.
 GIVEN_UP = frozenset({"refused", "not_rendered", "failure"})
 
 Observe = Callable[[str, str, float], None]
 _decode = msgspec.json.Decoder(Action).decode
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Handled:
+    """An action that is out of a sender's hands: its outcome, what to call it, and how long it took."""
+
+    outcome: Outcome
+    name: str
+    seconds: float
 
 
 class Lane:
@@ -85,6 +97,9 @@ class Lane:
         self._empty = asyncio.Event()
         self._empty.set()
         self._cancelled: set[str] = set()
+        self._unsettled = asyncio.Semaphore(UNSETTLED_PER_SENDER * manners.concurrency)
+        self._handled: list[_Handled] = []
+        self._something = asyncio.Event()
         self._wake = asyncio.Event()
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,7 +108,7 @@ class Lane:
         """Begin to hand over."""
         self._ramp = Ramp(self._manners.ramp, await self._outbox.recall(self._note))
         self._tasks = [asyncio.create_task(self._send_all()) for _ in range(self._manners.concurrency)]
-        self._tasks.append(asyncio.create_task(self._fetch()))
+        self._tasks += [asyncio.create_task(self._fetch()), asyncio.create_task(self._settle_all())]
         for task in self._tasks:
             task.add_done_callback(self._ended)
 
@@ -174,16 +189,41 @@ class Lane:
             pending = await self._queue.get()
             if self._queue.qsize() <= self._queue.maxsize // 2:
                 self._wake.set()
+            # Before it goes, so that what is sent and not yet on record is never more than that.
+            await self._unsettled.acquire()
+            handled = None
             try:
-                await self._handle(pending)
+                handled = await self._handle(pending)
             finally:
-                self._let_go(pending)
+                if handled is None:
+                    self._unsettled.release()
+                    self._let_go(pending)
+            if handled is not None:
+                self._handled.append(handled)
+                self._something.set()
 
-    async def _handle(self, pending: Pending) -> None:
-        """Take one action through the four steps; a bug of ours ends here, as that action's outcome."""
+    async def _settle_all(self) -> None:
+        """Settle whatever was handled meanwhile, together; the sender has gone on to the next action."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            handled, self._handled = self._handled, []
+            faults.reach("delivery.before_settle")
+            await self._outbox.settle([each.outcome for each in handled])
+            faults.reach("delivery.after_settle")
+            for each in handled:
+                self._unsettled.release()
+                self._let_go(each.outcome.pending)
+                self._observe(self.name, each.name, each.seconds)
+
+    async def _handle(self, pending: Pending) -> "_Handled | None":
+        """Take one action through the first three steps; None when the lane has stopped meanwhile.
+
+        A bug of ours ends here, as that action's outcome.
+        """
         action = _decode(pending.action)
         if not await self._may_go(pending):
-            return
+            return None
         now_ms = self._clock.now_ms()
         try:
             settled, receipts, outcome, notes = await self._outcome(pending, action, now_ms)
@@ -193,10 +233,8 @@ class Lane:
             reason, why = "failure", f"{type(error).__name__}: {error}"
             settled = Settled(action.id, attempts=pending.attempts + 1, reason=reason, why=why)
             receipts, outcome, notes = self.road.failed(action, reason, None, now_ms), reason, {}
-        faults.reach("delivery.before_settle")
-        await self._outbox.settle(pending, settled, receipts, notes)
-        faults.reach("delivery.after_settle")
-        self._observe(self.name, outcome, (self._clock.now_ms() - now_ms) / 1000)
+        seconds = (self._clock.now_ms() - now_ms) / 1000
+        return _Handled(Outcome(pending, settled, receipts, notes), outcome, seconds)
 
     async def _may_go(self, pending: Pending) -> bool:
         """Wait for the lane; False when it stopped meanwhile. One that is cancelled has nothing to wait for."""

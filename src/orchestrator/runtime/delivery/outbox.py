@@ -6,10 +6,24 @@ a channel is.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.model.event import Event
 from orchestrator.storage import Pending, Settled
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of an action, with the receipts that go with it.
+
+    `notes` are what the lane wants to know again after a restart.
+    """
+
+    pending: Pending
+    settled: Settled
+    receipts: Sequence[Event]
+    notes: Mapping[str, bytes]
 
 
 class Outbox(Protocol):
@@ -23,10 +37,8 @@ class Outbox(Protocol):
         """Tell when the next of a lane is due after an instant; None when nothing is."""
         ...
 
-    async def settle(
-        self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
-    ) -> None:
-        """Make an outcome durable, with its receipts; `notes` are what a lane wants to know again after a restart."""
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Make outcomes durable, each with its receipts and notes."""
         ...
 
     async def recall(self, note: str) -> bytes | None:

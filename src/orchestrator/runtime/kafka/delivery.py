@@ -10,7 +10,7 @@ Owns the port between Kafka and the lanes. Must never send, nor look at an actio
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -18,9 +18,9 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.model import instants
 from orchestrator.model.effects import Action
-from orchestrator.model.event import Event
 from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.delivery import timing
+from orchestrator.runtime.delivery.outbox import Outcome
 from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.runtime.kafka.journal import Journal
 from orchestrator.runtime.kafka.outgoing import Forward
@@ -188,19 +188,21 @@ class KafkaOutbox:
         """Tell when the next of a lane is due."""
         return self._pendings.next_due(lane, after_ms)
 
-    async def settle(
-        self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
-    ) -> None:
-        """Make an outcome durable with its receipts; nothing to do for a partition that is somebody else's now."""
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Make outcomes durable with their receipts; nothing to do for a partition that is somebody else's now."""
+        await asyncio.gather(*map(self._settle, outcomes))
+
+    async def _settle(self, outcome: Outcome) -> None:
+        settled, notes = outcome.settled, outcome.notes
         now_ms = int(time.time() * 1000)
         more = {f"{NOTE}{name}": value for name, value in notes.items()}
-        async with self._alone(pending.action_id) as action_id:
+        async with self._alone(outcome.pending.action_id) as action_id:
             row = self._pendings.get(action_id)
             journal = None if row is None else self._journals.get(row.partition)
             if row is None or journal is None:
                 return
             key = row.profile_id.encode()
-            lines = [(key, receipt_line(event), now_ms, list[tuple[str, bytes]]()) for event in receipts]
+            lines = [(key, receipt_line(event), now_ms, list[tuple[str, bytes]]()) for event in outcome.receipts]
             try:
                 await self._put(journal, row.settled(settled), lines, self._letters(row, settled, now_ms), **more)
             except ConnectionError as error:

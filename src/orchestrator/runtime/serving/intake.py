@@ -6,7 +6,7 @@ may wait. Must never answer for anything that is not durable.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -15,10 +15,11 @@ import structlog
 from orchestrator.errors import OrchestratorError, StorageError
 from orchestrator.model.event import Event
 from orchestrator.runtime.delivery.clock import Clock
+from orchestrator.runtime.delivery.outbox import Outcome
 from orchestrator.runtime.serving.clock import SteadyClock
 from orchestrator.runtime.serving.turns import Item, Records, Refusal, Told, Turns
 from orchestrator.runtime.timers import NEVER_MS
-from orchestrator.storage import Pending, Settled, Store
+from orchestrator.storage import Pending, Store
 
 # What may wait for its batch. Beyond it callers are told to come back: memory is not where load goes.
 MAX_WAITING_BYTES = 64 << 20
@@ -103,21 +104,24 @@ class Intake:
         """Take events about a profile that is known by its id; returns once they are durable."""
         await self._put(Told(profile_id, events))
 
-    async def settle(self, told: Told) -> None:
-        """Take a delivery's outcome with its receipts; also while stopping, or it would be sent again."""
-        await self._put(told, is_last=True)
+    async def settle(self, told: Sequence[Told]) -> None:
+        """Take deliveries' outcomes with their receipts; also while stopping, or they would be sent again."""
+        await asyncio.gather(*[self._offer(each, is_last=True) for each in told])
 
     def now_ms(self) -> int:
         """Tell the instant as the next batch will see it."""
         return self._clock.now_ms()
 
-    async def _put(self, item: Item, is_last: bool = False) -> list[Refusal]:
+    async def _put(self, item: Item) -> list[Refusal]:
+        return await self._offer(item)
+
+    def _offer(self, item: Item, is_last: bool = False) -> asyncio.Future[list[Refusal]]:
         if self._stopping and not is_last:
             raise Busy("this process is stopping; come back in a second")
         done: asyncio.Future[list[Refusal]] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         self._something.set()
-        return await done
+        return done
 
     async def _work(self) -> None:
         """Work on one batch after the other, until stopped and nothing waits."""
@@ -194,11 +198,11 @@ class StoreOutbox:
         """Tell when the next of a lane is due."""
         return await self._intake.run(lambda: self._intake.store.next_due(lane, after_ms))
 
-    async def settle(
-        self, pending: Pending, settled: Settled, receipts: Sequence[Event], notes: Mapping[str, bytes]
-    ) -> None:
-        """Commit an outcome with its receipts."""
-        await self._intake.settle(Told(pending.profile_id, receipts, settled, dict(notes)))
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Commit outcomes with their receipts."""
+        await self._intake.settle(
+            [Told(each.pending.profile_id, each.receipts, each.settled, dict(each.notes)) for each in outcomes]
+        )
 
     async def recall(self, note: str) -> bytes | None:
         """Give a note as it was settled last."""
