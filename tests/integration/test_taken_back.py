@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from orchestrator.storage import SqliteStore
 from providers import MailServer
 from providers.live import CART, HOUR, JOURNEY, MESSAGES, PROJECT, LiveShop, until, write_project
 
@@ -78,11 +79,10 @@ async def test_a_template_that_fails_is_a_decision_and_a_dead_letter_and_goes_on
             await until(lambda: is_told(shop, "suppressed", "not_rendered"))
             assert [entry["step"] for entry in (await shop.known())["journeys"]] == ["answer"]
             await until(lambda: counted(shop, 'dead_letters_total{reason="not_rendered"} 1.0'))
-            message.write_text(MESSAGES["cart-reminder"])
-            found = await shop.service.intake.run(lambda: list(shop.service.intake.store.given_up()))
-            assert [each.reason for each in found] == ["not_rendered"]
-            now_ms = shop.clock.now_ms()
-            await shop.service.intake.run(lambda: shop.service.intake.store.revive(now_ms, "not_rendered"))
+        message.write_text(MESSAGES["cart-reminder"])
+        with SqliteStore(shop.state) as store:
+            assert [each.reason for each in store.given_up()] == ["not_rendered"]
+            store.revive(shop.clock.now_ms(), "not_rendered")
         async with LiveShop(tmp_path, shop.clock, email=server.url):
             await until(lambda: server.raw)
 
