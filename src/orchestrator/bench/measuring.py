@@ -59,13 +59,15 @@ def _reading(folder: Path) -> Callable[[], tuple[int, int, int]]:
     return work
 
 
-def _running(folder: Path, *, with_state: bool) -> Callable[[], tuple[int, int, int]]:
+def _running(
+    folder: Path, *, with_state: bool = False, with_policies: bool = False
+) -> Callable[[], tuple[int, int, int]]:
     """Run the journey, actions and decisions written to files."""
-    from orchestrator.bench.workload import SOURCES
+    from orchestrator.bench.workload import SOURCES, SOURCES_WITH_POLICIES
     from orchestrator.language import compile_sources
     from orchestrator.runtime.embedded import RunOptions, run_events
 
-    loaded = compile_sources(SOURCES)
+    loaded = compile_sources(SOURCES_WITH_POLICIES if with_policies else SOURCES)
     options = RunOptions(
         events=[str(folder / EVENTS_FILE)],
         in_order=True,
@@ -83,7 +85,8 @@ def _running(folder: Path, *, with_state: bool) -> Callable[[], tuple[int, int, 
 
 WORKS: dict[str, Callable[[Path], Callable[[], tuple[int, int, int]]]] = {
     "read": _reading,
-    "memory": lambda folder: _running(folder, with_state=False),
+    "memory": _running,
+    "policies": lambda folder: _running(folder, with_policies=True),
     "sqlite": lambda folder: _running(folder, with_state=True),
 }
 

@@ -14,6 +14,7 @@ from orchestrator.bench.workload import write_events
 _NAMES = {
     "read": "orjson.loads alone",
     "memory": "run, in memory",
+    "policies": "run, with policies",
     "sqlite": "run, --state on SQLite",
 }
 
@@ -35,8 +36,11 @@ def bench_run(events: int, rounds: int = 1) -> list[Measured]:
 
 
 def rows_of(measured: list[Measured]) -> list[dict[str, object]]:
-    """Put each measurement beside plain reading, the first of them: `ratio` is how many times as long it takes."""
-    read = measured[0]
+    """Put each measurement beside plain reading, the first of them: `ratio` is how many times as long it takes.
+
+    The run with policies also stands beside the one without: `speed_kept` is the share of its speed.
+    """
+    read, kept = measured[0], _speed_kept(measured)
     return [
         {
             "kind": each.kind,
@@ -47,6 +51,7 @@ def rows_of(measured: list[Measured]) -> list[dict[str, object]]:
             "peak_bytes": each.peak_bytes,
             "actions": each.actions,
             "decisions": each.decisions,
+            **({"speed_kept": round(kept, 3)} if each.kind == "policies" and kept is not None else {}),
         }
         for each in measured
     ]
@@ -67,4 +72,14 @@ def text_of(measured: list[Measured]) -> str:
         ]
         for each in measured
     ]
-    return table(head, lines)
+    kept = _speed_kept(measured)
+    told = [] if kept is None else [f"With policies {100 * kept:.0f} % of the speed is kept."]
+    return "\n".join([table(head, lines), *told])
+
+
+def _speed_kept(measured: list[Measured]) -> float | None:
+    """Give the share of its speed that the journey keeps where every policy is asked; None where nobody measured."""
+    by_kind = {each.kind: each for each in measured}
+    if "memory" not in by_kind or "policies" not in by_kind:
+        return None
+    return by_kind["policies"].events_per_second / by_kind["memory"].events_per_second

@@ -47,6 +47,28 @@ steps:
 """,
 }
 
+# The same journey where everything is asked that may be asked: consent, an open case, the universal holdout and the
+# journey's own, caps of the purpose and of the project, quiet hours.
+SOURCES_WITH_POLICIES = {
+    **SOURCES,
+    "orchestrator.yaml": """
+project: shop
+channels:
+  email: {address: profile.customer_id}
+purposes:
+  service:
+    consent: opt_out
+    caps: [{at_most: 1, per: 1d, channel: email}, {at_most: 3, per: 7d}]
+    quiet_hours: {from: "21:30", to: "08:30"}
+    during_case: pause
+caps: [{at_most: 5, per: 30d}]
+holdout: 5%
+""",
+    "abandoned-cart.journey.yaml": SOURCES["abandoned-cart.journey.yaml"].replace(
+        "purpose: service\n", "purpose: service\npriority: 40\nholdout: 10%\n"
+    ),
+}
+
 
 def write_events(path: Path, events: int, seed: int = 42) -> None:
     """Write so many events of one day as JSON lines, in order of time."""

@@ -93,12 +93,12 @@ REFERENCES = _codes(
     ("E316", "A file outside of the project.", "Put it beside the message."),
     ("E317", "An unknown team, skill, webhook, model or catalog.", "Correct the name, or add it to orchestrator.yaml."),
     ("E321", "A model whose settings make no scorer.", "Write what its kind needs, and nothing that it does not read."),
-    ("E323", "A change that may not be published like this.", "Write a higher version, or moves for who is inside."),
     ("E322", "A catalog whose file is no table, one row for each key.", "Correct the file, or name its key."),
     ("E330", "An unknown segment.", "Correct the name, or add it to segments.yaml."),
     ("E331", "A segment that asks for itself, by way of others.", "Write a condition that does not."),
     ("E319", "A text that is too long for its channel.", "Shorten it."),
     ("E320", "`moves` to a step that the journey does not have.", "Correct the id."),
+    ("E323", "A change that may not be published like this.", "Write a higher version, or moves for who is inside."),
 )
 EXPRESSIONS = _codes(
     ("E401", "The expression cannot be read.", "Write it as in total >= 30 and currency == 'EUR'."),

@@ -1,14 +1,17 @@
 """The benchmark of runs: always the same workload, and figures that hang together."""
 
 import json
+from collections import Counter
 
 from typer.testing import CliRunner
 
 from orchestrator.bench import app
 from orchestrator.bench.measuring import Measured
-from orchestrator.bench.run import rows_of
+from orchestrator.bench.run import rows_of, text_of
 from orchestrator.bench.table import table
-from orchestrator.bench.workload import write_events
+from orchestrator.bench.workload import SOURCES_WITH_POLICIES, write_events
+from orchestrator.language import compile_sources
+from orchestrator.runtime.embedded import RunOptions, run_events
 
 
 def test_the_same_numbers_make_the_same_events(tmp_path):
@@ -50,7 +53,27 @@ def test_bench_run_measures_reading_memory_and_sqlite():
     result = CliRunner().invoke(app, ["run", "--events", "2000", "--json"])
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)
-    assert [row["kind"] for row in rows] == ["read", "memory", "sqlite"]
-    assert [row["events"] for row in rows] == [2000, 2000, 2000]
-    assert rows[1]["actions"] == rows[2]["actions"] > 0
-    assert rows[1]["decisions"] == rows[2]["decisions"] > 0
+    assert [row["kind"] for row in rows] == ["read", "memory", "policies", "sqlite"]
+    assert [row["events"] for row in rows] == [2000] * 4
+    assert rows[1]["actions"] == rows[3]["actions"] > 0
+    assert rows[1]["decisions"] == rows[3]["decisions"] > 0
+    assert rows[2]["decisions"] > rows[1]["decisions"]
+    assert rows[2]["speed_kept"] > 0
+
+
+def test_the_workload_with_policies_meets_every_kind_of_refusal(tmp_path):
+    """Else the row would measure policies that nobody is asked about."""
+    write_events(tmp_path / "events.jsonl", 20_000)
+    files = {"actions": tmp_path / "actions.jsonl", "decisions": tmp_path / "decisions.jsonl"}
+    run_events(compile_sources(SOURCES_WITH_POLICIES), RunOptions(events=[str(tmp_path / "events.jsonl")], **files))
+    decided = [json.loads(line) for line in files["decisions"].read_bytes().splitlines()]
+    reasons = Counter(one["reason"] for one in decided if one["verdict"] in ("sent", "held", "suppressed"))
+    assert set(reasons) == {"allowed", "holdout", "cap_reached", "quiet_hours"}
+
+
+def test_the_speed_that_policies_leave_is_told():
+    measured = [
+        Measured(kind, 1000, seconds, 0.4, 10) for kind, seconds in [("read", 1), ("memory", 4), ("policies", 5)]
+    ]
+    assert rows_of(measured)[2]["speed_kept"] == 0.8
+    assert text_of(measured).endswith("With policies 80 % of the speed is kept.")

@@ -59,8 +59,12 @@ class JourneyDefinition(Model):
     )
     steps: list[Step] = Field(description="What happens, in order.")
     on_change: Literal["pin", "migrate", "drain"] = Field(
-        "pin", description="What a new version does to customers inside."
+        "pin",
+        description="What this version does to customers inside an older one: with pin they finish that, with migrate "
+        "they move to the step of the same id; with drain they finish it, and nobody enters any more.",
     )
-    moves: dict[Id, Id] | None = Field(None, description="With migrate: {old-step: new-step}.")
+    moves: dict[Id, Id] | None = Field(
+        None, description="With migrate: {old-step: new-step}, for steps that have another id or are gone."
+    )
     examples: list[Example] = Field(default_factory=list, description="Tests that live with the journey.")
     meta: dict[str, Any] | None = Field(None, description="Anything; nobody reads it but you.")
