@@ -1,6 +1,7 @@
 """`orchestrator schema`: the JSON Schemas of what people write and programs read.
 
-Owns where they are written. The schemas themselves are made from the same models that read the files.
+Owns where they are written, and the printing of the language reference. The schemas themselves are made from the same
+models that read the files.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ from orchestrator.cli.help import Example
 EXAMPLES = [
     Example("orchestrator schema", "write them into the folder schemas"),
     Example("orchestrator schema shop/schemas", "beside a project, so that editors check as you type"),
+    Example("orchestrator schema --markdown shop > shop/README.md", "the language reference, and a list of journeys"),
     Example("orchestrator schema --json | jq '.journey.properties | keys'", "for a program"),
 ]
 
@@ -23,12 +25,22 @@ def command(
         "schemas"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print all of them as one JSON object instead.")] = False,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(metavar="PROJECT", help="Print the language reference instead, below the journeys of a project."),
+    ] = None,
 ) -> None:
     """Write the JSON Schemas for editors and programs.
 
     For journeys, messages and projects as authors write them, and for events, actions and decisions as programs
     exchange them. An editor with YAML support finds them by the first line of the files that `init` writes.
     """
+    if markdown is not None:
+        from orchestrator.language import load
+        from orchestrator.language.reference import page
+
+        screen.out(page(load(markdown)).rstrip("\n"))
+        return
     from orchestrator.language.schemas import schemas
 
     if as_json:
