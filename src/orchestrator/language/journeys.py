@@ -158,5 +158,5 @@ def _doubt(definition: JourneyDefinition, root: Place) -> None:
         root["status"].report(
             "W306", "this journey is live and no example shows that it does what it should", "examples: [...]"
         )
-    if not definition.steps and not root["steps"].is_mended:
+    if not definition.steps and not root.node.mended and not root["steps"].is_mended:
         root["steps"].report("W307", "this journey has no steps; every entry ends as it begins", "- send: ...")

@@ -165,11 +165,13 @@ def _report(root: Place, detail: Any) -> None:
             place.report(kind, context["message"], fix, at_key=at_key)
     elif kind in _KINDS:
         wanted, fix = _KINDS[kind]
-        place.report("E203", f"expected {wanted}, found {kind_of(value)}", fix)
+        place.report("E203", f"expected {wanted}, found {kind_of(value)}", fix, at_key=value is None)
     elif kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", context["expected"])
         close = nearest(value, allowed) if isinstance(value, str) else None
-        place.report("E204", f"{kind_of(value)} is not one of {', '.join(allowed)}", close or allowed[0])
+        place.report(
+            "E204", f"{kind_of(value)} is not one of {', '.join(allowed)}", close or allowed[0], at_key=value is None
+        )
     elif kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         place.report("E205", f"{kind_of(value)} is out of range", f"{words} {context[name]:,g}")

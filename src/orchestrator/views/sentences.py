@@ -12,7 +12,9 @@ from orchestrator.model import instants
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.views import times
 
-_NOT_SENT = "Did not send {message} ({purpose}) by {channel}: "
+_NOT_SENT = "Did not send {message} ({purpose}) by {channel} at {step}: "
+# The same about what is no message, told by what the decision saw.
+_NOT_DONE = {"webhook": "Did not call {webhook} at {step}: ", "team": "Did not hand over to {team} at {step}: "}
 
 # In braces: what the decision is about (`journey`, `step`) or saw (`channel`, `message`, `event`, `until` …). What it
 # saw and no sentence names is put behind the sentence.
@@ -168,9 +170,13 @@ def sentence(decision: Decision, zone: str | None) -> str:
 
 def _template(decision: Decision) -> str:
     try:
-        return SENTENCES[Verdict(decision.verdict), Reason(decision.reason)]
+        template = SENTENCES[Verdict(decision.verdict), Reason(decision.reason)]
     except (KeyError, ValueError):
-        return _BY_VERDICT.get(decision.verdict, _ANY)
+        template = _BY_VERDICT.get(decision.verdict, _ANY)
+    if template.startswith(_NOT_SENT):
+        instead = next((text for name, text in _NOT_DONE.items() if name in decision.saw), _NOT_SENT)
+        return instead + template.removeprefix(_NOT_SENT)
+    return template
 
 
 def _spoken(value: Any, zone: str | None) -> Any:

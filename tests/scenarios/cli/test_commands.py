@@ -214,7 +214,7 @@ class TestExplain:
 
     def test_why_another_was_not_sent(self, orchestrator, shop, ran):
         ended = orchestrator("explain", "cleo", "--state", shop / "shop.db")
-        assert "Did not send cart-reminder (marketing) by email: they have not consented to it." in ended.out
+        assert "Did not send cart-reminder (marketing) by email at remind: they have not consented to it." in ended.out
 
     def test_a_customer_is_found_by_any_identifier(self, orchestrator, shop, ran):
         assert orchestrator("explain", "email:ben@example.com", "--state", shop / "shop.db").code == 0

@@ -168,3 +168,34 @@ def test_a_broken_example_gets_its_error(example, expected, found, sound):
     problems = found(sound["hello.journey.yaml"] + f"examples:\n  - {{name: a, {example}}}\n")
     assert [problem.code for problem in problems] == [expected]
     assert {problem.line for problem in problems} == {8}
+
+
+def _seen(problems) -> list[str]:
+    return [f"{each.line}:{each.column} {each.code} {each.fix}" for each in problems]
+
+
+def test_a_value_that_was_left_out_is_reported_at_its_key(found):
+    problems = found("journey:\nversion:\nenter: {event: x, where: }\nsteps:\n  - id: w\n    wait: {for: }\n")
+    assert [each.split()[:2] for each in _seen(problems) if " E" in each] == [
+        ["1:1", "E203"],
+        ["2:1", "E203"],
+        ["3:19", "E207"],
+        ["6:12", "E203"],
+    ]
+
+
+def test_a_comma_that_cuts_a_plain_condition_in_two_is_named_as_the_cause(found):
+    problems = found(HEAD.replace("cart_updated}", "x, where: count('a', within='30d') > 1}") + "steps: []\n")
+    quotes = "quotes around the whole condition if it holds a comma, else as many ) as ("
+    assert f"4:26 E401 {quotes}" in _seen(problems)
+
+
+@pytest.mark.parametrize(("share", "percent"), [("0.1", "10%"), ("10", "10%"), ("2.5", "2.5%"), ("0", "0%")])
+def test_a_holdout_without_its_sign_is_told_the_percentage_that_was_meant(share, percent, found):
+    problems = found(HEAD + f"holdout: {share}\nsteps: [{{exit: x}}]\n")
+    assert f"5:10 E214 {percent}" in _seen(problems)
+
+
+@pytest.mark.parametrize("steps", ["", "steps: {id: w, wait: 1h}\n", "steps:\n"])
+def test_steps_that_cannot_be_read_are_not_called_none_as_well(steps, found):
+    assert "W307" not in [problem.code for problem in found(HEAD + steps)]

@@ -31,6 +31,21 @@ def test_a_message_that_left_says_why_it_could():
     )
 
 
+@pytest.mark.parametrize(
+    ("saw", "text"),
+    [
+        ({"webhook": "crm"}, "Did not call crm at remind: they are held out, to measure the rest."),
+        ({"team": "care"}, "Did not hand over to care at remind: they are held out, to measure the rest."),
+        (
+            {"channel": "email", "message": "m", "purpose": "p"},
+            "Did not send m (p) by email at remind: they are held out, to measure the rest.",
+        ),
+    ],
+)
+def test_what_was_not_done_for_who_is_held_out_is_called_what_it_is(saw, text):
+    assert sentence(decided("suppressed", "holdout", **saw), None) == text
+
+
 def test_a_wait_is_told_in_the_customers_local_time():
     decision = decided("waited", "time", step="settle", until="2026-03-03T07:30:00.000Z")
     assert sentence(decision, "Europe/Madrid") == "Waits at settle until Tue 3 Mar 2026, 08:30."

@@ -249,7 +249,9 @@ def _percent(text: str) -> str:
 
 def _percent_kind(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        refuse("E214", f"`{value}` is no percentage", f"{value}%")
+        # 0.1 is how programs write a tenth.
+        meant = value * 100 if isinstance(value, float) and 0 < value < 1 else value
+        refuse("E214", f"`{value}` is no percentage", f"{meant:g}%")
     return value
 
 

@@ -9,7 +9,7 @@ from orchestrator.language.expressions.generation import Generator, function
 from orchestrator.language.expressions.parsing import Mistake, Source
 from orchestrator.language.expressions.paths import Read
 from orchestrator.language.expressions.surroundings import Surroundings
-from orchestrator.language.nodes import Place
+from orchestrator.language.nodes import Place, Scalar
 from orchestrator.model.expression import Expression
 
 __all__ = ["Compiled", "Mistake", "Read", "Surroundings", "compile_at", "compile_text"]
@@ -47,7 +47,11 @@ def compile_at(place: Place, text: str, around: Surroundings) -> Compiled | None
     try:
         compiled = compile_text(text, around)
     except Mistake as mistake:
-        place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
+        fix = mistake.fix
+        if mistake.message.endswith("was never closed") and isinstance(place.node, Scalar) and place.node.style is None:
+            # Inside {...} a plain text ends at its first comma.
+            fix = "quotes around the whole condition if it holds a comma, else as many ) as ("
+        place.report(mistake.code, mistake.message, fix, offset=mistake.offset)
         return None
     for offset in compiled.doubts:
         place.report(

@@ -34,7 +34,7 @@ FUNCTIONS = {
     "consents": 2,
     "in_segment": 1,
 }
-_NOT_COUNTED = ("count", *FUNCTIONS)
+_NAMES = (*FUNCTIONS, "count")
 _WITH_SCOPE = frozenset({"days_since", "hours_since", "consents", "in_segment"})
 _UNITS = {"days_since": instants.DAY_MS, "hours_since": instants.HOUR_MS}
 _WATCHABLE = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
@@ -262,7 +262,7 @@ class Generator:
 
     def _call(self, node: ast.Call) -> ast.expr:
         if not isinstance(node.func, ast.Name):
-            raise self._mistake(node, "E402", "only functions are called", "one of " + ", ".join(FUNCTIONS))
+            raise self._mistake(node, "E402", "only functions are called", "one of " + ", ".join(_NAMES))
         name = node.func.id
         if name == "count":
             return self._count(node)
@@ -270,7 +270,7 @@ class Generator:
             raise self._alone(node, f"{name}(...)")
         count = FUNCTIONS.get(name)
         if count is None:
-            fix = suggest(name, tuple(_NOT_COUNTED))
+            fix = suggest(name, _NAMES)
             raise self._mistake(node, "E403", f"there is no function `{name}`", fix)
         if node.keywords or len(node.args) != count:
             given = len(node.args) + len(node.keywords)

@@ -21,7 +21,8 @@ _HINTS = (
     (re.compile(r"==="), "=="),
     (re.compile(r"!(?!=)"), "not"),
     (re.compile(r"\b(AND|OR|NOT|IN)\b"), ""),
-    (re.compile(r"(?<![=!<>])=(?![=])"), "=="),
+    (re.compile(r"\bwithin\s*=\s*[0-9]\w*"), "the length in quotes: within='30d'"),
+    (re.compile(r"(?<![=!<>])(?<!within)=(?![=])"), "=="),
 )
 # Lines as Python counts them, which is not as str.splitlines does.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")

@@ -30,6 +30,7 @@ def mistake_of(text: str, around: Surroundings) -> Mistake:
         ("total §= 3", "E401"),
         ("total §=== 3", "E401"),
         ("total §<> 3", "E401"),
+        ("count('x', §within=30d) > 1", "E401"),
         ("a §&& b", "E401"),
         ("a §|| b", "E401"),
         ("§!a", "E401"),
