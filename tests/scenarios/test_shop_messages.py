@@ -38,7 +38,7 @@ def _actions() -> list[Action]:
 def written() -> tuple[Written, ...]:
     """Render what the examples send, by every channel and in every language that it is written in."""
     renderer = renderer_of(shop())
-    links = {"unsubscribe": "https://casaolmo.example/u/1", "preferences": "https://casaolmo.example/p/1"}
+    links = {name: f"https://casaolmo.example/{name[0]}/1" for name in ("unsubscribe", "preferences", "confirm")}
     found = []
     for action in _actions():
         assert action.channel is not None

@@ -29,8 +29,9 @@ class Preparer:
             raise Refused("the action lacks a channel, a message or an address")
         language = action.language or self._project.languages[0]
         about = About(action.profile_id, action.id, action.channel, action.purpose or "", language)
+        confirming = About(action.profile_id, action.id, action.channel, self._confirmed_by(action), language)
         links = MessageLinks(
-            lambda kind, detail: self._links.make(kind, about, now_ms, detail),
+            lambda kind, detail: self._links.make(kind, confirming if kind is Kind.CONFIRM else about, now_ms, detail),
             {Kind.SURVEY: self._survey_of(action)},
         )
         rendered = self._renderer.render(action.message, action.channel, language, action.data, links)
@@ -45,6 +46,12 @@ class Preparer:
     def summary(self, action: Action) -> str | None:
         """Render what a handoff tells the person who takes its case."""
         return self._renderer.summary(action.data)
+
+    def _confirmed_by(self, action: Action) -> str:
+        """Name the purpose that the message asks to confirm: what its data says, as it cannot be sent for that yet."""
+        data = action.data.get("data")
+        named = data.get("confirms") if isinstance(data, dict) else None
+        return named if isinstance(named, str) and named in self._project.purposes else action.purpose or ""
 
     def _survey_of(self, action: Action) -> str:
         """Name the kind of survey that an action asks, for the page that its link leads to; "" when it asks none."""
