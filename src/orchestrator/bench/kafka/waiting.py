@@ -18,8 +18,8 @@ from orchestrator.errors import InvariantError, StorageError
 from orchestrator.model import instants
 
 # Between loading and the instant at which everything is due: long enough for the slowest machine to read it all.
-HEADWAY_MS = 8_000
-PER_TIMER_MS = 0.1
+HEADWAY_MS = 20_000
+PER_TIMER_MS = 0.4
 WATCHED_S = 10
 LONGEST_WAIT_S = 120.0
 LATENESS = "orchestrator_timer_lateness_seconds"
