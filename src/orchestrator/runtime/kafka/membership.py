@@ -25,6 +25,9 @@ from orchestrator.runtime.kafka.ownership import FencedError, Ownership
 
 log = logging.getLogger(__name__)
 
+# How long turns keep the loop busy between two looks at commits, heartbeats and fetches. A commit needs a dozen.
+# *Measured*, 100,000 timers due at once: with a whole transaction between two looks, a commit took 5 s.
+BUSY_S = 0.04
 # How long an idle loop sleeps at most; a fetch wakes it earlier.
 IDLE_MS = 50
 FETCH_WAIT_MS = 50
@@ -151,8 +154,9 @@ class Membership:
             ownership.check()
             self.beat_at = time.monotonic()
             await self._fetch(consumer, ownership)
+            share_s = BUSY_S / max(1, len(ownership.at_work))
             for incarnation in tuple(ownership.at_work.values()):
-                await self._work(incarnation, consumer)
+                await self._work(incarnation, consumer, share_s)
             self._start_commits(ownership)
             if self.beat_at - self._measured_at >= MEASURE_S:
                 self._measure(ownership)
@@ -189,13 +193,16 @@ class Membership:
 
     def _pause_s(self, ownership: Ownership) -> float:
         """Tell how long nothing has to be done if nothing comes: until the next commit is due."""
+        units = [incarnation.unit for incarnation in ownership.at_work.values()]
+        if any(unit.has_work and not unit.outgoing.is_full for unit in units):
+            return 0.0
         busy = any(
             incarnation.committing is not None or not incarnation.unit.outgoing.is_empty
             for incarnation in ownership.at_work.values()
         )
         return (min(IDLE_MS, self._job.settings.commit_interval_ms / 4) if busy else IDLE_MS) / 1000
 
-    async def _work(self, incarnation: Incarnation, consumer: AIOKafkaConsumer) -> None:
+    async def _work(self, incarnation: Incarnation, consumer: AIOKafkaConsumer, share_s: float) -> None:
         unit = incarnation.unit
         ended, positions = await self._ended(incarnation, consumer)
         if not unit.backlog:
@@ -207,13 +214,13 @@ class Membership:
         if not unit.has_work and incarnation.promise is None:
             return
         began = time.perf_counter()
-        unit.work(self._definitions.catalog, ended, wall_clock_ms())
+        unit.work(self._definitions.catalog, ended, wall_clock_ms(), began + share_s)
         if incarnation.promise is not None and not unit.backlog:
             asked_ms, ends = incarnation.promise
             if all(positions[topic] >= end for topic, end in ends.items()):
                 incarnation.promise = None
                 unit.reach_end(asked_ms)
-                unit.work(self._definitions.catalog, ended, wall_clock_ms())
+                unit.work(self._definitions.catalog, ended, wall_clock_ms(), began + share_s)
         self._job.metrics.batch_seconds.observe(time.perf_counter() - began)
 
     async def _ended(

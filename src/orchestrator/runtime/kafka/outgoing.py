@@ -5,6 +5,7 @@ Must never hold more than one transaction's worth: a partition whose buffer is f
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -65,3 +66,9 @@ class Outgoing:
         line = _encode(value)
         lines.append((key, line))
         self.bytes += len(line)
+
+    def write_all(self, lines: list[Line], key: bytes, values: Iterable[Any]) -> None:
+        """Add a line for each value to one of the outputs."""
+        written = [(key, _encode(value)) for value in values]
+        lines += written
+        self.bytes += sum([len(line) for _, line in written])

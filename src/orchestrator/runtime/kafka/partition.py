@@ -9,11 +9,13 @@ Must never decide anything about a customer, nor talk to Kafka.
 import traceback
 from collections import Counter
 from collections.abc import Collection
+from time import perf_counter
 
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Verdict
+from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
@@ -24,7 +26,7 @@ from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.state import Checkpoint, State
-from orchestrator.runtime.kafka.unit import Unit
+from orchestrator.runtime.kafka.unit import NEVER, Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
 from orchestrator.runtime.limits import Ledger
 from orchestrator.runtime.timers import Timers
@@ -32,7 +34,7 @@ from orchestrator.runtime.timers import Timers
 # A producer may send any type; a metric's label must not grow with them.
 OTHER_TYPES = "other"
 # Bound once: to look up an enum's member costs as much as a call.
-_ENTERED, _EXITED = Verdict.ENTERED.value, Verdict.EXITED.value
+_MOVES = {Verdict.ENTERED.value: 1, Verdict.EXITED.value: -1}
 TIMER_SOURCE = "timer"
 
 
@@ -106,9 +108,10 @@ class Partition(Unit):
         """Let go of the state's files."""
         self.state.close()
 
-    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
+    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Fire what an end of the log has passed, then process what was fetched."""
         catalog.admissions = self._ledger  # partitions share the catalog, and take turns
+        self._until = until
         # Before records that came after that end.
         if self._timers.next_ms <= self._ended_ms and not self._fire(
             catalog, self._ended_ms + 1, self._ended_ms, wall_ms
@@ -116,7 +119,7 @@ class Partition(Unit):
             return
         if self._unsettled and self._may_settle:
             self._settle(catalog, self.clock.now_ms, wall_ms)
-        super().work(catalog, ended, wall_ms)
+        super().work(catalog, ended, wall_ms, until)
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over, with what of the definitions is settled with everybody."""
@@ -128,7 +131,7 @@ class Partition(Unit):
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         # The hot loop: an event that nobody asks for must cost little more than the reading of it.
         records, clock, sink, timers = self._records, self.clock, self.outgoing, self._timers
-        wanted, at, ignored = catalog.wanted, self._at, 0
+        wanted, at, ignored, until = catalog.wanted, self._at, 0, self._until
         while at < len(records) and sink.facts < sink.most_facts:
             record = records[at]
             now_ms = clock.pass_record(record.timestamp, wall_ms)
@@ -141,12 +144,16 @@ class Partition(Unit):
                 self._take_receipt(catalog, record, now_ms, wall_ms)
                 continue
             try:
-                event = event_of(record)
+                # Nearly all have no headers, and then the value says all.
+                value = record.value
+                event = event_of(record) if record.headers or value is None else read(value, record.timestamp)
             except EventError as error:
                 self._bury_record(record, error, wall_ms)
                 continue
             if event.type in wanted or event.identifiers:
                 self._take(catalog, event, record, now_ms, wall_ms)
+                if perf_counter() >= until:
+                    break
             else:
                 ignored += 1
         if ignored:
@@ -187,8 +194,8 @@ class Partition(Unit):
         self.tally.events[event.type if event.type in catalog.wanted else OTHER_TYPES, turned.outcome] += 1
 
     def _fire(self, catalog: Catalog, before_ms: int, now_ms: int | None, wall_ms: int) -> bool:
-        """Wake what is due before an instant, at `now_ms` or each at its own; False when the transaction is full."""
-        timers, state, sink = self._timers, self.state, self.outgoing
+        """Wake what is due before an instant, at `now_ms` or each at its own; False when that is enough for now."""
+        timers, state, sink, until = self._timers, self.state, self.outgoing, self._until
         for due_ms, profile_id in timers.take_before(before_ms):
             if sink.facts >= sink.most_facts:
                 timers.put_back(profile_id, due_ms)
@@ -199,9 +206,13 @@ class Partition(Unit):
                 if real_ms > due_ms:
                     timers.put_back(profile_id, real_ms)
                 continue
-            self.tally.lateness_ms.append(max(0, wall_ms - due_ms) if now_ms is not None else 0)
+            if now_ms is not None:
+                # What the log passes is on time, however long ago that was.
+                self.tally.lateness_ms.append(max(0, wall_ms - due_ms))
             # Its wake has been taken, so whatever it is due at next needs a new one.
             self._wake(catalog, profile_id, record, 0, due_ms if now_ms is None else now_ms, wall_ms)
+            if perf_counter() >= until:
+                return timers.next_ms >= before_ms
         return True
 
     def _settle(self, catalog: Catalog, now_ms: int, wall_ms: int) -> None:
@@ -243,16 +254,18 @@ class Partition(Unit):
         if catalog.limited:
             self._ledger.note(catalog, turned.decisions)
         key = profile_id.encode()
-        for decision in turned.decisions:
-            sink.write(sink.decisions, key, decision)
-            tally.decisions[decision.journey, decision.verdict, decision.reason] += 1
-            if decision.verdict == _ENTERED:
-                self._entries[decision.journey] += 1
-            elif decision.verdict == _EXITED:
-                self._entries[decision.journey] -= 1
-        for action in turned.actions:
-            sink.write(sink.actions, key, action)
-            tally.actions[action.journey, action.channel or ""] += 1
+        if turned.decisions:
+            sink.write_all(sink.decisions, key, turned.decisions)
+            decided = tally.decisions
+            for decision in turned.decisions:
+                journey, verdict = decision.journey, decision.verdict
+                decided[journey, verdict, decision.reason] += 1
+                if verdict in _MOVES:
+                    self._entries[journey] += _MOVES[verdict]
+        if turned.actions:
+            sink.write_all(sink.actions, key, turned.actions)
+            for action in turned.actions:
+                tally.actions[action.journey, action.channel or ""] += 1
         for failure in turned.failures:
             self._bury_entry(profile_id, failure, wall_ms, cause)
 

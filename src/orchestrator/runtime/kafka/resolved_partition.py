@@ -6,7 +6,8 @@ cost time, and timers keep to the sources' clock in any case.
 Owns that choice. Must never fire a timer that a source's clock has not passed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from time import perf_counter
 
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
@@ -19,6 +20,7 @@ from orchestrator.runtime.kafka.partition import OTHER_TYPES, Partition
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, decode_tick
 from orchestrator.runtime.kafka.state import State
+from orchestrator.runtime.kafka.unit import NEVER
 
 # Sources tell their clocks twice a second and commit in between: nearer than this, all is live.
 LIVE_MS = 3_000
@@ -104,11 +106,13 @@ class ResolvedPartition(Partition):
         self._at = at
         self._release(catalog, wall_ms)
 
-    def work(self, catalog: Catalog, ended: object, wall_ms: int) -> None:
+    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Turn what waited, then what was fetched; the clock may have gone on meanwhile."""
         catalog.admissions = self._ledger
+        self._until = until
         self._release(catalog, wall_ms)
-        super().work(catalog, ended, wall_ms)  # type: ignore[arg-type]
+        if perf_counter() < until:
+            super().work(catalog, ended, wall_ms, until)
 
     def _release(self, catalog: Catalog, wall_ms: int) -> None:
         aligned, sink, clock_ms = self._aligned, self.outgoing, self.clock.now_ms
@@ -123,6 +127,8 @@ class ResolvedPartition(Partition):
                 if not self._pass(catalog, min(next_ms, clock_ms), wall_ms):
                     return
             self._turn(catalog, aligned.take(), wall_ms)
+            if perf_counter() >= self._until and not aligned.is_late:
+                return
         if aligned.next_ms is not None and aligned.next_ms <= clock_ms:
             return
         # Behind the last record of any source it is the wall clock that passes, as `now` then says.

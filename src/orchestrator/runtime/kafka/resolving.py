@@ -26,7 +26,7 @@ from orchestrator.runtime.kafka.records import dead_letter, event_of, source_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, ORIGIN_HEADER, Tick, encode_tick
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
-from orchestrator.runtime.kafka.unit import Unit
+from orchestrator.runtime.kafka.unit import NEVER, Unit
 
 TICK_MS = 500
 # While catching up, records wait for clocks, so those are told with every transaction; and whoever reads on after a
@@ -65,9 +65,9 @@ class Resolver(Unit):
             self._tell(self._told_at_ms)
         self._is_live = self.clock.pass_end(asked_ms)
 
-    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
+    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Pass on what was fetched, then tell the clock if that is due."""
-        super().work(catalog, ended, wall_ms)
+        super().work(catalog, ended, wall_ms, until)
         self._lags = wall_ms - self.clock.now_ms > LAGGING_MS
         if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS:
             self._tell(wall_ms)

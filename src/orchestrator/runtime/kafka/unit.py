@@ -6,6 +6,7 @@ awaits: between two looks at the event loop it is whole, so there is no lock.
 Must never talk to Kafka.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -18,6 +19,9 @@ from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import Checkpoint
+
+# No instant at which to give way.
+NEVER = math.inf
 
 
 class Tally:
@@ -47,6 +51,7 @@ class Unit(ABC):
         self.revision = 0
         self._records: Sequence[KafkaRecord] = ()
         self._at = 0
+        self._until = NEVER
         self._offsets = dict(offsets)
 
     # Where it stands
@@ -101,11 +106,13 @@ class Unit(ABC):
         """Go by these definitions from now on."""
         self.revision = revision
 
-    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int) -> None:
+    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Process what was fetched until there is no more, or the transaction is full.
 
-        `ended` are the inputs that are at their end. Whatever was left is taken up by the next call.
+        `ended` are the inputs that are at their end; `until` is an instant of `time.perf_counter`, at which a turn is
+        the last one for now: commits under way must not wait long. Whatever was left is taken up by the next call.
         """
+        self._until = until
         while not self.outgoing.is_full:
             if self._at >= len(self._records):
                 room = self.outgoing.most_facts - self.outgoing.facts
@@ -119,6 +126,8 @@ class Unit(ABC):
                 passed = {record.topic: record.offset + 1 for record in self._records[began : self._at]}
                 self.outgoing.offsets |= passed
                 self._offsets |= passed
+            if self._at < len(self._records):
+                return
 
     @abstractmethod
     def _process(self, catalog: Catalog, wall_ms: int) -> None:

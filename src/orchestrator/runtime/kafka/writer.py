@@ -81,14 +81,18 @@ class Writer:
         now_ms = int(time.time() * 1000)
         sent: list[Batch] = []
         batch = producer.create_batch()
-        append = batch.append
+        # Past aiokafka's own `append`, which costs as much again for serializers that we have none of.
+        append, count, no_headers = batch._builder.append, 0, list[Any]()
         for key, value in lines:
-            if append(key=key, value=value, timestamp=now_ms) is None:
+            if append(count, now_ms, key, value, no_headers) is None:
+                batch._relative_offset = count
                 sent.append(await self._send_batch(batch, topic, partition))
                 batch = producer.create_batch()
-                append = batch.append
-                append(key=key, value=value, timestamp=now_ms)
-        if batch.record_count():
+                append, count = batch._builder.append, 0
+                append(0, now_ms, key, value, no_headers)
+            count += 1
+        batch._relative_offset = count
+        if count:
             sent.append(await self._send_batch(batch, topic, partition))
         return sent
 

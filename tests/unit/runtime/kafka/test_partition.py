@@ -348,3 +348,14 @@ def test_a_limit_is_shared_among_the_partitions_and_goes_from_owner_to_owner(rec
         later.take_up(catalog, 1)
         work(later, catalog, record(9, 2 * HOUR, "came", "late"))
         assert sent(later) == []
+
+
+def test_turns_give_way_when_their_time_is_over_and_go_on_where_they_stopped(partition, catalog, record):
+    carts = [record(number, HOUR, "cart_updated", f"c{number}") for number in range(4)]
+    partition.inputs.add("events", [*carts, record(4, 9 * HOUR, "x", "eva")])
+    passes = 0
+    while partition.has_work:
+        partition.work(catalog, set(), WALL, until=0)
+        passes += 1
+    # One turn each time, of a record or a timer: 4 carts, 4 reminders, and the last timer with the last record.
+    assert (passes, len(sent(partition)), partition.outgoing.offsets) == (8, 4, {"events": 5})
