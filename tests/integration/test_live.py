@@ -92,8 +92,41 @@ async def test_unsubscribing_in_one_click_ends_the_mails(tmp_path):
         assert len(server.raw) == 1
 
 
-async def _has(shop, verdict):
-    return verdict in await shop.verdicts()
+async def test_one_story_of_three_customers_who_click_leave_and_bounce(tmp_path):
+    pushed = tmp_path / "pushed.jsonl"
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url, push=f"file:{pushed}") as shop:
+        server.refuse["carla@example.com"] = "550 5.1.1 unknown"
+        for name in ("ana", "ben", "carla"):
+            await shop.greet(name)
+            await shop.post({**CART, "customer_id": name})
+        shop.later(HOUR)
+        await until(lambda: len(server.raw) == 2 and pushed.exists() and "token-carla" in pushed.read_text())
+        mails = {mail["To"]: mail for mail in server.mails}
+        ana = mails["ana@example.com"]
+        assert ana.get_body(("plain",)).get_content().startswith("Hola Ana: vuelve (https://casaolmo.example/cesta")
+        assert '<html lang="es">' in html_of(ana)
+        [link] = [each for each in re.findall(r'href="([^"]+)"', html_of(ana)) if "/r/" in each]
+        shop.later(60)
+        async with shop.client.get(
+            path_of(unescape(link)), headers={"User-Agent": PHONE}, allow_redirects=False
+        ) as got:
+            assert got.status == 302
+        one_click = {"List-Unsubscribe": "One-Click"}
+        async with shop.client.post(unsubscribe_of(mails["ben@example.com"]), data=one_click) as response:
+            assert response.status == 200
+        await until(lambda: "Gracias" in [mail["Subject"] for mail in server.mails])
+        for name in ("ben", "carla"):
+            await shop.post({"type": "order_placed", "customer_id": name, "properties": {"cart_id": "c1"}})
+            await shop.post({**CART, "id": f"{name} again", "customer_id": name})
+        shop.later(HOUR)
+        await until(lambda: _has(shop, ("suppressed", "no_consent"), "ben"))
+        await until(lambda: _has(shop, ("suppressed", "unreachable"), "carla"))
+        assert sorted(to for _, to in server.envelopes) == ["ana@example.com"] * 2 + ["ben@example.com"]
+        assert len(pushed.read_text().splitlines()) >= 2  # ben's and carla's second carts go by the next channel
+
+
+async def _has(shop, verdict, name="ana"):
+    return verdict in await shop.verdicts(name)
 
 
 def bounce_of(mail):

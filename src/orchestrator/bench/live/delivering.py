@@ -34,6 +34,7 @@ from orchestrator.channels.webhook import payload_of
 from orchestrator.language import compile_sources
 from orchestrator.model import ids, instants
 from orchestrator.model.effects import Action
+from orchestrator.runtime import interpreter
 from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.pace import Manners
@@ -189,6 +190,7 @@ def main() -> None:
     kind, port, count, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     works = {"smtp-bare": _bare_smtp, "http-bare": _bare_http}
     work = works[kind](port, count) if kind in works else _deliver(kind, port, count, folder)
+    interpreter.settle_down()  # as `serve` does
     seconds, cpu_seconds = uvloop.run(_timed(work))
     measured = Measured(
         kind=kind,

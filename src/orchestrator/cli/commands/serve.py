@@ -78,11 +78,17 @@ def command(
 
 
 async def _serve(directory: Path, state: Path, settings: "ServeSettings", find: "Find", bound: socket.socket) -> None:
+    from orchestrator.runtime import interpreter
     from orchestrator.runtime.serving import Service
     from orchestrator.web.server import serve, stop_by_signal
 
     service = Service(directory, state, settings, find)
-    await serve(service, bound, lambda: _tell(service, bound), stop_by_signal())
+
+    def ready() -> None:
+        interpreter.settle_down()
+        _tell(service, bound)
+
+    await serve(service, bound, ready, stop_by_signal())
 
 
 def _tell(service: "Service", bound: socket.socket) -> None:
