@@ -145,9 +145,10 @@ def expected(told: Plot) -> list[tuple[int, str]]:
             happened.append((now_ms, name))
             if name == "profile_updated":
                 traits["at"] = now_ms
-            if inside is not None:
+            if inside is not None and name in heard:
                 look(now_ms)
-        if not here and inside is not None:
+        # Time takes its effect after the events of its instant.
+        if inside is not None:
             look(now_ms)
     return changes
 

@@ -41,6 +41,7 @@ def test_the_shop_has_the_journeys_that_a_shop_needs():
         *("abandoned-cart", "welcome-series", "browse-abandonment", "birthday", "price-drop"),
         *("post-purchase", "delivery-updates", "returns", "warranty", "back-in-stock"),
         *("unhappy-comment", "recommendation", "after-support", "store-visit", "double-opt-in"),
+        *("win-back", "vip-club"),
     }
 
 
@@ -86,7 +87,8 @@ def test_the_names_of_examples_are_sentences_that_occur_once(name):
 
 def test_every_file_names_its_schema_for_editors():
     for file in sorted(JOURNEYS.rglob("*.yaml")):
-        kind = {"journey": "journey", "message": "message"}.get(file.name.split(".")[-2], "project")
+        kind = file.name.split(".")[-2]
+        kind = kind if kind in ("journey", "message", "segments") else "project"
         first = file.read_text(encoding="utf-8").splitlines()[0]
         found = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
         assert found is not None, file.name

@@ -60,6 +60,8 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Map
     try:
         if catalog.audiences is not None:
             audiences.arm(turn, catalog.audiences)
+        elif isinstance(fact, Wake) and state.has_past:
+            audiences.disarm(turn)
         if catalog.migrating:
             moving.move(turn)
             _handle_emitted(turn)

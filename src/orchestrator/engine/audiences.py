@@ -32,6 +32,14 @@ def arm(turn: Turn, audiences: Audiences) -> None:
         turn.changed = True
 
 
+def disarm(turn: Turn) -> None:
+    """Forget what a record was armed for when nobody asks for anything any more."""
+    kept = turn.state.past
+    if kept.armed:
+        kept.armed, kept.due, kept.recurring = "", {}, {}
+        turn.changed = True
+
+
 def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
     """Take an event into the past, and tell who has come into a segment or gone from one by it."""
     past.take(turn, audiences, event)

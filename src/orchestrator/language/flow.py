@@ -90,12 +90,17 @@ class Flow:
         for feature, change in (("segment", SEGMENT_ENTERED), ("segment_left", SEGMENT_LEFT)):
             name = getattr(rule, feature)
             if name is not None:
-                self._shop.check_segment(place[feature], name)
+                self.segment(place[feature], name)
                 return Trigger(frozenset({change}), _is_segment(name), name)
         where = None
         if rule.where is not None:
             where = self.expression(place["where"], rule.where, (around or self.around).where())
         return Trigger(frozenset(rule.event or ()), where)
+
+    def segment(self, place: Place, name: str) -> None:
+        """Note that a segment is asked for; report one that there is not."""
+        self._shop.check_segment(place, name)
+        self._reads.add([("segment", name)])
 
     def _wait(self, step: written.WaitStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         return model.Wait(**common, after_ms=length(step.wait.for_), restart_on=frozenset(step.wait.restart_on or ()))

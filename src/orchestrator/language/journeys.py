@@ -37,7 +37,7 @@ def compile_journey(
     reads = Reads()
     sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
     flow = Flow(root, ids, around, reads, sending, shop)
-    enter, moments = _enter(definition, root, flow, shop)
+    enter, moments = _enter(definition, root, flow)
     exits = tuple(
         ExitRule(flow.trigger(_rule_at(root["exit"], number), rule), rule.reason)
         for number, rule in enumerate(definition.exit)
@@ -104,9 +104,7 @@ def _rule_at(place: Place, number: int) -> Place:
     return place[number]
 
 
-def _enter(
-    definition: JourneyDefinition, root: Place, flow: Flow, shop: Shop
-) -> tuple[tuple[Trigger, ...], tuple[Moment, ...]]:
+def _enter(definition: JourneyDefinition, root: Place, flow: Flow) -> tuple[tuple[Trigger, ...], tuple[Moment, ...]]:
     """Compile who enters: the rules that events open, and those that time does."""
     place, enter = root["enter"], definition.enter
     rules: list[tuple[Place, EnterRule]] = [(place, enter)]
@@ -114,7 +112,7 @@ def _enter(
         rules = [(place["any"][number], rule) for number, rule in enumerate(enter.any)]
     triggers, moments = list[Trigger](), list[Moment]()
     for spot, rule in rules:
-        moment = compile_moment(spot, rule, flow, shop)
+        moment = compile_moment(spot, rule, flow)
         if moment is None:
             # There is no entry yet, so neither its properties nor its steps.
             triggers.append(flow.trigger(spot, rule, flow.around.limited_to("event", "profile", "now")))

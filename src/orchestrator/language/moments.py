@@ -7,15 +7,15 @@ from orchestrator.language import durations
 from orchestrator.language.definitions.triggers import DateRule, EnterRule, Schedule
 from orchestrator.language.flow import Flow
 from orchestrator.language.nodes import Place
-from orchestrator.language.project import Shop, length, minute
+from orchestrator.language.project import length, minute
 from orchestrator.language.times import WEEKDAYS, local_time
 from orchestrator.model import audience as model
 
 
-def compile_moment(place: Place, rule: EnterRule, flow: Flow, shop: Shop) -> model.Moment | None:
+def compile_moment(place: Place, rule: EnterRule, flow: Flow) -> model.Moment | None:
     """Compile a rule that time opens; None for one that an event does."""
     if rule.schedule is not None:
-        return _schedule(place["schedule"], rule.schedule, shop)
+        return _schedule(place["schedule"], rule.schedule, flow)
     if rule.date is not None:
         return _date(place["date"], rule.date, flow)
     if rule.inactive is not None:
@@ -23,9 +23,9 @@ def compile_moment(place: Place, rule: EnterRule, flow: Flow, shop: Shop) -> mod
     return None
 
 
-def _schedule(place: Place, written: Schedule, shop: Shop) -> model.Schedule:
+def _schedule(place: Place, written: Schedule, flow: Flow) -> model.Schedule:
     if written.segment is not None:
-        shop.check_segment(place["segment"], written.segment)
+        flow.segment(place["segment"], written.segment)
     if written.once is not None:
         return model.Schedule(once=local_time(written.once), segment=written.segment)
     return model.Schedule(

@@ -31,7 +31,8 @@ class Reads:
             if read[0] == "count":
                 counts[read[1]] = max(int(read[2]), counts.get(read[1], 0))
         of_profile = {read[1] for read in self._reads if read[0] == "profile" and len(read) > 1}
-        return Asked(counts, "last_seen" in of_profile, not of_profile.isdisjoint(BOUGHT))
+        segments = frozenset(read[1] for read in self._reads if read[0] == "segment")
+        return Asked(counts, "last_seen" in of_profile, not of_profile.isdisjoint(BOUGHT), segments)
 
     def kept(self, step_id: str) -> Kept:
         """Tell what of its event a step must keep."""

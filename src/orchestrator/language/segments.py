@@ -10,6 +10,7 @@ from orchestrator.language.definitions.segment import SegmentDefinition
 from orchestrator.language.expressions import compile_at
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import NOTHING, Shop
+from orchestrator.language.reads import Reads
 from orchestrator.model.audience import Segment
 
 
@@ -19,10 +20,10 @@ def compile_segments(written: Mapping[str, SegmentDefinition], place: Place, sho
     found, asks = dict[str, Segment](), dict[str, list[str]]()
     for name, segment in written.items():
         compiled = compile_at(place[name]["if"], segment.if_, around)
-        found[name] = Segment(name, compiled.expression if compiled else NOTHING)
-        reads = sorted(compiled.reads) if compiled else []
-        asks[name] = [read[1] for read in reads if read[0] == "segment" and read[1] in written]
-        shop.reads.add(reads)
+        reads = Reads()
+        reads.add(compiled.reads if compiled else ())
+        found[name] = Segment(name, compiled.expression if compiled else NOTHING, reads.asked())
+        asks[name] = sorted(reads.asked().segments & written.keys())
     ordered: dict[str, Segment] = {}
     for name in written:
         _put(name, found, asks, ordered, (), place)

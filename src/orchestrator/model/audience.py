@@ -39,12 +39,13 @@ class Asked:
     """What of a customer's past conditions and templates read.
 
     `counts` holds the longest window in ms by event type. `last_seen` and `purchases` tell that anybody reads
-    `profile.last_seen`, or recency, frequency or monetary.
+    `profile.last_seen`, or recency, frequency or monetary. `segments` are those that are asked for, by name.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     last_seen: bool = False
     purchases: bool = False
+    segments: frozenset[str] = frozenset()
 
     @property
     def is_nothing(self) -> bool:
@@ -59,7 +60,12 @@ class Asked:
         for one in several:
             for event, within_ms in one.counts.items():
                 counts[event] = max(within_ms, counts.get(event, 0))
-        return Asked(counts, any(one.last_seen for one in several), any(one.purchases for one in several))
+        return Asked(
+            counts,
+            any(one.last_seen for one in several),
+            any(one.purchases for one in several),
+            frozenset().union(*(one.segments for one in several)),
+        )
 
 
 NOTHING_ASKED = Asked()
@@ -67,10 +73,14 @@ NOTHING_ASKED = Asked()
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A named audience. `key` stands for its name and condition: under another condition it is another segment."""
+    """A named audience. `key` stands for its name and condition: under another condition it is another segment.
+
+    `asked` is what its condition reads, the segments that it asks for among them.
+    """
 
     name: str
     condition: Expression
+    asked: Asked = NOTHING_ASKED
     key: str = ""
 
     def __post_init__(self) -> None:
@@ -184,6 +194,18 @@ class Audiences:
     def is_nothing(self) -> bool:
         """Whether nobody asks for anything, so that no customer's record holds any of it."""
         return not (self.segments or self.watched) and self.asked.is_nothing
+
+
+def asked_for(segments: "Iterable[Segment]", names: "Iterable[str] | None") -> list[Segment]:
+    """Choose the segments of these names (None: all), and those that they ask for; nobody pays for the others."""
+    every = list(segments)
+    if names is None:
+        return every
+    wanted = set(names)
+    for segment in reversed(every):  # those that it asks for stand before it
+        if segment.name in wanted:
+            wanted |= segment.asked.segments
+    return [segment for segment in every if segment.name in wanted]
 
 
 def watches_of(journeys: "Iterable[Journey]") -> list[Watched]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from orchestrator.model.audience import Asked, Audiences, Everything, watches_of
+from orchestrator.model.audience import Asked, Audiences, Everything, asked_for, watches_of
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
 from orchestrator.model.rights import ERASE
@@ -92,8 +92,11 @@ class Catalog:
 
     def _listen(self) -> None:
         past = Asked.together([self.project.asked, *(journey.asked for journey in self.versions.values())])
+        hears_any = any(journey.hears_any_segment for journey in self.versions.values())
+        segments = asked_for(self.project.segments.values(), None if hears_any else past.segments)
+        past = Asked.together([past, *(segment.asked for segment in segments)])
         purchase = self.project.purchase.event if self.project.purchase is not None else None
-        audiences = Audiences(self.project.segments.values(), watches_of(self.current), past, purchase)
+        audiences = Audiences(segments, watches_of(self.current), past, purchase)
         if audiences.is_nothing:
             return
         self.audiences = audiences

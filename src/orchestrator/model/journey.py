@@ -6,11 +6,11 @@ step after the container, so a position is one step id and no stack of frames is
 Values only; no behaviour beyond questions about themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from orchestrator.model.audience import NOTHING_ASKED, Asked, Inactive, Moment
+from orchestrator.model.audience import NOTHING_ASKED, SEGMENT_ENTERED, SEGMENT_LEFT, Asked, Moment
 from orchestrator.model.expression import Expression
 
 Status = Literal["draft", "live", "paused", "draining"]
@@ -310,9 +310,22 @@ class Journey:
     limit: Limit | None = None
 
     @property
-    def breaks_silence(self) -> bool:
-        """Whether leaving this journey begins a silence that opens it again."""
-        return any(isinstance(moment, Inactive) for moment in self.moments)
+    def hears_any_segment(self) -> bool:
+        """Whether this journey may hear of a change of whatever segment, because it names the event itself."""
+        heard = {event for trigger in self._triggers() if trigger.segment is None for event in trigger.events}
+        return not heard.isdisjoint((SEGMENT_ENTERED, SEGMENT_LEFT))
+
+    def _triggers(self) -> Iterator[Trigger]:
+        yield from self.enter
+        yield from (rule.trigger for rule in self.exits)
+        yield from (goal.trigger for goal in self.goals)
+        for step in self.steps.values():
+            if isinstance(step, WaitFor):
+                yield from (branch.trigger for branch in step.branches)
+            elif isinstance(step, Wait):
+                yield Trigger(step.restart_on)
+            elif isinstance(step, Repeat) and step.until_event is not None:
+                yield step.until_event
 
     @property
     def asks(self) -> frozenset[str]:

@@ -281,11 +281,14 @@ def test_nobody_enters_what_is_not_live(status, expected):
 
 def test_a_journey_without_a_rule_any_more_leaves_no_watch_behind():
     ana = Told(catalog_of(daily("09:00")), "2026-01-05T10:00")
-    plain = catalog_of("event: came", **{"segments.yaml": "vip: {if: profile.points > 10}\n"})
-    later = SimulatedRuntime(plain, ms("2026-01-05T11:00", MADRID), {ana.id: codec.encode(ana.state)})
-    record = later.record_of(ana.id)
-    assert record is not None
-    assert codec.due_of(record) == 0
+    segments = {"segments.yaml": "vip: {if: profile.points > 10}\n"}
+    for plain in (catalog_of("event: came, where: in_segment('vip')", **segments), catalog_of("event: came")):
+        later = SimulatedRuntime(plain, ms("2026-01-05T11:00", MADRID), {ana.id: codec.encode(ana.state)})
+        later.run_until(ms("2026-01-07T11:00", MADRID))
+        record = later.record_of(ana.id)
+        assert record is not None
+        assert codec.due_of(record) == 0
+        assert [each for happened in later.history for each in happened.turned.decisions] == []
 
 
 def test_timers_of_an_instant_go_before_what_the_instant_lets_in():

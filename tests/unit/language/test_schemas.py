@@ -69,6 +69,7 @@ def test_every_key_is_described(name):
         ("journey", "journeys/**/*.journey.yaml"),
         ("message", "journeys/**/*.message.yaml"),
         ("project", "journeys/orchestrator.yaml"),
+        ("segments", "journeys/segments.yaml"),
     ],
 )
 def test_what_is_shipped_fits(kind, pattern):

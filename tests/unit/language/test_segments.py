@@ -84,6 +84,7 @@ def test_only_what_somebody_counts_is_kept_and_no_longer_than_the_longest_window
 journey: hello
 version: 1
 purpose: service
+exit: [{segment: vip}]
 enter: {event: came, where: "count('came', within='2d') > 1"}
 steps:
   - {id: greet, choose: [{if: "count('came', within='30d') > 1", then: [{id: hi, send: welcome}]}]}
@@ -92,6 +93,28 @@ steps:
     assert dict(loaded.catalog.audiences.asked.counts) == {"came": 30 * 86_400_000, "bought": 3_600_000}
     assert {"came", "bought"} <= loaded.catalog.wanted
     assert "viewed" not in loaded.catalog.wanted
+
+
+SEGMENTS = "vip: {if: in_segment(\"good\")}\ngood: {if: \"count('came', within='2d') > 1\"}\nnew: {if: profile.fresh}\n"
+
+
+@pytest.mark.parametrize(
+    ("enter", "expected"),
+    [
+        ("{segment: vip}", ["good", "vip"]),
+        ("{segment_left: good}", ["good"]),
+        ("{event: x, where: in_segment('new')}", ["new"]),
+        ("{schedule: {every: day, at: '09:00', segment: new}}", ["new"]),
+        ("{event: segment_entered, where: segment == 'new'}", ["good", "vip", "new"]),
+        ("{event: x}", []),
+    ],
+)
+def test_only_segments_that_somebody_asks_for_are_worked_out(compiled, enter, expected):
+    steps = "steps:\n  - {id: greet, send: welcome}\n"
+    text = f"journey: hello\nversion: 1\npurpose: service\nstatus: live\nenter: {enter}\n{steps}"
+    audiences = compiled(text, **{"segments.yaml": SEGMENTS}).catalog.audiences
+    assert [segment.name for segment in audiences.segments] == expected if expected else audiences is None
+    assert not expected or ("came" in audiences.hears) == ("good" in expected)
 
 
 def test_a_project_that_asks_for_nothing_of_it_has_no_audiences(compiled):
