@@ -16,6 +16,8 @@ from orchestrator.language.compiling import Loaded
 from orchestrator.language.definitions import fields
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS, RESULTS
 from orchestrator.language.schemas import schemas
+from orchestrator.model.audience import SEGMENT_ENTERED, Inactive, OnDate, Schedule
+from orchestrator.model.journey import Journey
 
 Schema = Mapping[str, Any]
 
@@ -148,7 +150,7 @@ def _journeys_of(shop: Loaded) -> Iterator[str]:
     for name in sorted(shop.definitions):
         made = shop.definitions[name]
         journey = shop.catalog.journey(name, made.journey.version)
-        enters = " or ".join(f"`{event}`" for event in (journey.enters_by_event if journey else ()))
+        enters = " or ".join(_ways_in(journey)) if journey else ""
         purpose = f"; purpose {made.journey.purpose}" if made.journey.purpose else ""
         begins = f" Enters on {enters}{purpose}." if enters else ""
         title = (made.journey.title or name).rstrip(".")
@@ -156,6 +158,17 @@ def _journeys_of(shop: Loaded) -> Iterator[str]:
         count = "1 example" if len(made.examples) == 1 else f"{len(made.examples)} examples"
         yield f"- [{name}]({made.file}): {title}{stop}{begins} {count}."
     yield ""
+
+
+def _ways_in(journey: Journey) -> Iterator[str]:
+    for trigger in journey.enter:
+        changed = "the segment" if SEGMENT_ENTERED in trigger.events else "leaving the segment"
+        if trigger.segment is not None:
+            yield f"{changed} `{trigger.segment}`"
+        else:
+            yield from (f"`{event}`" for event in sorted(trigger.events))
+    for moment in journey.moments:
+        yield {Schedule: "a schedule", OnDate: "a date", Inactive: "a long silence"}[type(moment)]
 
 
 def _contents() -> str:

@@ -15,6 +15,7 @@ import msgspec
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded, compile_sources
+from orchestrator.model.audience import Asked
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
@@ -129,10 +130,13 @@ def _catalog(loaded: Loaded, store: Store) -> Catalog:
 
 
 def _with_parts_of(then: Project, now: Project) -> Project:
-    """Add the channels, purposes and messages that only an older version still uses, behind those of now."""
+    """Add the channels, purposes, messages and segments that only an older version still uses, behind those of now."""
+    gone = {name: segment for name, segment in then.segments.items() if name not in now.segments}
     return replace(
         now,
         channels={**now.channels, **then.channels, **now.channels},
         purposes={**now.purposes, **then.purposes, **now.purposes},
         messages={**now.messages, **then.messages, **now.messages},
+        segments={**now.segments, **gone},
+        asked=Asked.together([now.asked, then.asked]),
     )

@@ -78,3 +78,24 @@ def test_draining_leaves_out_what_recurs_for_ever(run, write, shop):
     # Until the broadcast; on the way there the schedule comes as ever.
     days = ["1970-01-01T09:00", "1970-01-02T09:00", "1970-01-03T09:00", "1970-01-03T12:00"]
     assert sent == [("ana", at) for at in days]
+
+
+def test_who_entered_an_older_version_is_still_in_and_out_of_its_segments(run, write, shop):
+    body = """\
+journey: hello
+version: %d
+status: live
+purpose: service
+enter: {event: cart_updated}
+%ssteps: [{id: stay, wait: 30d}, {id: greet, send: hi}]
+"""
+    sources = {
+        "orchestrator.yaml": PROJECT,
+        "messages/hi.message.yaml": "message: hi\nemail: {subject: Hello, text: You.}\n",
+    }
+    vip = {"segments.yaml": "vip: {if: \"count('order_placed', within='60d') >= 2\"}\n"}
+    before = compile_sources({**sources, **vip, "a.journey.yaml": body % (1, "exit: [{segment: vip}]\n")})
+    after = compile_sources({**sources, "a.journey.yaml": body % (2, "")})
+    run(before, write([shop.cart(0), shop.cart(0, "ben"), shop.order(1)]))
+    later = [shop.order(2 * DAY), shop.order(3 * DAY, "ben"), shop.page(40 * DAY, "eva")]
+    assert run(after, write(later, "more")) == [("ben", "1970-01-31T00:00")]
