@@ -146,6 +146,7 @@ DOUBTS = _codes(
     ("W309", "A message reads data that this send does not give.", "Give it, or let the template have a default."),
     ("W310", "A picture in an e-mail without words for who cannot see it.", 'Give it alt="...", empty for decoration.'),
     ("W311", "An e-mail whose footer has no postal address.", "Write brand: {address: ...} in orchestrator.yaml."),
+    ("W313", "A first version that drains: nobody ever enters.", "Leave on_change out."),
     ("W312", "A rule that lets in without a key, in a journey that has one: nobody enters by it.", "Take the key out."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
 )

@@ -156,5 +156,8 @@ def _doubt(definition: JourneyDefinition, root: Place) -> None:
         root["status"].report(
             "W306", "this journey is live and no example shows that it does what it should", "examples: [...]"
         )
+    if definition.on_change == "drain" and definition.version == 1:
+        message = "nobody enters a version that drains its journey, and nobody can be inside an older one"
+        root["on_change"].report("W313", message, "on_change: pin")
     if not definition.steps and not root.node.mended and not root["steps"].is_mended:
         root["steps"].report("W307", "this journey has no steps; every entry ends as it begins", "- send: ...")

@@ -63,7 +63,8 @@ class Refusal(NamedTuple):
 class Change:
     """What publishing would do to one journey.
 
-    `before` and `after` are versions, None where there is none. `touched` are the steps that are
+    `before` and `after` are versions, None where there is none; `status` is what the journey's will be, and
+    `was` what it is. `touched` are the steps that are
     otherwise or gone in the new version; `inside` counts the customers on each step of the version
     before, or of all that are left where they move; `moves` leads from steps to the steps that take their
     customers over. `why` says why it is refused, and `fix` what to write instead.
@@ -80,6 +81,7 @@ class Change:
     moves: Mapping[str, str] = field(default_factory=dict)
     why: str | None = None
     fix: str | None = None
+    was: str | None = None
 
     @property
     def refusal(self) -> str | None:
@@ -143,7 +145,9 @@ def _change(before: JourneyDefinition | None, after: JourneyDefinition, standing
         _touched(before, after),
         inside,
         {old: new for old, new in (after.moves or {}).items() if is_newer and moves},
-        *(no or ()),
+        no.why if no is not None else None,
+        no.fix if no is not None else None,
+        before.status,
     )
 
 

@@ -158,6 +158,28 @@ def test_while_it_drains_nobody_enters_and_those_inside_finish(orchestrator, ins
     assert (refused["version"], refused["reason"]) == (2, "not_live")
 
 
+def test_a_pause_is_said_to_be_one_and_ends_as_it_began(orchestrator, inside, edit, run):
+    edit(("status: live", "status: paused"))
+    ended = orchestrator("publish", inside, "--state", inside / "shop.db")
+    assert ended.out.splitlines()[0] == (
+        "abandoned-cart: version 1, live to paused: nobody enters, and who is inside stands still until it is live "
+        "again; 5 customers inside"
+    )
+    assert run(until="23:00").code == 0
+    assert steps(inside) == {"remind": ["ana", "ben"]}
+    edit(("status: paused", "status: live"))
+    assert "who stood still goes on" in orchestrator("publish", inside, "--state", inside / "shop.db").out
+    assert run(drain=True).code == 0
+    assert steps(inside) == {"remind": ["ana", "ben", "eva", "flo", "gil"]}
+
+
+def test_it_publishes_beside_a_process_that_writes_the_same_file(orchestrator, inside, edit):
+    edit(("version: 1\n", "version: 2\n"), ("for: 1h", "for: 2h"))
+    with SqliteStore(inside / "shop.db") as writer:
+        assert orchestrator("publish", inside, "--state", inside / "shop.db").err == "published as release 2\n"
+        assert writer.revision() == 2
+
+
 def test_a_folder_that_has_not_changed_takes_nothing_back_that_was_published(orchestrator, inside, edit, run, tmp_path):
     before = (inside / "abandoned-cart.journey.yaml").read_text()
     edit(("version: 1\n", "version: 2\n"), ("for: 1h", "for: 3h"), ('11:30"', '13:30"'))

@@ -377,3 +377,12 @@ def test_a_key_that_a_rule_cannot_have_is_doubted(rule, place, found):
     enter = f"enter: {{{rule}, key: cart_id}}\n"
     text = f"journey: j\nversion: 1\npurpose: service\n{enter}steps: [{{id: a, send: welcome}}]\n"
     assert [f"{each.line}:{each.column} {each.code}" for each in found(text)] == [f"{place} W312"]
+
+
+@pytest.mark.parametrize(("version", "doubts"), [(1, ["4:12 W313"]), (2, [])])
+def test_a_first_version_that_drains_is_doubted(version, doubts, found):
+    text = (
+        f"journey: j\nversion: {version}\npurpose: service\non_change: drain\nenter: {{event: x}}\n"
+        "steps: [{id: a, send: welcome}]\n"
+    )
+    assert [f"{each.line}:{each.column} {each.code}" for each in found(text)] == doubts

@@ -121,7 +121,7 @@ def _told(changes: "Sequence[Change]") -> Iterator[str]:
         said = {
             Kind.NEW: f"new, version {change.after}, {change.status}",
             Kind.UNCHANGED: f"unchanged, version {change.after}; {customers}",
-            Kind.RETOUCHED: f"version {change.after}, changed in nothing that moves anybody; {customers}",
+            Kind.RETOUCHED: f"version {change.after}, {_status(change)}; {customers}",
             Kind.VERSION: f"version {change.before} to {change.after}; {stay}",
             Kind.WITHDRAWN: f"withdrawn: nobody enters any more; {finish}",
             Kind.REFUSED: f"refused: {change.refusal}; {customers}",
@@ -130,6 +130,19 @@ def _told(changes: "Sequence[Change]") -> Iterator[str]:
         yield f"{screen.paint(change.journey, style)}: {said}"
         if change.kind is not Kind.UNCHANGED:
             yield from _steps(change)
+
+
+def _status(change: "Change") -> str:
+    """Say what another status does; everything else that needs no higher version moves nobody."""
+    if change.status == change.was:
+        return "changed in nothing that moves anybody"
+    does = {
+        "live": "customers may enter, and who stood still goes on",
+        "paused": "nobody enters, and who is inside stands still until it is live again",
+        "draining": "nobody enters any more, and who is inside finishes",
+        "draft": "nobody enters any more",
+    }[str(change.status)]
+    return f"{change.was} to {change.status}: {does}"
 
 
 def _steps(change: "Change") -> Iterator[str]:
