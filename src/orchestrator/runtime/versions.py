@@ -119,9 +119,12 @@ def _catalog(loaded: Loaded, store: Store) -> Catalog:
     """Compile the older versions that the store knows, beside what is in force."""
     current = {(journey.id, journey.version) for journey in loaded.catalog.current}
     project, older = loaded.catalog.project, list[Journey]()
+    compiled: dict[frozenset[tuple[str, str]], Catalog] = {}
     for definition in store.definitions():
         if (definition.journey, definition.version) not in current:
-            then = compile_sources(definition.sources).catalog
+            # Those of a whole project: journeys that were replaced together share them, and compiling takes its time.
+            texts = frozenset(definition.sources.items())
+            then = compiled[texts] = compiled.get(texts) or compile_sources(definition.sources).catalog
             journey = then.journey(definition.journey, definition.version)
             if journey is not None:
                 older.append(journey)

@@ -3,6 +3,7 @@
 Owns the words and the tables. Must never compare anything itself: it is handed rows.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -45,10 +46,18 @@ def as_markdown(title: str, rows: Sequence[Row], lines: Iterable[Line], left_out
     """Write the whole as Markdown, the customers folded away under the table."""
     told = [f"### {title}", "", "| " + " | ".join(_HEADINGS) + " |", "| --- |" + " ---: |" * (len(_HEADINGS) - 1)]
     told += ["| " + " | ".join((f"`{row.place}`", *map(str, row[1:]))) + " |" for row in rows]
-    listed = [f"- `{line.customer}` {line.sign} {line.text}" for line in lines]
+    listed = [f"- {_code(line.customer)} {line.sign} {line.text}" for line in lines]
     if listed:
         told += ["", "<details><summary>Customer by customer</summary>", "", *listed]
         if left_out:
             told.append(f"- and {left_out:,} customers more")
         told += ["", "</details>"]
     return told
+
+
+def _code(text: str) -> str:
+    """Write a text that is not ours as code: on one line, and between more backticks than it holds itself."""
+    text = " ".join(text.split())
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    space = " " if "`" in text else ""
+    return f"{fence}{space}{text}{space}{fence}"
