@@ -32,10 +32,9 @@ def _call() -> int:
     from orchestrator.cli.app import app
 
     try:
-        return app()
+        code = app()
     except KeyboardInterrupt:
-        screen.say("interrupted")
-        return INTERRUPTED
+        code = INTERRUPTED
     except InvariantError:
         return _report_bug()
     except InvalidProject as invalid:
@@ -54,6 +53,10 @@ def _call() -> int:
         return WRONG_USE
     except Exception:  # noqa: BLE001 - the last frame of the process: what nobody foresaw is shown whole
         return _report_bug()
+    if code == INTERRUPTED:
+        # Also what typer makes of an interrupt, without a word.
+        screen.say("interrupted")
+    return code
 
 
 def _report_bug() -> int:

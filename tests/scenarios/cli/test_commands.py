@@ -3,6 +3,7 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -189,7 +190,10 @@ class TestRun:
             (["--events", "gone.jsonl"], "gone.jsonl"),
             (["--events", "events.jsonl", "--until", "teatime"], "teatime"),
             (["--events", "events.jsonl", "--until", "2026-03-03T00:00:00Z", "--drain"], "exclude each other"),
-            (["--events", "events.jsonl", "messages", "schemas"], "one project at a time"),
+            (
+                ["--events", "events.jsonl", "messages", "schemas"],
+                "messages and schemas are folders: one is the project's",
+            ),
         ],
     )
     def test_wrong_use_is_one_line_and_2(self, orchestrator, shop, arguments, said):
@@ -198,6 +202,13 @@ class TestRun:
         assert ended.out == ""
         assert said in ended.err
         assert len(ended.err.splitlines()) == 1
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+    @pytest.mark.parametrize("option", ["--actions", "--decisions"])
+    def test_an_output_without_space_is_named(self, orchestrator, shop, option):
+        ended = orchestrator("run", shop, "--events", shop / "events.jsonl", option, "/dev/full")
+        assert ended.code == 2
+        assert ended.err.startswith("error: /dev/full cannot be written: No space left on device; ")
 
 
 class TestExplain:

@@ -120,6 +120,12 @@ def test_a_pull_request_gets_a_table_with_the_customers_folded_away(folders, orc
     assert "- `ana` - hello by email at 2026-01-05T10:01:00.000Z (hello/greet)" in told
 
 
+def test_the_changed_project_may_stand_behind_the_events(folders, orchestrator):
+    live, changed, events = folders
+    ended = orchestrator("replay", "--against", live, "--events", events, changed)
+    assert (ended.code, ended.out) == (0, orchestrator("replay", changed, "--against", live, "--events", events).out)
+
+
 def test_the_same_project_twice_makes_no_difference(folders, orchestrator):
     live, _, events = folders
     ended = orchestrator("replay", str(live), "--against", str(live), "--events", str(events), "--json")

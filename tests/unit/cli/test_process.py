@@ -60,6 +60,18 @@ def test_an_interrupt_is_130(ending):
     assert ending(KeyboardInterrupt()) == (130, "interrupted\n")
 
 
+def test_an_interrupt_inside_a_command_says_so_too(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    # Not through `ending`: typer turns it into an exit code on the way.
+    monkeypatch.setattr("orchestrator.cli.commands.schema.command", interrupted)
+    monkeypatch.setattr("sys.argv", ["orchestrator", "schema"])
+    with pytest.raises(SystemExit) as ended:
+        process.run()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "interrupted\n")
+
+
 @pytest.mark.parametrize("bug", [InvariantError("cannot be"), RuntimeError("nor this")])
 def test_a_bug_of_ours_is_shown_whole_and_is_not_a_failed_check(ending, bug):
     code, said = ending(bug)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import screen
-from orchestrator.cli.commands.run import WrongOptions, instant_of
+from orchestrator.cli.commands.run import WrongOptions, folder_and_files, instant_of
 from orchestrator.cli.help import Example
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ SPREAD = ["--events"]
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The changed project.")] = Path(),
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="The changed project.")] = None,
     against: Annotated[
         Path | None, typer.Option("--against", metavar="DIR2", help="The project as it was, to compare with.")
     ] = None,
@@ -56,7 +56,8 @@ def command(
         raise WrongOptions("--until and --drain exclude each other; --drain goes on until nothing waits")
     if against is None:
         raise WrongOptions("nothing to compare with; name the project as it was with --against DIR2")
-    if not events:
+    changed, files = folder_and_files(directory, events or [])
+    if not files:
         raise WrongOptions("no events; name files with --events, or - for standard input")
     from orchestrator.language import load
     from orchestrator.runtime.embedded import RunOptions
@@ -64,9 +65,9 @@ def command(
 
     with tempfile.TemporaryDirectory(prefix="orchestrator-replay-") as name:
         folder = Path(name)
-        options = RunOptions(events=_twice(events, folder), in_order=in_order, until_ms=instant_of(until), drain=drain)
-        comparison = replay(load(against), load(directory), options, folder)
-    title = f"{directory} against {against}"
+        options = RunOptions(events=_twice(files, folder), in_order=in_order, until_ms=instant_of(until), drain=drain)
+        comparison = replay(load(against), load(changed or Path()), options, folder)
+    title = f"{changed or Path()} against {against}"
     if as_json:
         screen.out_json(_values(comparison))
     elif markdown:

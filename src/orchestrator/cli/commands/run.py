@@ -77,12 +77,14 @@ def command(
     should get. Time is the events' own: a year of them takes seconds. At the end of the input, who waits stays waiting,
     unless --until or --drain let the time go on.
     """
-    folder, files = _inputs(directory, events or [])
+    folder, files = folder_and_files(directory, events or [])
+    if not files:
+        raise WrongOptions("no events; name files with --events, or - for standard input")
     options = _options(files, actions, decisions, dead_letters, state, in_order, until, drain)
     from orchestrator.language import load
     from orchestrator.runtime.embedded import run_events
 
-    loaded = load(folder)
+    loaded = load(folder or Path())
     with _progress() as progress:
         summary = run_events(loaded, options, progress=progress)
     if as_json:
@@ -94,16 +96,15 @@ def command(
             screen.say(line)
 
 
-def _inputs(directory: Path | None, events: list[str]) -> tuple[Path, list[str]]:
+def folder_and_files(directory: Path | None, named: list[str]) -> tuple[Path | None, list[str]]:
     """Tell the project's folder from the files: in `--events a.jsonl shop` it stands among them."""
-    folders = [Path(name) for name in events if name != "-" and Path(name).is_dir()]
-    files = [name for name in events if name == "-" or not Path(name).is_dir()]
+    folders = [Path(name) for name in named if name != "-" and Path(name).is_dir()]
+    files = [name for name in named if name == "-" or not Path(name).is_dir()]
     folders += [] if directory is None else [directory]
     if len(folders) > 1:
-        raise WrongOptions(f"one project at a time, not {' and '.join(map(str, folders))}")
-    if not files:
-        raise WrongOptions("no events; name files with --events, or - for standard input")
-    return (folders[0] if folders else Path()), files
+        found = " and ".join(map(str, folders))
+        raise WrongOptions(f"{found} are folders: one is the project's, and what is read are files")
+    return (folders[0] if folders else None), files
 
 
 def _options(
@@ -186,7 +187,7 @@ def _told(summary: "Summary") -> Iterator[str]:
     yield f"{counted(sum(summary.actions.values()), 'action')} ({_counts(summary.actions)})"
     yield f"{counted(sum(summary.decisions.values()), 'decision')} ({_counts(summary.decisions)})"
     clock = "" if summary.clock_ms is None else f" at {times.spoken(summary.clock_ms, 'UTC')} UTC"
-    yield f"{summary.waiting:,} of {summary.customers:,} customers are waiting{clock}"
+    yield f"{summary.waiting:,} of {summary.customers:,} customers have a timer set{clock}"
     if summary.dead_letters:
         letters = counted(sum(summary.dead_letters.values()), "dead letter")
         yield screen.paint(f"{letters} ({_counts(summary.dead_letters)})", "yellow", sys.stderr)

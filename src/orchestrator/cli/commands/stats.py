@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import screen
-from orchestrator.cli.commands.run import WrongOptions, instant_of
+from orchestrator.cli.commands.run import WrongOptions, folder_and_files, instant_of
 from orchestrator.cli.help import Example
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def command(
     from orchestrator.views import figures
     from orchestrator.views.tallies import Tallies
 
-    folder, files = _inputs(directory, decisions or [])
+    folder, files = folder_and_files(directory, decisions or [])
     if (state is None) == (not files):
         raise WrongOptions("name the store with --state, or decisions with --decisions")
     since_ms = instant_of(since)
@@ -81,15 +81,6 @@ def command(
         screen.out(("\n" if number else "") + screen.paint(title, "bold"))
         for line in rest:
             screen.out(line)
-
-
-def _inputs(directory: Path | None, files: list[str]) -> tuple[Path | None, list[str]]:
-    """Tell the project's folder from the files: in `--decisions a.jsonl shop` it stands among them."""
-    folders = [Path(name) for name in files if name != "-" and Path(name).is_dir()]
-    folders += [] if directory is None else [directory]
-    if len(folders) > 1:
-        raise WrongOptions(f"one project at a time, not {' and '.join(map(str, folders))}")
-    return (folders[0] if folders else None), [name for name in files if name == "-" or not Path(name).is_dir()]
 
 
 def _opened(

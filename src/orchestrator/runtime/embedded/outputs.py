@@ -14,11 +14,12 @@ committed.
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestrator.errors import InputError
+from orchestrator.errors import InputError, StorageError
 from orchestrator.runtime import faults
 from orchestrator.storage import Batch, OutboxLines, Store
 
@@ -117,17 +118,34 @@ class Outputs:
 
     def _append(self, waiting: Sequence[OutboxLines]) -> None:
         for lines in waiting:
-            self._outputs[lines.target].append(lines.lines)
+            with _named(lines.target):
+                self._outputs[lines.target].append(lines.lines)
             faults.reach("run.within_append")
         for target in {lines.target for lines in waiting}:
-            self._outputs[target].flush()
+            with _named(target):
+                self._outputs[target].flush()
             self.behind = True
 
     def close(self) -> None:
         """Close all files."""
         for target, output in self._outputs.items():
             if target != STANDARD_OUTPUT:
-                output.close()
+                with _named(target):
+                    output.close()
+
+
+@contextmanager
+def _named(target: str) -> Iterator[None]:
+    """Say which output it is that takes no more; a reader who has read enough is no failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = "standard output" if target == STANDARD_OUTPUT else target
+        raise StorageError(
+            f"{name} cannot be written: {error.strerror}; mend that and start again: with --state nothing is lost"
+        ) from error
 
 
 def _is_stream(path: Path) -> bool:
