@@ -5,6 +5,7 @@ Owns the reading of CUSTOMER on the command line: a customer id, or any identifi
 
 from typing import NamedTuple
 
+from orchestrator.cli.decisions import catalog_of
 from orchestrator.model import codec, ids
 from orchestrator.model.identity import Identifier, Identity
 from orchestrator.model.profile import Profile
@@ -21,14 +22,16 @@ class Customer(NamedTuple):
 
 def find(store: Store, name: str) -> Customer | None:
     """Find a customer in a store; None when nobody is known by that name."""
-    for candidate in candidates(name):
-        profile_id = store.named(candidate) or candidate
-        record = store.read(profile_id)
-        if record is not None:
-            return Customer(profile_id, codec.decode(record))
+    found = _named(store, candidates(name))
     kind, has_kind, value = name.partition(":")
-    if not has_kind:
-        return None
+    if found is not None or not has_kind:
+        return found
+    # Compiling takes its time, so the project's own way to write a value is asked only where the common one leads
+    # nowhere: a phone number without its country, an address without its dots.
+    catalog = catalog_of(store)
+    found = None if catalog is None else _named(store, candidates(name, catalog.project.identity))
+    if found is not None:
+        return found
     # Known by something that links nothing, such as a trait: only the profiles themselves say so.
     for profile_id, record in store.records():
         state = codec.decode(record)
@@ -37,12 +40,21 @@ def find(store: Store, name: str) -> Customer | None:
     return None
 
 
-def candidates(name: str) -> list[str]:
+def _named(store: Store, names: list[str]) -> Customer | None:
+    for name in names:
+        profile_id = store.named(name) or name
+        record = store.read(profile_id)
+        if record is not None:
+            return Customer(profile_id, codec.decode(record))
+    return None
+
+
+def candidates(name: str, identity: Identity | None = None) -> list[str]:
     """List the ids of the profiles that this name may stand for: a customer id first, it may hold a colon itself."""
     kind, has_kind, value = name.partition(":")
     found = [ids.profile_id_of("customer_id", name)]
     if has_kind:
-        read = Identity().read(kind, value)
+        read = (identity or Identity()).read(kind, value)
         found += [read.name] if isinstance(read, Identifier) else []
         found.append(ids.profile_id_of(kind, value))
     return list(dict.fromkeys(found))

@@ -230,6 +230,16 @@ class TestExplain:
     def test_a_customer_is_found_by_any_identifier(self, orchestrator, shop, ran):
         assert orchestrator("explain", "email:ben@example.com", "--state", shop / "shop.db").code == 0
 
+    @pytest.mark.parametrize("written", ["phone:600 111 222", "phone:+34600111222", "email:an.a@Example.com"])
+    def test_an_identifier_is_read_as_the_project_reads_it(self, orchestrator, shop, written):
+        identity = "identity: {identifiers: [customer_id, email, phone], region: ES, dots: ignore}\n"
+        (shop / "orchestrator.yaml").write_text((shop / "orchestrator.yaml").read_text() + identity)
+        named = {"customer_id": "zoe", "identifiers": {"phone": "600111222", "email": "ana@example.com"}}
+        event = {"id": "z1", "type": "cart_updated", "time": 1767607200000, "properties": {"cart_id": "c", "total": 40}}
+        (shop / "one.jsonl").write_text(json.dumps({**event, **named}) + "\n")
+        orchestrator("run", shop, "--events", shop / "one.jsonl", "--state", shop / "one.db")
+        assert orchestrator("explain", written, "--state", shop / "one.db").code == 0
+
     def test_one_journey_only(self, orchestrator, shop, ran):
         ended = orchestrator("explain", "ana", "--state", shop / "shop.db", "--journey", "other")
         assert ended.code == 0
