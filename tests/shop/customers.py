@@ -62,6 +62,8 @@ class Customer:
         self.decisions: list[Decision] = []
         self.actions: list[Action] = []
         self.failures: list[Failure] = []
+        # Every event as it was written, with its instant: to be given to others.
+        self.wrote: list[tuple[int, bytes]] = []
         self._count = 0
         traits = {"timezone": zone} if zone else {}
         self.does("profile_updated", self.start_ms - 2, **traits, **(EVERYWHERE if profile is None else profile))
@@ -78,6 +80,7 @@ class Customer:
         at_ms = shift_of(at, self.start_ms, self.zone or "UTC")
         named = {"customer_id": self.name, "id": event_id or f"{self.name}-{self._count}"}
         raw = json.dumps({"type": type, "time": at_ms, **named, **fields}).encode()
+        self.wrote.append((at_ms, raw))
         return envelopes.read(raw, at_ms)
 
     def does(
