@@ -156,7 +156,8 @@ def a_month_of_the_shop(catalog: Catalog, seed: int) -> list[Written]:
     """Let a few customers do whatever the shop's journeys ask about, at instants of their own."""
     dice = random.Random(seed)
     # Who is erased leaves no story to compare.
-    types = sorted(catalog.wanted - RECEIPTS - PROFILE_EVENTS - {"profile_erase_requested"})
+    asked = set[str]().union(*(journey.asks for journey in catalog.current))
+    types = sorted(asked - RECEIPTS - PROFILE_EVENTS - {"profile_erase_requested"})
     customers = [f"c{number}" for number in range(12)]
     events: list[Written] = []
 
