@@ -88,6 +88,14 @@ def test_decisions_are_found_by_profile_in_their_order(store):
     assert list(store.decisions()) == [b"1", b"2", b"3", b"4"]
 
 
+def test_decisions_made_before_an_instant_are_dropped_and_the_others_stay(store):
+    old, new = b'{"at":"2026-01-01T00:00:00.000Z"}\n', b'{"at":"2026-02-01T00:00:00.000Z"}\n'
+    store.commit(Batch(decisions=[("ana", old), ("ana", new), ("ben", old)]))
+    assert store.drop_decisions("2026-02-01T00:00:00.000Z") == 2
+    assert (list(store.decisions_of("ana")), list(store.decisions_of("ben"))) == ([new.strip()], [])
+    assert store.drop_decisions("2026-02-01T00:00:00.000Z") == 0
+
+
 def test_positions_are_kept_replaced_and_forgotten(store):
     store.commit(Batch(positions={"input a": b"1", "input b": b"2", "clock": b"3"}))
     store.commit(Batch(positions={"input a": b"4", "input b": None}))

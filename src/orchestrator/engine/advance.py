@@ -85,6 +85,9 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Map
 
 def _wake(turn: Turn) -> None:
     if turn.catalog.audiences is not None:
+        if turn.catalog.audiences.retention and audiences.is_forgotten(turn, turn.catalog.audiences):
+            turn.erased = True
+            return
         audiences.wake(turn, turn.catalog.audiences)
         _handle_emitted(turn)
     for journey, entry in waiting.due_entries(turn):

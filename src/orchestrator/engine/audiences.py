@@ -21,6 +21,7 @@ def arm(turn: Turn, audiences: Audiences) -> None:
     kept = turn.state.past
     if kept.armed != audiences.key:
         known = {segment.key for segment in audiences.segments} | {each.key for each in audiences.watched}
+        known.add(audiences.retention)
         for dues in (kept.due, kept.recurring):
             for key in dues.keys() - known:
                 del dues[key]
@@ -28,6 +29,8 @@ def arm(turn: Turn, audiences: Audiences) -> None:
         if not kept.armed:
             watches.arm_again(turn, audiences.watched)  # two lives became one: what is known of them is of both
         watches.arm(turn, audiences.watched)
+        if audiences.retention:
+            kept.recurring.setdefault(audiences.retention, turn.now_ms + audiences.retention_ms)
         kept.armed = audiences.key
         turn.changed = True
 
@@ -43,7 +46,7 @@ def disarm(turn: Turn) -> None:
 def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
     """Take an event into the past, and tell who has come into a segment or gone from one by it."""
     past.take(turn, audiences, event)
-    if audiences.inactive:
+    if audiences.inactive or audiences.retention:
         watches.hear(turn, audiences, event)
     if audiences.watched and event.type in PROFILE_EVENTS:
         watches.arm_again(turn, audiences.watched)
@@ -60,6 +63,11 @@ def settle(turn: Turn, audiences: Audiences) -> bool:
         watches.arm_again(turn, audiences.watched)
     turn.settled_at = len(turn.decisions)
     return segments.check(turn, audiences)
+
+
+def is_forgotten(turn: Turn, audiences: Audiences) -> bool:
+    """Tell whether nothing was heard of the customer for so long that they are to be erased."""
+    return 0 < turn.state.past.recurring.get(audiences.retention, 0) <= turn.now_ms
 
 
 def wake(turn: Turn, audiences: Audiences) -> None:

@@ -69,7 +69,11 @@ def end(turn: Turn, journey: Journey, entry: Entry, reason: str, step: str | Non
     state = turn.state
     state.entries.remove(entry) if len(state.entries) > 1 else state.entries.clear()
     if journey.again.kind in ("once", "after"):
-        state.exits.setdefault(journey.id, {})[entry.key or ""] = turn.now_ms
+        left = state.exits.setdefault(journey.id, {})
+        left[entry.key or ""] = turn.now_ms
+        if turn.project.retention.keys_ms:
+            since_ms = turn.now_ms - turn.project.retention.keys_ms
+            state.exits[journey.id] = {key: at_ms for key, at_ms in left.items() if at_ms > since_ms}
     if turn.catalog.audiences is not None and turn.catalog.audiences.inactive:
         watches.leave(turn, journey)
     if not entry.converted:

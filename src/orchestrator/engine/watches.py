@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from orchestrator.engine import calendars, matching
 from orchestrator.engine.turn import Turn
+from orchestrator.model import instants
 from orchestrator.model.audience import Audiences, Inactive, Moment, OnDate, Schedule, Silence, Watched
 from orchestrator.model.catalog import RECEIPTS
 from orchestrator.model.event import Event
@@ -58,6 +59,8 @@ def arm_again(turn: Turn, watched: Iterable[Watched]) -> None:
 def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
     """Let an event break the silences that it breaks."""
     at_ms = min(event.time_ms, turn.now_ms)
+    if audiences.retention and _is_sign_of_life(turn, event):
+        _live_on(turn, audiences, at_ms)
     for each in audiences.inactive:
         if not _breaks(turn, each, event):
             continue
@@ -68,11 +71,24 @@ def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
             turn.changed = True
 
 
+def _live_on(turn: Turn, audiences: Audiences, at_ms: int) -> None:
+    """Keep a customer on for as long again after a sign of life; noted once a day, years being what it is about."""
+    recurring = turn.state.past.recurring
+    due_ms = at_ms + audiences.retention_ms
+    if due_ms >= recurring.get(audiences.retention, 0) + instants.DAY_MS:
+        recurring[audiences.retention] = due_ms
+        turn.changed = True
+
+
 def _breaks(turn: Turn, each: Silence, event: Event) -> bool:
     if matching.is_machine_made(event):
         return False
-    if each.moment.events:
-        return event.type in each.moment.events
+    return event.type in each.moment.events if each.moment.events else _is_sign_of_life(turn, event)
+
+
+def _is_sign_of_life(turn: Turn, event: Event) -> bool:
+    if matching.is_machine_made(event):
+        return False
     # What we emit ourselves while we handle an event is none of the customer's doing.
     return not turn.emitted_count and event.type not in _OF_OTHERS
 

@@ -7,7 +7,6 @@ would not carry out.
 # By feature: its code, what it is called in the message, and what an author does without it.
 TO_COME = {
     "coupons": ("E913", "coupons", "the code, with the event"),
-    "retention": ("E914", "retention", "no retention"),
 }
 
 

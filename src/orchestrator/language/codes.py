@@ -132,7 +132,6 @@ TEMPLATES = _codes(
 )
 TO_COME = _codes(
     ("E913", "Coupons are not available in this release.", "Send the code with the event."),
-    ("E914", "Retention is not available in this release.", "Leave it out."),
 )
 DOUBTS = _codes(
     ("W301", "A step without an id; the derived one moves when steps are inserted.", "Give it an id."),

@@ -15,6 +15,7 @@ from orchestrator.language.definitions.project import (
     ProjectDefinition,
     PurposeDefinition,
     QuietHoursDefinition,
+    RetentionDefinition,
 )
 from orchestrator.language.definitions.segment import SegmentDefinition
 from orchestrator.language.expressions import Surroundings, compile_at
@@ -25,7 +26,18 @@ from orchestrator.language.tables import read_tables
 from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
 from orchestrator.model.identity import CUSTOMER_ID, Identity, regions
-from orchestrator.model.project import Cap, Channel, Message, Project, Purchase, Purpose, QuietHours, Table
+from orchestrator.model.project import (
+    NO_RETENTION,
+    Cap,
+    Channel,
+    Message,
+    Project,
+    Purchase,
+    Purpose,
+    QuietHours,
+    Retention,
+    Table,
+)
 
 Read = Callable[[str], str | None]
 # Words with a meaning of their own in a list of channels.
@@ -134,6 +146,7 @@ class Shop:
             segments=self.segments,
             asked=self.reads.asked(),
             purchase=self.purchase,
+            retention=_retention(definition.retention),
         )
 
 
@@ -189,6 +202,13 @@ def _purchase(shop: Shop) -> Purchase | None:
     if written.items is not None:
         _expression(shop, place["items"], written.items, around)  # for who reads the events; checked all the same
     return Purchase(written.event, _expression(shop, place["value"], written.value, around), currency)
+
+
+def _retention(written: RetentionDefinition | None) -> Retention:
+    if written is None:
+        return NO_RETENTION
+    lengths = (written.inactive, written.decisions, written.keys)
+    return Retention(*(0 if text is None else length(text) for text in lengths))
 
 
 def _check_identity(definition: ProjectDefinition, place: Place) -> None:

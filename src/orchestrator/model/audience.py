@@ -174,7 +174,12 @@ class Audiences:
     """
 
     def __init__(
-        self, segments: Iterable[Segment], watched: Iterable[Watched], asked: Asked, purchase: str | None = None
+        self,
+        segments: Iterable[Segment],
+        watched: Iterable[Watched],
+        asked: Asked,
+        purchase: str | None = None,
+        retention_ms: int = 0,
     ) -> None:
         self.segments = tuple(segments)
         self.watched = tuple(watched)
@@ -183,17 +188,20 @@ class Audiences:
             Silence(each.journey, each.moment, each.key) for each in self.watched if isinstance(each.moment, Inactive)
         )
         self.begins_all = bool(self.watched) or asked.last_seen
-        self.hears_all = asked.last_seen or any(not each.moment.events for each in self.inactive)
+        # Profiles without a sign of life for so long are erased; the watch of that, "" where none are.
+        self.retention_ms = retention_ms
+        self.retention = f"retention {retention_ms}" if retention_ms else ""
+        self.hears_all = asked.last_seen or bool(retention_ms) or any(not each.moment.events for each in self.inactive)
         silences = [each.moment.events for each in self.inactive]
         bought = {purchase} if asked.purchases and purchase is not None else set()
         self.hears: frozenset[str] = frozenset(bought).union(asked.counts, *silences)
-        keys = [*sorted(each.key for each in self.segments), *sorted(each.key for each in self.watched)]
+        keys = [*sorted(each.key for each in self.segments), *sorted(each.key for each in self.watched), self.retention]
         self.key = ids.derive(*keys)[:12]
 
     @property
     def is_nothing(self) -> bool:
         """Whether nobody asks for anything, so that no customer's record holds any of it."""
-        return not (self.segments or self.watched) and self.asked.is_nothing
+        return not (self.segments or self.watched or self.retention) and self.asked.is_nothing
 
 
 def asked_for(segments: "Iterable[Segment]", names: "Iterable[str] | None") -> list[Segment]:

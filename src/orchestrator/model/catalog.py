@@ -96,7 +96,7 @@ class Catalog:
         segments = asked_for(self.project.segments.values(), None if hears_any else past.segments)
         past = Asked.together([past, *(segment.asked for segment in segments)])
         purchase = self.project.purchase.event if self.project.purchase is not None else None
-        audiences = Audiences(segments, watches_of(self.current), past, purchase)
+        audiences = Audiences(segments, watches_of(self.current), past, purchase, self.project.retention.inactive_ms)
         if audiences.is_nothing:
             return
         self.audiences = audiences

@@ -129,6 +129,21 @@ class Purchase:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in ms; 0 for as long as they are of use.
+
+    That is: profiles without a sign of life, decisions, and the keys that a customer went through a journey with.
+    """
+
+    inactive_ms: int = 0
+    decisions_ms: int = 0
+    keys_ms: int = 0
+
+
+NO_RETENTION = Retention()
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """The whole of orchestrator.yaml, and the messages, as the engine reads them.
 
@@ -151,6 +166,7 @@ class Project:
     tables: Mapping[str, Table] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     purchase: Purchase | None = None
+    retention: Retention = NO_RETENTION
     asked: Asked = NOTHING_ASKED
 
     # How far back any cap looks, the quiet hours of (purpose, channel), and the channels that take part in

@@ -119,6 +119,11 @@ class SimulatedRuntime:
             _, profile_id = self._timers.take()
             self._move_to(due_ms)
             turned = turn.on_timers(self._catalog, self._records[profile_id], self.now_ms)
+            if turned.erased:
+                del self._records[profile_id]
+                self._resolver.forget(profile_id)
+                self._taken(Happened(self.now_ms, None, turned))
+                continue
             if turned.record is None or 0 < codec.due_of(turned.record) <= due_ms:
                 raise InvariantError(f"a timer due at {due_ms} is still due after it fired; profile {profile_id}")
             self._keep(profile_id, turned.record)

@@ -46,7 +46,8 @@ class Failure:
 class Turned:
     """What a turn came to. `record` is None when the state is as it was: keep the old one.
 
-    `outcome` is applied, duplicate or ignored: the label of `orchestrator_events_total`.
+    `outcome` is applied, duplicate or ignored: the label of `orchestrator_events_total`. `erased` tells that the
+    profile is to be erased, because nothing was heard of its customer for as long as the project keeps them.
     """
 
     outcome: str
@@ -54,6 +55,7 @@ class Turned:
     actions: Sequence[Action]
     decisions: Sequence[Decision]
     failures: Sequence[Failure]
+    erased: bool = False
 
 
 _encode_entry = msgspec.msgpack.Encoder().encode
@@ -151,6 +153,8 @@ def _encode(state: State) -> bytes:
 def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
     """Wake everything of one profile that is due at or before `now_ms`, earliest first."""
     turn, failures = _advance(catalog, codec.decode(record), record, Wake(), now_ms)
+    if turn.erased:
+        return Turned("applied", None, (), (), (), erased=True)
     new = codec.encode(turn.state) if turn.changed else None
     if new is not None and len(new) > MOST_RECORD_BYTES:
         return _made_to_fit(catalog, record, Wake(), now_ms, turn, failures, new)

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Self
 
 from orchestrator.model.codec import due_of
-from orchestrator.storage.erasing import quotes, without
+from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending, PendingInMemory
 from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
 
@@ -104,6 +104,15 @@ class MemoryStore:
         """Walk a profile's decision lines, oldest first."""
         for number in self._decisions_of.get(profile_id, ()):
             yield from self._decisions[number].splitlines()
+
+    def drop_decisions(self, before: str) -> int:
+        """Forget the turns whose decisions were made before an instant; say how many turns."""
+        gone = {number for number, lines in self._decisions.items() if made_before(lines, before)}
+        for number in gone:
+            del self._decisions[number]
+        for profile_id, numbers in list(self._decisions_of.items()):
+            self._decisions_of[profile_id] = [number for number in numbers if number not in gone]
+        return len(gone)
 
     def decisions(self) -> Iterator[bytes]:
         """Walk all decision lines, oldest first."""

@@ -35,7 +35,7 @@ from xxhash import xxh3_64_intdigest
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
 from orchestrator.storage import migrations, pending
-from orchestrator.storage.erasing import quotes, without
+from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
 
@@ -229,6 +229,16 @@ class SqliteStore:
         """Walk a profile's decision lines, oldest first."""
         # The id is compared too: two ids may share a key.
         return self._decision_lines("WHERE profile_key = ? AND profile_id = ?", _key_of(profile_id), profile_id)
+
+    def drop_decisions(self, before: str) -> int:
+        """Forget the turns whose decisions were made before an instant; say how many turns."""
+        gone: list[tuple[int]] = []
+        for number, lines in self._rows("SELECT number, lines FROM decisions ORDER BY number"):
+            if made_before(lines, before):
+                gone.append((number,))
+        with self._explained(), self._transaction():
+            self._connection.executemany("DELETE FROM decisions WHERE number = ?", gone)
+        return len(gone)
 
     def decisions(self) -> Iterator[bytes]:
         """Walk all decision lines, oldest first."""

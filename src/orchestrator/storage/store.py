@@ -119,6 +119,9 @@ class Store(Protocol):
         """Walk a profile's decision lines, oldest first, each without its newline."""
         ...
 
+    def drop_decisions(self, before: str) -> int:
+        """Forget the turns whose decisions were made before an instant (as text); say how many turns."""
+
     def decisions(self) -> Iterator[bytes]:
         """Walk all decision lines, oldest first, each without its newline."""
         ...

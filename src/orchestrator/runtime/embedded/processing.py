@@ -87,6 +87,9 @@ class Processor:
         self._turns: list[tuple[str, Turned]] = []
         self._letters: list[DeadLetter] = []
         self._ledger = catalog.admissions = Ledger.of(store.position(LIMITS))
+        # Whom nothing was heard of for too long, and whether the file is to be rewritten because of such.
+        self._forgotten: list[str] = []
+        self._scrubs = False
         # Who waits for what does not recur for ever; looked after only while draining.
         self._unsettled: set[str] | None = None
 
@@ -104,6 +107,7 @@ class Processor:
         catalog = self._newer()
         if catalog is not None:
             self._catalog = catalog
+            catalog.admissions = self._ledger
             self._resolver.follow(catalog.project)
             self.settle()
 
@@ -116,8 +120,9 @@ class Processor:
             if max(len(self._turns), len(self._changed)) >= BATCH_TURNS:
                 self._commit({}, None)
         positions = settling.noted(self._catalog, self._store)
-        if positions:
+        if positions or self._forgotten:
             self._commit(positions, None)
+            self._forget()
 
     def wake_until(self, instant_ms: int) -> None:
         """Move the clock to an instant; what is due at it wakes too."""
@@ -144,6 +149,11 @@ class Processor:
         """Commit that all lines are where they belong, and say what came of the run."""
         if self._outputs.behind:
             self._outputs.commit(Batch())
+        kept_ms = self._catalog.project.retention.decisions_ms
+        if kept_ms and self.clock_ms > instants.EARLIEST_MS + kept_ms:
+            self._scrubs |= self._store.drop_decisions(instants.to_text(self.clock_ms - kept_ms)) > 0
+        if self._scrubs:
+            self._store.scrub()
         self.summary.clock_ms = self.clock_ms if self.clock_ms > instants.EARLIEST_MS else None
         self.summary.customers = self._store.profiles()
         self.summary.waiting = sum(1 for _ in self._store.waiting())
@@ -214,6 +224,16 @@ class Processor:
         self._objections = rights.Objections(self._store, self._catalog.project.identity.region)
         self.summary.events["applied"] += 1
 
+    def _forget(self) -> None:
+        """Erase those of whom nothing was heard for too long, once everything before is committed."""
+        for profile_id in self._forgotten:
+            rights.erase(self._store, self._catalog.project, profile_id, self.clock_ms, scrubs=False)
+            self._resolver.forget(profile_id)
+            self._scrubs = True
+        if self._forgotten:
+            self._objections = rights.Objections(self._store, self._catalog.project.identity.region)
+        self._forgotten.clear()
+
     def _object(self, event: Event, profile_id: str) -> None:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
         for said in self._objections.renewed(event, profile_id):
@@ -239,14 +259,15 @@ class Processor:
             # What was overdue already, because its journey was paused for one, wakes at the clock: it never goes back.
             self.clock_ms = max(due_ms, self.clock_ms)
             self._fire(profile_id, record)
-            if len(self._turns) >= BATCH_TURNS:
+            if len(self._turns) >= BATCH_TURNS or self._forgotten:
                 commit()
+                self._forget()
 
     def _fire(self, profile_id: str, record: bytes) -> None:
         """Wake what is due of one profile; a bug of ours keeps the profile as it was and holds up nobody else."""
         try:
             turned = turn.on_timers(self._catalog, record, self.clock_ms)
-            if 0 < codec.due_of(turned.record or record) <= self.clock_ms:
+            if not turned.erased and 0 < codec.due_of(turned.record or record) <= self.clock_ms:
                 raise InvariantError(f"profile {profile_id} was woken and is still due; please report this")
         except StorageError:
             raise
@@ -254,6 +275,9 @@ class Processor:
             message = f"a timer could not be handled, and its profile is as it was: {error}"
             text = "".join(traceback.format_exception(error))
             self._bury("failure", message, _TIMER, profile_id=profile_id, traceback=text)
+            return
+        if turned.erased:
+            self._forgotten.append(profile_id)
             return
         self._keep(profile_id, None, turned)  # its wake is used up
         self.summary.timers += 1

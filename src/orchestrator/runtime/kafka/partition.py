@@ -230,9 +230,19 @@ class Partition(Unit):
         due_ms = codec.due_of(record) or now_ms
         try:
             turned = turn.on_timers(catalog, record, now_ms)
+            if turned.erased:
+                self._forget(profile_id, record)
+                return
             self._apply(catalog, profile_id, turned, awaited_ms, wall_ms, due_ms)
         except Exception as error:  # noqa: BLE001 - one profile's bug holds up nobody else; it is kept and told
             self._bury_timer(profile_id, due_ms, error, wall_ms)
+
+    def _forget(self, profile_id: str, record: bytes) -> None:
+        """Leave nothing of a customer of whom nothing was heard for too long but a tombstone in the changelog."""
+        for entry in codec.decode(record).entries:
+            self._entries[entry.journey] -= 1
+        self.state.drop(profile_id)
+        self.outgoing.changes[profile_id] = None
 
     def _apply(
         self,

@@ -105,6 +105,9 @@ class Turns:
         self._resolver = Resolver(catalog.project, store)
         self._objections = rights.Objections(store, catalog.project.identity.region)
         self._ledger = Ledger.of(store.position(LIMITS))
+        # Whom nothing was heard of for too long; erased before the next event is taken.
+        self._forgotten: list[str] = []
+        self._pruned_ms = 0
         self._begin()
 
     @property
@@ -138,6 +141,8 @@ class Turns:
         try:
             settled = self._settle(now_ms)
             self._wake(now_ms)
+            if self._forgotten:
+                self._forget(now_ms)
             for item in items:
                 if isinstance(item, Records):
                     self._worked.refusals.append(self._take(item, now_ms))
@@ -146,12 +151,14 @@ class Turns:
                     self._hear(item, now_ms)
             turned = time.perf_counter()
             self._commit()
+            self._prune(now_ms)
             for _ in range(settled):
                 self._unsettled.popleft()
         except BaseException:
             # Wakes were taken off the heap for turns that now never happened.
             self._timers = Timers(self._store.waiting())
             self._resolver.undo()
+            self._forgotten.clear()
             self._ledger = Ledger.of(self._store.position(LIMITS))
             self._begin()
             raise
@@ -203,6 +210,9 @@ class Turns:
         """Let a profile know what time it is; False when that failed, on record. `before` as for `_keep`."""
         try:
             turned = turn.on_timers(self.catalog, record, now_ms)
+            if turned.erased:
+                self._forgotten.append(profile_id)
+                return True
             if 0 < codec.due_of(turned.record or record) <= now_ms:
                 raise InvariantError(f"woken at {now_ms} and still due; please report this")
         except Exception as error:  # noqa: BLE001 - one customer's trouble; everybody else's timers go on
@@ -264,6 +274,25 @@ class Turns:
         self._resolver.forget(profile_id)
         self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
         self._events[ERASE, "applied"] += 1
+
+    def _forget(self, now_ms: int) -> None:
+        """Erase those of whom nothing was heard for too long, once everything before is committed."""
+        self._commit()
+        self._batch, self._changed = Batch(), {}
+        for profile_id in self._forgotten:
+            rights.erase(self._store, self.catalog.project, profile_id, now_ms, scrubs=False)
+            self._resolver.forget(profile_id)
+        _log.info("customers were erased of whom nothing was heard for too long", customers=len(self._forgotten))
+        self._forgotten.clear()
+        self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
+        self._store.scrub()
+
+    def _prune(self, now_ms: int) -> None:
+        """Let go of old decisions, once a day."""
+        kept_ms = self.catalog.project.retention.decisions_ms
+        if kept_ms and now_ms >= self._pruned_ms + instants.DAY_MS:
+            self._store.drop_decisions(instants.to_text(now_ms - kept_ms))
+            self._pruned_ms = now_ms
 
     def _object(self, event: Event, profile_id: str, now_ms: int) -> None:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
