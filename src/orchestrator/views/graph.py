@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import singledispatch
 
-from orchestrator.model.audience import Inactive, Moment, OnDate
+from orchestrator.model.audience import SEGMENT_LEFT, Inactive, Moment, OnDate
 from orchestrator.model.journey import (
     Ask,
     Call,
@@ -107,14 +107,20 @@ def _reached(edges: Iterable[Edge]) -> set[str]:
 
 def trigger_in_words(trigger: Trigger) -> str:
     """Say what a trigger asks for: `cart_updated where total >= 30`."""
-    events = " or ".join(sorted(trigger.events))
-    return events if trigger.where is None else f"{events} where {trigger.where.source}"
+    happening = _happening(trigger)
+    return happening if trigger.where is None or trigger.segment else f"{happening} where {trigger.where.source}"
+
+
+def _happening(trigger: Trigger) -> str:
+    if trigger.segment is not None:
+        return f"{'leaving' if SEGMENT_LEFT in trigger.events else 'entering'} segment {trigger.segment}"
+    return " or ".join(sorted(trigger.events))
 
 
 def _entering(journey: Journey) -> Iterable[str]:
     for number, trigger in enumerate(journey.enter):
-        yield ("or " if number else "") + " or ".join(sorted(trigger.events))
-        if trigger.where is not None:
+        yield ("or " if number else "") + _happening(trigger)
+        if trigger.where is not None and trigger.segment is None:
             yield f"where {trigger.where.source}"
     for number, moment in enumerate(journey.moments):
         yield ("or " if number or journey.enter else "") + _moment_in_words(moment)
@@ -227,14 +233,14 @@ def _(step: WaitUntil) -> Node:
     days = [", ".join(_WEEKDAYS[day] for day in sorted(step.weekdays))] if step.weekdays else []
     if step.date is None:
         return Node(step.id, "wait until", " ".join(days + at))
-    offset = f" {step.offset_days:+d} d" if step.offset_days else ""
+    offset = f" {step.offset_days:+d}d" if step.offset_days else ""
     return Node(step.id, "wait until", " ".join([step.date.source + offset, *at]), ("every year",) * step.yearly)
 
 
 @_node.register
 def _(step: WaitFor) -> Node:
-    events = sorted(set().union(*(branch.trigger.events for branch in step.branches)))
-    return Node(step.id, "wait for", " or ".join(events), (f"at most {times.length(step.within_ms)}",))
+    awaited = sorted({_happening(branch.trigger) for branch in step.branches})
+    return Node(step.id, "wait for", " or ".join(awaited), (f"at most {times.length(step.within_ms)}",))
 
 
 @_node.register

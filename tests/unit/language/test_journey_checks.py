@@ -62,6 +62,7 @@ def test_doubts_about_a_whole_journey(found):
     ("rest", "expected"),
     [
         ('enter: {schedule: {every: day, once: "2026-11-27T09:00"}}', "E225"),
+        ('enter: {schedule: {once: "2026-11-27T09:00", at: "10:00"}}', "E225"),
         ("enter: {schedule: {every: day}}", "E225"),
         ('enter: {schedule: {every: month, at: "09:00"}}', "E225"),
         ('enter: {schedule: {every: day, at: "09:00", weekday: mon}}', "E225"),

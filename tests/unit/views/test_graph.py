@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from orchestrator.model import journey
-from orchestrator.model.journey import Step
+from orchestrator.model.expression import Expression
+from orchestrator.model.journey import Step, Trigger
 from orchestrator.views.graph import Edge, Node, graph_of
 
 
@@ -29,7 +30,7 @@ def test_every_step_that_can_be_reached_is_a_node(every_verb):
         ("nag", "send", "nag", ("by push",)),
         ("pause", "wait until", "tue, thu 10:00", ()),
         ("mark", "set", "tier = 'gold'", ("carts = profile.carts + 1",)),
-        ("day", "wait until", "profile.birthday -3 d 09:00", ("every year",)),
+        ("day", "wait until", "profile.birthday -3d 09:00", ("every year",)),
         ("tell", "emit", "cart_given_up", ("cart_id = entry.cart_id",)),
         ("survey", "ask", "nps: how-was-it", ("by email",)),
         ("judge", "score", "sentiment", ("saved as profile.mood",)),
@@ -79,6 +80,15 @@ def test_rules_that_end_an_entry_anywhere_are_told_beside(every_verb):
         "exit on cart_emptied",
         "goal: order_placed within 3d, counts without ending",
     )
+
+
+def test_a_segment_is_told_as_what_it_is_and_not_as_the_event_behind_it(every_verb):
+    about = Expression("segment == 'vip'", lambda scope: None)
+    came, left = (Trigger(frozenset({f"segment_{how}"}), about, "vip") for how in ("entered", "left"))
+    changed = dataclasses.replace(every_verb, enter=(came,), exits=(journey.ExitRule(left),), goals=())
+    graph = graph_of(changed)
+    assert (graph.nodes[0].title, graph.nodes[0].details[0]) == ("entering segment vip", "one entry per cart_id")
+    assert graph.leaving == ("exit on leaving segment vip",)
 
 
 def test_a_journey_without_steps_leads_straight_to_the_end(every_verb):

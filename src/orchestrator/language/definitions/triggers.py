@@ -102,6 +102,8 @@ class Schedule(Model):
             refuse("E225", "a schedule has either `every` or `once`", 'every: day, or once: "2026-11-27T09:00"')
         if self.every is not None and self.at is None:
             refuse("E225", "a recurring schedule needs `at`", 'at: "09:00"')
+        if self.once is not None and self.at is not None:
+            refuse("E225", "`at` goes with `every`; `once` holds its time of day itself", "once alone", key="at")
         if (self.every == "week") != (self.weekday is not None):
             refuse("E225", "`weekday` goes with `every: week`, and that needs it", "every: week with weekday: mon")
         if (self.every == "month") != (self.day is not None):
