@@ -54,6 +54,25 @@ async def test_a_message_that_waits_when_its_reason_goes_is_not_sent(tmp_path, e
         assert [to for _, to in server.envelopes] == ["ben@example.com"]
 
 
+async def test_a_message_that_waits_when_its_customer_is_erased_is_not_sent(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        await wait_in_the_outbox(shop, server)
+        [waiting] = (await shop.known())["messages"]
+        told = []
+        stay = shop.service.delivery.cancel
+        shop.service.delivery.cancel = lambda action_ids: (told.extend(action_ids), stay(action_ids))
+        await shop.post({"type": "profile_erase_requested", "customer_id": "ana"})
+        assert await shop.known() is None
+        assert told == [waiting["action_id"]]  # also those that a lane has in hand
+        server.refuse.clear()
+        shop.later(12 * HOUR)
+        await shop.greet("ben")
+        await shop.post({**CART, "customer_id": "ben"})
+        shop.later(HOUR)
+        await until(lambda: server.raw)
+        assert [to for _, to in server.envelopes] == ["ben@example.com"]
+
+
 async def test_what_was_taken_back_stays_so_over_a_restart(tmp_path):
     async with MailServer() as server:
         async with LiveShop(tmp_path) as shop:  # nobody set the channel up: it waits

@@ -74,10 +74,12 @@ def command(
         closing(listen(settings.host, settings.port)) as bound,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
     ):
-        loop.run(_serve(directory, state, settings, find, bound))
+        loop.run(_serve(directory, state, settings, find, bound, try_out))
 
 
-async def _serve(directory: Path, state: Path, settings: "ServeSettings", find: "Find", bound: socket.socket) -> None:
+async def _serve(
+    directory: Path, state: Path, settings: "ServeSettings", find: "Find", bound: socket.socket, try_out: bool
+) -> None:
     from orchestrator.runtime import interpreter
     from orchestrator.runtime.serving import Service
     from orchestrator.web.server import serve, stop_by_signal
@@ -87,6 +89,8 @@ async def _serve(directory: Path, state: Path, settings: "ServeSettings", find: 
     def ready() -> None:
         interpreter.settle_down()
         _tell(service, bound)
+        if try_out:
+            _teach(service, bound)
 
     await serve(service, bound, ready, stop_by_signal())
 
@@ -102,6 +106,18 @@ def _tell(service: "Service", bound: socket.socket) -> None:
         if missing is not None:
             screen.say(screen.paint(f"{missing}; what goes there waits", "yellow", sys.stderr))
     screen.say(f"serving on http://{host}:{port}")
+
+
+def _teach(service: "Service", bound: socket.socket) -> None:
+    """Show whoever tries it out how an event comes in; a key that an operator named is theirs to write down."""
+    host, port = bound.getsockname()[:2]
+    key = next((key for name, key in service.keys.made if name == "write_key"), "KEY")
+    wanted = sorted(set().union(*(journey.enters_by_event for journey in service.catalog.current)))
+    event = f'{{"type": "{wanted[0] if wanted else "seen"}", "customer_id": "ana", "properties": {{"total": 40}}}}'
+    screen.say(
+        f"messages are shown here and not sent; an event comes in by:\n"
+        f"curl -u {key}: http://{host}:{port}/v1/events -d '{event}'"
+    )
 
 
 def _log_as(sources: Sources) -> None:

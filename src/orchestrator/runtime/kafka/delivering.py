@@ -18,6 +18,7 @@ from orchestrator.channels.links import Links
 from orchestrator.channels.preparing import Preparer
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.catalog import Catalog
+from orchestrator.runtime import interpreter
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
@@ -72,6 +73,7 @@ class Deliverer:
             if (missing := getattr(lane.road, "missing", None)) is not None:
                 log.warning("%s; what goes there waits", missing)
         await self._health.start(self.settings)
+        interpreter.settle_down()
 
     async def run(self) -> None:
         """Follow what is published, until something breaks that nothing can go on without."""

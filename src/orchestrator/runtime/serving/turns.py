@@ -269,6 +269,8 @@ class Turns:
         """Erase a profile, once everything before is committed; it may be asked for again, and does no harm then."""
         self._commit()
         self._batch, self._changed = Batch(), {}
+        # The outbox forgets them with everything else; what a lane has in hand already is told to stay.
+        self._worked.cancelled += [pending.action_id for pending in self._store.pending_of(profile_id)]
         receipt = rights.erase(self._store, self.catalog.project, profile_id, now_ms)
         _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
         self._resolver.forget(profile_id)
