@@ -78,6 +78,8 @@ class Catalog:
         self.audiences: Audiences | None = None
         # What is heard of customers who are known, where more than that is wanted to get to know them at all.
         self.heard = self.wanted
+        # The types that somebody asks for by name: what a metric's label may be, though every type is wanted.
+        self.named = self.wanted
         self._listen()
 
     def _interest_in(self, event_type: str) -> Interest:
@@ -100,6 +102,7 @@ class Catalog:
         if audiences.is_nothing:
             return
         self.audiences = audiences
+        self.named = self.wanted | audiences.hears
         self.heard = Everything() if audiences.hears_all else self.wanted | audiences.hears
         self.wanted = Everything() if audiences.begins_all else self.heard
         self.beginning = Everything() if audiences.begins_all else self.beginning | audiences.hears

@@ -174,7 +174,7 @@ class Partition(Unit):
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
-        event_type = event.type if event.type in catalog.wanted else OTHER_TYPES
+        event_type = event.type if event.type in catalog.named else OTHER_TYPES
         self.tally.events[event_type, turned.outcome] += 1
 
     def _take_receipt(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
@@ -184,14 +184,14 @@ class Partition(Unit):
         try:
             event = receipt_of(record)
             if old is None:
-                self.tally.events[event.type if event.type in catalog.wanted else OTHER_TYPES, "ignored"] += 1
+                self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, "ignored"] += 1
                 return
             turned = turn.on_event(catalog, event, old, now_ms)
             self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
-        self.tally.events[event.type if event.type in catalog.wanted else OTHER_TYPES, turned.outcome] += 1
+        self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, turned.outcome] += 1
 
     def _fire(self, catalog: Catalog, before_ms: int, now_ms: int | None, wall_ms: int) -> bool:
         """Wake what is due before an instant, at `now_ms` or each at its own; False when that is enough for now."""

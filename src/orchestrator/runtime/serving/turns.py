@@ -249,7 +249,7 @@ class Turns:
                     )
                 )
                 continue
-            self._events[event.type if event.type in wanted else OTHER, turned.outcome] += 1
+            self._events[event.type if event.type in catalog.named else OTHER, turned.outcome] += 1
             self._keep(profile_id, record, turned)
         return refusals
 

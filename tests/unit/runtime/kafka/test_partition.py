@@ -359,3 +359,10 @@ def test_turns_give_way_when_their_time_is_over_and_go_on_where_they_stopped(par
         passes += 1
     # One turn each time, of a record or a timer: 4 carts, 4 reminders, and the last timer with the last record.
     assert (passes, len(sent(partition)), partition.outgoing.offsets) == (8, 4, {"events": 5})
+
+
+def test_no_producer_can_make_a_metrics_labels_grow_though_every_event_is_wanted(partition, record):
+    catalog = _timed("{any: [{event: came}, {inactive: {for: 9d}}], again: always}")
+    partition.take_up(catalog, 1)
+    work(partition, catalog, record(0, HOUR, "came"), *[record(each, HOUR, f"type-{each}") for each in range(1, 5)])
+    assert {label for label, _ in partition.tally.events} == {"came", "other"}
