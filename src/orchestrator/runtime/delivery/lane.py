@@ -35,8 +35,10 @@ from orchestrator.storage import Pending, Settled
 LOOK_EVERY = 1.0
 # A lane that was told to stop waits so long for what is being handed over.
 GRACE_SECONDS = 5.0
-# What is fetched at once, so that the outbox is asked seldom and senders never wait for it.
-QUEUED_PER_SENDER = 8
+# So many are fetched ahead, and more when only a share of them is left: the outbox is asked seldom, senders never wait
+# for it, and what is in hand already, which it gives again, stays the smaller part of what it gives.
+QUEUED_PER_SENDER = 32
+FETCHED_AT = 0.25
 
 # A sender goes on while outcomes are written; after a crash at most so many are sent again, under the same keys.
 UNSETTLED_PER_SENDER = 4
@@ -187,7 +189,7 @@ class Lane:
     async def _send_all(self) -> None:
         while True:
             pending = await self._queue.get()
-            if self._queue.qsize() <= self._queue.maxsize // 2:
+            if self._queue.qsize() <= self._queue.maxsize * FETCHED_AT:
                 self._wake.set()
             # Before it goes, so that what is sent and not yet on record is never more than that.
             await self._unsettled.acquire()
