@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from orchestrator.engine.calendars import zone_of
 from orchestrator.model import instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Decision
@@ -23,8 +24,7 @@ def told(known: Known, catalog: Catalog) -> dict[str, Any]:
     """Tell everything about a customer that somebody who serves them may see."""
     state = known.state
     profile = state.profile
-    zone = profile.value("timezone")
-    zone = zone if isinstance(zone, str) else catalog.project.timezone
+    zone = zone_of(profile, catalog.project).key
     return {
         "profile_id": profile.id,
         "customer_id": profile.customer_id,

@@ -240,6 +240,14 @@ class TestExplain:
         orchestrator("run", shop, "--events", shop / "one.jsonl", "--state", shop / "one.db")
         assert orchestrator("explain", written, "--state", shop / "one.db").code == 0
 
+    def test_a_time_zone_that_nobody_knows_is_the_projects(self, orchestrator, shop):
+        event = {"id": "z1", "type": "profile_updated", "customer_id": "zoe", "time": 1767607200000}
+        said = {**event, "properties": {"timezone": "Mars/Olympus"}}
+        (shop / "one.jsonl").write_text(json.dumps(said) + "\n")
+        orchestrator("run", shop, "--events", shop / "one.jsonl", "--state", shop / "one.db")
+        ended = orchestrator("explain", "zoe", "--state", shop / "one.db")
+        assert ended.out.startswith("zoe, local times of Europe/Madrid\n")
+
     def test_one_journey_only(self, orchestrator, shop, ran):
         ended = orchestrator("explain", "ana", "--state", shop / "shop.db", "--journey", "other")
         assert ended.code == 0

@@ -50,10 +50,15 @@ class _Known:
     @property
     def zone(self) -> str:
         """The time zone that this customer's local times are told in."""
-        own = None if self.state is None else self.state.profile.value("timezone")
-        if isinstance(own, str):
-            return own
-        return "UTC" if self.catalog is None else self.catalog.project.timezone
+        from orchestrator.engine.calendars import zone_of
+
+        if self.catalog is None:
+            return "UTC"
+        return (
+            self.catalog.project.timezone
+            if self.state is None
+            else zone_of(self.state.profile, self.catalog.project).key
+        )
 
 
 def command(
