@@ -14,26 +14,10 @@ from zoneinfo import ZoneInfo
 from orchestrator.model import instants
 from orchestrator.model.audience import OnDate
 from orchestrator.model.journey import WaitUntil
-from orchestrator.model.profile import Profile
-from orchestrator.model.project import Project, QuietHours
+from orchestrator.model.project import QuietHours
 
 MINUTES_A_DAY = 24 * 60
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, no such form of name, or a folder's name
-        return None
-
-
-def zone_of(profile: Profile, project: Project) -> ZoneInfo:
-    """Find the customer's time zone; the project's when they have none or an unknown one, at last UTC."""
-    own = profile.value("timezone")
-    found = _zone(own) if isinstance(own, str) else None
-    return found or _zone(project.timezone) or ZoneInfo("UTC")
 
 
 def local(instant_ms: int, zone: ZoneInfo) -> datetime:

@@ -15,6 +15,7 @@ from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Cap, Channel, Project, Purpose, QuietHours
 from orchestrator.model.state import Entry
+from orchestrator.model.zones import zone_of
 
 # Which holdout somebody is in, as `saw` of an entry says.
 UNIVERSAL, OWN = "universal", "journey"
@@ -59,7 +60,7 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
     windows = quiet_windows(turn.project, profile, purpose, channel.name)
     if not windows:
         return Answer(channel.name, None, address)
-    zone = calendars.zone_of(profile, turn.project)
+    zone = zone_of(profile, turn.project)
     until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
     if until_ms:
         return Answer(channel.name, Reason.QUIET_HOURS, address, until_ms)

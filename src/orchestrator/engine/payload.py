@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.model import instants
 from orchestrator.model.audience import BOUGHT
-from orchestrator.model.event import KeptEvent
+from orchestrator.model.event import KeptEvent, event_as_data
 from orchestrator.model.expression import Scope
 from orchestrator.model.project import Message, Project
 from orchestrator.model.state import Result
@@ -97,17 +97,6 @@ def _inside(value: Any, path: list[str]) -> Any:
             return None
         value = value.get(name)
     return value
-
-
-def event_as_data(event: KeptEvent) -> dict[str, Any]:
-    """Write a kept event as templates and people read it."""
-    return {
-        "id": event.id,
-        "type": event.type,
-        "time": instants.to_text(event.time_ms),
-        "channel": event.channel,
-        "properties": event.properties,
-    }
 
 
 def result_as_data(result: Result) -> dict[str, Any]:

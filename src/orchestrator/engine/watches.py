@@ -15,6 +15,7 @@ from orchestrator.model.catalog import RECEIPTS
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey
 from orchestrator.model.state import Past
+from orchestrator.model.zones import zone_of
 
 # What others report about a customer is not the customer's doing: our own message that arrives breaks no silence.
 _OF_OTHERS = (RECEIPTS - {"message_opened", "message_clicked", "message_unsubscribed", "message_complained"}) | {
@@ -127,7 +128,7 @@ def move_on(turn: Turn, each: Watched) -> None:
 
 def next_ms(turn: Turn, moment: Moment) -> int:
     """Find the next instant of a schedule or date on the customer's own clock, strictly later than now; 0 for none."""
-    now_ms, zone = turn.now_ms, calendars.zone_of(turn.state.profile, turn.project)
+    now_ms, zone = turn.now_ms, zone_of(turn.state.profile, turn.project)
     if isinstance(moment, Schedule):
         if moment.once is not None:
             at_ms = calendars.at_wall(moment.once, zone)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import EventError
-from orchestrator.model import values
+from orchestrator.model import instants, values
 
 # What stands for "not given": a field of type Raw can have no alternative, not even None.
 NOT_GIVEN = msgspec.Raw()
@@ -65,6 +65,17 @@ class KeptEvent(msgspec.Struct, array_like=True, gc=False):
 def keep(event: Event, names: frozenset[str] | None) -> KeptEvent:
     """Cut an event down to what is kept of it: the properties in `names`, or all where `names` is None."""
     return KeptEvent(event.id, event.type, event.time_ms, event.channel, pick(event.properties, names))
+
+
+def event_as_data(event: KeptEvent) -> dict[str, Any]:
+    """Write a kept event as templates and people read it."""
+    return {
+        "id": event.id,
+        "type": event.type,
+        "time": instants.to_text(event.time_ms),
+        "channel": event.channel,
+        "properties": event.properties,
+    }
 
 
 def pick(properties: Mapping[str, Any], names: frozenset[str] | None) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import msgspec
 
 from orchestrator.channels.rendering import Content, Renderer
-from orchestrator.engine import calendars
 from orchestrator.language import Loaded
 from orchestrator.language.definitions.example import Example
 from orchestrator.model import codec, instants
 from orchestrator.model.event import Event
+from orchestrator.model.zones import zone_of
 from orchestrator.runtime.simulated import SimulatedRuntime
 from orchestrator.runtime.timers import NEVER_MS
 from orchestrator.testing import setting, timeline
@@ -74,7 +74,7 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
     """Play one example without comparing anything."""
     catalog = setting.catalog_of(loaded.catalog, journey_id, example)
     # The zone is a trait like any other: found in a first draft of the customer, whose birth needs an instant.
-    zone = calendars.zone_of(setting.profile_of(catalog.project, example, 0), catalog.project)
+    zone = zone_of(setting.profile_of(catalog.project, example, 0), catalog.project)
     clock = VirtualClock(example.start, zone)
     profile = setting.profile_of(catalog.project, example, clock.start_ms)
     runtime = SimulatedRuntime(

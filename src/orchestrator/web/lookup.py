@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.engine.calendars import zone_of
 from orchestrator.model import instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Decision
 from orchestrator.model.state import State
+from orchestrator.model.zones import zone_of
 from orchestrator.runtime.serving.service import Known
 from orchestrator.views import sentences, standing
 

@@ -50,7 +50,7 @@ class _Known:
     @property
     def zone(self) -> str:
         """The time zone that this customer's local times are told in."""
-        from orchestrator.engine.calendars import zone_of
+        from orchestrator.model.zones import zone_of
 
         if self.catalog is None:
             return "UTC"

@@ -12,7 +12,7 @@ from orchestrator.engine.turn import Turn, action_id_of
 from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
-from orchestrator.model.event import Event
+from orchestrator.model.event import Event, event_as_data
 from orchestrator.model.journey import Handoff, Journey
 from orchestrator.model.state import Case, Entry, Result
 
@@ -87,7 +87,7 @@ def _context(turn: Turn, entry: Entry, step: Handoff, case_id: str) -> dict[str,
         "customer": {"traits": profile.traits, "identifiers": profile.identifiers, "prefers": profile.prefers},
         "entered_at": instants.to_text(entry.entered_ms),
         "entry": entry.properties,
-        "event": None if entry.event is None else payload.event_as_data(entry.event),
+        "event": None if entry.event is None else event_as_data(entry.event),
         "steps": found,
         "sent": sent,
         "open_cases": [case.id for case in turn.state.cases],

@@ -11,6 +11,7 @@ from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import KeptEvent, keep, pick
 from orchestrator.model.journey import Journey, Wait, WaitFor, WaitUntil
 from orchestrator.model.state import Entry, Result
+from orchestrator.model.zones import zone_of
 
 # Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
 _WAITED, _TIME, _FOR_EVENT = Verdict.WAITED.value, Reason.TIME.value, Reason.FOR_EVENT.value
@@ -37,7 +38,7 @@ def wait_for(turn: Turn, journey: Journey, entry: Entry, step: WaitFor) -> Going
 
 def wait_until(turn: Turn, journey: Journey, entry: Entry, step: WaitUntil) -> Going:
     """Pause until a local instant; a date that has passed or cannot be read leads on at once, on record."""
-    zone = calendars.zone_of(turn.state.profile, turn.project)
+    zone = zone_of(turn.state.profile, turn.project)
     if step.date is None:
         due_ms: int | None = calendars.next_time(turn.now_ms, zone, step.minute or 0, step.weekdays)
     else:

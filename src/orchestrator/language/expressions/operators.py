@@ -8,13 +8,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from orchestrator.model import instants
-from orchestrator.model.event import KeptEvent
+from orchestrator.model.event import KeptEvent, event_as_data
 from orchestrator.model.expression import Scope
+from orchestrator.model.zones import zone_of
 
 # bool is not among them: true is no number here.
 NUMBERS = frozenset({int, float})
@@ -202,23 +201,11 @@ def _instant(scope: Scope, at: Any) -> int | None:
     try:
         found = datetime.fromisoformat(at)
         # Text without a zone is the customer's own clock: a birthday, a delivery date.
-        return instants.from_datetime(found if found.tzinfo else found.replace(tzinfo=_zone_of(scope)))
+        return instants.from_datetime(
+            found if found.tzinfo else found.replace(tzinfo=zone_of(scope.state.profile, scope.project))
+        )
     except (ValueError, OverflowError, OSError):
         return None
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, no such form of name, or a folder's name
-        return None
-
-
-def _zone_of(scope: Scope) -> ZoneInfo:
-    own = scope.state.profile.value("timezone")
-    found = _zone(own) if own.__class__ is str else None
-    return found or _zone(scope.project.timezone) or ZoneInfo("UTC")
 
 
 def consents(scope: Scope, channel: Any, purpose: Any) -> bool:
@@ -285,15 +272,7 @@ def last_seen(scope: Scope, channel: str) -> str | None:
 
 def event_data(event: KeptEvent | None) -> dict[str, Any] | None:
     """Show an event that a step kept as the map that templates see."""
-    if event is None:
-        return None
-    return {
-        "id": event.id,
-        "type": event.type,
-        "time": instants.to_text(event.time_ms),
-        "channel": event.channel,
-        "properties": event.properties,
-    }
+    return None if event is None else event_as_data(event)
 
 
 def events_data(events: list[KeptEvent]) -> list[dict[str, Any] | None] | None:

@@ -12,10 +12,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from mode import Worker
 
 log = logging.getLogger(__name__)
 
@@ -97,13 +100,7 @@ def host_agent(make: Callable[[], AgentPart], settings: KafkaSettings, topic: st
     service = service_of(make, name)
     application = _application(service, settings, topic, name)
     worker = Worker(service, application, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
-    try:
-        worker.execute_from_commandline()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    except Exception:
-        log.exception("%s ends after an error", name)
-        return 1
+    return _ended(worker, name)
 
 
 def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -> Any:
@@ -223,6 +220,11 @@ def host(make: Callable[[], Part], name: str) -> int:
         redirect_stdouts=False,
         quiet=True,
     )
+    return _ended(worker, name)
+
+
+def _ended(worker: "Worker", name: str) -> int:
+    """Run a worker to its end, which mode tells by SystemExit; give the exit code."""
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
