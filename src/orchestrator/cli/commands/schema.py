@@ -33,7 +33,8 @@ def command(
     """Write the JSON Schemas for editors and programs.
 
     For journeys, messages, segments and projects as authors write them, and for events, actions, decisions, exports
-    and receipts as programs exchange them. An editor with YAML support finds them by the first line of the files that `init` writes.
+    and receipts as programs exchange them. An editor with YAML support finds them by the first line of the files that
+    `init` writes.
     """
     if markdown is not None:
         from orchestrator.language import load

@@ -164,7 +164,8 @@ class Generator:
             raise self._mistake(node, "E402", "`~` cannot stand in an expression", "not")
         operand = self.generate(node.operand)
         if isinstance(operand, ast.Constant) and type(operand.value) in (int, float):
-            return ast.Constant(-operand.value if isinstance(node.op, ast.USub) else operand.value)  # type: ignore[operator]
+            # As `neg` reckons: 0 less the number, so that -0.0 is no value of its own.
+            return ast.Constant(0 - operand.value if isinstance(node.op, ast.USub) else operand.value)  # type: ignore[operator]
         return call(_SIGNS[type(node.op)], operand)
 
     def _note_negated(self, node: ast.expr) -> None:

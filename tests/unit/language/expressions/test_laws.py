@@ -8,7 +8,7 @@ import ast
 import math
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrator.language.expressions import Compiled, Mistake, Surroundings, compile_text
@@ -190,6 +190,7 @@ def check(found: Compiled | Mistake, text: str) -> None:
         found.expression.evaluate(scope_of({"a": [1, {"x": "y"}]}))
 
 
+@example("-0.0", {})
 @given(expressions, properties)
 def test_the_compiled_expression_equals_the_slow_one(text, at_hand):
     compiled = attempt(text)
