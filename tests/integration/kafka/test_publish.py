@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.model import codec
+from orchestrator.model import codec, instants
 from orchestrator.runtime.kafka.catalogs import keyed, publish
 from orchestrator.runtime.kafka.topics import Topics, ensure
 from orchestrator.testing.streams import committed, latest_by_key
@@ -168,6 +168,36 @@ async def test_who_stood_still_while_a_journey_was_paused_goes_on_when_it_is_pub
 
     await shop.until(reminded)
     assert worker.stop() == 0, shop.said()
+
+
+@pytest.mark.slow
+async def test_a_broadcast_that_is_published_reaches_everybody_whom_the_workers_know(shop, one_event):
+    settings, topics = shop.settings(), Topics.of(shop.settings())
+    await ensure(settings, topics)
+    await publish(settings, topics, keyed(shop.loaded))
+    workers = [shop.start_worker(), shop.start_worker()]
+    for worker in workers:
+        await shop.until(lambda worker=worker: _says(worker, "restored"))
+    await shop.receive([one_event(_now(), f"e{number}", "cart_updated", f"c{number}", 40.0) for number in range(8)])
+    await shop.drained()
+    # For customers without a time zone the project's counts, which is UTC here. Nothing comes in any more.
+    soon_ms = _now() + 15_000
+    once = f'{{schedule: {{once: "{instants.to_text(soon_ms)[:19]}"}}}}'
+    enter = "{event: cart_updated, where: total >= 30, again: after_exit}"
+    rules = f"{{any: [{{event: cart_updated, where: total >= 30}}, {once}], again: always}}"
+    waits = "{id: settle, wait: {for: 1h, restart_on: cart_updated}}"
+    _edit(shop, ("version: 1", "version: 2"), (enter, rules), (f"  - {waits}\n", ""))
+    await publish(settings, topics, keyed(shop.loaded))
+
+    async def told() -> bool:
+        return len(await shop.lines(topics.actions)) >= 8
+
+    await shop.until(told)
+    actions = [json.loads(line) for line in await shop.lines(topics.actions)]
+    assert sorted(action["customer_id"] for action in actions) == [f"c{number}" for number in range(8)]
+    late_ms = [(instants.parse(action["at"]) or 0) - soon_ms // 1000 * 1000 for action in actions]
+    assert all(each >= 0 for each in late_ms)
+    assert [worker.stop() for worker in workers] == [0, 0], shop.said()
 
 
 @pytest.mark.slow
