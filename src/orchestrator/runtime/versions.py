@@ -15,6 +15,7 @@ import msgspec
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded, compile_sources
+from orchestrator.model import codec
 from orchestrator.model.audience import Asked
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
@@ -23,6 +24,8 @@ from orchestrator.runtime.publishing import Change, Standing, asks_who_stands, p
 from orchestrator.storage import Batch, Definition, Release, Store
 
 _FOLDER = "folder"
+# With more older versions than these it is quicker to look who stands on which than to compile them all.
+MANY_VERSIONS = 8
 
 
 class NotToBePublished(OrchestratorError):  # noqa: N818 - the answer to whoever wanted it to be
@@ -116,20 +119,34 @@ def _digest(loaded: Loaded) -> bytes:
 
 
 def _catalog(loaded: Loaded, store: Store) -> Catalog:
-    """Compile the older versions that the store knows, beside what is in force."""
+    """Compile the older versions that somebody may be inside of, beside what is in force."""
     current = {(journey.id, journey.version) for journey in loaded.catalog.current}
+    definitions = [each for each in store.definitions() if (each.journey, each.version) not in current]
+    if len(definitions) > MANY_VERSIONS:
+        # Nobody enters an older version, so whoever is inside of one is already.
+        stood_on = _stood_on(store)
+        definitions = [each for each in definitions if (each.journey, each.version) in stood_on]
     project, older = loaded.catalog.project, list[Journey]()
     compiled: dict[frozenset[tuple[str, str]], Catalog] = {}
-    for definition in store.definitions():
-        if (definition.journey, definition.version) not in current:
-            # Those of a whole project: journeys that were replaced together share them, and compiling takes its time.
-            texts = frozenset(definition.sources.items())
-            then = compiled[texts] = compiled.get(texts) or compile_sources(definition.sources).catalog
-            journey = then.journey(definition.journey, definition.version)
-            if journey is not None:
-                older.append(journey)
-                project = _with_parts_of(then.project, project)
+    for definition in definitions:
+        # Those of a whole project: journeys that were replaced together share them, and compiling takes its time.
+        texts = frozenset(definition.sources.items())
+        then = compiled[texts] = compiled.get(texts) or compile_sources(definition.sources).catalog
+        journey = then.journey(definition.journey, definition.version)
+        if journey is not None:
+            older.append(journey)
+            project = _with_parts_of(then.project, project)
     return Catalog(project, loaded.catalog.current, older)
+
+
+def _stood_on(store: Store) -> set[tuple[str, int]]:
+    """Name every version that somebody is inside of, or has left while its goal can still be reached."""
+    found: set[tuple[str, int]] = set()
+    for _, record in store.records():
+        state = codec.decode(record)
+        found.update((entry.journey, entry.version) for entry in state.entries)
+        found.update((ended.journey, ended.version) for ended in state.ended)
+    return found
 
 
 def _with_parts_of(then: Project, now: Project) -> Project:

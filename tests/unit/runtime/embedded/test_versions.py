@@ -5,6 +5,7 @@ import json
 import pytest
 
 from orchestrator.language import compile_sources
+from orchestrator.runtime import versions
 from orchestrator.runtime.embedded import RunOptions, run_events
 from orchestrator.storage import SqliteStore
 
@@ -83,3 +84,22 @@ def test_who_stood_still_in_a_paused_journey_goes_on_when_it_is_live_again(run, 
     sent = run(live, write([], "live"))
     assert sorted(sent) == [("ana", 1, "old"), ("ben", 1, "old")]
     assert run(live, write([shop.page(60)], "later"), drain=True) == sent
+
+
+def test_of_many_older_versions_only_those_are_compiled_that_somebody_is_inside_of(run, write, shop, monkeypatch):
+    compiled = []
+
+    def compile_and_note(texts):
+        loaded = compile_sources(texts)
+        compiled.append(loaded.catalog.current[0].version)
+        return loaded
+
+    monkeypatch.setattr(versions, "compile_sources", compile_and_note)
+    monkeypatch.setattr(versions, "MANY_VERSIONS", 3)
+    for number in range(1, 7):
+        # Each day somebody enters; at minute 10 they have left, but for who came last.
+        run(_version(number, "old"), write([shop.cart(20 * number, f"c{number}")], f"{number}.jsonl"))
+    compiled.clear()
+    sent = run(_version(7, "new"), write([], "none.jsonl"), drain=True)
+    # 6 is compiled to be compared with, and because somebody waits in it.
+    assert (set(compiled), sent[-1]) == ({6}, ("c6", 6, "old"))
