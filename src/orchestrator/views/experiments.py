@@ -46,9 +46,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much better one group does than another, in points of the rate, with Newcombe's interval (95 %)."""
+    """The rate of one group less that of another, with Newcombe's interval (95 %)."""
 
-    better: str
+    group: str
     than: str
     points: float
     interval: Interval
@@ -64,13 +64,17 @@ class Experiment:
     because: str
 
 
-def judge(shares: Mapping[str, Share], span_ms: int) -> Experiment:
-    """Compare groups, seen over so many milliseconds; every difference is told, a winner only where there is one."""
+def judge(shares: Mapping[str, Share], span_ms: int, control: str | None = None) -> Experiment:
+    """Compare groups, seen over so many milliseconds; every difference is told, a winner only where there is one.
+
+    Differences are from the control where there is one, else from one group to the next lower one.
+    """
     groups = tuple(Group.of(name, share) for name, share in shares.items())
     # Of equal rates the larger group first, then by name, so that the answer never depends on the order of counting.
     seen = [group for group in groups if group.rate is not None]
     ranked = sorted(seen, key=lambda one: (-(one.rate or 0), -one.customers, one.name))
-    differences = tuple(_difference(one, two, shares) for one, two in pairwise(ranked))
+    pairs = pairwise(ranked) if control is None else ((one, two) for one in ranked for two in ranked if one != two)
+    differences = tuple(_difference(one, two, shares) for one, two in pairs if control in (None, two.name))
     missing = _missing(groups, span_ms)
     if missing is not None:
         return Experiment(groups, differences, None, f"not enough yet: {missing}")

@@ -70,7 +70,7 @@ def _experiment(experiment: Experiment) -> Iterator[str]:
         yield f"    {group.name}: {_rate(Share(group.converted, group.customers))} of {group.customers:,} customers"
     for one in experiment.differences:
         ends = f"{100 * one.interval.low:+.2f} to {100 * one.interval.high:+.2f}"
-        yield f"    {one.better} less {one.than}: {100 * one.points:+.2f} points (95 %, Newcombe: {ends})"
+        yield f"    {one.group} less {one.than}: {100 * one.points:+.2f} points (95 %, Newcombe: {ends})"
 
 
 def _rate(share: Share) -> str:

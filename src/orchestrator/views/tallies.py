@@ -172,7 +172,7 @@ class JourneyTally:
             if entry.holdout in (None, kind):
                 group = TREATED if entry.holdout is None else HELD_OUT
                 drawn.add(group, entry.profile_id, entry.at_ms, self._reached(entry, entry.at_ms, entry.at_ms))
-        return drawn.judged()
+        return drawn.judged(HELD_OUT)
 
     def splits(self) -> dict[str, Experiment]:
         """Compare the branches of every split; who is held out gets nothing on any of them, and is left out."""
@@ -206,9 +206,9 @@ class _Drawn:
         self._first_ms = min(self._first_ms or at_ms, at_ms)
         self._last_ms = max(self._last_ms, at_ms)
 
-    def judged(self) -> Experiment:
+    def judged(self, control: str | None = None) -> Experiment:
         shares = {name: Share(sum(who.values()), len(who)) for name, who in sorted(self._reached.items())}
-        return judge(shares, self._last_ms - self._first_ms)
+        return judge(shares, self._last_ms - self._first_ms, control)
 
 
 class Tallies:

@@ -15,7 +15,7 @@ def test_a_clear_difference_names_the_better_one():
     found = judge(CLEAR, WEEK_MS)
     assert (found.winner, found.because) == ("coupon", "coupon does better")
     (difference,) = found.differences
-    assert (difference.better, difference.than, round(difference.points, 6)) == ("coupon", "nothing", 0.2)
+    assert (difference.group, difference.than, round(difference.points, 6)) == ("coupon", "nothing", 0.2)
     assert difference.interval.low > 0
 
 
@@ -49,7 +49,14 @@ def test_a_difference_that_is_shown_at_95_and_not_at_99_is_told_and_names_nobody
 def test_a_winner_beats_every_other_group():
     found = judge({"a": Share(200, 1_000), "b": Share(195, 1_000), "c": Share(50, 1_000)}, WEEK_MS)
     assert found.winner is None
-    assert [(one.better, one.than) for one in found.differences] == [("a", "b"), ("b", "c")]
+    assert [(one.group, one.than) for one in found.differences] == [("a", "b"), ("b", "c")]
+
+
+def test_from_a_control_the_difference_is_told_whichever_does_better():
+    found = judge({"held out": Share(120, 1_000), "treated": Share(100, 1_000)}, WEEK_MS, "held out")
+    (difference,) = found.differences
+    assert (difference.group, difference.than, round(difference.points, 6)) == ("treated", "held out", -0.02)
+    assert judge({"treated": Share(100, 1_000)}, WEEK_MS, "held out").differences == ()
 
 
 def test_groups_that_differ_in_nothing_are_seldom_said_to_differ():
