@@ -64,6 +64,14 @@ def test_wrong_use_ends_with_2_and_says_what_is_wrong(orchestrator, arguments, s
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("command", [["erase", "ana"], ["redeliver"]])
+def test_a_mistyped_store_is_not_made_and_found_empty(orchestrator, tmp_path, command):
+    ended = orchestrator(*command, "--state", "typo.db")
+    assert (ended.code, ended.out) == (2, "")
+    assert "'typo.db' does not exist" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_mistyped_command_is_guessed(orchestrator):
     assert "validate" in orchestrator("valdate").err
 

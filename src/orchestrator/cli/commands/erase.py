@@ -20,7 +20,8 @@ EXAMPLES = [
 
 def command(
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer id, or an identifier as kind:value.")],
-    state: Annotated[Path, typer.Option("--state", metavar="FILE", help="The store of `run` or `serve`.")],
+    # A store that is not there would be made, and nothing be known of anybody in it.
+    state: Annotated[Path, typer.Option("--state", metavar="FILE", exists=True, help="The store of `run` or `serve`.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as one JSON object.")] = False,
 ) -> None:
     """Erase all that is kept of a customer.

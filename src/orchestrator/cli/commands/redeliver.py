@@ -20,7 +20,11 @@ EXAMPLES = [
 
 
 def command(
-    state: Annotated[Path, typer.Option("--state", metavar="FILE", help="The store of `serve`, which must not run.")],
+    # A store that is not there would be made, and nothing found in it.
+    state: Annotated[
+        Path,
+        typer.Option("--state", metavar="FILE", exists=True, help="The store of `serve`, which must not run."),
+    ],
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="WORD", help="Only what was given up on for this reason.")
     ] = None,
