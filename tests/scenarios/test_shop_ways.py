@@ -41,7 +41,7 @@ def test_the_shop_has_the_journeys_that_a_shop_needs():
         *("abandoned-cart", "welcome-series", "browse-abandonment", "birthday", "price-drop"),
         *("post-purchase", "delivery-updates", "returns", "warranty", "back-in-stock"),
         *("unhappy-comment", "recommendation", "after-support", "store-visit", "double-opt-in"),
-        *("win-back", "vip-club"),
+        *("win-back", "vip-club", "churn-risk"),
     }
 
 

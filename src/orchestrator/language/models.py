@@ -10,9 +10,11 @@ from typing import Any
 
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.project import ModelDefinition, ProjectDefinition
+from orchestrator.language.durations import milliseconds
 from orchestrator.language.expressions import Read, Surroundings, compile_at
 from orchestrator.language.nodes import Place
 from orchestrator.model.expression import Expression
+from orchestrator.model.instants import DAY_MS
 from orchestrator.model.project import Scorer, Table
 from orchestrator.scorers import registry
 from orchestrator.scorers.port import Rule, Setup, Unusable
@@ -23,6 +25,7 @@ _SETTINGS = {
     "sentiment": (),
     "topic": ("topics",),
     "recommend": ("baskets", "catalog", "at_most"),
+    "churn": ("usual", "much"),
     "onnx": ("file", "features", "classes"),
 }
 _BROUGHT = ("settings", "features")
@@ -94,12 +97,15 @@ class Models:
             fix = nearest(written.catalog, set(self._tables)) or f"catalogs: {{{written.catalog}: ...}}"
             place["catalog"].report("E317", f"there is no catalog {written.catalog}", fix)
             return None
+        if written.usual is not None:
+            given["usual_days"] = (milliseconds(written.usual) or 0) / DAY_MS
         settings: dict[str, Any] = given.get("settings", {}) if kind not in _SETTINGS else given
         try:
             scorer = opener(Setup(name, settings, rules, features, self._languages, self._tables, self._read))
         except Unusable as error:
             place.report("E321", error.message, error.fix)
             return None
+        reads |= registry.READS.get(kind, frozenset())
         return Model(scorer, frozenset(reads), kind in registry.OF_TEXTS or kind not in _SETTINGS)
 
     def _check_settings(self, place: Place, kind: str, given: set[str]) -> None:

@@ -12,6 +12,7 @@ from orchestrator.scorers.port import Open
 
 GROUP = "orchestrator.scorers"
 _OURS = {
+    "churn": "orchestrator.scorers.churn",
     "rules": "orchestrator.scorers.rules",
     "onnx": "orchestrator.scorers.onnx",
     "recommend": "orchestrator.scorers.recommend",
@@ -19,9 +20,11 @@ _OURS = {
     "topic": "orchestrator.scorers.topics",
 }
 # Kinds that need no settings, so that a step may name them as they are.
-READY = frozenset({"sentiment", "topic"})
+READY = frozenset({"churn", "sentiment", "topic"})
 # Kinds that judge the text of the last event, where a step gives them nothing else.
 OF_TEXTS = frozenset({"sentiment", "topic"})
+# What a kind reads of the customer's past, which is kept only for who asks.
+READS = {"churn": frozenset({("profile", "recency"), ("profile", "last_seen")})}
 
 
 def kinds() -> list[str]:

@@ -140,7 +140,7 @@ class ModelDefinition(Model):
 
     kind: Name | None = Field(
         None,
-        description="rules, sentiment, topic, recommend, onnx, or a package's own; the model's name without it.",
+        description="rules, sentiment, topic, churn, recommend, onnx, or a package's own; the model's name without it.",
     )
     rules: list[RuleDefinition] | None = Field(None, description="Of rules: conditions and their points.")
     labels: dict[Name, float] | None = Field(
@@ -155,6 +155,12 @@ class ModelDefinition(Model):
     catalog: Name | None = Field(None, description="Of recommend: the catalog that it recommends from.")
     at_most: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="Of recommend: how many things; 3 without it."
+    )
+    usual: Duration | None = Field(
+        None, description="Of churn: how long after a purchase customers usually buy again; 60d without it."
+    )
+    much: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Of churn: who has spent so much is a good customer, and likelier to come back."
     )
     features: dict[Name, Expression] | None = Field(
         None, description="Of onnx and your own kinds: what the model looks at, by name: {recency: profile.recency}."
