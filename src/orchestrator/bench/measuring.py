@@ -16,6 +16,8 @@ from pathlib import Path
 import msgspec
 
 EVENTS_FILE = "events.jsonl"
+# Twice as many events of as many customers: memory is to grow with these, not with those.
+TWICE_FILE = "events-twice.jsonl"
 
 
 class Measured(msgspec.Struct):
@@ -60,7 +62,7 @@ def _reading(folder: Path) -> Callable[[], tuple[int, int, int]]:
 
 
 def _running(
-    folder: Path, *, with_state: bool = False, with_policies: bool = False
+    folder: Path, *, file: str = EVENTS_FILE, with_state: bool = False, with_policies: bool = False
 ) -> Callable[[], tuple[int, int, int]]:
     """Run the journey, actions and decisions written to files."""
     from orchestrator.bench.workload import SOURCES, SOURCES_WITH_POLICIES
@@ -69,7 +71,7 @@ def _running(
 
     loaded = compile_sources(SOURCES_WITH_POLICIES if with_policies else SOURCES)
     options = RunOptions(
-        events=[str(folder / EVENTS_FILE)],
+        events=[str(folder / file)],
         in_order=True,
         actions=folder / "actions.jsonl",
         decisions=folder / "decisions.jsonl",
@@ -86,6 +88,7 @@ def _running(
 WORKS: dict[str, Callable[[Path], Callable[[], tuple[int, int, int]]]] = {
     "read": _reading,
     "memory": _running,
+    "twice": lambda folder: _running(folder, file=TWICE_FILE),
     "policies": lambda folder: _running(folder, with_policies=True),
     "sqlite": lambda folder: _running(folder, with_state=True),
 }

@@ -70,10 +70,10 @@ holdout: 5%
 }
 
 
-def write_events(path: Path, events: int, seed: int = 42) -> None:
-    """Write so many events of one day as JSON lines, in order of time."""
+def write_events(path: Path, events: int, customers: int | None = None, seed: int = 42) -> None:
+    """Write so many events of one day as JSON lines, in order of time; by default of a tenth as many customers."""
     dice = random.Random(seed)  # noqa: S311 - a workload, not a secret
-    customers = max(1, events // EVENTS_PER_CUSTOMER)
+    customers = max(1, events // EVENTS_PER_CUSTOMER) if customers is None else customers
     with path.open("w", encoding="utf-8") as file:
         for number in range(events):
             drawn, customer = dice.random(), dice.randrange(customers)

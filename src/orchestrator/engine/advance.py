@@ -69,7 +69,8 @@ def advance(catalog: Catalog, state: State, fact: Fact, now_ms: int, failed: Map
             _wake(turn)
         if isinstance(fact, Event):
             _handle(turn, fact)
-            _handle_emitted(turn)
+            if turn.emitted or catalog.audiences is not None:
+                _handle_emitted(turn)
     except EventError:
         raise  # the producer's mistake, whichever entry was the first to ask for the event's properties
     except StorageError:

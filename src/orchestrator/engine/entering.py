@@ -72,9 +72,10 @@ def _open(turn: Turn, journey: Journey, key: str | None, reason: str, holds: boo
     turn.state.entries.append(entry)
     turn.changed = True
     turn.opening = entry_id
-    if journey.holdout_percent or turn.project.holdout_percent:
+    project = turn.catalog.project
+    if journey.holdout_percent or project.holdout_percent:
         # On record from the beginning: who is held out and leaves before any message was due is measured too.
-        holdout = guards.holdout_of(turn, journey, turn.project.purposes.get(journey.purpose or ""))
+        holdout = guards.holdout_of(turn, journey, project.purposes.get(journey.purpose or ""))
         if holdout is not None:
             saw = {**saw, "holdout": holdout}
     turn.decide(journey, entry, None, _ENTERED, reason, saw)

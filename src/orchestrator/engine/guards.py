@@ -57,10 +57,10 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
     for cap in purpose.caps:
         if is_reached(turn, cap, channel.name, purpose):
             return Answer(channel.name, Reason.CAP_REACHED)
-    windows = quiet_windows(turn.project, profile, purpose, channel.name)
+    windows = quiet_windows(turn.catalog.project, profile, purpose, channel.name)
     if not windows:
         return Answer(channel.name, None, address)
-    zone = zone_of(profile, turn.project)
+    zone = zone_of(profile, turn.catalog.project)
     until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
     if until_ms:
         return Answer(channel.name, Reason.QUIET_HOURS, address, until_ms)
@@ -103,7 +103,7 @@ def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:
 def holdout_of(turn: Turn, journey: Journey, purpose: Purpose | None) -> str | None:
     """Name the holdout that the customer is in, the universal one first; None outside of both."""
     profile_id = turn.state.profile_id
-    percent = turn.project.holdout_percent
+    percent = turn.catalog.project.holdout_percent
     is_asked = purpose is None or purpose.consent != "none"
     if percent and is_asked and draw(turn, "", "holdout", profile_id) < percent:
         return UNIVERSAL
@@ -120,7 +120,7 @@ def is_reached(turn: Turn, cap: Cap, channel: str, purpose: Purpose) -> bool:
     count = 0
     for sent in turn.state.sent:
         if sent.at_ms > since_ms and (cap.channel is None or sent.channel == cap.channel):
-            count += _counts(turn.project, cap, sent.purpose, purpose)
+            count += _counts(turn.catalog.project, cap, sent.purpose, purpose)
     return count >= cap.at_most
 
 

@@ -318,22 +318,22 @@ class State:
     @property
     def exits(self) -> dict[str, dict[str, int]]:
         """The last exits, by journey and key."""
-        return self.history.exits
+        return (self._history or self.history).exits
 
     @property
     def ended(self) -> list[Ended]:
         """The entries that have ended and whose goal can still be reached."""
-        return self.history.ended
+        return (self._history or self.history).ended
 
     @property
     def sent(self) -> list[Sent]:
         """The messages that left."""
-        return self.history.sent
+        return (self._history or self.history).sent
 
     @property
     def cases(self) -> list[Case]:
         """The cases that are open."""
-        return self.history.cases
+        return (self._history or self.history).cases
 
     def has_seen(self, digest: bytes) -> bool:
         """Whether an event with this digest has changed this state before (among the last 128)."""

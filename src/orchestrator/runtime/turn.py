@@ -42,8 +42,7 @@ class Failure:
     traceback: str
 
 
-@dataclass(slots=True)
-class Turned:
+class Turned(msgspec.Struct, gc=False):
     """What a turn came to. `record` is None when the state is as it was: keep the old one.
 
     `outcome` is applied, duplicate or ignored: the label of `orchestrator_events_total`. `erased` tells that the

@@ -53,12 +53,19 @@ def test_bench_run_measures_reading_memory_and_sqlite():
     result = CliRunner().invoke(app, ["run", "--events", "2000", "--json"])
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)
-    assert [row["kind"] for row in rows] == ["read", "memory", "policies", "sqlite"]
-    assert [row["events"] for row in rows] == [2000] * 4
-    assert rows[1]["actions"] == rows[3]["actions"] > 0
-    assert rows[1]["decisions"] == rows[3]["decisions"] > 0
-    assert rows[2]["decisions"] > rows[1]["decisions"]
-    assert rows[2]["speed_kept"] > 0
+    assert [row["kind"] for row in rows] == ["read", "memory", "twice", "policies", "sqlite"]
+    assert [row["events"] for row in rows] == [2000, 2000, 4000, 2000, 2000]
+    memory, policies, sqlite = rows[1], rows[3], rows[4]
+    assert memory["actions"] == sqlite["actions"] > 0
+    assert memory["decisions"] == sqlite["decisions"] > 0
+    assert policies["decisions"] > memory["decisions"]
+    assert policies["speed_kept"] > 0
+
+
+def test_twice_the_events_are_of_no_more_customers(tmp_path):
+    write_events(tmp_path / "twice.jsonl", 4000, 200)
+    customers = {json.loads(line)["customer_id"] for line in (tmp_path / "twice.jsonl").read_bytes().splitlines()}
+    assert len(customers) == 200
 
 
 def test_the_workload_with_policies_meets_every_kind_of_refusal(tmp_path):

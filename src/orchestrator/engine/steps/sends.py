@@ -47,10 +47,10 @@ def offer(turn: Turn, journey: Journey, entry: Entry, step: Send) -> str:
 
 
 def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_ms: int) -> str:
-    purpose = turn.project.purposes[step.purpose]
+    purpose = turn.catalog.project.purposes[step.purpose]
     refused: list[Answer] = []
     for name in _channels(turn, entry, step):
-        answer = guards.ask(turn, journey, entry, turn.project.channels[name], purpose)
+        answer = guards.ask(turn, journey, entry, turn.catalog.project.channels[name], purpose)
         if answer.reason is None:
             _refuse(turn, journey, entry, step, refused)
             _leave(turn, journey, entry, step, answer, asked_ms, visit_of(entry, step.inside))
@@ -68,17 +68,17 @@ def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_
 
 def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
     """Resolve `same` and `preferred`, without doubles and without channels that the message has no content for."""
-    content = turn.project.messages[step.message].channels
+    content = turn.catalog.project.messages[step.message].channels
     seen = set()
     for name in step.channels:
         if name == "same":
             names: tuple[str, ...] = (entry.channel,) if entry.channel else ()
         elif name == "preferred":
-            names = tuple(turn.state.profile.prefers) or turn.project.preferred_channels
+            names = tuple(turn.state.profile.prefers) or turn.catalog.project.preferred_channels
         else:
             names = (name,)
         for found in names:
-            if found in content and found in turn.project.channels and found not in seen:
+            if found in content and found in turn.catalog.project.channels and found not in seen:
                 seen.add(found)
                 yield found
 
@@ -125,9 +125,9 @@ def send_on(turn: Turn, journey: Journey, entry: Entry, step: Send, bounced: Sen
         return
     names = list(_channels(turn, entry, step))
     later = names[names.index(bounced.channel) + 1 :] if bounced.channel in names else names
-    purpose = turn.project.purposes[step.purpose]
+    purpose = turn.catalog.project.purposes[step.purpose]
     for name in later:
-        answer = guards.ask(turn, journey, entry, turn.project.channels[name], purpose)
+        answer = guards.ask(turn, journey, entry, turn.catalog.project.channels[name], purpose)
         if answer.reason is None:
             _leave(turn, journey, entry, step, answer, bounced.at_ms, bounced.action_id)
             return
@@ -136,7 +136,7 @@ def send_on(turn: Turn, journey: Journey, entry: Entry, step: Send, bounced: Sen
 
 def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer, asked_ms: int, visit: str) -> None:
     profile = turn.state.profile
-    project = turn.project
+    project = turn.catalog.project
     message = project.messages[step.message]
     action_id = action_id_of(turn, journey, entry, step, visit)
     scope = turn.scope_of(entry)
@@ -196,7 +196,7 @@ def _remember(turn: Turn, sent: Sent) -> None:
     kept = turn.state.sent
     kept.append(sent)
     if len(kept) > KEPT_SENT:
-        since_ms = turn.now_ms - turn.project.longest_cap_ms
+        since_ms = turn.now_ms - turn.catalog.project.longest_cap_ms
         turn.state.history.sent = [
             old for at, old in enumerate(kept) if old.at_ms > since_ms or at >= len(kept) - KEPT_SENT
         ]

@@ -10,10 +10,7 @@ so a batch may end after any record, and between two timers.
 
 import traceback
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any
-
-import msgspec
 
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, envelopes, ids, instants
@@ -27,6 +24,7 @@ from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.reading import Feed, Positions
 from orchestrator.runtime.embedded.sources import Chunk, Origin
 from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
+from orchestrator.runtime.embedded.written import Written
 from orchestrator.runtime.identity import Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.timers import NEVER_MS, Timers
@@ -43,16 +41,11 @@ CLOCK = "clock"
 # Where a dead letter comes from that no record led to.
 _TIMER = Origin("timer", 0, 0)
 
-_encode_lines = msgspec.json.Encoder().encode_lines
-_kind_of = attrgetter("kind")
-_verdict_of = attrgetter("verdict")
-
 
 class Processor:
     """Takes records in order and moves time on.
 
-    `targets` names where lines of each kind go (actions, decisions, dead_letters); a kind that is not
-    in it is only counted. `keeps_decisions` says that the store is to keep them by customer.
+    `targets` and `keeps_decisions` say where the lines of a batch go: see `Written`.
     """
 
     def __init__(
@@ -69,8 +62,7 @@ class Processor:
         self._catalog = catalog
         self._store = store
         self._outputs = outputs
-        self._targets = targets
-        self._keeps_decisions = keeps_decisions
+        self._written = Written(targets, keeps_decisions=keeps_decisions)
         self._report = report
         self._newer = newer
         self._timers = Timers(store.waiting())
@@ -84,8 +76,6 @@ class Processor:
         self._batch_ends_at = BATCH_RECORDS
         # What the batch holds so far: cleared by each commit, never replaced, because the loop has them at hand.
         self._changed: dict[str, bytes] = {}
-        self._turns: list[tuple[str, Turned]] = []
-        self._letters: list[DeadLetter] = []
         self._ledger = catalog.admissions = Ledger.of(store.position(LIMITS))
         # Whom nothing was heard of for too long, and whether the file is to be rewritten because of such.
         self._forgotten: list[str] = []
@@ -117,7 +107,7 @@ class Processor:
             record = self._record(profile_id)
             if record is not None:
                 self._fire(profile_id, record)
-            if max(len(self._turns), len(self._changed)) >= BATCH_TURNS:
+            if max(self._written.turns, len(self._changed)) >= BATCH_TURNS:
                 self._commit({}, None)
         positions = settling.noted(self._catalog, self._store)
         if positions or self._forgotten:
@@ -259,7 +249,7 @@ class Processor:
             # What was overdue already, because its journey was paused for one, wakes at the clock: it never goes back.
             self.clock_ms = max(due_ms, self.clock_ms)
             self._fire(profile_id, record)
-            if len(self._turns) >= BATCH_TURNS or self._forgotten:
+            if self._written.turns >= BATCH_TURNS or self._forgotten:
                 commit()
                 self._forget()
 
@@ -297,8 +287,7 @@ class Processor:
                 (self._unsettled.add if waits else self._unsettled.discard)(profile_id)
         if self._catalog.limited:
             self._ledger.note(self._catalog, turned.decisions)
-        if turned.actions or turned.decisions:
-            self._turns.append((profile_id, turned))
+        self._written.add(profile_id, turned)
 
     def _refuse(self, chunk: Chunk, index: int, error: EventError) -> None:
         """Put a record that is no event into the dead letters; a blank line is nothing at all."""
@@ -320,41 +309,23 @@ class Processor:
         at = instants.to_text(self.clock_ms if self.clock_ms > instants.EARLIEST_MS else self._arrived_ms)
         source, line, offset = origin.source, origin.line, origin.offset
         letter = DeadLetter(reason, message, source=source, line=line, offset=offset, at=at, **about)
-        self._letters.append(letter)
+        self._written.bury(letter)
         self.summary.dead_letters[reason] += 1
         if len(self.summary.first_dead_letters) < SHOWN_DEAD_LETTERS:
             self.summary.first_dead_letters.append(letter)
 
     def _commit(self, positions: Positions, feed: Feed | None) -> None:
         """Commit everything since the last commit, with the position that belongs to it."""
-        turns, merged = self._turns, self._resolver.merged
-        actions = [action for _, turned in turns for action in turned.actions]
-        decisions = [decision for _, turned in turns for decision in turned.decisions]
+        merged = self._resolver.merged
         batch = Batch(positions={**positions, CLOCK: b"%d" % self.clock_ms})
         batch.records = {who: record for who, record in self._changed.items() if record} if merged else self._changed
         batch.names, batch.merged = self._resolver.changes(), list(merged)
         if self._ledger.changed:
             batch.positions[LIMITS], self._ledger.changed = self._ledger.written(), False
-        encoded: dict[str, bytes] = {}
-        if actions:
-            encoded["actions"] = _encode_lines(actions)
-        if self._keeps_decisions:
-            batch.decisions = [(who, _encode_lines(turned.decisions)) for who, turned in turns if turned.decisions]
-            encoded["decisions"] = b"".join([lines for _, lines in batch.decisions])
-        elif decisions and "decisions" in self._targets:
-            encoded["decisions"] = _encode_lines(decisions)
-        if self._letters:
-            encoded["dead_letters"] = _encode_lines(self._letters)
-        for kind, lines in encoded.items():
-            if lines and kind in self._targets:
-                # Two kinds may share a pipe, though never a file.
-                target = self._targets[kind]
-                batch.lines[target] = batch.lines.get(target, b"") + lines
+        self._written.fill(batch)
         self._outputs.commit(batch)
-        self.summary.actions.update(map(_kind_of, actions))
-        self.summary.decisions.update(map(_verdict_of, decisions))
+        self._written.clear(self.summary.actions, self.summary.decisions)
         self._resolver.committed()
-        for held in (self._changed, self._turns, self._letters):
-            held.clear()
+        self._changed.clear()
         self._batch_ends_at = self.records + BATCH_RECORDS
         self._report(self, feed)
