@@ -62,6 +62,11 @@ class Identity:
         is_strongest = self.kinds[:1] == (CUSTOMER_ID,) and self.limits.get(CUSTOMER_ID) == 1
         return is_strongest and CUSTOMER_ID not in self.never
 
+    @property
+    def links(self) -> bool:
+        """Whether there is anything to link: more than one kind."""
+        return len(self.kinds) > 1
+
     def rank(self, kind: str) -> int:
         """Give a kind's place among the others, 0 for the strongest; those that do not link come last."""
         return self.kinds.index(kind) if kind in self.kinds else len(self.kinds)

@@ -60,6 +60,10 @@ class SimulatedRuntime:
         """Give a profile's state at rest, by whatever id it had; None for one that nothing is known of."""
         return self._records.get(self._resolver.profile_of(profile_id))
 
+    def records(self) -> dict[str, bytes]:
+        """Give the state at rest of everybody, by profile id; who was merged is there once."""
+        return dict(self._records)
+
     def next_due_ms(self) -> int:
         """Tell when the next timer is due; NEVER_MS when nothing waits."""
         while self._timers.next_ms < NEVER_MS:

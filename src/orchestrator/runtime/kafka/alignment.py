@@ -2,13 +2,15 @@
 
 Behind resolve, a partition's log is a mixture of all sources, and one that lags puts an order of ten o'clock behind a
 cart of eleven. So a record waits here until every source has told a clock that is past it. What was processed out of
-the log's order is known after a crash from two numbers alone: of the records before `read`, those up to `mark`. Until
+the log's order is known after a crash from two numbers: of the records before `read`, those up to `mark`, but for those
+that came late and could not go at once (`late`). Until
 everything before `read` has been read again, nothing may be taken: the clocks that were heard before the crash speak
 of records that are not all here yet.
 Owns the records that wait, and that knowledge. Must never hold more than it is told to: beyond that the oldest go on,
 and only timers, which never wait here, keep the promise that nothing fires before an order that is already in a log.
 """
 
+from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from orchestrator.runtime.kafka.records import KafkaRecord
@@ -19,11 +21,14 @@ Mark = tuple[int, int]  # a record's timestamp, and its offset
 class Alignment:
     """The records that wait, of one input, after what an earlier incarnation left; reading goes on at `position`."""
 
-    def __init__(self, read: int = 0, mark: Mark = (0, 0), position: int | None = None) -> None:
+    def __init__(
+        self, read: int = 0, mark: Mark = (0, 0), position: int | None = None, late: Iterable[int] = ()
+    ) -> None:
         self.read = read
         self._seen = read if position is None else position
         self.mark = mark
         self._left_read, self._left_mark = read, mark
+        self._left_late = frozenset(late)
         self._heap: list[tuple[int, int]] = []
         self._waiting: dict[int, KafkaRecord] = {}
 
@@ -50,9 +55,16 @@ class Alignment:
         """Tell whether the earliest waiting record belongs before what was already taken: it must go at once."""
         return bool(self._heap) and self._heap[0] <= self.mark
 
+    @property
+    def late(self) -> list[int]:
+        """The offsets of those that wait although they belong before what was already taken."""
+        return sorted(key[1] for key in self._heap if key <= self.mark) if self.is_late else []
+
     def was_taken(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation has processed this record."""
-        return record.offset < self._left_read and (record.timestamp, record.offset) <= self._left_mark
+        if record.offset >= self._left_read or record.offset in self._left_late:
+            return False
+        return (record.timestamp, record.offset) <= self._left_mark
 
     def add(self, record: KafkaRecord, wall_ms: int) -> None:
         """Let a record wait. One from the future is late at once: nobody's clock will pass it for a long time."""
@@ -79,5 +91,6 @@ class Alignment:
     def clear(self) -> None:
         """Forget what waits: it will be read again, and what was processed of it is known."""
         self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
+        self._left_late = frozenset(self.late)
         self._heap.clear()
         self._waiting.clear()

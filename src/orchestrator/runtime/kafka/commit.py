@@ -46,7 +46,7 @@ class Target:
     """Where a partition's transactions come from and go.
 
     `number` is the partition of the inputs, `output` that of the output topics: the same, but for resolve. Without a
-    changelog there is no state, and nothing to restore.
+    changelog there is no state, and nothing to restore. `changelog` names another one than the turns'.
     """
 
     topics: Topics
@@ -54,6 +54,7 @@ class Target:
     output: int
     group_id: str
     has_changelog: bool = True
+    changelog: str | None = None
 
 
 async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Target) -> int:
@@ -73,11 +74,13 @@ async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Tar
         sent += await writer.send(topics.dead_letters, output, outgoing.dead_letters)
         for other, forwards in outgoing.forwards.items():
             sent += await writer.forward(topics.resolved, other, forwards)
+        sent += await writer.forward(topics.links, 0, outgoing.links)
         # 3. Send the changes, and behind them the header.
         faults.reach("commit.changes")
         changes: list[Line] = [(profile_id.encode(), record) for profile_id, record in outgoing.changes.items()]
         changes.append((HEADER_KEY.encode(), encode_header(header)))
-        logged = await writer.send(topics.changelog, output, changes) if target.has_changelog else []
+        changelog = target.changelog or topics.changelog
+        logged = await writer.send(changelog, output, changes) if target.has_changelog else []
         # 4. Check every send.
         faults.reach("commit.check")
         for future, _ in sent + logged:

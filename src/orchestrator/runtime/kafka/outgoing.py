@@ -31,6 +31,7 @@ class Outgoing:
         "decisions",
         "facts",
         "forwards",
+        "links",
         "most_facts",
         "offsets",
     )
@@ -40,6 +41,7 @@ class Outgoing:
         self.actions: list[Line] = []
         self.decisions: list[Line] = []
         self.dead_letters: list[Line] = []
+        self.links: list[Forward] = []
         self.forwards: defaultdict[int, list[Forward]] = defaultdict(list)
         self.changes: dict[str, bytes | None] = {}
         self.offsets: dict[str, int] = {}
@@ -54,7 +56,7 @@ class Outgoing:
     @property
     def is_urgent(self) -> bool:
         """Tell whether somebody waits for this: it is more than a new position in the inputs."""
-        return bool(self.changes or self.actions or self.decisions or self.dead_letters or self.forwards)
+        return bool(self.changes or self.actions or self.decisions or self.dead_letters or self.forwards or self.links)
 
     @property
     def is_full(self) -> bool:

@@ -17,6 +17,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Verdict
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
+from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.kafka.clock import Clock
@@ -163,11 +164,14 @@ class Partition(Unit):
     def _take(self, catalog: Catalog, event: Event, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         """Turn one event that somebody may ask for."""
         try:
-            profile_id = turn.profile_of(catalog.project, event)
+            profile_id = self._profile_of(catalog, event, record)
             old = self.state.get(profile_id)
             if old is None and self._checks_keys:
                 self._check_key(record)
-            turned = turn.on_event(catalog, event, old, now_ms)
+            if event.type == ERASE:
+                self._erase(profile_id, old)
+                return
+            turned = turn.on_event(catalog, event, old, now_ms, profile_id)
             if turned.record is not None or turned.decisions:
                 old_due_ms = 0 if old is None else codec.due_of(old)
                 self._apply(catalog, profile_id, turned, old_due_ms, wall_ms, record)
@@ -177,6 +181,16 @@ class Partition(Unit):
         event_type = event.type if event.type in catalog.named else OTHER_TYPES
         self.tally.events[event_type, turned.outcome] += 1
 
+    def _profile_of(self, catalog: Catalog, event: Event, record: KafkaRecord) -> str:
+        """Name the profile that an event belongs to."""
+        return turn.profile_of(catalog.project, event)
+
+    def _erase(self, profile_id: str, old: bytes | None) -> None:
+        """Erase a profile: its record, with its timers, and by a tombstone what the changelog holds of it."""
+        self.tally.events[ERASE, "applied"] += 1
+        if old is not None:
+            self._forget(profile_id, old)
+
     def _take_receipt(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         """Turn what became of a message; nobody is known by a receipt alone."""
         profile_id = (record.key or b"").decode(errors="replace")
@@ -185,6 +199,7 @@ class Partition(Unit):
             event = receipt_of(record)
             if old is None:
                 self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, "ignored"] += 1
+                self._miss(record)
                 return
             turned = turn.on_event(catalog, event, old, now_ms)
             self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
@@ -192,6 +207,9 @@ class Partition(Unit):
             self._bury_record(record, error, wall_ms)
             return
         self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, turned.outcome] += 1
+
+    def _miss(self, record: KafkaRecord) -> None:
+        """Do nothing about a receipt for nobody: without links, nobody is somebody else now."""
 
     def _fire(self, catalog: Catalog, before_ms: int, now_ms: int | None, wall_ms: int) -> bool:
         """Wake what is due before an instant, at `now_ms` or each at its own; False when that is enough for now."""
@@ -238,7 +256,7 @@ class Partition(Unit):
             self._bury_timer(profile_id, due_ms, error, wall_ms)
 
     def _forget(self, profile_id: str, record: bytes) -> None:
-        """Leave nothing of a customer of whom nothing was heard for too long but a tombstone in the changelog."""
+        """Leave nothing of a customer but a tombstone in the changelog."""
         for entry in codec.decode(record).entries:
             self._entries[entry.journey] -= 1
         self.state.drop(profile_id)

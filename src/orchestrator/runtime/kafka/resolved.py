@@ -1,11 +1,19 @@
 """The resolved topic, which joins resolve and turn: events keyed by their profile, and clocks between them.
 
-Owns the shape of both kinds of record. Must never hold anything that the turn would need a later release to read.
+Where the project links identifiers, records of four more kinds travel here, named by a header, which is the last one:
+
+    move     to the profile that is another's now, keyed by it: hand your life over
+    life     from there to the other, keyed by that: here it is
+    wait     to the other, keyed by it, before the event that linked: go on when all lives are here, and merge them
+    receipt  what became of a message to a profile that was merged meanwhile, keyed by the one it is now
+
+Owns the shape of all of them. Must never hold anything that the turn would need a later release to read.
 """
 
 import msgspec
 
 from orchestrator.errors import EventError
+from orchestrator.runtime.kafka.records import KafkaRecord
 
 # The key of a record that tells a clock; no profile's id looks like it.
 CLOCK_KEY = b"@clock"
@@ -35,3 +43,62 @@ def decode_tick(raw: bytes | None) -> Tick:
         return _decode(raw or b"")
     except msgspec.DecodeError as error:
         raise EventError("not_json", f"a clock in the resolved topic cannot be read: {error}") from error
+
+
+# What a record is that is neither an event nor a clock.
+KIND_HEADER = "orchestrator-kind"
+MOVE, LIFE, WAIT, RECEIPT = b"move", b"life", b"wait", b"receipt"
+
+# Whose identifiers an event names, as they are kept, where they were read and linked.
+WHO_HEADER = "orchestrator-who"
+
+
+class Move(msgspec.Struct, array_like=True):
+    """Hand over the life of this record's key to `root`, because of `link`."""
+
+    link: str
+    root: str
+
+
+class Life(msgspec.Struct, array_like=True):
+    """The life that was known as `loser`, empty where there was none."""
+
+    link: str
+    loser: str
+    record: bytes
+
+
+class Wait(msgspec.Struct, array_like=True):
+    """Go on once the lives of all `losers` are here; `refused` are links that were not made (kind, name, reason)."""
+
+    link: str
+    losers: list[str]
+    event_id: str
+    customer_id: str | None
+    refused: list[tuple[str, str, str]]
+
+
+class Who(msgspec.Struct, array_like=True):
+    """The customer id and the other identifiers of an event, as they are kept."""
+
+    customer_id: str | None
+    identifiers: dict[str, str]
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_move = msgspec.msgpack.Decoder(Move).decode
+decode_life = msgspec.msgpack.Decoder(Life).decode
+decode_wait = msgspec.msgpack.Decoder(Wait).decode
+decode_who = msgspec.msgpack.Decoder(Who).decode
+
+
+def kind_of(record: KafkaRecord) -> bytes | None:
+    """Tell what a record is; None for an event."""
+    headers = record.headers
+    return headers[-1][1] if headers and headers[-1][0] == KIND_HEADER else None
+
+
+def who_of(record: KafkaRecord) -> Who | None:
+    """Give whom an event names, where that was read before it came here."""
+    headers = record.headers
+    return decode_who(headers[-1][1]) if headers and headers[-1][0] == WHO_HEADER else None

@@ -9,23 +9,54 @@ Owns that choice. Must never fire a timer that a source's clock has not passed.
 from collections.abc import Collection, Mapping
 from time import perf_counter
 
+from orchestrator.engine.linking import Refused
 from orchestrator.errors import EventError
+from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.model.identity import Unnamed
+from orchestrator.runtime import turn
 from orchestrator.runtime.kafka.alignment import Alignment
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.partition import OTHER_TYPES, Partition
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY, decode_tick
+from orchestrator.runtime.kafka.resolved import (
+    CLOCK_KEY,
+    KIND_HEADER,
+    LIFE,
+    MOVE,
+    RECEIPT,
+    WAIT,
+    Life,
+    decode_life,
+    decode_move,
+    decode_tick,
+    decode_wait,
+    encode,
+    kind_of,
+    who_of,
+)
 from orchestrator.runtime.kafka.state import State
 from orchestrator.runtime.kafka.unit import NEVER
+from orchestrator.runtime.turn import Meeting
 
 # Sources tell their clocks twice a second and commit in between: nearer than this, all is live.
 LIVE_MS = 3_000
 # So many records wait at most, some 40 MB; beyond that a source lags too far behind the others to be waited for.
 MOST_WAITING = 50_000
+
+
+# In front of a life that waits, where a state has its due instant and its format: nothing is due, and nobody reads it.
+_PREFIX = bytes(9)
+
+
+def _place_of(link: str, loser: str) -> str:
+    """Name the place where a life waits; no profile's id looks like it."""
+    return f"@life {link} {loser}"
 
 
 class ResolvedPartition(Partition):
@@ -45,6 +76,7 @@ class ResolvedPartition(Partition):
         topic: str,
         most_facts: int,
         receipts: str | None = None,
+        links: bool = False,
     ) -> None:
         super().__init__(
             number,
@@ -58,7 +90,13 @@ class ResolvedPartition(Partition):
             receipts=receipts,
         )
         self._topic = topic
-        self._aligned = Alignment(header.read, (header.mark_ms, header.mark_offset), header.offsets.get(topic))
+        self._links = links
+        self._is_stopped = False
+        # The links whose lives are waited for, as far as they were read.
+        self._waited: set[str] = set()
+        self._aligned = Alignment(
+            header.read, (header.mark_ms, header.mark_offset), header.offsets.get(topic), header.late
+        )
         self._turned_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
 
     @property
@@ -91,7 +129,8 @@ class ResolvedPartition(Partition):
         """Take in what was fetched, then turn what every source has passed."""
         aligned, records, at = self._aligned, self._records, self._at
         # What waited before a crash is read again as a whole, and was no more than that.
-        while at < len(records) and (len(aligned) < MOST_WAITING or not aligned.is_whole):
+        # Whoever waits for a life reads on until it comes.
+        while at < len(records) and (len(aligned) < MOST_WAITING or not aligned.is_whole or self._is_stopped):
             record = records[at]
             at += 1
             if record.topic != self._topic:
@@ -99,9 +138,14 @@ class ResolvedPartition(Partition):
             elif record.key == CLOCK_KEY:
                 self._hear(record, wall_ms)
                 aligned.pass_over(record.offset + 1)
+            elif kind_of(record) == LIFE:
+                self._take_life(record)
+                aligned.pass_over(record.offset + 1)
             elif aligned.was_taken(record):
                 aligned.pass_over(record.offset + 1)
             else:
+                if kind_of(record) == WAIT:
+                    self._waited.add(decode_wait(record.value or b"").link)
                 aligned.add(record, wall_ms)
         self._at = at
         self._release(catalog, wall_ms)
@@ -126,6 +170,9 @@ class ResolvedPartition(Partition):
                     break
                 if not self._pass(catalog, min(next_ms, clock_ms), wall_ms):
                     return
+            self._is_stopped = not self._may_go(aligned.look())
+            if self._is_stopped:
+                return
             self._turn(catalog, aligned.take(), wall_ms)
             if perf_counter() >= self._until and not aligned.is_late:
                 return
@@ -151,8 +198,15 @@ class ResolvedPartition(Partition):
         if record.topic == self._receipts:
             self._take_receipt(catalog, record, now_ms, wall_ms)
             return
+        kind = kind_of(record)
+        if kind is not None:
+            self._take_message(catalog, kind, record, now_ms, wall_ms)
+            return
         try:
             event = event_of(record)
+            who = who_of(record)
+            if who is not None:
+                event.customer_id, event.identifiers = who.customer_id, who.identifiers
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
@@ -160,6 +214,85 @@ class ResolvedPartition(Partition):
             self._take(catalog, event, record, now_ms, wall_ms)
         else:
             self.tally.events[OTHER_TYPES, "ignored"] += 1
+
+    def _profile_of(self, catalog: Catalog, event: Event, record: KafkaRecord) -> str:
+        """Name the profile that resolve, or the linker, sent the event to."""
+        return (record.key or b"").decode() or super()._profile_of(catalog, event, record)
+
+    def _miss(self, record: KafkaRecord) -> None:
+        """Ask the linker after the customer of a receipt, who may have been merged meanwhile."""
+        if self._links and record.topic == self._receipts:
+            key = record.key or b""
+            self.outgoing.links.append((key, record.value or b"", record.timestamp, [(KIND_HEADER, RECEIPT)]))
+
+    # Lives that are one
+
+    def _take_life(self, record: KafkaRecord) -> None:
+        """Keep a life that was handed over until the one who waits for it is at that point."""
+        life = decode_life(record.value or b"")
+        # Whoever waits stands before it in the log; where nobody does any more, this is read again after a crash.
+        if life.link in self._waited:
+            self._keep_life(_place_of(life.link, life.loser), _PREFIX + life.record)
+
+    def _keep_life(self, place: str, kept: bytes | None) -> None:
+        if kept is None:
+            self.state.drop(place)
+        else:
+            self.state.put(place, kept)
+        self.outgoing.changes[place] = kept
+        self.outgoing.bytes += len(kept or b"")
+
+    def _may_go(self, record: KafkaRecord) -> bool:
+        """Whether a record may be taken: one that waits for lives only when all of them are here."""
+        if kind_of(record) != WAIT:
+            return True
+        wait = decode_wait(record.value or b"")
+        return all(self.state.get(_place_of(wait.link, loser)) is not None for loser in wait.losers)
+
+    def _take_message(self, catalog: Catalog, kind: bytes, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
+        if kind == MOVE:
+            self._hand_over(record)
+        elif kind == WAIT:
+            self._meet(catalog, record, now_ms, wall_ms)
+        else:
+            self._take_receipt(catalog, record, now_ms, wall_ms)
+
+    def _hand_over(self, record: KafkaRecord) -> None:
+        """Send the life of a profile that is another's now after it; nothing of it stays here."""
+        move = decode_move(record.value or b"")
+        loser, key = (record.key or b"").decode(), move.root.encode()
+        life = self.state.get(loser)
+        if life is not None:
+            self.state.drop(loser)
+            self.outgoing.changes[loser] = None
+            for entry in codec.decode(life).entries:
+                self._entries[entry.journey] -= 1
+        message = encode(Life(move.link, loser, life or b""))
+        self.outgoing.forwards[partition_of(key, self._count)].append(
+            (key, message, record.timestamp, [(KIND_HEADER, LIFE)])
+        )
+        self.outgoing.bytes += len(message)
+
+    def _meet(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
+        """Merge the lives that were handed over, and put on record what was merged and refused."""
+        wait = decode_wait(record.value or b"")
+        profile_id = (record.key or b"").decode()
+        places = [_place_of(wait.link, loser) for loser in wait.losers]
+        lives = [kept[len(_PREFIX) :] for place in places if (kept := self.state.get(place)) is not None]
+        lives = [life for life in lives if life]
+        self._waited.discard(wait.link)
+        for place in places:
+            self._keep_life(place, None)
+        refused = [Refused(*no) if no[1] else Unnamed(no[0], no[2]) for no in wait.refused]
+        if not lives and not refused:
+            return
+        for life in lives:
+            for entry in codec.decode(life).entries:
+                self._entries[entry.journey] += 1
+        old = self.state.get(profile_id)
+        event = Event(wait.event_id, "", record.timestamp, wait.customer_id)
+        turned = turn.on_meeting(catalog, event, profile_id, old, Meeting(lives, refused), now_ms)
+        self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
 
     def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
         try:
@@ -178,9 +311,11 @@ class ResolvedPartition(Partition):
         header.heard, header.logged_ms = dict(self.clock.heard), self.clock.logged_ms
         header.read = aligned.read
         header.mark_ms, header.mark_offset = aligned.mark
+        header.late = aligned.late
         return taken, header
 
     def forget_fetched(self) -> None:
         """Drop what was fetched, and what waits: it will be read again."""
         super().forget_fetched()
         self._aligned.clear()
+        self._waited.clear()

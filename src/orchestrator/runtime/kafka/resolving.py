@@ -6,6 +6,8 @@ partition that its profile's id leads to by murmur2: exactly once, in transactio
 Twice a second, while it lags at the end of every transaction, it tells its clock to every turn partition in those
 transactions: what was sent before that instant is in the resolved topic before that record, so an order that still
 waits here holds the reminder back.
+Where the project links identifiers, an event that names more than a customer id makes a second hop: the linker's
+(`linking_partition`), which knows who is whose.
 Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` does.
 """
 
@@ -13,6 +15,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.model.identity import Identity
+from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.commit import Target
@@ -39,8 +44,11 @@ STALE_MS = 250
 class Resolver(Unit):
     """One partition number of the events topics, on its way to `count` turn partitions."""
 
-    def __init__(self, number: int, count: int, inputs: Inputs, clock: Clock, most_facts: int) -> None:
+    def __init__(
+        self, number: int, count: int, inputs: Inputs, clock: Clock, most_facts: int, *, links: bool = False
+    ) -> None:
         super().__init__(number, inputs, clock, {}, most_facts)
+        self._links = links
         self._count = count
         self._told_ms = 0
         self._told_at_ms = 0
@@ -82,14 +90,19 @@ class Resolver(Unit):
             clock.pass_record(record.timestamp, wall_ms)
             self._is_live = False
             try:
-                profile_id = turn.profile_of(catalog.project, event_of(record))
+                event = event_of(record)
+                profile_id = turn.profile_of(catalog.project, event)
             except EventError as error:
                 self.tally.events["other", "dead"] += 1
                 self.bury(dead_letter(record, error.reason, error.message, wall_ms))
                 continue
             key = profile_id.encode()
             headers = [*record.headers, (ORIGIN_HEADER, f"{source_of(record)}/{record.offset}".encode())]
-            forwards[partition_of(key, self._count)].append((key, record.value or b"", record.timestamp, headers))
+            forward = (key, record.value or b"", record.timestamp, headers)
+            if self._links and not _is_plain(catalog.project.identity, event):
+                self.outgoing.links.append(forward)
+            else:
+                forwards[partition_of(key, self._count)].append(forward)
         self._at = at
 
     def _tell(self, wall_ms: int) -> None:
@@ -101,6 +114,8 @@ class Resolver(Unit):
         tick = encode_tick(Tick(str(self.number), now_ms, self._is_live))
         for number in range(self._count):
             self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
+        if self._links:
+            self.outgoing.links.append((CLOCK_KEY, tick, now_ms, []))
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over, with the clock behind what they hold."""
@@ -109,12 +124,25 @@ class Resolver(Unit):
         return super().take_outgoing()
 
 
+def _is_plain(rules: Identity, event: Event) -> bool:
+    """Whether an event leads to its profile by itself: a customer id alone does, unless everything is to be erased."""
+    return rules.is_direct and not event.identifiers and event.customer_id is not None and event.type != ERASE
+
+
 class ResolveJob:
     """Resolve for one application. `counts` are the partition counts of the events topics."""
 
     def __init__(
-        self, settings: KafkaSettings, topics: Topics, count: int, counts: Mapping[str, int], metrics: Metrics
+        self,
+        settings: KafkaSettings,
+        topics: Topics,
+        count: int,
+        counts: Mapping[str, int],
+        metrics: Metrics,
+        *,
+        links: bool = False,
     ) -> None:
+        self._links = links
         self.settings = settings
         self.metrics = metrics
         self.group_id = f"{settings.app_id}-resolve"
@@ -139,7 +167,12 @@ class ResolveJob:
     async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
         """Begin with nothing: the clock is found by reading on."""
         return Resolver(
-            number, self._count, Inputs(self.inputs_of(number)), Clock(), self.settings.transaction_facts
+            number,
+            self._count,
+            Inputs(self.inputs_of(number)),
+            Clock(),
+            self.settings.transaction_facts,
+            links=self._links,
         ), 0
 
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:

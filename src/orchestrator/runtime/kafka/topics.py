@@ -56,6 +56,8 @@ class Topics:
     changelog: str
     resolved: str
     delivery_changelog: str
+    links: str
+    links_changelog: str
     ours: tuple[Topic, ...] = field(repr=False)
 
     @classmethod
@@ -70,22 +72,33 @@ class Topics:
         names = {name: prefix + name.replace("_", "-") for name in ("actions", "decisions", "dead_letters", "receipts")}
         changelog, delivery = f"{prefix}{app}-turn-changelog", f"{prefix}{app}-delivery-changelog"
         journeys, resolved = f"{prefix}journeys", f"{prefix}{app}-resolved"
+        links, links_changelog = f"{prefix}{app}-links", f"{prefix}{app}-links-changelog"
         # Records of the resolved topic carry their events' own timestamps, which may lie far back: they go by size of
         # the backlog, not by the age of what happened.
         ours = [Topic(name, count, expiring) for name in names.values()]
         ours += [Topic(name, count, CHANGELOG) for name in (changelog, delivery)]
         ours += [Topic(journeys, 1, {**CHANGELOG, "min.cleanable.dirty.ratio": "0.5"})]
         if settings.resolve:
-            ours += [Topic(resolved, count, {**expiring, "retention.ms": "-1", "retention.bytes": str(4 << 30)})]
+            backlog = {**expiring, "retention.ms": "-1", "retention.bytes": str(4 << 30)}
+            ours += [Topic(resolved, count, backlog)]
+            # Who is whose is decided in one place, in one order.
+            ours += [Topic(links, 1, backlog), Topic(links_changelog, 1, CHANGELOG)]
         return cls(
             events=settings.input_topics,
             journeys=journeys,
             changelog=changelog,
             resolved=resolved,
             delivery_changelog=delivery,
+            links=links,
+            links_changelog=links_changelog,
             ours=tuple(ours),
             **names,
         )
+
+    @property
+    def single(self) -> frozenset[str]:
+        """Name the topics of ours that have one partition, whatever the others have."""
+        return frozenset({self.journeys, self.links, self.links_changelog})
 
 
 @dataclass(frozen=True)
@@ -99,10 +112,11 @@ class Found:
 def mismatches(settings: KafkaSettings, topics: Topics, found: Found) -> list[str]:
     """Say what about the topics that exist would make a worker lose, double or misplace something."""
     counts = {topic.name: found.partitions[topic.name] for topic in topics.ours if topic.name in found.partitions}
-    shared = {name: count for name, count in counts.items() if name != topics.journeys}
+    shared = {name: count for name, count in counts.items() if name not in topics.single}
     problems = _uneven(shared)
-    if counts.get(topics.journeys, 1) != 1:
-        problems.append(f"{topics.journeys} has {counts[topics.journeys]} partitions; it must have 1: create it anew")
+    for name in sorted(topics.single):
+        if counts.get(name, 1) != 1:
+            problems.append(f"{name} has {counts[name]} partitions; it must have 1: create it anew")
     problems += _unread(settings, topics, found, shared)
     for topic in topics.ours:
         problems += _unfit(topic, found.config.get(topic.name, {}))
@@ -166,12 +180,12 @@ def _wanted(settings: KafkaSettings, topics: Topics, found: Found) -> list[Topic
     ours = [
         found.partitions[topic.name]
         for topic in topics.ours
-        if topic.name in found.partitions and topic.name != topics.journeys
+        if topic.name in found.partitions and topic.name not in topics.single
     ]
     theirs = [found.partitions[name] for name in topics.events if name in found.partitions and not settings.resolve]
     count = (ours or theirs or [settings.partitions])[0]
     return [
-        topic if topic.name == topics.journeys else Topic(topic.name, count, topic.config, topic.must)
+        topic if topic.name in topics.single else Topic(topic.name, count, topic.config, topic.must)
         for topic in topics.ours
     ]
 

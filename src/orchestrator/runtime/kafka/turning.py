@@ -18,6 +18,7 @@ from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Kept
+from orchestrator.runtime.kafka.linking_partition import LINKS
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.partition import Partition
@@ -89,7 +90,16 @@ class TurnJob:
         sourced.expect(self._sources)
         topic = self._names.resolved
         return ResolvedPartition(
-            number, self._count, inputs, state, sourced, header, topic=topic, most_facts=most, receipts=receipts
+            number,
+            self._count,
+            inputs,
+            state,
+            sourced,
+            header,
+            topic=topic,
+            most_facts=most,
+            receipts=receipts,
+            links=LINKS in self._sources,
         )
 
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:

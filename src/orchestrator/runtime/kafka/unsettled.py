@@ -45,7 +45,8 @@ class Unsettled:
         profile_ids = list(islice(self._left, min(most, AT_ONCE)))
         for profile_id in profile_ids:
             record = state.get(profile_id)
-            if record is not None and settling.may_go_on(self._catalog, record):
+            # What is kept under another key, such as a life on its way, is nobody's state.
+            if record is not None and not profile_id.startswith("@") and settling.may_go_on(self._catalog, record):
                 yield profile_id, record
         if not profile_ids:
             self._end(self._catalog)

@@ -19,6 +19,7 @@ from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import host
 from orchestrator.runtime.kafka.catalogs import Catalogs, Source, keyed, publish
 from orchestrator.runtime.kafka.health import HealthServer
+from orchestrator.runtime.kafka.linking import LINKS, LinkJob
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.resolving import ResolveJob
@@ -88,9 +89,16 @@ class Worker:
         settings, topics = self._settings, self._topics
         count, sources = counts[topics.changelog], frozenset[str]()
         if settings.resolve:
-            resolve = ResolveJob(settings, topics, count, {name: counts[name] for name in topics.events}, self._metrics)
+            # Taken from what is in force now: a project that begins to link has its workers started anew.
+            links = self._catalogs.catalog.project.identity.links
+            events = {name: counts[name] for name in topics.events}
+            resolve = ResolveJob(settings, topics, count, events, self._metrics, links=links)
             sources = resolve.sources
             self._members.append(Membership(resolve, self._catalogs))
+            if links:
+                linking = LinkJob(settings, topics, count, sources, self._metrics)
+                self._members.append(Membership(linking, self._catalogs))
+                sources |= {LINKS}
         self._members.append(Membership(TurnJob(settings, topics, count, sources, self._metrics), self._catalogs))
 
     async def run(self) -> None:

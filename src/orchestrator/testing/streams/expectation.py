@@ -13,7 +13,6 @@ import msgspec
 from orchestrator.errors import EventError
 from orchestrator.model import envelopes
 from orchestrator.model.catalog import Catalog
-from orchestrator.runtime import turn
 from orchestrator.runtime.simulated import SimulatedRuntime
 from orchestrator.testing.streams.topics import Loaded
 
@@ -37,7 +36,6 @@ class Expected:
 def expected_of(catalog: Catalog, records: Iterable[Loaded]) -> Expected:
     """Run the records through the engine, each partition on a clock of its own, as Kafka's partitions are."""
     runtimes: dict[int, SimulatedRuntime] = defaultdict(lambda: SimulatedRuntime(catalog, 0))
-    profiles: dict[str, int] = {}
     dead = 0
     for record in records:
         try:
@@ -45,16 +43,10 @@ def expected_of(catalog: Catalog, records: Iterable[Loaded]) -> Expected:
             runtimes[record.partition].receive(event)
         except EventError:
             dead += 1
-            continue
-        profiles[turn.profile_of(catalog.project, event)] = record.partition
     turns = [happened.turned for runtime in runtimes.values() for happened in runtime.history]
     return Expected(
         actions=sorted(_encode(action) for turned in turns for action in turned.actions),
         decisions=sorted(_encode(decision) for turned in turns for decision in turned.decisions),
-        records={
-            profile_id: kept
-            for profile_id, partition in profiles.items()
-            if (kept := runtimes[partition].record_of(profile_id)) is not None
-        },
+        records={who: kept for runtime in runtimes.values() for who, kept in runtime.records().items()},
         dead_letters=dead,
     )

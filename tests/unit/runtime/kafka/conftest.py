@@ -40,7 +40,7 @@ def _record(offset: int, at_ms: int, event_type: str, customer: str = "ana", **m
     return Record(offset, at_ms, json.dumps(event).encode(), customer.encode(), **more)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """Remind of a cart that is left for an hour, and forget it a day later; an order ends it."""
     enter = Trigger(frozenset({"cart_updated"}))

@@ -1,0 +1,66 @@
+"""The job of the linker: one partition, its own group, its own changelog.
+
+Owns where the linker reads and writes, and how it remembers. Must never run where nothing links.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from aiokafka.structs import TopicPartition
+
+from orchestrator.runtime.kafka.clock import SourcedClock
+from orchestrator.runtime.kafka.commit import Target
+from orchestrator.runtime.kafka.incarnation import Kept
+from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.restore import restore
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.state import MemoryState
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.unit import Unit
+
+__all__ = ["LINKS", "LinkJob"]
+
+log = logging.getLogger(__name__)
+
+
+class LinkJob:
+    """The linker of one application; `sources` are the partitions of resolve, whose clocks it waits for."""
+
+    def __init__(
+        self, settings: KafkaSettings, topics: Topics, count: int, sources: frozenset[str], metrics: Metrics
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.group_id = f"{settings.app_id}-links"
+        self.topics: tuple[str, ...] = (topics.links,)
+        self._names = topics
+        self._count = count
+        self._sources = sources
+
+    def inputs_of(self, number: int) -> tuple[str, ...]:
+        """Name the one input."""
+        return self.topics
+
+    def target(self, number: int) -> Target:
+        """Say where the transactions go."""
+        return Target(self._names, number, number, self.group_id, changelog=self._names.links_changelog)
+
+    async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
+        """Restore the graph; it is small beside the profiles, so memory is never kept over a rebalance."""
+        if kept is not None:
+            kept.close()
+        state = MemoryState()
+        changelog = TopicPartition(self._names.links_changelog, number)
+        restored = await restore(self.settings, changelog, state, None)
+        log.info("the graph of identifiers was restored: %d records in %.2f s", restored.records, restored.seconds)
+        header = restored.header
+        clock = SourcedClock(header.clock_ms, header.heard, header.logged_ms)
+        clock.expect(self._sources)
+        most, inputs = self.settings.transaction_facts, Inputs(self.topics)
+        unit = LinkingPartition(self._count, inputs, state, clock, header, topic=self._names.links, most_facts=most)
+        return unit, restored.end
+
+    def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
+        """Do nothing more: what the linker counts is taken from the units already."""

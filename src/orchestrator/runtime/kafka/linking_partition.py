@@ -1,0 +1,196 @@
+"""The linker: the one place where it is decided who is whose, in one order, for all partitions.
+
+Every event that names more than a customer id comes here from resolve. It is linked, and goes on to the partition of
+the profile that it belongs to. Where it makes two lives one, the lives' partitions are told before it, each in its own
+log: `move` to the one that hands its life over, `wait` to the one that takes it, both with the event's time. There they
+are taken in the order of time like any record, so a timer that is due before goes before, and the event itself finds
+both lives merged. A life only ever moves towards the root of its cluster, which leads nowhere else: there is no loop.
+
+Two partitions may wait for each other's lives, never in a circle: each takes what it is sent in the order of time and
+of its log, and all of that was written here, in one order.
+
+The graph is the partition's state: for each name that was ever linked its root and kind, in a changelog of its own.
+Owns the graph, and the order in which links are committed. Must never look at a profile.
+"""
+
+from collections.abc import Collection, Mapping
+
+from orchestrator.engine.linking import Linked, Refused, link
+from orchestrator.errors import EventError
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.model.identity import CUSTOMER_ID, Identifier, Unnamed
+from orchestrator.model.rights import ERASE
+from orchestrator.runtime.kafka.clock import SourcedClock
+from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.keys import partition_of
+from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, source_of
+from orchestrator.runtime.kafka.resolved import (
+    CLOCK_KEY,
+    KIND_HEADER,
+    MOVE,
+    RECEIPT,
+    WAIT,
+    WHO_HEADER,
+    Move,
+    Tick,
+    Wait,
+    Who,
+    encode,
+    encode_tick,
+    kind_of,
+)
+from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
+from orchestrator.runtime.kafka.state import MemoryState
+from orchestrator.runtime.kafka.unit import NEVER, Unit
+
+# The linker's name among the sources whose clocks the turns wait for.
+LINKS = "links"
+TICK_MS = 500
+LAGGING_MS = 3_000
+# In front of a name's record, where a state has its due instant and its format: nothing is due here.
+_PREFIX = bytes(9)
+
+
+class LinkingPartition(ResolvedPartition):
+    """The graph, and everything that has to be linked, on its way to `turns` partitions."""
+
+    def __init__(
+        self,
+        turns: int,
+        inputs: Inputs,
+        state: MemoryState,
+        clock: SourcedClock,
+        header: Header,
+        *,
+        topic: str,
+        most_facts: int,
+    ) -> None:
+        super().__init__(0, 1, inputs, state, clock, header, topic=topic, most_facts=most_facts)
+        self._turns = turns
+        self._told_ms = self._told_at_ms = 0
+        self._members: dict[str, dict[str, str]] = {}
+        for name, record in state:
+            root, kind = _read(record)
+            self._members.setdefault(root, {})[name] = kind
+
+    @property
+    def has_work(self) -> bool:
+        """Tell whether a record may be taken, or the clock should be told."""
+        return super().has_work or self.turned_ms > self._told_ms
+
+    @property
+    def waiting(self) -> int:
+        """Count no timers: there are none."""
+        return 0
+
+    def take_up(self, catalog: Catalog, revision: int) -> None:
+        """Go by these definitions from now on; there are no profiles here whom they could move."""
+        Unit.take_up(self, catalog, revision)
+
+    def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
+        """Link what may be taken, then tell the clock if that is due."""
+        super().work(catalog, ended, wall_ms, until)
+        lags = wall_ms - self.turned_ms > LAGGING_MS
+        if lags or not 0 <= wall_ms - self._told_at_ms < TICK_MS:
+            self._tell(wall_ms)
+
+    def _tell(self, wall_ms: int) -> None:
+        now_ms = self.turned_ms
+        if now_ms <= self._told_ms:
+            return
+        self._told_ms, self._told_at_ms = now_ms, wall_ms
+        tick = encode_tick(Tick(LINKS, now_ms, self.clock.is_live))
+        for number in range(self._turns):
+            self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
+
+    def take_outgoing(self) -> tuple[Outgoing, Header]:
+        """Hand the buffers over, with the clock behind what they hold."""
+        self._tell(self._told_at_ms)
+        return super().take_outgoing()
+
+    # The graph that `link` sees
+
+    def root_of(self, name: str) -> str | None:
+        """Give the root of the cluster that a name is in."""
+        record = self.state.get(name)
+        return None if record is None else _read(record)[0]
+
+    def members_of(self, root: str) -> Mapping[str, str]:
+        """Give a cluster's names with their kinds."""
+        return self._members.get(root, {})
+
+    def _learn(self, linked: Linked) -> None:
+        if linked.names:
+            for root in linked.merged:
+                self._members.pop(root, None)
+            self._members.setdefault(linked.root, {}).update(linked.names)
+            for name, kind in linked.names.items():
+                record = _PREFIX + f"{linked.root} {kind}".encode()
+                self.state.put(name, record)
+                self.outgoing.changes[name] = record
+
+    def _unlearn(self, root: str) -> None:
+        for name in self._members.pop(root, {}):
+            self.state.drop(name)
+            self.outgoing.changes[name] = None
+
+    # What comes
+
+    def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
+        self.outgoing.facts += 1
+        at_ms = min(record.timestamp, wall_ms)
+        if kind_of(record) == RECEIPT:
+            self._pass_receipt(record, at_ms)
+            return
+        try:
+            self._link(catalog, event_of(record), record, at_ms)
+        except EventError as error:
+            self.tally.events["other", "dead"] += 1
+            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+
+    def _pass_receipt(self, record: KafkaRecord, at_ms: int) -> None:
+        """Send a receipt after its customer, who was merged meanwhile; who is not known here has nothing to hear."""
+        before = (record.key or b"").decode(errors="replace")
+        root = self.root_of(before)
+        if root is not None and root != before:
+            self._send(root, record.value or b"", at_ms, [(KIND_HEADER, RECEIPT)])
+
+    def _link(self, catalog: Catalog, event: Event, record: KafkaRecord, at_ms: int) -> None:
+        rules = catalog.project.identity
+        read = rules.read_all(event.customer_id, event.identifiers)
+        named = [each for each in read if isinstance(each, Identifier)]
+        if not named:
+            raise EventError("nobody", "no identifier of the event names anybody; give a customer_id, or another one")
+        linking = [each for each in named if each.kind in rules.kinds] or named[:1]
+        linked = link(self, rules, linking)
+        self._learn(linked)
+        unnamed = [Refused(each.kind, "", each.reason) for each in read if isinstance(each, Unnamed)]
+        refused = [*unnamed, *linked.refused]
+        stopped = {no.name for no in linked.refused}
+        kept = [each for each in named if each.name not in stopped]
+        customer_id = next((each.value for each in kept if each.kind == CUSTOMER_ID), None)
+        link_id = f"{source_of(record)}/{record.offset}"
+        for loser in linked.merged:
+            self._send(loser, encode(Move(link_id, linked.root)), at_ms, [(KIND_HEADER, MOVE)])
+        if linked.merged or refused:
+            wait = Wait(
+                link_id, list(linked.merged), event.id, customer_id, [(no.kind, no.name, no.reason) for no in refused]
+            )
+            self._send(linked.root, encode(wait), at_ms, [(KIND_HEADER, WAIT)])
+        who = Who(customer_id, {each.kind: each.value for each in kept if each.kind != CUSTOMER_ID})
+        self._send(linked.root, record.value or b"", at_ms, [*record.headers, (WHO_HEADER, encode(who))])
+        if event.type == ERASE:
+            self._unlearn(linked.root)
+
+    def _send(self, profile_id: str, value: bytes, at_ms: int, headers: list[tuple[str, bytes]]) -> None:
+        key = profile_id.encode()
+        self.outgoing.forwards[partition_of(key, self._turns)].append((key, value, at_ms, headers))
+        self.outgoing.bytes += len(value)
+
+
+def _read(record: bytes) -> tuple[str, str]:
+    root, _, kind = record[len(_PREFIX) :].decode().partition(" ")
+    return root, kind

@@ -1,0 +1,78 @@
+"""One customer under many names on a real broker: whatever is killed when, it comes to what one process decides."""
+
+import asyncio
+import json
+import random
+import signal
+from dataclasses import replace
+
+import pytest
+
+PARTITIONS = 4
+HOUR = 3_600_000
+START = 1_700_000_000_000
+IDENTITY = """
+identity:
+  identifiers: [customer_id, email, cookie]
+  limits: {customer_id: 1, email: 2}
+  limit: 8
+  never: {email: [null@shop.example]}
+"""
+# Of resolve's, the linker's or the turns': whose is reached first is chance.
+POINTS = ["commit.lines:4", "commit.check:8", "commit.end:11", "commit.ended:6", "commit.changes:5", "begin.opened:7"]
+
+
+@pytest.fixture
+async def open_shop(shop):
+    """Return a shop that links identifiers, whose events come from anywhere."""
+    shop.variables["RESOLVE"] = "on"
+    written = shop.project / "orchestrator.yaml"
+    written.write_text(written.read_text() + IDENTITY)
+    return shop
+
+
+def walked(records, seed, people=40):
+    """Let the events of a day be those of people with several devices, some of them shared, known by this or that."""
+    dice = random.Random(seed)
+    made = []
+    for record in records[:-PARTITIONS]:
+        event = json.loads(record.value)
+        person = dice.randrange(people)
+        who = {
+            "customer_id": f"c{person}",
+            "email": dice.choice([f"M{person}@Shop.example", f"m{person}@shop.example", "null@shop.example"]),
+            "cookie": f"k{dice.choice([person, person + people, person // 10 + 1000])}",
+        }
+        named = {kind: who[kind] for kind in dice.sample(sorted(who), dice.choice([1, 1, 2, 3]))}
+        customer = named.pop("customer_id", None)
+        value = {**event, "customer_id": customer, "identifiers": named}
+        made.append(replace(record, partition=dice.randrange(PARTITIONS), key=None, value=json.dumps(value).encode()))
+    return made + records[-PARTITIONS:]
+
+
+@pytest.mark.slow
+async def test_people_with_shared_devices_over_all_partitions_are_whom_one_process_says_they_are(open_shop, a_day):
+    records = walked(a_day(2000, seed=61), seed=61)
+    await open_shop.receive(records)
+    worker = open_shop.start_worker()
+    await open_shop.resolved()
+    assert worker.stop() == 0, open_shop.said()
+    expected = await open_shop.check(records)
+    verdicts = [json.loads(line)["reason"] for line in expected.decisions]
+    assert {"same_customer", "kind_limit", "never"} <= set(verdicts)
+    assert verdicts.count("same_customer") > 40
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_killed_at_fault_points_of_all_three_hops_nobody_is_lost_doubled_or_mixed_up(open_shop, a_day):
+    records = walked(a_day(4000, seed=62), seed=62)
+    await open_shop.receive(records)
+    same = {"INSTANCE_ID": "w", "TRANSACTION_FACTS": "100"}
+    for point in POINTS:
+        worker = open_shop.start_worker(FAULT=point, **same)
+        assert await asyncio.to_thread(worker.wait, 40) == -signal.SIGKILL, (point, open_shop.said())
+    worker = open_shop.start_worker(**same)
+    await open_shop.resolved()
+    assert worker.stop() == 0, open_shop.said()
+    await open_shop.check(records)
