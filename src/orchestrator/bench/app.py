@@ -18,6 +18,7 @@ EXAMPLES = [
     ("orchestrator bench run --events 100000 --rounds 3 --json", "a quick look, for a program"),
     ("orchestrator bench deliver", "mails and webhooks, as a ratio to the bare client library"),
     ("orchestrator bench ingest", "events over HTTP into `serve`"),
+    ("orchestrator bench identity", "what linking identifiers and merging customers costs"),
     ("orchestrator bench kafka", "workers on a real broker, beside what nobody can be faster than"),
     ("orchestrator bench kafka --only latency,restore", "some of its figures: see its --help"),
 ]
@@ -76,6 +77,15 @@ def ingest(events: Events = 200_000, as_json: AsJson = False) -> None:
 
     taken = bench_ingest(events)
     typer.echo(json.dumps(rows_of_taken(taken)) if as_json else text_of_taken(taken))
+
+
+@app.command()
+def identity(events: Events = 200_000, as_json: AsJson = False) -> None:
+    """Measure what it costs to link identifiers, and to merge customers, beside a run that links nothing."""
+    from orchestrator.bench.identity import bench_identity, rows_of, text_of
+
+    costs = bench_identity(events)
+    typer.echo(json.dumps(rows_of(costs)) if as_json else text_of(costs))
 
 
 @app.command()

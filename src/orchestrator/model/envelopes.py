@@ -52,7 +52,7 @@ class _Envelope(msgspec.Struct):
 
 
 class _Plain(Event, gc=False):
-    """What nearly every record is: native, with an id and a customer_id as text, and no other identifiers.
+    """What nearly every record is: native, with an id as text, a customer_id, or identifiers that are texts.
 
     Such a record is decoded straight into its event; whatever does not fit (another envelope, a field of
     another kind) is read again, as an `_Envelope`. A field that accepts only null keeps records out that
@@ -62,7 +62,7 @@ class _Plain(Event, gc=False):
     # Text is read as a time in the same pass (measured: a third of what reading it afterwards takes).
     time_ms: datetime | int | float | None = msgspec.field(name="time", default=None)  # type: ignore[assignment]
     customer_id: str = ""
-    identifiers: None = None  # type: ignore[assignment]
+    identifiers: dict[str, str] | None = None  # type: ignore[assignment]
     raw_properties: msgspec.Raw = msgspec.field(name="properties", default=NOT_GIVEN)
     decoded: None = None
     specversion: None = None
@@ -87,15 +87,27 @@ def read(raw: bytes, arrived_ms: int) -> Event:
         event = _decode_plain(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_any(raw, arrived_ms)
-    if not (event.id and event.type and event.customer_id) or event.type in SEGMENT_TYPES:
+    if not (event.id and event.type) or event.type in SEGMENT_TYPES or not _names_somebody(event):
         return _read_any(raw, arrived_ms)
-    event.identifiers = NOBODY_ELSE  # type: ignore[assignment]
     time: Any = event.time_ms
     if time.__class__ is datetime:
         event.time_ms = time = instants.from_datetime(time)
     if time.__class__ is not int or not 0 <= time <= LATEST_EVENT_MS:
         event.time_ms = arrived_ms if time is None else _instant(time)
     return event
+
+
+def _names_somebody(event: _Plain) -> bool:
+    """Whether it is plain who did it; an empty name, or a customer id among the identifiers, takes a closer look."""
+    identifiers = event.identifiers
+    if not identifiers:
+        event.identifiers = NOBODY_ELSE
+        return bool(event.customer_id)
+    if "customer_id" in identifiers or "" in identifiers.values():
+        return False
+    if not event.customer_id:
+        event.customer_id = None  # type: ignore[assignment]
+    return True
 
 
 def _read_any(raw: bytes, arrived_ms: int) -> Event:

@@ -53,16 +53,34 @@ class Nowhere:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Whose event it is. `merged` are profiles that are this one from now on, `refused` what was not linked."""
+    """Whose event it is. `merged` are profiles that are this one from now on, `refused` what was not linked.
+
+    `is_known` says that all its identifiers were this profile's before: to a profile with a record they are no news.
+    """
 
     profile_id: str
     merged: tuple[str, ...] = ()
     refused: tuple[Refused | Unnamed, ...] = ()
+    is_known: bool = False
 
     @property
     def needs_meeting(self) -> bool:
         """Whether something has to be merged or said before the event is taken."""
         return bool(self.merged or self.refused)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Identifiers that came together: their names, the root that all lead to, and what is left on the event.
+
+    `root` is None for one identifier that was never linked.
+    """
+
+    names: tuple[str, ...]
+    root: str | None
+    customer_id: str | None
+    identifiers: dict[str, str]
+    resolved: Resolved
 
 
 class Resolver:
@@ -73,6 +91,7 @@ class Resolver:
         self._rules = project.identity
         self._looked_up: dict[str, str | None] = {}
         self._members: dict[str, dict[str, str]] = {}
+        self._together: dict[tuple[object, ...], _Seen] = {}
         self.learned: dict[str, Known] = {}
         self.merged: list[tuple[str, str]] = []
         self.is_direct = self._rules.is_direct
@@ -80,6 +99,7 @@ class Resolver:
     def follow(self, project: Project) -> None:
         """Go on by the rules of a project that was read anew."""
         self._rules = project.identity
+        self._together.clear()
         self.is_direct = self._rules.is_direct
 
     def resolve(self, event: Event) -> Resolved:
@@ -89,6 +109,11 @@ class Resolver:
         """
         if not event.identifiers and self.is_direct and event.customer_id is not None:
             return Resolved(ids.profile_id_of(CUSTOMER_ID, event.customer_id))
+        together = (event.customer_id, *event.identifiers.items())
+        seen = self._together.get(together)
+        if seen is not None and self._still_leads(seen):
+            event.customer_id, event.identifiers = seen.customer_id, seen.identifiers
+            return seen.resolved
         read = self._rules.read_all(event.customer_id, event.identifiers)
         unnamed = tuple(each for each in read if isinstance(each, Unnamed))
         named = [each for each in read if isinstance(each, Identifier)]
@@ -104,7 +129,27 @@ class Resolver:
             if each.kind not in self._rules.kinds and self.root_of(each.name) is None and each.name != linked.root:
                 self.learned[each.name] = Known(linked.root, each.kind)  # for whoever looks a customer up
                 self._looked_up[each.name] = linked.root
+        # Names that do not link are not told of a merge, so what they lead to is asked anew each time.
+        if not unnamed and not linked.refused and (len(linking) == len(named) and linking[0].kind in self._rules.kinds):
+            self._remember(together, event, tuple(each.name for each in named), linked.root)
         return Resolved(linked.root, linked.merged, unnamed + linked.refused)
+
+    def _remember(self, together: tuple[object, ...], event: Event, names: tuple[str, ...], root: str) -> None:
+        """Remember identifiers that came together and are one customer's: most do so again and again."""
+        if len(self._together) >= REMEMBERED_NAMES:
+            self._together.clear()
+        is_linked = self._looked_up.get(names[0]) is not None
+        self._together[together] = _Seen(
+            names, root if is_linked else None, event.customer_id, event.identifiers, Resolved(root, is_known=True)
+        )
+
+    def _still_leads(self, seen: "_Seen") -> bool:
+        """Whether all of these names lead where they led."""
+        looked_up, root = self._looked_up, seen.root
+        for name in seen.names:  # noqa: SIM110 - every identified event comes here: a generator costs as much again
+            if looked_up.get(name, seen) != root:
+                return False
+        return True
 
     def profile_of(self, profile_id: str) -> str:
         """Give the profile that one is now: itself, unless it was merged."""

@@ -52,7 +52,8 @@ def _consents(state: State) -> list[dict[str, Any]]:
             "at": instants.to_text(consent.at_ms),
             "source": consent.source,
         }
-        for consent in state.profile.consents
+        for life in (state.profile.consents, *state.profile.lives)
+        for consent in life
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, envelopes, ids, instants
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.envelopes import NOBODY_ELSE
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.rights import ERASE
@@ -25,7 +26,7 @@ from orchestrator.runtime.embedded.reading import Feed, Positions
 from orchestrator.runtime.embedded.sources import Chunk, Origin
 from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
 from orchestrator.runtime.embedded.written import Written
-from orchestrator.runtime.identity import Resolver
+from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.timers import NEVER_MS, Timers
 from orchestrator.runtime.turn import Failure, Meeting, Turned
@@ -173,7 +174,14 @@ class Processor:
                 if is_direct and not event.identifiers and event.customer_id is not None:
                     profile_id = name_of(CUSTOMER_ID, event.customer_id)
                 else:
-                    profile_id = self._identify(event, clock_ms)
+                    resolved = self._identify(event, clock_ms)
+                    profile_id = resolved.profile_id
+                    if resolved.is_known and self._record(profile_id) is not None:
+                        if event.type not in wanted:
+                            ignored += 1
+                            continue
+                        if not self._objections.known:
+                            event.identifiers = NOBODY_ELSE
                 if event.type == ERASE:
                     self._erase(profile_id, feed.position(index), feed)
                     continue
@@ -191,7 +199,7 @@ class Processor:
         outcomes["ignored"] += ignored
         self.records += len(chunk.lines)
 
-    def _identify(self, event: Event, now_ms: int) -> str:
+    def _identify(self, event: Event, now_ms: int) -> Resolved:
         """Find whose event it is; lives that it makes one are one before it is taken."""
         resolved = self._resolver.resolve(event)
         profile_id = resolved.profile_id
@@ -204,7 +212,7 @@ class Processor:
             if record is not None or lives or resolved.refused:
                 turned = turn.on_meeting(self._catalog, event, profile_id, record, meeting, now_ms)
                 self._keep(profile_id, record, turned)
-        return profile_id
+        return resolved
 
     def _erase(self, profile_id: str, positions: Positions, feed: Feed) -> None:
         """Erase a profile, once everything before is committed; it may be asked for again, and does no harm then."""

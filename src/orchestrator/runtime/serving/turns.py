@@ -31,7 +31,7 @@ from orchestrator.runtime import faults, rights, settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
-from orchestrator.runtime.identity import Resolver
+from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
@@ -233,7 +233,11 @@ class Turns:
                 if event.type not in wanted and not event.identifiers:
                     self._events[OTHER, "ignored"] += 1
                     continue
-                profile_id = self._identify(event, now_ms)
+                resolved = self._identify(event, now_ms)
+                profile_id = resolved.profile_id
+                if resolved.is_known and event.type not in wanted and self._record(profile_id) is not None:
+                    self._events[OTHER, "ignored"] += 1
+                    continue
                 if event.type == ERASE:
                     self._erase(profile_id, now_ms)
                     continue
@@ -253,7 +257,7 @@ class Turns:
             self._keep(profile_id, record, turned)
         return refusals
 
-    def _identify(self, event: Event, now_ms: int) -> str:
+    def _identify(self, event: Event, now_ms: int) -> Resolved:
         """Find whose event it is; lives that it makes one are one before it is taken."""
         resolved = self._resolver.resolve(event)
         profile_id = resolved.profile_id
@@ -263,7 +267,7 @@ class Turns:
         if lives or resolved.refused:
             meeting, record = Meeting(lives, resolved.refused), self._record(profile_id)
             self._keep(profile_id, record, turn.on_meeting(self.catalog, event, profile_id, record, meeting, now_ms))
-        return profile_id
+        return resolved
 
     def _erase(self, profile_id: str, now_ms: int) -> None:
         """Erase a profile, once everything before is committed; it may be asked for again, and does no harm then."""
