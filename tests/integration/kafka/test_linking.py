@@ -8,6 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.model import instants
+from orchestrator.runtime.kafka.rights import request_erasure
+from orchestrator.testing.streams import Loaded, committed, latest_by_key
+
 PARTITIONS = 4
 HOUR = 3_600_000
 START = 1_700_000_000_000
@@ -76,3 +80,39 @@ async def test_killed_at_fault_points_of_all_three_hops_nobody_is_lost_doubled_o
     await open_shop.resolved()
     assert worker.stop() == 0, open_shop.said()
     await open_shop.check(records)
+
+
+@pytest.mark.slow
+async def test_an_erased_customer_is_in_no_compacted_topic_and_the_receipt_names_the_last_copys_date(open_shop):
+    now = START + 96 * HOUR + 1
+    who = {"email": "planted@shop.example", "cookie": "planted-cookie"}
+    event = {"id": "e1", "type": "cart_updated", "customer_id": "planted", "identifiers": who, "time": START}
+    value = json.dumps({**event, "properties": {"total": 50}}).encode()
+    await open_shop.receive([Loaded(0, START, None, value)])
+    worker = open_shop.start_worker()
+
+    async def kept() -> dict[tuple[str, str], bytes]:
+        found: dict[tuple[str, str], bytes] = {}
+        for topic, count in ((open_shop.topics.changelog, PARTITIONS), (open_shop.topics.links_changelog, 1)):
+            # What compaction leaves.
+            latest = latest_by_key(await committed(open_shop.servers, topic, count))
+            latest.pop("@partition", None)
+            found |= {(topic, key): value for key, value in latest.items()}
+        return found
+
+    async def known() -> bool:
+        return len(await kept()) == 4  # one profile, three names
+
+    await open_shop.drained(group=f"{open_shop.variables['APP_ID']}-resolve")
+    await open_shop.until(known)
+    settings = open_shop.settings()
+    receipt = await request_erasure(settings, open_shop.topics, None, {"cookie": "planted-cookie"}, now)
+
+    async def gone() -> bool:
+        return not await kept()
+
+    await open_shop.until(gone)
+    assert worker.stop() == 0, open_shop.said()
+    assert receipt.remains[0].until == instants.to_text(now + settings.retention_ms)
+    assert "planted" not in str(receipt)
+    assert "planted" not in open_shop.said_all()

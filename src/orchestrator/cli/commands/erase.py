@@ -3,25 +3,36 @@
 Owns the options and what is told. What is erased, and in which order, is `runtime.rights`'.
 """
 
+import asyncio
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.settings import Sources
+
+if TYPE_CHECKING:
+    from orchestrator.model.rights import Receipt
 
 EXAMPLES = [
     Example("orchestrator erase ana --state shop.db", "all that is kept of a customer"),
     Example("orchestrator erase email:ana@example.com --state shop.db --json > receipt.json", "keep the receipt"),
+    Example("orchestrator erase ana shop", "on Kafka: the workers carry it out"),
 ]
 
 
 def command(
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer id, or an identifier as kind:value.")],
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder, for Kafka.")] = Path(),
     # A store that is not there would be made, and nothing be known of anybody in it.
-    state: Annotated[Path, typer.Option("--state", metavar="FILE", exists=True, help="The store of `run` or `serve`.")],
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="FILE", exists=True, help="The store of `run` or `serve`; else on Kafka."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as one JSON object.")] = False,
 ) -> None:
     """Erase all that is kept of a customer.
@@ -29,10 +40,26 @@ def command(
     Their state, timers, identifiers, messages on their way, decisions, and lines that quote them; the file is
     rewritten, so that nothing is left in it. Later events of the same identifiers start afresh. A keyed hash of each
     address with an explicit no remains, so that whoever comes back under it is still refused. A running `serve` takes
-    the event profile_erase_requested instead. Exit code 1: nothing is known of them.
+    the event profile_erase_requested instead. On Kafka that event is sent, and the workers carry it out. Exit code 1:
+    nothing is known of them.
     """
     import msgspec
 
+    receipt = _erased_from(state, customer) if state is not None else _asked_for(customer, directory, config)
+    if as_json:
+        screen.out_json(msgspec.to_builtins(receipt))
+        return
+    told = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt.erased.items() if count)
+    screen.out(f"erased: {told or 'nothing'}")
+    if receipt.objections:
+        screen.out(f"remembered: {receipt.objections:,} addresses with an explicit no, as keyed hashes")
+    for remains in receipt.remains:
+        until = f", until {remains.until}" if remains.until else ""
+        screen.out(f"not reached: {remains.what}: {', '.join(remains.where)}{until}")
+    screen.out(f"receipt {receipt.id}, {receipt.at}")
+
+
+def _erased_from(state: Path, customer: str) -> "Receipt":
     from orchestrator.cli import customers
     from orchestrator.cli.decisions import catalog_of
     from orchestrator.model.project import Project
@@ -46,14 +73,20 @@ def command(
             raise typer.Exit(1)
         catalog = catalog_of(store)
         project = Project("unknown") if catalog is None else catalog.project
-        receipt = rights.erase(store, project, found.profile_id, time.time_ns() // 1_000_000)
-    if as_json:
-        screen.out_json(msgspec.to_builtins(receipt))
-        return
-    told = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt.erased.items() if count)
-    screen.out(f"erased: {told or 'nothing'}")
-    if receipt.objections:
-        screen.out(f"remembered: {receipt.objections:,} addresses with an explicit no, as keyed hashes")
-    for remains in receipt.remains:
-        screen.out(f"not reached: {remains.what}: {', '.join(remains.where)}")
-    screen.out(f"receipt {receipt.id}, {receipt.at}")
+        return rights.erase(store, project, found.profile_id, time.time_ns() // 1_000_000)
+
+
+def _asked_for(customer: str, directory: Path, config: Path | None) -> "Receipt":
+    from orchestrator.language import load
+    from orchestrator.runtime.kafka.rights import request_erasure
+    from orchestrator.runtime.kafka.settings import KafkaSettings
+    from orchestrator.runtime.kafka.topics import Topics
+
+    project = load(directory).catalog.project
+    said = Sources(config=config).values(KafkaSettings.model_fields)
+    settings = KafkaSettings.of({"app_id": project.name, **said})
+    kind, _, value = customer.partition(":")
+    is_other = bool(value) and kind in project.identifiers and kind != "customer_id"
+    customer_id, identifiers = (None, {kind: value}) if is_other else (customer, {})
+    now_ms = time.time_ns() // 1_000_000
+    return asyncio.run(request_erasure(settings, Topics.of(settings), customer_id, identifiers, now_ms))

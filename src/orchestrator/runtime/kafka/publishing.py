@@ -54,4 +54,4 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
 async def _standing(settings: KafkaSettings, changelog: TopicPartition) -> Standing:
     state = MemoryState()
     await restore(settings, changelog, state)
-    return standing_of(record for _, record in state)
+    return standing_of(record for name, record in state if not name.startswith("@"))  # a life on its way stands nowhere
