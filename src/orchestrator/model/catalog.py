@@ -89,7 +89,12 @@ class Catalog:
             is_receipt=event_type in RECEIPTS,
             converts=any(event_type in journey.goals_by_event for _, journey in versions),
             reacting={version: journey for version, journey in versions if event_type in journey.asks},
-            entering=tuple(journey for journey in self.current if event_type in journey.enters_by_event),
+            # A draft does nothing but its examples: not even a word that it lets nobody in.
+            entering=tuple(
+                journey
+                for journey in self.current
+                if journey.status != "draft" and event_type in journey.enters_by_event
+            ),
         )
 
     def _listen(self) -> None:

@@ -56,7 +56,13 @@ def test_a_condition_that_is_false_or_about_something_missing_lets_nobody_in(pro
     assert ana.saw == [{"total": properties.get("total")}]
 
 
-@pytest.mark.parametrize("status", ["draft", "paused", "draining"])
+def test_a_draft_does_nothing_and_says_nothing():
+    ana = Customer(journey(STAYS, status="draft"))
+    ana.does("cart_updated")
+    assert ana.told == []
+
+
+@pytest.mark.parametrize("status", ["paused", "draining"])
 def test_a_journey_that_is_not_live_lets_nobody_in(status):
     ana = Customer(journey(STAYS, status=status))
     ana.does("cart_updated")
@@ -66,7 +72,7 @@ def test_a_journey_that_is_not_live_lets_nobody_in(status):
 def test_the_reasons_come_in_order_and_only_the_first_is_said():
     rule = on("cart_updated", where=prop("total"))
     shape = {"enter": rule, "key": "cart_id", "again": "once"}
-    ana = Customer(journey(STAYS, status="draft", **shape))
+    ana = Customer(journey(STAYS, status="paused", **shape))
     ana.does("cart_updated", "1m")
     ana.under(journey(STAYS, **shape))
     ana.does("cart_updated", "2m")
