@@ -209,7 +209,9 @@ class Shop:
         for topic, lines in [(topics.actions, expected.actions), (topics.decisions, expected.decisions)]:
             found, wanted = Counter(await self.lines(topic)), Counter(lines)
             lost, doubled = wanted - found, found - wanted
-            assert (lost, doubled) == (Counter(), Counter()), f"{topic}: {len(lost)} lost, {len(doubled)} too many"
+            odd = [sorted(lines)[0][:400] if lines else b"" for lines in (lost, doubled)]
+            told = f"{topic}: {len(lost)} lost, {len(doubled)} too many, the first of each: {odd}"
+            assert (lost, doubled) == (Counter(), Counter()), told
         state = latest_by_key(await committed(self.servers, topics.changelog, PARTITIONS))
         state.pop("@partition", None)
         assert state == expected.records

@@ -50,6 +50,7 @@ class Mode:
     app: str
     project: Path
     resolve: bool = False
+    in_one_topic: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Day:
     count: int
     begin_ms: int
     lines: Path
-    # People and events in one topic, for resolve: see `_behind_resolve`.
+    # People and events together: see `_in_one_topic`.
     everything: str
 
     @property
@@ -78,15 +79,15 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
     cart = setting.abandoned_cart_alone()
     modes = [
         Mode("worker, resolve off", "off", cart),
-        Mode("worker, resolve on", "on", cart, resolve=True),
-        Mode("worker, all journeys", "all", setting.shop),
+        Mode("worker, resolve on", "on", cart, resolve=True, in_one_topic=True),
+        Mode("worker, all journeys", "all", setting.shop, in_one_topic=True),
     ]
     best: dict[str, Drained] = {}
     for number in range(setting.sizes.rounds):
         found = [await _raw(setting, day, number)]
         for mode in modes:
             say(mode.kind)
-            measure = _behind_resolve if mode.resolve else _worker
+            measure = _in_one_topic if mode.in_one_topic else _worker
             found.append(await measure(setting, day, mode, number))
             ratio = found[-1].events_per_second / found[0].events_per_second
             say(f"{found[-1].events_per_second:,.0f} events/s, {ratio:.2f} of the raw limit")
@@ -193,18 +194,19 @@ async def _worker(setting: Setting, day: Day, mode: Mode, number: int) -> Draine
     return drained
 
 
-async def _behind_resolve(setting: Setting, day: Day, mode: Mode, number: int) -> Drained:
-    """Measure a worker with its resolve, from where the customers are known.
+async def _in_one_topic(setting: Setting, day: Day, mode: Mode, number: int) -> Drained:
+    """Measure a worker from where the customers are known, who are in the same topic as the day.
 
-    All is one topic here. Read from a topic of their own, the people would end at the wall clock, as resolve tells it;
-    the day, which lies in the past, would then be late as a whole, and its timers due only an hour from now.
+    Read from a topic of their own, the people would end at the wall clock, where resolve tells it or a schedule waits
+    for it; the day, which lies in the past, would then be late as a whole, and its timers due only an hour from now.
     """
     app, partitions = f"{mode.app}{number}", setting.sizes.partitions
-    with setting.worker(app, mode.project, day.everything, resolve=True) as program:
+    with setting.worker(app, mode.project, day.everything, resolve=mode.resolve) as program:
         ready = await program.ready()
         group = f"{setting.run}-{app}"
-        behind = (group, setting.output(app, f"{group}-resolved"))
-        work = Input(f"{group}-resolve", day.everything, day.known + day.count, behind, beginning=day.known)
+        behind = (group, setting.output(app, f"{group}-resolved")) if mode.resolve else None
+        first = f"{group}-resolve" if mode.resolve else group
+        work = Input(first, day.everything, day.known + day.count, behind, beginning=day.known)
         caught_up = partial(_caught_up, program)
         drained = await drain(setting.cluster, program, work, mode.kind, partitions, caught_up)
         await program.stop()

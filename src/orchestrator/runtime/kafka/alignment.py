@@ -42,8 +42,11 @@ class Alignment:
 
     @property
     def position(self) -> int:
-        """The first offset that a restart has to read again."""
-        return next(iter(self._waiting), self.read)
+        """The first offset that a restart has to read again.
+
+        Given up before all of what waited was here again, the rest of it is still to be read.
+        """
+        return next(iter(self._waiting), self.read if self.is_whole else self._seen)
 
     @property
     def next_ms(self) -> int | None:

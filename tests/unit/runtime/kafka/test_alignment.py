@@ -78,3 +78,16 @@ def test_over_a_restart_each_record_is_taken_once(arrivals, restart_at):
         step(aligned, [each], clocks[each.offset], done)
     step(aligned, [], WALL, done)
     assert sorted(done) == [each.offset for each in log]
+
+
+def test_given_up_again_before_all_is_here_what_waited_is_still_to_be_read(record):
+    aligned = Alignment(read=9, mark=(50, 3), position=2)
+    assert aligned.was_taken(record(2, 40, "x"))
+    aligned.pass_over(3)
+    # Another owner now, or this one again: neither may begin behind what still waits from 3 on.
+    assert (aligned.position, aligned.is_whole) == (3, False)
+    aligned.clear()
+    assert (aligned.position, aligned.is_whole) == (3, False)
+    for offset in range(3, 9):
+        aligned.add(record(offset, 60 + offset, "x"), WALL)
+    assert (aligned.position, aligned.is_whole) == (3, True)
