@@ -3,7 +3,6 @@
 Must never let a test that needs a broker pass without one: it is skipped with the reason, and in CI it fails.
 """
 
-import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from orchestrator.testing.brokers import Broker, BrokerError, SharedBroker, prepare_broker, start_broker
+from orchestrator.testing.brokers import Broker, BrokerError, SharedBroker, await_topic, prepare_broker, start_broker
 
 NEED_A_BROKER = {"broker", "any_broker", "restartable_broker"}
 SHARED = pytest.StashKey[SharedBroker]()
@@ -107,13 +106,8 @@ async def new_topic(any_broker: Broker, fresh_name: Callable[[str], str]) -> Asy
         answer = await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=kafka_settings)])
         assert [error[1] for error in answer.topic_errors] == [0], answer
         made.append(name)
-        # The answer comes before every reader of metadata knows: only then may a test count on the topic.
-        for _ in range(200):
-            (told,) = await admin.describe_topics([name])
-            if not told["error_code"] and not any(each["error_code"] for each in told["partitions"]):
-                return name
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"the topic {name} does not come to be: {told}")
+        await await_topic(admin, name)
+        return name
 
     try:
         yield make

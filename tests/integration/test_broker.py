@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from orchestrator.testing.brokers import Broker, BrokerError, BrokerKind, start_broker
+from orchestrator.testing.brokers import Broker, BrokerError, BrokerKind, await_topic, start_broker
 
 
 @asynccontextmanager
@@ -70,6 +70,7 @@ async def test_a_broker_restarted_has_its_address_and_its_data(restartable_broke
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()
     await admin.create_topics([NewTopic(topic, 1, 1)])
+    await await_topic(admin, topic)
     await admin.close()
     async with _producer(restartable_broker, transactional_id=transactional_id) as producer, producer.transaction():
         await producer.send_and_wait(topic, b"before")

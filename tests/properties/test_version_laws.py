@@ -81,8 +81,14 @@ def told(decisions: list[Decision]) -> list[bytes]:
 
 
 def asked(actions: list[Action]) -> list[bytes]:
+    """Tell what was asked for; what a cancel takes back by its place, as ids are derived from steps' names."""
+    places = {one.id: number for number, one in enumerate(actions)}
+
+    def data(one: Action) -> object:
+        return one.data | {"action_id": places[one.data["action_id"]]} if one.kind == "cancel" else one.data
+
     return [
-        msgspec.json.encode([one.kind, one.at, one.channel, one.message, one.step.removeprefix("new-"), one.data])
+        msgspec.json.encode([one.kind, one.at, one.channel, one.message, one.step.removeprefix("new-"), data(one)])
         for one in actions
     ]
 

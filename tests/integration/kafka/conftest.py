@@ -29,7 +29,7 @@ from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics, ensure
 from orchestrator.runtime.kafka.turning import TurnJob
-from orchestrator.testing.brokers import Broker
+from orchestrator.testing.brokers import Broker, await_topic
 from orchestrator.testing.streams import Expected, Loaded, WorkerProcess, committed, expected_of, latest_by_key, load
 
 PARTITIONS = 4
@@ -122,6 +122,7 @@ class Shop:
         try:
             settings = {"max.message.bytes": str(8 << 20)}
             await admin.create_topics([NewTopic(self.events, PARTITIONS, 1, topic_configs=settings)])
+            await await_topic(admin, self.events)
         finally:
             await admin.close()
 

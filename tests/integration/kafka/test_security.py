@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from orchestrator.testing.brokers import BrokerError
+from orchestrator.testing.brokers import BrokerError, await_topic
 from orchestrator.testing.brokers.jvm import JvmBroker
 from orchestrator.testing.brokers.libraries import find_java, kafka_libraries
 from orchestrator.testing.streams import WorkerProcess
@@ -64,6 +64,7 @@ async def guarded_shop(guarded_broker, shop_at, fresh_name):
     await admin.start()
     try:
         await admin.create_topics([NewTopic(shop.events, 4, 1, topic_configs={"retention.ms": "-1"})])
+        await await_topic(admin, shop.events)
     finally:
         await admin.close()
     yield shop

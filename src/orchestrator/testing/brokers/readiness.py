@@ -1,4 +1,4 @@
-"""When a broker is ready, and whether it is a real one: both by asking it.
+"""When a broker or a topic is ready, and whether a broker is a real one: all by asking.
 
 Owns the questions and how long an answer may take.
 Must never take an open port for an answer, nor wait for a fixed time.
@@ -10,9 +10,12 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.testing.brokers.broker import BrokerError
+
+if TYPE_CHECKING:
+    from aiokafka.admin import AIOKafkaAdminClient
 
 T = TypeVar("T")
 PATIENCE_S = 90.0
@@ -35,6 +38,21 @@ def await_ready(bootstrap_servers: str, has_died: Callable[[], str | None], pati
             raise BrokerError(f"the broker at {bootstrap_servers} does not answer within {patience_s:g} s")
         # Nothing tells a client that a port has opened; it can only look again.
         time.sleep(BETWEEN_QUESTIONS_S)
+
+
+async def await_topic(admin: "AIOKafkaAdminClient", topic: str, patience_s: float = ANSWER_S) -> None:
+    """Return when everybody who asks the broker is told of the topic and all its partitions; raise BrokerError else.
+
+    The answer to a creation comes before every reader of metadata knows.
+    """
+    end = time.monotonic() + patience_s
+    while True:
+        (told,) = await admin.describe_topics([topic])
+        if not told["error_code"] and not any(each["error_code"] for each in told["partitions"]):
+            return
+        if time.monotonic() > end:
+            raise BrokerError(f"the topic {topic} does not come to be: {told}")
+        await asyncio.sleep(BETWEEN_QUESTIONS_S)
 
 
 def has_transactions(bootstrap_servers: str) -> bool:
