@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
-from aiokafka.structs import TopicPartition
 
 from orchestrator.model import instants
 from orchestrator.model.effects import Action
@@ -221,8 +220,3 @@ class KafkaOutbox:
     async def recall(self, note: str) -> bytes | None:
         """Give a note as it was settled last."""
         return self._notes.get(note)
-
-
-def partitions_of(tps: Iterable[TopicPartition], topic: str) -> list[int]:
-    """Pick the partition numbers of one topic."""
-    return sorted(tp.partition for tp in tps if tp.topic == topic)
