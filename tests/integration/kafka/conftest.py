@@ -6,6 +6,7 @@ Must never decide what is expected by hand where the simulated runtime can say i
 import asyncio
 import json
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -145,6 +146,13 @@ class Shop:
         worker = WorkerProcess(self.project, {**self.variables, **changes}, log, command)
         self._workers.append(worker)
         return worker
+
+    async def killed_at(self, points: Iterable[str], **changes: str) -> WorkerProcess:
+        """Let one worker after another kill itself at a fault point each, and return the one that goes on."""
+        for point in points:
+            worker = self.start_worker(FAULT=point, **changes)
+            assert await asyncio.to_thread(worker.wait, 40) == -signal.SIGKILL, (point, self.said())
+        return self.start_worker(**changes)
 
     def close(self) -> None:
         for worker in self._workers:

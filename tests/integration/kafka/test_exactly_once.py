@@ -44,10 +44,7 @@ async def test_killed_at_every_fault_point_nothing_is_lost_or_doubled(shop, a_da
     where = "memory" if state == "memory" else f"rocksdb:{tmp_path / 'state'}"
     # A static member: the next worker need not wait until the dead one's session is over.
     same = {"INSTANCE_ID": "w", "STATE": where, "TRANSACTION_FACTS": "100"}
-    for point in points:
-        worker = shop.start_worker(FAULT=point, **same)
-        assert await asyncio.to_thread(worker.wait, 40) == -signal.SIGKILL, (point, shop.said())
-    worker = shop.start_worker(**same)
+    worker = await shop.killed_at(points, **same)
     await shop.drained()
     assert worker.stop() == 0, shop.said()
     await shop.check(records)

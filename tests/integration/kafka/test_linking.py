@@ -1,9 +1,7 @@
 """One customer under many names on a real broker: whatever is killed when, it comes to what one process decides."""
 
-import asyncio
 import json
 import random
-import signal
 from dataclasses import replace
 
 import pytest
@@ -73,10 +71,7 @@ async def test_killed_at_fault_points_of_all_three_hops_nobody_is_lost_doubled_o
     records = walked(a_day(4000, seed=62), seed=62)
     await open_shop.receive(records)
     same = {"INSTANCE_ID": "w", "TRANSACTION_FACTS": "100"}
-    for point in POINTS:
-        worker = open_shop.start_worker(FAULT=point, **same)
-        assert await asyncio.to_thread(worker.wait, 40) == -signal.SIGKILL, (point, open_shop.said())
-    worker = open_shop.start_worker(**same)
+    worker = await open_shop.killed_at(POINTS, **same)
     await open_shop.resolved()
     assert worker.stop() == 0, open_shop.said()
     await open_shop.check(records)

@@ -1,8 +1,6 @@
 """Resolve on a real broker: one customer over all partitions, and what must wait for what still waits there."""
 
-import asyncio
 import json
-import signal
 import time
 from dataclasses import replace
 
@@ -38,10 +36,7 @@ async def test_killed_at_fault_points_of_both_hops_nothing_is_lost_or_doubled(op
     records = scatter(a_day(12_000, seed=42), seed=42)
     await open_shop.receive(records)
     same = {"INSTANCE_ID": "w", "TRANSACTION_FACTS": "100"}
-    for point in POINTS:
-        worker = open_shop.start_worker(FAULT=point, **same)
-        assert await asyncio.to_thread(worker.wait, 40) == -signal.SIGKILL, (point, open_shop.said())
-    worker = open_shop.start_worker(**same)
+    worker = await open_shop.killed_at(POINTS, **same)
     await open_shop.resolved()
     assert worker.stop() == 0, open_shop.said()
     await open_shop.check(records)
