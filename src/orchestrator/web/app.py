@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from orchestrator.runtime.serving import Service
+from orchestrator.runtime.live import Live
 from orchestrator.web import lookup
 from orchestrator.web.answers import HttpError, Receive, Scope, Send
 from orchestrator.web.customers import CustomersPages
@@ -26,11 +26,11 @@ _log = structlog.get_logger(__name__)
 class App:
     """The ASGI application of a live process."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Live) -> None:
         self._service = service
         write = KeyRing(service.keys.write)
         self._read_keys = KeyRing(service.keys.read)
-        self._ingestion = Ingestion(service.intake.take, write)
+        self._ingestion = Ingestion(service.take, write)
         receipts, customers = Receipts(service, write), CustomersPages(service)
         both = ["GET", "POST"]
         self._pages = Starlette(
@@ -72,15 +72,15 @@ class App:
         return _json({"status": "ok"})
 
     async def _ready(self, request: Request) -> Response:
-        is_ready = self._service.is_ready and self._service.intake.trouble is None
+        is_ready = self._service.is_ready
         told = {"status": "ready" if is_ready else "not_ready", "problem": self._service.problem}
         return _json(told, 200 if is_ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
-        return Response(generate_latest(self._service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return Response(generate_latest(self._service.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _openapi(self, request: Request) -> Response:
-        return _json(document(self._service.settings.public_url))
+        return _json(document(self._service.links.base_url))
 
 
 def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

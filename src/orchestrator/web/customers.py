@@ -22,7 +22,7 @@ from orchestrator.model import ids
 from orchestrator.model.event import Event
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Purpose
-from orchestrator.runtime.serving import Service
+from orchestrator.runtime.live import Live
 from orchestrator.web import bodies, pages
 from orchestrator.web.answers import HttpError
 from orchestrator.web.pages import SCALES, Look
@@ -36,7 +36,7 @@ Page = Callable[[Request, Token, Look], Awaitable[Response]]
 class CustomersPages:
     """The pages of one project's customers."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Live) -> None:
         self._service = service
 
     async def unsubscribe(self, request: Request) -> Response:

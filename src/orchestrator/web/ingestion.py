@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from orchestrator.errors import StorageError
-from orchestrator.runtime.serving import Busy, Refusal
+from orchestrator.runtime.live import Busy, Refusal
 from orchestrator.web import bodies
 from orchestrator.web.answers import HttpError, Receive, Scope, Send, answer, answer_error, answer_json, header_of
 from orchestrator.web.keys import KeyRing

@@ -13,7 +13,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Decision
 from orchestrator.model.state import State
 from orchestrator.model.zones import zone_of
-from orchestrator.runtime.serving.service import Known
+from orchestrator.runtime.live import Known
 from orchestrator.views import sentences, standing
 
 NEWEST_DECISIONS = 200

@@ -23,7 +23,7 @@ from orchestrator.channels.machines import is_machine
 from orchestrator.channels.receipts import Report
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids
-from orchestrator.runtime.serving import Busy, Service
+from orchestrator.runtime.live import Busy, Live
 from orchestrator.web import bodies, pages
 from orchestrator.web.answers import HttpError
 from orchestrator.web.keys import KeyRing
@@ -48,7 +48,7 @@ class _Reported(msgspec.Struct):
 class Receipts:
     """Takes receipts from HTTP."""
 
-    def __init__(self, service: Service, keys: KeyRing) -> None:
+    def __init__(self, service: Live, keys: KeyRing) -> None:
         self._service = service
         self._keys = keys
 

@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.runtime.serving import Service
+from orchestrator.runtime.live import Live
 from orchestrator.web.app import App
 
 # A connection that has sent no whole request for so long is closed: slow clients must not take all there are.
@@ -70,7 +70,7 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-async def serve(service: Service, bound: socket.socket, ready: Callable[[], None], stopping: asyncio.Event) -> None:
+async def serve(service: Live, bound: socket.socket, ready: Callable[[], None], stopping: asyncio.Event) -> None:
     """Serve until told to stop; `ready` is called once requests are answered.
 
     Raises what the service failed of.

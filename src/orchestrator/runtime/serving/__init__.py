@@ -7,8 +7,8 @@ Owns the order of a commit, group commit, the wall clock's timers, and journeys 
 speak HTTP: `web` does. An event is answered for only when it is durable, together with all it led to.
 """
 
-from orchestrator.runtime.serving.intake import Busy, Intake, Refusal
+from orchestrator.runtime.serving.intake import Intake
 from orchestrator.runtime.serving.service import Service
 from orchestrator.runtime.serving.settings import ServeSettings
 
-__all__ = ["Busy", "Intake", "Refusal", "ServeSettings", "Service"]
+__all__ = ["Intake", "ServeSettings", "Service"]

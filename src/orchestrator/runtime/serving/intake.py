@@ -12,12 +12,13 @@ from typing import TypeVar
 
 import structlog
 
-from orchestrator.errors import OrchestratorError, StorageError
+from orchestrator.errors import StorageError
 from orchestrator.model.event import Event
 from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.delivery.outbox import Outcome
+from orchestrator.runtime.live import Busy, Refusal
 from orchestrator.runtime.serving.clock import SteadyClock
-from orchestrator.runtime.serving.turns import Item, Records, Refusal, Told, Turns
+from orchestrator.runtime.serving.turns import Item, Records, Told, Turns
 from orchestrator.runtime.timers import NEVER_MS
 from orchestrator.storage import Pending, Store
 
@@ -32,12 +33,6 @@ REST_SECONDS = 1.0
 
 Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
-
-__all__ = ["Busy", "Intake", "Refusal"]
-
-
-class Busy(OrchestratorError):  # noqa: N818 - an answer to whoever asked
-    """More waits than may wait; come back in a moment."""
 
 
 class Intake:

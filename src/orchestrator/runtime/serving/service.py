@@ -8,11 +8,11 @@ handing over and settle it, the last batch is committed, the store is closed.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
+from prometheus_client import CollectorRegistry
 
 from orchestrator.channels import rendering
 from orchestrator.channels.links import Links
@@ -29,6 +29,7 @@ from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
+from orchestrator.runtime.live import Keys, Known, Refusal
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.project import Watch
@@ -38,23 +39,6 @@ from orchestrator.runtime.versions import InForce
 from orchestrator.storage import SqliteStore, Store
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """Who may do what; `made` names those that were made just now, so that somebody is told."""
-
-    write: tuple[str, ...]
-    read: tuple[str, ...]
-    made: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A customer who was asked for: the state, and the newest decision lines."""
-
-    state: State
-    decisions: Sequence[bytes]
 
 
 class Service:
@@ -73,7 +57,7 @@ class Service:
         self._operator = Operator(find, settings.allowed_hosts)
         self._watch = Watch(directory, self.clock.sleep, self._newer)
         self._watching: asyncio.Task[None] | None = None
-        self.is_ready = False
+        self._is_open = False
 
     async def start(self) -> None:
         """Open everything; raises InvalidProject, StorageError or OrchestratorError, and then nothing is open."""
@@ -85,7 +69,7 @@ class Service:
             await self.intake.stop()
             raise
         self._watching = asyncio.create_task(self._watch.run(self.replace))
-        self.is_ready = True
+        self._is_open = True
 
     async def _open(self, loaded: Loaded) -> None:
         settings = self.settings
@@ -122,6 +106,16 @@ class Service:
     def catalog(self) -> Catalog:
         """The journeys in force."""
         return self.intake.turns.catalog
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What this process counts."""
+        return self.metrics.registry
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what is sent now would be kept."""
+        return self._is_open and self.intake.trouble is None
 
     @property
     def problem(self) -> str | None:
@@ -165,6 +159,10 @@ class Service:
         if not self.failed.done():
             self.failed.set_exception(error)
 
+    def take(self, lines: Sequence[bytes], source: str) -> Awaitable[list[Refusal]]:
+        """Take raw events; returns once they are durable, with those that were refused."""
+        return self.intake.take(lines, source)
+
     async def hear(self, profile_id: str, *events: Event) -> None:
         """Take events about a profile; returns once they are durable."""
         await self.intake.hear(profile_id, events)
@@ -201,7 +199,7 @@ class Service:
 
     async def stop(self) -> None:
         """End in order."""
-        self.is_ready = False
+        self._is_open = False
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)

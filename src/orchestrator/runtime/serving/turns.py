@@ -33,6 +33,7 @@ from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
+from orchestrator.runtime.live import Refusal
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -70,15 +71,6 @@ class Told:
 
 
 Item = Records | Told
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why one record was refused: its place among the others, the reason's word, and a sentence."""
-
-    index: int
-    reason: str
-    message: str
 
 
 @dataclass(slots=True)

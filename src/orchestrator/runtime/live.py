@@ -1,0 +1,120 @@
+"""A live process, as the web sees it: the one seam between HTTP and whatever keeps the customers.
+
+    web ─► Live ─┬─ serving.Service   an embedded store: what is accepted is committed with all that it led to
+                 └─ kafka.Gateway     what is accepted is in the topics; workers and deliverers do the rest
+
+Owns the promises that both keep, and the shapes that pass between them. What is said about a customer comes in two
+ways: `take` is for raw records, which say themselves whose they are, `hear` for events about a profile whose id is
+known, as links and receipts do. Must never know which of the two stands behind it, nor speak HTTP.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry
+
+from orchestrator.channels.links import Links
+from orchestrator.errors import OrchestratorError
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
+from orchestrator.model.state import State
+from orchestrator.runtime.delivery.clock import Clock
+
+
+class Busy(OrchestratorError):  # noqa: N818 - an answer to whoever asked
+    """More waits than may wait; come back in a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one record was refused: its place among the others, the reason's word, and a sentence."""
+
+    index: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Who may do what; `made` names those that were made just now, so that somebody is told."""
+
+    write: tuple[str, ...]
+    read: tuple[str, ...]
+    made: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A customer who was asked for: the state, and the newest decision lines."""
+
+    state: State
+    decisions: Sequence[bytes]
+
+
+class Live(Protocol):
+    """One live process. `failed` is done when something broke that it cannot go on without."""
+
+    clock: Clock
+    failed: asyncio.Future[None]
+
+    @property
+    def keys(self) -> Keys:
+        """Who may send events, and who may look customers up."""
+        ...
+
+    @property
+    def links(self) -> Links:
+        """What the links in messages are made and read with."""
+        ...
+
+    @property
+    def catalog(self) -> Catalog:
+        """The journeys in force."""
+        ...
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """What this process counts."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what is sent now would be kept."""
+        ...
+
+    @property
+    def problem(self) -> str | None:
+        """What a person should look at, though everything goes on; None when nothing."""
+        ...
+
+    async def start(self) -> None:
+        """Begin; what it raises ends the process before anything has begun."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish what is under way, and end."""
+        ...
+
+    def take(self, lines: Sequence[bytes], source: str) -> Awaitable[list[Refusal]]:
+        """Take raw events; returns once they are durable, with those that were refused, which are dead letters.
+
+        Raises Busy when too much waits already, StorageError when nothing is known to be kept.
+        """
+        ...
+
+    async def hear(self, profile_id: str, *events: Event) -> None:
+        """Take events about a profile; returns once they are durable. Raises as `take` does."""
+        ...
+
+    async def state_of(self, profile_id: str) -> State | None:
+        """Give a profile's state; None when it has none. Raises StorageError when that is not known."""
+        ...
+
+    async def find(self, name: str, newest: int) -> Known | None:
+        """Find a customer by any identifier, with the newest decisions; raises StorageError as `state_of` does.
+
+        A name is a customer id, `kind:value`, or the value alone.
+        """
+        ...
