@@ -1,6 +1,6 @@
 """The setting of an example: which journeys are live, and who the customer is before anything happens.
 
-Owns the defaults that LANGUAGE promises: reachable on every configured channel, every consent given, in no holdout;
+Owns the defaults that LANGUAGE.md promises: reachable on every configured channel, every consent given, in no holdout;
 the journey under test is live whatever its status. The engine knows nothing of it: the setting is an adapted catalog
 and a profile's record, nothing else. Must never change the definitions it was handed.
 """
