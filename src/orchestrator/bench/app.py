@@ -35,7 +35,7 @@ def bench(context: typer.Context) -> None:
         run()
 
 
-@app.command()
+@app.command(short_help="`orchestrator run`, in memory and on SQLite")
 def run(events: Events = 1_000_000, rounds: Rounds = 1, as_json: AsJson = False) -> None:
     """Measure `orchestrator run`, in memory and on SQLite, as a ratio to reading the same file alone.
 
@@ -48,7 +48,7 @@ def run(events: Events = 1_000_000, rounds: Rounds = 1, as_json: AsJson = False)
     typer.echo(json.dumps(rows_of(measured)) if as_json else text_of(measured))
 
 
-@app.command()
+@app.command(short_help="handing messages over, by mail and by webhook")
 def deliver(
     messages: Annotated[int, typer.Option("--messages", min=10, help="How many messages to hand over.")] = 20_000,
     rounds: Rounds = 1,
@@ -66,7 +66,7 @@ def deliver(
     typer.echo(json.dumps(rows_of_delivered(measured)) if as_json else text_of_delivered(measured))
 
 
-@app.command()
+@app.command(short_help="taking events over HTTP into `serve`")
 def ingest(events: Events = 200_000, as_json: AsJson = False) -> None:
     """Measure taking events over HTTP into `serve`, one by one (a tenth of them) and 500 at a time.
 
@@ -79,7 +79,7 @@ def ingest(events: Events = 200_000, as_json: AsJson = False) -> None:
     typer.echo(json.dumps(rows_of_taken(taken)) if as_json else text_of_taken(taken))
 
 
-@app.command()
+@app.command(short_help="linking identifiers and merging customers")
 def identity(events: Events = 200_000, as_json: AsJson = False) -> None:
     """Measure what it costs to link identifiers, and to merge customers, beside a run that links nothing."""
     from orchestrator.bench.identity import bench_identity, rows_of, text_of
@@ -88,7 +88,7 @@ def identity(events: Events = 200_000, as_json: AsJson = False) -> None:
     typer.echo(json.dumps(rows_of(costs)) if as_json else text_of(costs))
 
 
-@app.command()
+@app.command(short_help="real workers on a real broker")
 def kafka(
     events: Events = 1_000_000,
     rounds: Rounds = 1,
