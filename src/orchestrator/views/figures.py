@@ -21,7 +21,8 @@ def lines(tally: JourneyTally) -> Iterator[str]:
     share = tally.converted
     versions = ", ".join(map(str, sorted(tally.versions)))
     yield f"{tally.journey}, version {versions}"
-    yield f"  entered: {share.of:,} entries of {tally.customers:,} customers{_reasons(', not: ', tally.not_entered)}"
+    entries = f"{share.of:,} {'entry' if share.of == 1 else 'entries'}"
+    yield f"  entered: {entries} of {_customers(tally.customers)}{_reasons(', not: ', tally.not_entered)}"
     yield f"  left: {sum(tally.exited.values()):,}{_reasons(': ', tally.exited)}"
     value = f", worth {tally.value:,.2f}" if tally.value else ""
     yield f"  reached the goal: {share.reached:,}{value}; {_rate(share)}"
@@ -39,6 +40,10 @@ def lines(tally: JourneyTally) -> Iterator[str]:
         yield ""
         yield f"  against {_HOLDOUTS[kind]}: {experiment.because}"
         yield from _experiment(experiment)
+
+
+def _customers(count: int) -> str:
+    return f"{count:,} {'customer' if count == 1 else 'customers'}"
 
 
 def _reasons(before: str, counts: Mapping[str, int]) -> str:
@@ -67,7 +72,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def _experiment(experiment: Experiment) -> Iterator[str]:
     for group in experiment.groups:
-        yield f"    {group.name}: {_rate(Share(group.converted, group.customers))} of {group.customers:,} customers"
+        yield f"    {group.name}: {_rate(Share(group.converted, group.customers))} of {_customers(group.customers)}"
     for one in experiment.differences:
         ends = f"{100 * one.interval.low:+.2f} to {100 * one.interval.high:+.2f}"
         yield f"    {one.group} less {one.than}: {100 * one.points:+.2f} points (95 %, Newcombe: {ends})"
