@@ -13,7 +13,7 @@ from orchestrator.engine.linking import Clusters, broken_limit, link
 from orchestrator.engine.merging import join
 from orchestrator.model import codec
 from orchestrator.model.identity import Identifier, Identity
-from orchestrator.model.state import DIGEST_BYTES, State
+from orchestrator.model.state import DIGEST_BYTES, Purchase, State
 from shop.lives import lives, shop_of
 
 KINDS = ("customer_id", "email", "device_id", "cookie")
@@ -181,6 +181,23 @@ def test_a_no_of_either_life_is_a_no_of_the_customer_and_a_yes_needs_one(one, ot
 def test_caps_count_the_messages_of_both_lives_each_once(one, other):
     sent = {message.action_id for state in (one, other) for message in state.sent}
     assert sorted(message.action_id for message in merged(one, other).sent) == sorted(sent)
+
+
+@LAW
+@given(lives(), lives())
+def test_a_purchase_that_both_lives_were_told_of_counts_once(one, other):
+    told = {bought.digest: bought for state in (one, other) for bought in _bought(state)}
+    both = merged(one, other).past.purchases
+    assert (both is None) == (not told)
+    if both is not None:
+        assert both.count == len(told)
+        assert both.last_ms == max(bought.at_ms for bought in told.values())
+        assert sum(both.spent.values()) == sum(bought.value for bought in told.values())
+
+
+def _bought(state: State) -> list[Purchase]:
+    purchases = state.past.purchases
+    return [] if purchases is None else purchases.lately
 
 
 @LAW

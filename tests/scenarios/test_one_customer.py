@@ -129,7 +129,7 @@ def test_a_visitor_who_identifies_in_the_shop_and_buys_is_one_customer_and_gets_
     explained = [shop.explained(name) for name in ("email:ana@example.com", "cookie:phone", "cookie:laptop")]
     assert {one["profile_id"] for one in explained} == {explained[0]["profile_id"]}
     sentences = [decision["sentence"] for decision in explained[1]["decisions"]]
-    assert sentences[0] == "Entered cart."
+    assert sentences[0] == 'Entered cart (key = "c1").'
     assert sentences[2].startswith("Recognised: what was known under cookie")
     assert sentences[-1] == "Left cart: bought."
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Again, Journey
 from orchestrator.model.profile import Consent, Profile
-from orchestrator.model.state import Case, Ended, Entry, Sent, State
+from orchestrator.model.state import Case, Ended, Entry, Purchase, Purchases, Sent, State
 from shop.projects import project
 
 INSTANTS = st.integers(1, 9)
@@ -88,6 +88,8 @@ def lives(draw: Any) -> State:
         state.past.counts = {"order_placed": sorted(draw(st.lists(INSTANTS, max_size=4)))}
         state.past.members = draw(st.dictionaries(NAMES, st.booleans(), max_size=2))
         state.past.due = draw(st.dictionaries(NAMES, INSTANTS, max_size=2))
+    if draw(st.booleans()):
+        state.past.purchases = _purchases(draw(st.lists(st.integers(0, 12), unique=True, min_size=1, max_size=6)))
     state.history.refused = draw(st.lists(NAMES, unique=True, max_size=3))
     return state
 
@@ -95,6 +97,18 @@ def lives(draw: Any) -> State:
 def _entry(number: int) -> Entry:
     journey, key = ("cart", "welcome", "always")[number % 3], (None, "k1")[number % 2]
     return Entry(f"entry-{number}", journey, 1, key, number % 4, "wait", due_ms=number + 1, messages=number % 5)
+
+
+def _purchases(numbers: list[int]) -> Purchases:
+    """Buy these things, each at its own instant; several at one."""
+    lately = sorted(
+        Purchase(number % 5, b"order-%02d" % number, ("", "EUR")[number % 2], number * 0.25) for number in numbers
+    )
+    spent: dict[str, float] = {}
+    for bought in lately:
+        spent[bought.currency] = spent.get(bought.currency, 0.0) + bought.value
+    last = max(lately, key=lambda bought: (bought.at_ms, bought.currency))
+    return Purchases(len(lately), last.at_ms, last.currency, spent, lately)
 
 
 def _sent(number: int) -> Sent:

@@ -7,8 +7,9 @@ by what is remembered anyway and by `expires` (or a day); and nothing is taken b
 
     an exit rule or a goal   the entry's messages; an `exit` step is the author's own order and takes nothing back
     a consent withdrawn      the messages that would not be allowed any more
-    an erasure               all of them
+    an erasure               all of them, and whatever else delivery still holds of the customer, messages or not
 
+Each goes to the profile that its message left to, which is where delivery has it, though lives were merged since.
 Must never cancel calls or cases: what those began stands whoever leaves the journey.
 """
 
@@ -19,6 +20,9 @@ from orchestrator.engine.turn import Turn
 from orchestrator.model import ids
 from orchestrator.model.effects import Action
 from orchestrator.model.state import Entry, Sent
+
+# Why something is taken back, as `data.reason` says: everything of a customer who is forgotten.
+ERASED = "erased"
 
 
 def of_entry(turn: Turn, entry: Entry) -> None:
@@ -44,8 +48,23 @@ def of_withdrawn(turn: Turn, but: object = None) -> None:
 
 
 def of_everything(turn: Turn) -> None:
-    """Take back whatever may still be on its way to a customer who is to be forgotten."""
-    _cancel(turn, turn.state.sent, "erased")
+    """Take back whatever may still be on its way to a customer who is to be forgotten, naming nobody.
+
+    Behind the messages, each profile that they ever were is named as a whole: of calls, cases and what was given up on
+    nothing is remembered here, and delivery may keep it for long.
+    """
+    _cancel(turn, turn.state.sent, ERASED)
+    for profile_id in _known_as(turn):
+        action_id = ids.derive("cancel", profile_id, turn.at)
+        data = {"action_id": None, "reason": ERASED}
+        turn.actions.append(Action(action_id, "cancel", profile_id, None, "", 0, "", "", turn.at, data=data))
+
+
+def _known_as(turn: Turn) -> list[str]:
+    """List the profiles that lives of this customer may have been: any of their names, where names are linked."""
+    profile, identity = turn.state.profile, turn.project.identity
+    names = identity.names_of(profile.customer_id, profile.identifiers) if identity.links else {}
+    return list(dict.fromkeys([profile.id, *names, *(sent.profile_id for sent in turn.state.sent if sent.profile_id)]))
 
 
 def arrived(sent: Sent) -> None:
@@ -63,8 +82,8 @@ def _cancel(turn: Turn, messages: Iterable[Sent], why: str) -> None:
             Action(
                 ids.derive("cancel", sent.action_id),
                 "cancel",
-                turn.profile_id,
-                turn.state.profile.customer_id,
+                sent.profile_id or turn.profile_id,
+                None if why == ERASED else turn.state.profile.customer_id,
                 sent.journey,
                 sent.version,
                 sent.entry_id,

@@ -51,7 +51,11 @@ def come(turn: Turn, journey: Journey, reason: str, holds: bool, saw: dict[str, 
 
 
 def _open(turn: Turn, journey: Journey, key: str | None, reason: str, holds: bool, saw: dict[str, Any]) -> None:
+    if key is not None and journey.shows_key:
+        saw = {**saw, "key": key}
     refusal = _refusal(turn, journey, holds, key)
+    if refusal == Reason.KEY_MISSING:
+        saw = {**saw, "lacks": journey.key}
     if refusal is not None:
         turn.decide(journey, None, None, _NOT_ENTERED, refusal, saw)
         return

@@ -28,6 +28,8 @@ TRACKING_PURPOSE = "tracking"
 class Answer:
     """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end.
 
+    With CAP_REACHED, `cap` is the one.
+
     A yes comes with the quiet hours to be asked again at the real moment of sending, as an action carries them.
     """
 
@@ -36,6 +38,7 @@ class Answer:
     address: Address = ""
     until_ms: int = 0
     quiet: dict[str, Any] | None = None
+    cap: Cap | None = None
 
 
 def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: Purpose) -> Answer:
@@ -56,7 +59,7 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
         return Answer(channel.name, Reason.HOLDOUT)
     for cap in purpose.caps:
         if is_reached(turn, cap, channel.name, purpose):
-            return Answer(channel.name, Reason.CAP_REACHED)
+            return Answer(channel.name, Reason.CAP_REACHED, cap=cap)
     windows = quiet_windows(turn.catalog.project, profile, purpose, channel.name)
     if not windows:
         return Answer(channel.name, None, address)

@@ -11,7 +11,7 @@ never decide whose two lives are one: that is `linking`'s.
 | consents | for each channel and purpose: an explicit no of either life beats a yes of the other; silence is neither |
 | unreachable | a channel that is so in either life, for the address that bounced there |
 | first and last seen | the earliest; by channel, the latest |
-| caps | the messages of both count, each once |
+| caps | the messages of both count, each once; each is taken back by the profile that it left to |
 | events seen | those of both are known again |
 | entries | all; of two with the same journey and key the one that sent more messages stays, else the older one |
 | twins | ties go by the smaller id; the other entry exits as `merged`; with `again: always` both stay |
@@ -22,7 +22,7 @@ never decide whose two lives are one: that is `linking`'s.
 | draws of splits and holdouts | what was drawn stays drawn; where both drew, the earlier draw |
 | refusals on record | those of both |
 | counts | summed; an event that both lives counted, known by its instant, counts once |
-| purchases | summed; the last one is the later |
+| purchases | summed; one that both lives were told of, known by its event, counts once; the last one is the later |
 | segments | who was in one in either life was in it; what they are in together is asked at the event that comes next |
 | schedules, dates, silences | a broadcast that either had was made; of two silences the later; dates by what is known |
 
@@ -31,7 +31,8 @@ profile's id), and a life merged with itself is as it was.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import fsum
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,14 +40,14 @@ import msgspec
 from orchestrator.engine import endings, profiles, watches
 from orchestrator.engine.cases import MAX_CASES
 from orchestrator.engine.linking import Refused
-from orchestrator.engine.past import MAX_COUNTED
+from orchestrator.engine.past import MAX_COUNTED, MAX_LATELY
 from orchestrator.engine.turn import Turn
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.identity import Unnamed
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Consent, Profile
-from orchestrator.model.state import DIGEST_BYTES, Case, Entry, History, Past, Purchases, State
+from orchestrator.model.state import DIGEST_BYTES, Case, Entry, Past, Purchase, Purchases, Sent, State
 
 # What is decided about a customer as a whole belongs to no journey.
 NO_JOURNEY = Journey("", 0, None, {}, ())
@@ -89,7 +90,7 @@ def join(catalog: Catalog, mine: State, other: State) -> list[Entry]:
     _join_profiles(mine.profile, other.profile)
     twins = _join_entries(catalog, mine, other)
     mine.seen = _join_seen(mine.seen, other.seen)
-    _join_histories(mine.history, other.history)
+    _join_histories(mine, other)
     if mine.has_past or other.has_past:
         _join_pasts(catalog, mine.past, other.past)
     return twins
@@ -209,17 +210,24 @@ def _may_be_twice(catalog: Catalog, entry: Entry) -> bool:
 # History
 
 
-def _join_histories(mine: History, other: History) -> None:
+def _join_histories(one: State, another: State) -> None:
+    mine, other = one.history, another.history
     for journey, exits in other.exits.items():
         mine.exits[journey] = _greatest(mine.exits.get(journey, {}), exits)
     ended = {one.id: one for one in (*other.ended, *mine.ended)}
     mine.ended = sorted(ended.values(), key=lambda one: (one.from_ms, one.id))[-endings.MAX_ENDED :]
-    sent = {one.action_id: one for one in (*other.sent, *mine.sent)}
+    sent = {each.action_id: each for each in (*_sent_by(another), *_sent_by(one))}
     mine.sent = sorted(sent.values(), key=lambda one: (one.at_ms, one.action_id))
     mine.cases = _join_cases([*mine.cases, *other.cases])
     for name, made in other.draws.items():
         mine.draws[name] = min(made, mine.draws.get(name, made), key=lambda draw: (draw[1], draw[0]))
     mine.refused = sorted({*mine.refused, *other.refused})[-MAX_REFUSED:]
+
+
+def _sent_by(life: State) -> Iterator[Sent]:
+    """Give a life's messages, each with the profile that it left to: they lie with delivery under that."""
+    for sent in life.sent:
+        yield sent if sent.profile_id else msgspec.structs.replace(sent, profile_id=life.profile_id)
 
 
 def _join_cases(cases: Iterable[Case]) -> list[Case]:
@@ -262,11 +270,19 @@ def _join_purchases(mine: Purchases | None, other: Purchases | None) -> Purchase
     if mine is None or other is None:
         return mine or other
     last = max(mine, other, key=lambda bought: (bought.last_ms, bought.currency))
-    spent = {
-        currency: mine.spent.get(currency, 0.0) + other.spent.get(currency, 0.0)
-        for currency in sorted({*mine.spent, *other.spent})
-    }
-    return Purchases(mine.count + other.count, last.last_ms, last.currency, spent)
+    known: dict[bytes, Purchase] = {}
+    twice: list[Purchase] = []
+    for bought in (*mine.lately, *other.lately):
+        twin = known.setdefault(bought.digest, bought)
+        if twin is not bought:
+            known[bought.digest] = max(twin, bought)
+            twice.append(min(twin, bought))
+    spent = {}
+    for currency in sorted({*mine.spent, *other.spent}):
+        once = [-bought.value for bought in twice if bought.currency == currency]
+        spent[currency] = fsum([mine.spent.get(currency, 0.0), other.spent.get(currency, 0.0), *once])
+    lately = sorted(known.values())[-MAX_LATELY:]
+    return Purchases(mine.count + other.count - len(twice), last.last_ms, last.currency, spent, lately)
 
 
 def _join_seen(mine: bytes, other: bytes) -> bytes:

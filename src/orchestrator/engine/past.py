@@ -9,12 +9,15 @@ from bisect import insort
 
 from orchestrator.engine import matching
 from orchestrator.engine.turn import Turn
+from orchestrator.model import ids
 from orchestrator.model.audience import Audiences
 from orchestrator.model.event import Event
-from orchestrator.model.state import Purchases
+from orchestrator.model.state import REMEMBERED_EVENTS, Purchase, Purchases
 
 # A count is exact up to here (LANGUAGE.md, "Order of work"); of more events the newest are kept.
 MAX_COUNTED = 1_000
+# So many purchases are told apart, as many as events are known again.
+MAX_LATELY = REMEMBERED_EVENTS
 
 
 def take(turn: Turn, audiences: Audiences, event: Event) -> None:
@@ -29,7 +32,7 @@ def take(turn: Turn, audiences: Audiences, event: Event) -> None:
         _see(turn, event.channel, at_ms)
     purchase = turn.project.purchase
     if asked.purchases and purchase is not None and event.type == purchase.event:
-        _buy(turn, at_ms)
+        _buy(turn, event, at_ms)
 
 
 def _count(turn: Turn, event_type: str, at_ms: int, since_ms: int) -> None:
@@ -47,20 +50,24 @@ def _see(turn: Turn, channel: str, at_ms: int) -> None:
         turn.changed = True
 
 
-def _buy(turn: Turn, at_ms: int) -> None:
+def _buy(turn: Turn, event: Event, at_ms: int) -> None:
     purchase = turn.project.purchase
     assert purchase is not None  # noqa: S101 - asked by the caller
     scope = turn.scope_at(None)
     past = turn.state.past
     bought = past.purchases or Purchases()
     value = purchase.value.evaluate(scope)
-    currency = purchase.currency.evaluate(scope) if purchase.currency is not None else None
+    named = purchase.currency.evaluate(scope) if purchase.currency is not None else None
+    currency = named if isinstance(named, str) else ""
     bought.count += 1
     if at_ms >= bought.last_ms:
         bought.last_ms = at_ms
-        bought.currency = currency if isinstance(currency, str) else ""
+        bought.currency = currency
+    paid = 0.0
     if isinstance(value, int | float) and not isinstance(value, bool):
-        of = currency if isinstance(currency, str) else ""
-        bought.spent[of] = bought.spent.get(of, 0.0) + value
+        paid = float(value)
+        bought.spent[currency] = bought.spent.get(currency, 0.0) + paid
+    insort(bought.lately, Purchase(at_ms, ids.digest_of(event.id), currency, paid))
+    del bought.lately[:-MAX_LATELY]
     past.purchases = bought
     turn.changed = True

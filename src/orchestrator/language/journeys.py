@@ -71,6 +71,7 @@ def compile_journey(
         event_reads=reads.event,
         asked=reads.asked(),
         limit=_limit(definition.enter),
+        shows_key=definition.enter.key not in around.hidden,
         enters_by_event=_by_event((rule, rule) for rule in enter),
         exits_by_event=_by_event((rule.trigger, rule) for rule in exits),
         goals_by_event=_by_event((rule.trigger, rule) for rule in goals),

@@ -1,8 +1,8 @@
 """Instants: epoch milliseconds inside, RFC 3339 text at the edges.
 
-Owns the two conversions and nothing else. Inside the engine, in state and in timers an instant is an
-`int` of epoch milliseconds whose name ends in `_ms`: measured, datetimes cost the hot path a third of
-its time. Never reads a clock.
+Owns the two conversions, and how a length of time is written. Inside the engine, in state and in timers an
+instant is an `int` of epoch milliseconds whose name ends in `_ms`: measured, datetimes cost the hot path a third
+of its time. Never reads a clock.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+_UNITS = (("d", DAY_MS), ("h", HOUR_MS), ("m", MINUTE_MS), ("s", SECOND_MS))
 
 # The instants that RFC 3339 text can hold (years 1 to 9999); what lies outside is not a time of ours.
 EARLIEST_MS = -62_135_596_800_000
@@ -24,6 +25,18 @@ _MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
 @lru_cache(maxsize=8192)
 def _minute_as_text(minute: int) -> str:
     return (datetime(1970, 1, 1) + timedelta(minutes=minute)).isoformat(timespec="minutes")  # noqa: DTZ001 - only text
+
+
+def length(length_ms: int) -> str:
+    """Write a length as authors do: `1h`, `1d12h`; weeks are days here, because `7d` is what people count."""
+    if length_ms < SECOND_MS:
+        return f"{length_ms}ms"
+    parts = []
+    for unit, size_ms in _UNITS:
+        count, length_ms = divmod(length_ms, size_ms)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)
 
 
 def to_text(instant_ms: int) -> str:

@@ -279,7 +279,8 @@ class Journey:
     read, which receipts move on. `moves` lead from steps of older versions to steps of this one, None where
     customers inside stay on the version they entered. `enters_by_event`, `exits_by_event`, `goals_by_event` and
     `untils_by_event` index the rules by event type. `steps` is keyed by step id; all in the author's order.
-    `moments` are the enter rules that time opens, and `asked` is what it reads of a customer's past.
+    `moments` are the enter rules that time opens, and `asked` is what it reads of a customer's past. `shows_key` says
+    that the key is no identifier or address, which decisions never show.
     """
 
     id: str
@@ -308,6 +309,7 @@ class Journey:
     moments: tuple[Moment, ...] = ()
     asked: Asked = NOTHING_ASKED
     limit: Limit | None = None
+    shows_key: bool = True
 
     @property
     def hears_any_segment(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from orchestrator.model import instants
 from orchestrator.model.audience import NOTHING_ASKED, Asked, Segment
 from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.identity import Identity
@@ -28,6 +29,11 @@ class Cap:
     per_ms: int
     channel: str | None = None
     is_shared: bool = False
+
+    def __str__(self) -> str:
+        """Say it as people do: `1 per 1d by email`."""
+        by = "" if self.channel is None else f" by {self.channel}"
+        return f"{self.at_most} per {instants.length(self.per_ms)}{by}{' for all purposes' if self.is_shared else ''}"
 
 
 @dataclass(frozen=True, slots=True)

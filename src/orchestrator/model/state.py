@@ -94,7 +94,7 @@ class Sent(msgspec.Struct, array_like=True, gc=False):
     """One message that left: what caps count and what receipts are about.
 
     Until `until_ms` it may still be on its way to its provider, as far as is known here; 0 when it is not.
-    `version` is the journey's.
+    `version` is the journey's. `profile_id` is the customer's as it was when the message left, "" for the one it is.
     """
 
     action_id: str
@@ -108,6 +108,7 @@ class Sent(msgspec.Struct, array_like=True, gc=False):
     address: str | None = None
     until_ms: int = 0
     version: int = 0
+    profile_id: str = ""
 
 
 class Case(msgspec.Struct, array_like=True, gc=False):
@@ -134,13 +135,26 @@ class History(msgspec.Struct, array_like=True, gc=False):
     refused: list[str] = []
 
 
+class Purchase(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
+    """One purchase: when, the digest of the event that told of it, and what it came to (0 where that is no number)."""
+
+    at_ms: int
+    digest: bytes
+    currency: str = ""
+    value: float = 0.0
+
+
 class Purchases(msgspec.Struct, array_like=True, gc=False):
-    """What a customer bought: how often, when last, and for how much in all, by currency ("" without one)."""
+    """What a customer bought: how often, when last, and for how much in all, by currency ("" without one).
+
+    `lately` are the newest of them, oldest first, so that one that two lives were told of counts once.
+    """
 
     count: int = 0
     last_ms: int = 0
     currency: str = ""
     spent: dict[str, float] = {}
+    lately: list[Purchase] = []
 
 
 class Past(msgspec.Struct, array_like=True, gc=False):

@@ -12,23 +12,21 @@ Must never write a person's value into a receipt or a log.
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from orchestrator.engine.objections import objections_of
 from orchestrator.model import codec, ids, instants
-from orchestrator.model.event import Event
 from orchestrator.model.project import Project
 from orchestrator.model.rights import Export, Objection, Receipt, Remains, objection_hash
 from orchestrator.model.state import State
+from orchestrator.runtime.objections import together
 from orchestrator.storage import Batch, Store
 
 KEY = "identity.key"
 OBJECTION = "objection."
 RECEIPT = "erased."
-# Events that may bring an address back: whoever is named by one, and whose traits hold one.
-TELLING = "profile_updated"
 
 _encode = msgspec.json.Encoder().encode
 _decode_objections = msgspec.json.Decoder(list[Objection]).decode
@@ -42,30 +40,13 @@ class Objections:
         self._region = region
         self.known = frozenset(name.removeprefix(OBJECTION) for name in store.positions(OBJECTION))
 
-    def hash_of(self, address: str) -> str:
+    def hashes_of(self, address: str) -> list[str]:
         """Hash an address under the store's own key."""
-        return objection_hash(_key_of(self._store), address, self._region)
+        return [objection_hash(_key_of(self._store), address, self._region)]
 
-    def renewed(self, event: Event, profile_id: str) -> list[Event]:
-        """Give the noes that hold again for whoever comes back under an address, as statements of consent.
-
-        They bear the instant at which they were made, so that a yes that was given since decides.
-        """
-        if not self.known:
-            return []
-        addresses = [*event.identifiers.values()]
-        if event.type == TELLING:
-            addresses += [value for value in event.properties.values() if isinstance(value, str)]
-        hashes = [found for address in addresses if (found := self.hash_of(address)) in self.known]
-        return [made for found in dict.fromkeys(hashes) for made in self._statements(found, profile_id)]
-
-    def _statements(self, found: str, profile_id: str) -> Iterator[Event]:
-        for said in _decode_objections(self._store.position(OBJECTION + found) or b"[]"):
-            event_id = ids.derive("objection", profile_id, found, said.channel, said.purpose, str(said.at_ms))
-            properties = {
-                "channel": said.channel, "purpose": said.purpose, "granted": False, "source": "objection",
-            }  # fmt: skip
-            yield Event(event_id, "consent_changed", said.at_ms, decoded=properties)
+    def said(self, found: str) -> list[Objection]:
+        """Give the noes of an address by its hash."""
+        return _decode_objections(self._store.position(OBJECTION + found) or b"[]")
 
 
 def erase(
@@ -103,9 +84,7 @@ def _objections_to_keep(store: Store, project: Project, noes: dict[str, list[Obj
     kept: dict[str, bytes | None] = {}
     for address, said in noes.items():
         name = OBJECTION + objection_hash(_key_of(store), address, project.identity.region)
-        before = _decode_objections(store.position(name) or b"[]")
-        latest = {(one.channel, one.purpose): one for one in sorted([*before, *said], key=lambda one: one.at_ms)}
-        kept[name] = _encode(list(latest.values()))
+        kept[name] = _encode(together(_decode_objections(store.position(name) or b"[]"), said))
     return kept
 
 

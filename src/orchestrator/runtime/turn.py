@@ -7,14 +7,15 @@ or the network.
 """
 
 import traceback
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from orchestrator.engine import merging
+from orchestrator.engine import cancelling, merging
 from orchestrator.engine.advance import advance
 from orchestrator.engine.linking import Refused
+from orchestrator.engine.objections import objections_of
 from orchestrator.engine.turn import EntryFailed, Turn
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, ids
@@ -26,6 +27,7 @@ from orchestrator.model.facts import Fact, Wake
 from orchestrator.model.identity import Unnamed
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Project
+from orchestrator.model.rights import Objection
 from orchestrator.model.state import Entry, State
 
 # A record must fit into one Kafka message with room to spare, and be read and written at every event of its customer.
@@ -158,6 +160,24 @@ def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
     if new is not None and len(new) > MOST_RECORD_BYTES:
         return _made_to_fit(catalog, record, Wake(), now_ms, turn, failures, new)
     return Turned("applied", new, turn.actions, turn.decisions, failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """What follows when a customer is forgotten: what delivery is told, their noes by address, who stood where."""
+
+    actions: Sequence[Action]
+    noes: Mapping[str, list[Objection]]
+    journeys: Sequence[str]
+
+
+def on_forgetting(catalog: Catalog, record: bytes, now_ms: int) -> Forgetting:
+    """Say what follows when a customer is forgotten; the record itself is the caller's to drop."""
+    state = codec.decode(record)
+    turn = Turn(catalog, state, now_ms, {})
+    noes = objections_of(catalog.project, state, now_ms)
+    cancelling.of_everything(turn)
+    return Forgetting(turn.actions, noes, [entry.journey for entry in state.entries])
 
 
 def _made_to_fit(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import singledispatch
 
+from orchestrator.model import instants
 from orchestrator.model.audience import SEGMENT_LEFT, Inactive, Moment, OnDate
 from orchestrator.model.journey import (
     Ask,
@@ -130,7 +131,7 @@ def _entering(journey: Journey) -> Iterable[str]:
         "once": "once only",
         "after_exit": "again after the exit",
         "always": "every time",
-        "after": f"again {times.length(journey.again.after_ms)} after the exit",
+        "after": f"again {instants.length(journey.again.after_ms)} after the exit",
     }[journey.again.kind]
 
 
@@ -138,7 +139,7 @@ def _moment_in_words(moment: Moment) -> str:
     """Say when time opens an entry: `every week on mon at 09:00 in vip`."""
     if isinstance(moment, Inactive):
         what = f"no {' or '.join(sorted(moment.events))}" if moment.events else "nothing"
-        return f"{what} for {times.length(moment.for_ms)}"
+        return f"{what} for {instants.length(moment.for_ms)}"
     if isinstance(moment, OnDate):
         days = f" {moment.offset_days:+}d" if moment.offset_days else ""
         at = "" if moment.minute is None else f" at {times.minute_of_day(moment.minute)}"
@@ -155,7 +156,7 @@ def _leaving(journey: Journey) -> Iterable[str]:
         reason = "" if rule.reason is None else f" (reason: {rule.reason})"
         yield f"exit on {trigger_in_words(rule.trigger)}{reason}"
     for goal in journey.goals:
-        within = "" if goal.within_ms is None else f" within {times.length(goal.within_ms)}"
+        within = "" if goal.within_ms is None else f" within {instants.length(goal.within_ms)}"
         yield f"goal: {trigger_in_words(goal.trigger)}{within}{'' if goal.ends else ', counts without ending'}"
 
 
@@ -170,20 +171,20 @@ def _(step: WaitFor) -> list[tuple[str | None, str | None]]:
     ways: list[tuple[str | None, str | None]] = [
         (branch.name or trigger_in_words(branch.trigger), branch.first) for branch in step.branches
     ]
-    return [*ways, (f"not within {times.length(step.within_ms)}", step.on_timeout)]
+    return [*ways, (f"not within {instants.length(step.within_ms)}", step.on_timeout)]
 
 
 @_ways_on.register(Ask)
 @_ways_on.register(Call)
 def _(step: Ask | Call) -> list[tuple[str | None, str | None]]:
-    return [("answered", step.first), (f"not within {times.length(step.within_ms)}", step.on_timeout)]
+    return [("answered", step.first), (f"not within {instants.length(step.within_ms)}", step.on_timeout)]
 
 
 @_ways_on.register
 def _(step: Handoff) -> list[tuple[str | None, str | None]]:
     if not step.until_closed:
         return [(None, step.next)]
-    late = [] if step.within_ms is None else [(f"not within {times.length(step.within_ms)}", step.on_timeout)]
+    late = [] if step.within_ms is None else [(f"not within {instants.length(step.within_ms)}", step.on_timeout)]
     return [("closed", step.first), *late]
 
 
@@ -224,7 +225,7 @@ def _node(step: Step) -> Node:
 @_node.register
 def _(step: Wait) -> Node:
     restarts = (f"starts again on {' or '.join(sorted(step.restart_on))}",) if step.restart_on else ()
-    return Node(step.id, "wait", times.length(step.after_ms), restarts)
+    return Node(step.id, "wait", instants.length(step.after_ms), restarts)
 
 
 @_node.register
@@ -240,12 +241,12 @@ def _(step: WaitUntil) -> Node:
 @_node.register
 def _(step: WaitFor) -> Node:
     awaited = sorted({_happening(branch.trigger) for branch in step.branches})
-    return Node(step.id, "wait for", " or ".join(awaited), (f"at most {times.length(step.within_ms)}",))
+    return Node(step.id, "wait for", " or ".join(awaited), (f"at most {instants.length(step.within_ms)}",))
 
 
 @_node.register
 def _(step: Send) -> Node:
-    expires = () if step.expires_ms is None else (f"expires after {times.length(step.expires_ms)}",)
+    expires = () if step.expires_ms is None else (f"expires after {instants.length(step.expires_ms)}",)
     return Node(step.id, "send", step.message, (f"by {', '.join(step.channels)}", *expires))
 
 
@@ -299,7 +300,7 @@ def _(step: Repeat) -> Node:
         details.append(f"until {step.until.source}")
     if step.until_event is not None:
         details.append(f"until {trigger_in_words(step.until_event)}")
-    return Node(step.id, "repeat", f"every {times.length(step.every_ms)}", tuple(details))
+    return Node(step.id, "repeat", f"every {instants.length(step.every_ms)}", tuple(details))
 
 
 @_node.register

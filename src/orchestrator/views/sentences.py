@@ -27,7 +27,10 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.ENTERED, Reason.INACTIVE): "Entered {journey}: nothing was heard of them for long enough",
     (Verdict.NOT_ENTERED, Reason.NOT_LIVE): "Did not enter {journey}: the journey is not live",
     (Verdict.NOT_ENTERED, Reason.CONDITION_FALSE): "Did not enter {journey}: the condition to enter did not hold",
-    (Verdict.NOT_ENTERED, Reason.KEY_MISSING): "Did not enter {journey}: the event lacks the key that entries go by",
+    (
+        Verdict.NOT_ENTERED,
+        Reason.KEY_MISSING,
+    ): "Did not enter {journey}: the event lacks {lacks}, the key of entries",
     (Verdict.NOT_ENTERED, Reason.ALREADY_INSIDE): "Did not enter {journey}: they are already inside",
     (Verdict.NOT_ENTERED, Reason.NOT_AGAIN): "Did not enter {journey}: they were inside before, and may not again yet",
     (Verdict.NOT_ENTERED, Reason.LIMIT_REACHED): "Did not enter {journey}: the journey has taken in as many as it may",
@@ -59,7 +62,7 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.SUPPRESSED, Reason.NOT_ALLOWED): _NOT_SENT + "its purpose is not allowed now",
     (Verdict.SUPPRESSED, Reason.CASE_OPEN): _NOT_SENT + "they have an open case",
     (Verdict.SUPPRESSED, Reason.HOLDOUT): _NOT_SENT + "they are held out, to measure the rest",
-    (Verdict.SUPPRESSED, Reason.CAP_REACHED): _NOT_SENT + "they have had as many as they may",
+    (Verdict.SUPPRESSED, Reason.CAP_REACHED): _NOT_SENT + "they have had as many as they may, {cap}",
     (Verdict.SUPPRESSED, Reason.QUIET_HOURS): _NOT_SENT + "it is their quiet time",
     (Verdict.SUPPRESSED, Reason.EXPIRED): _NOT_SENT + "it would have come too late",
     (Verdict.SUPPRESSED, Reason.ALREADY_SENT): "Passed over {step}: it was done before the journey changed",
@@ -131,6 +134,8 @@ _UNNAMED = {
     "kinds": "another name",
     "kind": "an identifier",
     "profile": "a profile",
+    "lacks": "a property",
+    "cap": "in so short a time",
 }
 
 

@@ -1,6 +1,6 @@
-"""Lengths of time and instants, as people say them.
+"""Instants, as people say them.
 
-Owns how a length (`1d 12h`) and a local time (`Tue 3 Mar 2026, 08:30`) read. Must never read a clock.
+Owns how a local time (`Tue 3 Mar 2026, 08:30`) reads. Must never read a clock.
 """
 
 from datetime import datetime
@@ -8,20 +8,6 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestrator.model import instants
-
-_UNITS = (("d", instants.DAY_MS), ("h", instants.HOUR_MS), ("m", instants.MINUTE_MS), ("s", instants.SECOND_MS))
-
-
-def length(length_ms: int) -> str:
-    """Write a length as authors do: `1h`, `1d12h`; weeks are days here, because `7d` is what people count."""
-    if length_ms < instants.SECOND_MS:
-        return f"{length_ms}ms"
-    parts = []
-    for unit, size_ms in _UNITS:
-        count, length_ms = divmod(length_ms, size_ms)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts)
 
 
 @lru_cache(maxsize=64)

@@ -3,8 +3,9 @@
 import pytest
 
 from orchestrator.engine import cancelling
+from orchestrator.engine.merging import join
 from orchestrator.engine.turn import Turn
-from orchestrator.model import ids
+from orchestrator.model import codec, ids
 from shop import (
     CONFIRMED,
     EMAIL_AND_SMS,
@@ -135,7 +136,31 @@ def test_who_is_to_be_forgotten_gets_nothing_that_is_on_its_way():
     ana = waiting()
     turn = Turn(ana.catalog, ana.state, ana.start_ms + 60_000, {})
     cancelling.of_everything(turn)
-    assert [(one.kind, one.data["reason"]) for one in turn.actions] == [("cancel", "erased")]
+    message = ana.actions[0]
+    assert [(one.kind, one.profile_id, one.customer_id, one.data) for one in turn.actions] == [
+        ("cancel", message.profile_id, None, {"action_id": message.id, "reason": "erased"}),
+        ("cancel", message.profile_id, None, {"action_id": None, "reason": "erased"}),
+    ]
+
+
+def test_what_left_to_a_customer_under_another_name_is_taken_back_under_that():
+    ana, visitor = waiting(wait("calm", "9d"), exits=[ORDERED]), waiting(wait("calm", "9d"), exits=[ORDERED])
+    merged, other = copy(ana.state), copy(visitor.state)
+    other.profile_id = other.profile.id = "visitor"
+    other.sent[0].action_id = "theirs"
+    join(ana.catalog, merged, other)
+    turn = Turn(ana.catalog, merged, ana.start_ms + 60_000, {})
+    cancelling.of_everything(turn)
+    assert [(one.data["action_id"], one.profile_id) for one in turn.actions] == [
+        (ana.actions[0].id, ana.state.profile_id),
+        ("theirs", "visitor"),
+        (None, ana.state.profile_id),
+        (None, "visitor"),
+    ]
+
+
+def copy(state):
+    return codec.decode(codec.encode(state))
 
 
 @pytest.mark.parametrize("reason", ["cancelled", "stale", "not_rendered", "refused", "failure"])

@@ -28,6 +28,7 @@ def test_a_capped_channel_is_refused_on_record_and_the_next_one_is_tried():
     ana.does("cart_updated", "1h")
     assert ana.messages == [("cart-reminder", "email", "0m"), ("cart-reminder", "push", "1h")]
     assert ana.withheld == [("remind", "email", "cap_reached")]
+    assert [saw["cap"] for saw in ana.saw if "cap" in saw] == ["1 per 1d by email"]
 
 
 @pytest.mark.parametrize(("at", "sent"), [("23h59m59s", 1), ("1d", 2)])
@@ -43,6 +44,7 @@ def test_a_cap_without_channel_counts_all_channels_of_its_purpose():
     ana = Customer(flow, project=capped((2, "1d")))
     ana.does("cart_updated")
     assert ana.withheld == [("three", "sms", "cap_reached")]
+    assert [saw["cap"] for saw in ana.saw if "cap" in saw] == ["2 per 1d"]
 
 
 def test_a_cap_counts_messages_of_other_journeys_but_not_of_other_purposes():

@@ -120,6 +120,14 @@ def test_an_event_without_a_usable_key_does_not_enter(value):
     ana = Customer(journey(STAYS, key="cart_id"))
     ana.does("cart_updated", cart_id=value)
     assert refusals(ana) == ["key_missing"]
+    assert ana.saw[-1] == {"lacks": "cart_id"}
+
+
+@pytest.mark.parametrize(("shows", "saw"), [(True, {"key": "c1"}), (False, {})])
+def test_whose_entry_it_is_shows_unless_the_key_is_an_identifier(shows, saw):
+    ana = Customer(journey(STAYS, key="cart_id", shows_key=shows))
+    ana.does("cart_updated", cart_id="c1")
+    assert ana.saw[0] == saw
 
 
 def test_once_means_never_a_second_time():

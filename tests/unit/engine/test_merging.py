@@ -49,7 +49,13 @@ RULES = {
         "recurring": "timers",
         "purchases": "purchases",
     },
-    Purchases: {"count": "purchases", "last_ms": "purchases", "currency": "purchases", "spent": "purchases"},
+    Purchases: {
+        "count": "purchases",
+        "last_ms": "purchases",
+        "currency": "purchases",
+        "spent": "purchases",
+        "lately": "purchases",
+    },
     StoredWithPast: {
         **{part: None for part in Stored.__struct_fields__ if part not in ("entries", "seen")},
         "entries": "entries",

@@ -243,7 +243,7 @@ class TestReport:
             '  exit: expected "bought", found "completed"\n'
             "\n"
             '  2026-01-05T10:00     → cart_updated {"cart_id": "c1", "total": 40}\n'
-            "  2026-01-05T10:00     Entered abandoned-cart (total = 40).\n"
+            '  2026-01-05T10:00     Entered abandoned-cart (total = 40, key = "c1").\n'
             "  2026-01-05T10:00     Waits at settle until Mon 5 Jan 2026, 11:00.\n"
             "  2026-01-05T11:00     Went on from settle: the time was over.\n"
             "> 2026-01-05T11:00     Sent cart-reminder (marketing) by email at remind: "

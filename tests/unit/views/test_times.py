@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.model import instants
 from orchestrator.views import times
 
 DAY = 86_400_000
@@ -20,7 +21,7 @@ DAY = 86_400_000
     ],
 )
 def test_a_length_reads_as_authors_write_it(length_ms, words):
-    assert times.length(length_ms) == words
+    assert instants.length(length_ms) == words
 
 
 def test_an_instant_is_said_in_the_customers_local_time():

@@ -80,7 +80,9 @@ def _values(setting: InForce) -> dict[str, Any]:
 
 def _shown(setting: InForce) -> Any:
     """Give the value as a program may have it; a secret's is never shown."""
-    if setting.value is not None and "password" in setting.name:
+    from orchestrator.runtime.kafka.settings import is_secret
+
+    if setting.value is not None and is_secret(setting.name):
         return _HIDDEN
     return setting.value if isinstance(setting.value, bool | int | str | None) else str(setting.value)
 

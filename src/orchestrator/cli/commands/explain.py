@@ -138,6 +138,7 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
 
     screen.out(screen.paint(f"{customer}, local times of {known.zone}", "bold"))
     decisions = _chosen(known, journey)
+    keys = _keys(known)
     for name in dict.fromkeys(decision.journey for decision in decisions):
         own = [decision for decision in decisions if decision.journey == name]
         versions = ", ".join(str(version) for version in sorted({decision.version for decision in own}))
@@ -147,6 +148,8 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
             at = times.spoken(instants.parse(decision.at) or 0, known.zone)
             style = {"sent": "green", "suppressed": "yellow", "held": "yellow", "parked": "red"}.get(decision.verdict)
             text = sentences.sentence(decision, known.zone)
+            if "key" not in decision.saw and decision.entry_id in keys:
+                text = f"{text} [{keys[decision.entry_id]}]"  # of several entries, whose this is
             screen.out(f"  {at:<22}  {screen.paint(text, style) if style else text}")
     if not decisions:
         screen.out("\nNothing has been decided about them" + ("." if journey is None else f" in {journey}."))
@@ -156,6 +159,11 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
         screen.out(f"  {entry['sentence']}")
     if not waiting:
         screen.out("  They are waiting for nothing.")
+
+
+def _keys(known: _Known) -> dict[str | None, str]:
+    """Give the key of each entry that has one, as it was when it entered."""
+    return {one.entry_id: str(one.saw["key"]) for one in known.decisions.values() if one.entry_id and "key" in one.saw}
 
 
 def _waiting(known: _Known, journey: str | None) -> list[dict[str, Any]]:
@@ -189,6 +197,7 @@ def _waiting_by_decisions(known: _Known, journey: str | None) -> list[dict[str, 
     from orchestrator.views import sentences
 
     last: dict[str, Decision] = {}
+    keys = _keys(known)
     for decision in _chosen(known, journey):
         if decision.entry_id is not None and decision.verdict != "converted":
             last[decision.entry_id] = decision
@@ -197,15 +206,20 @@ def _waiting_by_decisions(known: _Known, journey: str | None) -> list[dict[str, 
             "journey": decision.journey,
             "version": decision.version,
             "entry_id": decision.entry_id,
-            "key": None,
+            "key": keys.get(decision.entry_id),
             "step": decision.step,
             "until": decision.saw.get("until"),
             "events": [],
-            "sentence": f"{decision.journey}: {sentences.sentence(decision, known.zone)}",
+            "sentence": f"{_passage(decision, keys)}: {sentences.sentence(decision, known.zone)}",
         }
         for decision in last.values()
         if decision.verdict in ("waited", "held")
     ]
+
+
+def _passage(decision: "Decision", keys: dict[str | None, str]) -> str:
+    key = keys.get(decision.entry_id)
+    return decision.journey if key is None else f"{decision.journey} ({key})"
 
 
 def _values(customer: str, known: _Known, journey: str | None) -> dict[str, Any]:
@@ -214,6 +228,7 @@ def _values(customer: str, known: _Known, journey: str | None) -> dict[str, Any]
     from orchestrator.model import instants
     from orchestrator.views import sentences, times
 
+    keys = _keys(known)
     return {
         "customer": customer,
         "profile_id": known.profile_id,
@@ -222,6 +237,7 @@ def _values(customer: str, known: _Known, journey: str | None) -> dict[str, Any]
         "decisions": [
             {
                 **msgspec.to_builtins(decision),
+                "key": keys.get(decision.entry_id),
                 "local_at": times.stamp(instants.parse(decision.at) or 0, known.zone),
                 "sentence": sentences.sentence(decision, known.zone),
             }

@@ -89,9 +89,14 @@ def _refuse(turn: Turn, journey: Journey, entry: Entry, step: Send, refused: lis
         if record in entry.held:  # said before the message was held
             continue
         entry.held.append(record)
-        turn.decide(
-            journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), _about(step, answer.channel or None)
-        )
+        _say_no(turn, journey, entry, step, answer)
+
+
+def _say_no(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer) -> None:
+    saw = _about(step, answer.channel or None)
+    if answer.cap is not None:
+        saw["cap"] = str(answer.cap)
+    turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), saw)
 
 
 def _about(step: Send, channel: str | None) -> dict[str, Any]:
@@ -131,7 +136,7 @@ def send_on(turn: Turn, journey: Journey, entry: Entry, step: Send, bounced: Sen
         if answer.reason is None:
             _leave(turn, journey, entry, step, answer, bounced.at_ms, bounced.action_id)
             return
-        turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), _about(step, name))
+        _say_no(turn, journey, entry, step, answer)
 
 
 def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer, asked_ms: int, visit: str) -> None:

@@ -28,6 +28,7 @@ from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
 from orchestrator.runtime.embedded.written import Written
 from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
+from orchestrator.runtime.objections import renewed
 from orchestrator.runtime.timers import NEVER_MS, Timers
 from orchestrator.runtime.turn import Failure, Meeting, Turned
 from orchestrator.storage import Batch, Store
@@ -234,7 +235,7 @@ class Processor:
 
     def _object(self, event: Event, profile_id: str) -> None:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
-        for said in self._objections.renewed(event, profile_id):
+        for said in renewed(self._objections, event, profile_id):
             record = self._record(profile_id)
             turned = turn.on_event(self._catalog, said, record, self.clock_ms, profile_id)
             self._keep(profile_id, record, turned)

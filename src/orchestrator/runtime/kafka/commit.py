@@ -72,6 +72,8 @@ async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Tar
         sent = await writer.send(topics.actions, output, outgoing.actions)
         sent += await writer.send(topics.decisions, output, outgoing.decisions)
         sent += await writer.send(topics.dead_letters, output, outgoing.dead_letters)
+        for other, lines in outgoing.elsewhere.items():
+            sent += await writer.send(topics.actions, other, lines)
         for other, forwards in outgoing.forwards.items():
             sent += await writer.forward(topics.resolved, other, forwards)
         sent += await writer.forward(topics.links, 0, outgoing.links)

@@ -96,8 +96,8 @@ class Deliverer:
     async def take(self, taken: Taken) -> None:
         """Take one action in; on return it is durable."""
         lane, cancelled = await self._outbox.accept(taken.partition, taken.offset, taken.value)
-        if cancelled is not None:
-            self._delivery.cancel([cancelled])
+        if cancelled:
+            self._delivery.cancel(cancelled)
         if lane is not None:
             self._delivery.wake([lane])
 

@@ -116,26 +116,28 @@ class KafkaOutbox:
 
     # Actions in
 
-    async def accept(self, number: int, offset: int, raw: bytes) -> tuple[str | None, str | None]:
+    async def accept(self, number: int, offset: int, raw: bytes) -> tuple[str | None, Sequence[str]]:
         """Take an action in; on return it is durable, and may be acknowledged.
 
-        Return the lane to wake, if any, and the id of the action that must not be sent any more, if any.
+        Return the lane to wake, if any, and the ids of actions that must not be sent any more.
         """
         action = _decode(raw)
         cancels = action.kind == "cancel"
+        if cancels and action.data.get("action_id") is None:
+            return None, await self._forget(number, action.profile_id)
         async with self._alone(str(action.data.get("action_id")) if cancels else action.id) as action_id:
             journal = await self._journal(number)
             known = self._pendings.get(action_id)
             if cancels:
                 lane = None if known is None else await self._cancel(journal, known)
-                return lane, action_id
+                return lane, [action_id]
             lane = lane_of(action)
             if lane is None or known is not None:
-                return lane, None
+                return lane, ()
             due_ms = timing.first_due(action, self._release_over_ms)
             row = Row(action.id, number, offset, action.profile_id, lane, due_ms, action=msgspec.Raw(raw))
             await self._put(journal, row)
-            return lane, None
+            return lane, ()
 
     async def _cancel(self, journal: Journal, row: Row) -> str | None:
         """Mark a row as cancelled: due at once where it waits, and where it was given up on, for whoever revives it."""
@@ -143,6 +145,20 @@ class KafkaOutbox:
             return None
         await self._put(journal, msgspec.structs.replace(row, cancelled=True, due_ms=0))
         return row.lane
+
+    async def _forget(self, number: int, profile_id: str) -> list[str]:
+        """Leave nothing of a customer's actions but their marks, of those that were given up on too; return the ids."""
+        # What came before is being taken in beside this.
+        for taken in list(self._at_work.values()):
+            await taken.wait()
+        journal, forgotten = await self._journal(number), []
+        for held in self._pendings.of_profile(profile_id):
+            async with self._alone(held) as action_id:
+                row = self._pendings.get(action_id)
+                if row is not None and not row.is_done:
+                    await self._put(journal, Row(row.id, row.partition, row.offset))
+                    forgotten.append(action_id)
+        return forgotten
 
     @asynccontextmanager
     async def _alone(self, action_id: str) -> AsyncIterator[str]:

@@ -29,6 +29,7 @@ from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, source_of
 from orchestrator.runtime.kafka.resolved import (
     CLOCK_KEY,
+    FORGET,
     KIND_HEADER,
     MOVE,
     RECEIPT,
@@ -70,7 +71,8 @@ class LinkingPartition(ResolvedPartition):
     ) -> None:
         super().__init__(0, 1, inputs, state, clock, header, topic=topic, most_facts=most_facts)
         self._turns = turns
-        self._told_ms = self._told_at_ms = 0
+        self._told_ms = self._told_at_ms = self._wall_ms = 0
+        self._lags = False
         self._members: dict[str, dict[str, str]] = {}
         for name, record in state:
             root, kind = _read(record)
@@ -92,23 +94,26 @@ class LinkingPartition(ResolvedPartition):
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Link what may be taken, then tell the clock if that is due."""
+        self._wall_ms = wall_ms
         super().work(catalog, ended, wall_ms, until)
-        lags = wall_ms - self.turned_ms > LAGGING_MS
-        if lags or not 0 <= wall_ms - self._told_at_ms < TICK_MS:
-            self._tell(wall_ms)
+        self._lags = wall_ms - self.turned_ms > LAGGING_MS
+        if (self._lags or not 0 <= wall_ms - self._told_at_ms < TICK_MS) and self._tell():
+            self._told_at_ms = wall_ms
 
-    def _tell(self, wall_ms: int) -> None:
-        now_ms = self.turned_ms
-        if now_ms <= self._told_ms:
-            return
-        self._told_ms, self._told_at_ms = now_ms, wall_ms
+    def _tell(self, *, again: bool = False) -> bool:
+        """Tell the turns the clock, in a record that bears the instant at which it was written: see `resolving`."""
+        now_ms, forwards = self.turned_ms, self.outgoing.forwards
+        if now_ms <= self._told_ms and not (again and forwards):
+            return False
+        self._told_ms = now_ms
         tick = encode_tick(Tick(LINKS, now_ms, self.clock.is_live))
         for number in range(self._turns):
-            self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
+            forwards[number].append((CLOCK_KEY, tick, self._wall_ms, []))
+        return True
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over, with the clock behind what they hold."""
-        self._tell(self._told_at_ms)
+        self._tell(again=self._lags)
         return super().take_outgoing()
 
     # The graph that `link` sees
@@ -142,8 +147,12 @@ class LinkingPartition(ResolvedPartition):
     def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
         self.outgoing.facts += 1
         at_ms = min(record.timestamp, wall_ms)
-        if kind_of(record) == RECEIPT:
+        kind = kind_of(record)
+        if kind == RECEIPT:
             self._pass_receipt(record, at_ms)
+            return
+        if kind == FORGET:
+            self._unlearn((record.key or b"").decode())
             return
         try:
             self._link(catalog, event_of(record), record, at_ms)

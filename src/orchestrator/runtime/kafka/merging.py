@@ -8,8 +8,15 @@ Owns what was fetched and not yet taken. Must never reorder the records of one t
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY
+
 # aiokafka's records: what counts here is their `timestamp`.
 Record = Any
+
+
+def _time_of(record: Record, wall_ms: int) -> int:
+    """Give the time by which a record is merged; a clock is about what came before it, and has none of its own."""
+    return 0 if record.key == CLOCK_KEY else min(record.timestamp, wall_ms)
 
 
 class _Queue:
@@ -76,7 +83,7 @@ class Inputs:
         merged: list[Record] = []
         while filled and len(merged) < limit:
             # `min` takes the first of equals: at one instant, the topics go in the order they were named in.
-            queue = min(filled, key=lambda queue: min(queue.records[queue.at].timestamp, wall_ms))
+            queue = min(filled, key=lambda queue: _time_of(queue.records[queue.at], wall_ms))
             merged += queue.take(1)
             if not len(queue):
                 if id(queue) not in may_run_out:

@@ -29,6 +29,7 @@ class Outgoing:
         "changes",
         "dead_letters",
         "decisions",
+        "elsewhere",
         "facts",
         "forwards",
         "links",
@@ -39,6 +40,8 @@ class Outgoing:
     def __init__(self, most_facts: int) -> None:
         self.most_facts = most_facts
         self.actions: list[Line] = []
+        # What takes back messages of profiles that were merged: to the partitions where those messages are.
+        self.elsewhere: defaultdict[int, list[Line]] = defaultdict(list)
         self.decisions: list[Line] = []
         self.dead_letters: list[Line] = []
         self.links: list[Forward] = []
@@ -56,7 +59,8 @@ class Outgoing:
     @property
     def is_urgent(self) -> bool:
         """Tell whether somebody waits for this: it is more than a new position in the inputs."""
-        return bool(self.changes or self.actions or self.decisions or self.dead_letters or self.forwards or self.links)
+        lines = self.actions or self.decisions or self.dead_letters or self.elsewhere
+        return bool(self.changes or lines or self.forwards or self.links)
 
     @property
     def is_full(self) -> bool:

@@ -8,13 +8,14 @@ Must never decide anything about a customer, nor talk to Kafka.
 
 import traceback
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from time import perf_counter
 
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Verdict
+from orchestrator.model.effects import Action
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
 from orchestrator.model.rights import ERASE
@@ -24,12 +25,15 @@ from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.objections import PLACE, Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, receipt_of, source_of
+from orchestrator.runtime.kafka.resolved import KIND_HEADER, OBJECTION, kind_of
 from orchestrator.runtime.kafka.state import Checkpoint, State
 from orchestrator.runtime.kafka.unit import NEVER, Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
 from orchestrator.runtime.limits import Ledger
+from orchestrator.runtime.objections import renewed
 from orchestrator.runtime.timers import Timers
 
 # A producer may send any type; a metric's label must not grow with them.
@@ -54,20 +58,30 @@ class Partition(Unit):
         checks_keys: bool,
         most_facts: int,
         receipts: str | None = None,
+        objections: Objections | None = None,
     ) -> None:
         super().__init__(number, inputs, clock, header.offsets, most_facts)
         self.revision = header.revision
         self.state = state
+        self._objections = objections or Objections()
         self._count = count
         self._checks_keys = checks_keys
         self._receipts = receipts
-        due_of = codec.due_of
-        self._timers = Timers((due, profile_id) for profile_id, record in state if (due := due_of(record)))
+        self._timers = Timers(self._found_due(state))
         self._ended_ms = 0
         self._entries = Counter(header.entries)
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
         self._ledger = Ledger(header.admitted, number, count)
+
+    def _found_due(self, state: State) -> Iterator[tuple[int, str]]:
+        """Look at everything that is kept, once: who is due when, and the noes among it."""
+        due_of = codec.due_of
+        for name, record in state:
+            if due_ms := due_of(record):
+                yield due_ms, name
+            elif name.startswith(PLACE):
+                self._objections.restore(name, record)
 
     @property
     def waiting(self) -> int:
@@ -169,8 +183,10 @@ class Partition(Unit):
             if old is None and self._checks_keys:
                 self._check_key(record)
             if event.type == ERASE:
-                self._erase(profile_id, old)
+                self._erase(catalog, profile_id, old, now_ms)
                 return
+            if self._objections.known:
+                old = self._object(catalog, event, record, profile_id, now_ms, wall_ms)
             turned = turn.on_event(catalog, event, old, now_ms, profile_id)
             if turned.record is not None or turned.decisions:
                 old_due_ms = 0 if old is None else codec.due_of(old)
@@ -185,14 +201,36 @@ class Partition(Unit):
         """Name the profile that an event belongs to."""
         return turn.profile_of(catalog.project, event)
 
-    def _erase(self, profile_id: str, old: bytes | None) -> None:
+    def _object(
+        self, catalog: Catalog, event: Event, record: KafkaRecord, profile_id: str, now_ms: int, wall_ms: int
+    ) -> bytes | None:
+        """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
+        self._objections.region = catalog.project.identity.region
+        old = self.state.get(profile_id)
+        for said in renewed(self._objections, event, profile_id):
+            turned = turn.on_event(catalog, said, old, now_ms, profile_id)
+            self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
+            old = self.state.get(profile_id)
+        return old
+
+    def _take_objection(self, place: str, told: bytes) -> None:
+        """Remember the noes of somebody who was erased, here or elsewhere."""
+        kept = self._objections.keep(place, told)
+        self.state.put(place, kept)
+        self.outgoing.changes[place] = kept
+        self.outgoing.bytes += len(kept)
+
+    def _erase(self, catalog: Catalog, profile_id: str, old: bytes | None, now_ms: int) -> None:
         """Erase a profile: its record, with its timers, and by a tombstone what the changelog holds of it."""
         self.tally.events[ERASE, "applied"] += 1
         if old is not None:
-            self._forget(profile_id, old)
+            self._forget(catalog, profile_id, old, now_ms)
 
     def _take_receipt(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         """Turn what became of a message; nobody is known by a receipt alone."""
+        if kind_of(record) == OBJECTION:  # without resolve, that is how partitions tell each other
+            self._take_objection((record.key or b"").decode(), record.value or b"[]")
+            return
         profile_id = (record.key or b"").decode(errors="replace")
         old = self.state.get(profile_id)
         try:
@@ -249,18 +287,45 @@ class Partition(Unit):
         try:
             turned = turn.on_timers(catalog, record, now_ms)
             if turned.erased:
-                self._forget(profile_id, record)
+                self._forget(catalog, profile_id, record, now_ms)
+                self._unname(profile_id, now_ms)
                 return
             self._apply(catalog, profile_id, turned, awaited_ms, wall_ms, due_ms)
         except Exception as error:  # noqa: BLE001 - one profile's bug holds up nobody else; it is kept and told
             self._bury_timer(profile_id, due_ms, error, wall_ms)
 
-    def _forget(self, profile_id: str, record: bytes) -> None:
-        """Leave nothing of a customer but a tombstone in the changelog."""
-        for entry in codec.decode(record).entries:
-            self._entries[entry.journey] -= 1
+    def _forget(self, catalog: Catalog, profile_id: str, record: bytes, now_ms: int) -> None:
+        """Leave nothing of a customer but a tombstone, here and with delivery; their noes hold on, everywhere."""
+        self._objections.region = catalog.project.identity.region
+        forgetting = turn.on_forgetting(catalog, record, now_ms)
+        for journey in forgetting.journeys:
+            self._entries[journey] -= 1
         self.state.drop(profile_id)
         self.outgoing.changes[profile_id] = None
+        self._ask(profile_id, forgetting.actions)
+        for place, told in self._objections.hashed(forgetting.noes).items():
+            self._take_objection(place, told)
+            forward = (place.encode(), told, now_ms, [(KIND_HEADER, OBJECTION)])
+            for number in range(self._count):
+                if number != self.number:
+                    self.outgoing.forwards[number].append(forward)
+
+    def _unname(self, profile_id: str, now_ms: int) -> None:
+        """Let go of the names of a customer who is forgotten though nobody asked; without links there are none."""
+
+    def _ask(self, profile_id: str, actions: Sequence[Action]) -> None:
+        """Write actions; what takes back one of a profile that was merged goes where that one's actions are."""
+        sink, tally = self.outgoing, self.tally
+        own = actions
+        if any(action.profile_id != profile_id for action in actions):
+            own = [action for action in actions if action.profile_id == profile_id]
+            for action in actions:
+                if action.profile_id != profile_id:
+                    key = action.profile_id.encode()
+                    sink.write(sink.elsewhere[partition_of(key, self._count)], key, action)
+        sink.write_all(sink.actions, profile_id.encode(), own)
+        for action in actions:
+            tally.actions[action.journey, action.channel or ""] += 1
 
     def _apply(
         self,
@@ -281,9 +346,8 @@ class Partition(Unit):
             self._timers.schedule(profile_id, old_due_ms, codec.due_of(record))
         if catalog.limited:
             self._ledger.note(catalog, turned.decisions)
-        key = profile_id.encode()
         if turned.decisions:
-            sink.write_all(sink.decisions, key, turned.decisions)
+            sink.write_all(sink.decisions, profile_id.encode(), turned.decisions)
             decided = tally.decisions
             for decision in turned.decisions:
                 journey, verdict = decision.journey, decision.verdict
@@ -291,9 +355,7 @@ class Partition(Unit):
                 if verdict in _MOVES:
                     self._entries[journey] += _MOVES[verdict]
         if turned.actions:
-            sink.write_all(sink.actions, key, turned.actions)
-            for action in turned.actions:
-                tally.actions[action.journey, action.channel or ""] += 1
+            self._ask(profile_id, turned.actions)
         for failure in turned.failures:
             self._bury_entry(profile_id, failure, wall_ms, cause)
 

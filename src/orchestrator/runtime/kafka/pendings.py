@@ -57,6 +57,8 @@ class Row(msgspec.Struct, omit_defaults=True):
     def settled(self, settled: Settled) -> "Row":
         """Give what becomes of it with an outcome: done, given up with a reason, or due again."""
         change = msgspec.structs.replace
+        if self.is_done:
+            return self  # its customer was forgotten meanwhile
         if settled.reason is not None:
             return change(self, reason=settled.reason, why=settled.why, attempts=settled.attempts)
         if settled.due_ms is not None:
@@ -75,6 +77,8 @@ class Pendings:
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
         self._lanes: dict[str, list[tuple[int, str]]] = {}
+        # What is not done, by profile.
+        self._profiles: dict[str, tuple[str, ...]] = {}
         # What is done, by partition, in the order of the topic.
         self._marks: dict[int, list[tuple[int, str]]] = {}
 
@@ -90,6 +94,12 @@ class Pendings:
             insort(self._lanes.setdefault(row.lane, []), (row.due_ms, row.id))
         elif row.is_done:
             insort(self._marks.setdefault(row.partition, []), (row.offset, row.id))
+        if not row.is_done:
+            self._profiles[row.profile_id] = (*self._profiles.get(row.profile_id, ()), row.id)
+
+    def of_profile(self, profile_id: str) -> tuple[str, ...]:
+        """Name what is not done of a profile."""
+        return self._profiles.get(profile_id, ())
 
     def drop(self, action_id: str) -> None:
         """Forget a row."""
@@ -127,3 +137,9 @@ class Pendings:
         elif row is not None and row.is_done:
             marks = self._marks[row.partition]
             del marks[bisect_left(marks, (row.offset, row.id))]
+        if row is not None and not row.is_done:
+            left = tuple(each for each in self._profiles[row.profile_id] if each != row.id)
+            if left:
+                self._profiles[row.profile_id] = left
+            else:
+                del self._profiles[row.profile_id]

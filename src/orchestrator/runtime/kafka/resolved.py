@@ -7,6 +7,10 @@ Where the project links identifiers, records of four more kinds travel here, nam
     wait     to the other, keyed by it, before the event that linked: go on when all lives are here, and merge them
     receipt  what became of a message to a profile that was merged meanwhile, keyed by the one it is now
 
+Whether it does or not, a partition tells all others of the noes of somebody it erased (`objection`, keyed by the place
+where each keeps them). To the linker goes what it has to know of a profile: a receipt for one that may be merged, and
+that one is forgotten (`forget`).
+
 Owns the shape of all of them. Must never hold anything that the turn would need a later release to read.
 """
 
@@ -48,6 +52,7 @@ def decode_tick(raw: bytes | None) -> Tick:
 # What a record is that is neither an event nor a clock.
 KIND_HEADER = "orchestrator-kind"
 MOVE, LIFE, WAIT, RECEIPT = b"move", b"life", b"wait", b"receipt"
+OBJECTION, FORGET = b"objection", b"forget"
 
 # Whose identifiers an event names, as they are kept, where they were read and linked.
 WHO_HEADER = "orchestrator-who"

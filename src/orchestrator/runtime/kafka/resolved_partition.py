@@ -21,14 +21,17 @@ from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.partition import OTHER_TYPES, Partition
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import (
     CLOCK_KEY,
+    FORGET,
     KIND_HEADER,
     LIFE,
     MOVE,
+    OBJECTION,
     RECEIPT,
     WAIT,
     Life,
@@ -76,6 +79,7 @@ class ResolvedPartition(Partition):
         topic: str,
         most_facts: int,
         receipts: str | None = None,
+        objections: Objections | None = None,
         links: bool = False,
     ) -> None:
         super().__init__(
@@ -88,6 +92,7 @@ class ResolvedPartition(Partition):
             checks_keys=False,
             most_facts=most_facts,
             receipts=receipts,
+            objections=objections,
         )
         self._topic = topic
         self._links = links
@@ -140,6 +145,9 @@ class ResolvedPartition(Partition):
                 aligned.pass_over(record.offset + 1)
             elif kind_of(record) == LIFE:
                 self._take_life(record)
+                aligned.pass_over(record.offset + 1)
+            elif kind_of(record) == OBJECTION:
+                self._take_objection((record.key or b"").decode(), record.value or b"[]")
                 aligned.pass_over(record.offset + 1)
             elif aligned.was_taken(record):
                 aligned.pass_over(record.offset + 1)
@@ -224,6 +232,11 @@ class ResolvedPartition(Partition):
         if self._links and record.topic == self._receipts:
             key = record.key or b""
             self.outgoing.links.append((key, record.value or b"", record.timestamp, [(KIND_HEADER, RECEIPT)]))
+
+    def _unname(self, profile_id: str, now_ms: int) -> None:
+        """Have the linker forget by which names the customer was known."""
+        if self._links:
+            self.outgoing.links.append((profile_id.encode(), b"", now_ms, [(KIND_HEADER, FORGET)]))
 
     # Lives that are one
 

@@ -51,7 +51,7 @@ class Resolver(Unit):
         self._links = links
         self._count = count
         self._told_ms = 0
-        self._told_at_ms = 0
+        self._told_at_ms = self._wall_ms = 0
         self._is_live = False
         self._lags = False
 
@@ -70,15 +70,16 @@ class Resolver(Unit):
         Or else what is due by then would be woken as if the wall clock had passed it, though the log has.
         """
         if not self._is_live:
-            self._tell(self._told_at_ms)
+            self._tell()
         self._is_live = self.clock.pass_end(asked_ms)
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Pass on what was fetched, then tell the clock if that is due."""
+        self._wall_ms = wall_ms
         super().work(catalog, ended, wall_ms, until)
         self._lags = wall_ms - self.clock.now_ms > LAGGING_MS
-        if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS:
-            self._tell(wall_ms)
+        if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS and self._tell():
+            self._told_at_ms = wall_ms
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         records, clock, forwards = self._records, self.clock, self.outgoing.forwards
@@ -105,22 +106,27 @@ class Resolver(Unit):
                 forwards[partition_of(key, self._count)].append(forward)
         self._at = at
 
-    def _tell(self, wall_ms: int) -> None:
-        """Put the clock behind what was passed on, for every turn partition."""
-        now_ms = self.clock.now_ms
-        if now_ms <= self._told_ms:
-            return
-        self._told_ms, self._told_at_ms = now_ms, wall_ms
+    def _tell(self, *, again: bool = False) -> bool:
+        """Put the clock behind what was passed on, for every turn partition, if it moved.
+
+        The record itself bears the instant at which it was written: a segment is deleted by its newest, and what else
+        is in it may have happened long ago. So while it lags, it is told with all that is passed on, moved or not.
+        """
+        now_ms, told = self.clock.now_ms, self.outgoing
+        if now_ms <= self._told_ms and not (again and (told.forwards or told.links)):
+            return False
+        self._told_ms = now_ms
         tick = encode_tick(Tick(str(self.number), now_ms, self._is_live))
         for number in range(self._count):
-            self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
+            told.forwards[number].append((CLOCK_KEY, tick, self._wall_ms, []))
         if self._links:
-            self.outgoing.links.append((CLOCK_KEY, tick, now_ms, []))
+            told.links.append((CLOCK_KEY, tick, self._wall_ms, []))
+        return True
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over, with the clock behind what they hold."""
         if self._lags:
-            self._tell(self._told_at_ms)
+            self._tell(again=True)
         return super().take_outgoing()
 
 

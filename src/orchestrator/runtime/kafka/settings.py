@@ -15,6 +15,7 @@ from orchestrator.model import codec, instants
 
 PREFIX = "ORCHESTRATOR_"
 HEARTBEATS_PER_SESSION = 4
+SHORTEST_KEY = 16
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -58,6 +59,8 @@ class KafkaSettings(BaseModel):
     state: str = "memory"
     # What state records are written as: the release before reads it while a fleet is upgraded. Default: the newest.
     state_format: int | None = None
+    # What addresses with an objection are hashed under, once their customer is erased; older ones behind a comma.
+    objection_key: SecretStr | None = None
     http: str = "127.0.0.1:9100"
     log_level: str = "info"
     log_format: Literal["console", "json"] | None = None
@@ -75,6 +78,16 @@ class KafkaSettings(BaseModel):
         oldest, newest = codec.oldest_written(), codec.FORMAT
         if value is not None and not oldest <= value <= newest:
             raise ValueError(f"this release writes the formats {oldest} to {newest}")
+        return value
+
+    @field_validator("objection_key")
+    @classmethod
+    def _objection_key_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        # Phone numbers can be tried one by one: a key that can be guessed would name them all.
+        if value is not None and (
+            not (keys := _listed(value.get_secret_value())) or min(map(len, keys)) < SHORTEST_KEY
+        ):
+            raise ValueError(f"write {SHORTEST_KEY} characters or more that nobody can guess, as openssl rand -hex 32")
         return value
 
     @field_validator("state")
@@ -112,6 +125,11 @@ class KafkaSettings(BaseModel):
         return tuple(dict.fromkeys(name for part in self.events_topics.split(",") if (name := part.strip())))
 
     @property
+    def objection_keys(self) -> tuple[str, ...]:
+        """Return the keys that noes of erased customers are remembered under, the one in use first."""
+        return () if self.objection_key is None else _listed(self.objection_key.get_secret_value())
+
+    @property
     def heartbeat_interval_ms(self) -> int:
         """Return how often a member shows that it lives: 2 s for a session of 8 s."""
         return self.session_timeout_ms // HEARTBEATS_PER_SESSION
@@ -147,6 +165,10 @@ class KafkaSettings(BaseModel):
         return context
 
 
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, value.split(","))))
+
+
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
@@ -155,4 +177,10 @@ def _complaint(error: Any) -> str:
     name = PREFIX + str(error["loc"][0]).upper() if error["loc"] else f"{PREFIX}KAFKA_..."
     given = f", not {error['input']!r}" if error["loc"] and isinstance(error["input"], str | int) else ""
     message = error["msg"].removeprefix("Value error, ")
-    return f"{name}: {message}{'' if 'PASSWORD' in name else given}"
+    return f"{name}: {message}{'' if error['loc'] and is_secret(str(error['loc'][0])) else given}"
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether the value of a setting must never be shown."""
+    field = KafkaSettings.model_fields.get(name)
+    return field is not None and "SecretStr" in str(field.annotation)

@@ -67,19 +67,21 @@ class Topics:
         expiring = {
             "cleanup.policy": "delete",
             "retention.ms": str(settings.retention_ms),
+            # Only whole segments go: without this the oldest record of one stays a week longer.
+            "segment.ms": str(min(settings.retention_ms, DAY_MS)),
             "max.message.bytes": MAX_MESSAGE_BYTES,
         }
         names = {name: prefix + name.replace("_", "-") for name in ("actions", "decisions", "dead_letters", "receipts")}
         changelog, delivery = f"{prefix}{app}-turn-changelog", f"{prefix}{app}-delivery-changelog"
         journeys, resolved = f"{prefix}journeys", f"{prefix}{app}-resolved"
         links, links_changelog = f"{prefix}{app}-links", f"{prefix}{app}-links-changelog"
-        # Records of the resolved topic carry their events' own timestamps, which may lie far back: they go by size of
-        # the backlog, not by the age of what happened.
         ours = [Topic(name, count, expiring) for name in names.values()]
         ours += [Topic(name, count, CHANGELOG) for name in (changelog, delivery)]
         ours += [Topic(journeys, 1, {**CHANGELOG, "min.cleanable.dirty.ratio": "0.5"})]
         if settings.resolve:
-            backlog = {**expiring, "retention.ms": "-1", "retention.bytes": str(4 << 30)}
+            # Records between partitions carry their events' own timestamps, which may lie far back, and a segment goes
+            # by its newest: that is a clock's, which bears the instant at which it was written.
+            backlog = {**expiring, "retention.bytes": str(4 << 30)}
             ours += [Topic(resolved, count, backlog)]
             # Who is whose is decided in one place, in one order.
             ours += [Topic(links, 1, backlog), Topic(links_changelog, 1, CHANGELOG)]

@@ -9,6 +9,7 @@ Must never be asked to remember before the partition's producer is open.
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -21,6 +22,7 @@ from orchestrator.runtime.kafka.incarnation import Kept
 from orchestrator.runtime.kafka.linking_partition import LINKS
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.restore import restore
@@ -56,8 +58,9 @@ class TurnJob:
         return self.topics
 
     def target(self, number: int) -> Target:
-        """Say where a partition's transactions go."""
-        return Target(self._names, number, number, self.group_id)
+        """Say where a partition's transactions go; without resolve, partitions tell each other by way of receipts."""
+        names = self._names if self.settings.resolve else replace(self._names, resolved=self._names.receipts)
+        return Target(names, number, number, self.group_id)
 
     async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
         """Take the memory that was kept, if nobody wrote to the changelog since, or restore it from there."""
@@ -81,10 +84,20 @@ class TurnJob:
 
     def _partition(self, number: int, state: State, header: Header) -> Partition:
         inputs, most, receipts = Inputs(self.topics), self.settings.transaction_facts, self._names.receipts
+        objections = Objections(self.settings.objection_keys)
         if not self._sources:
             clock = Clock(header.clock_ms)
             return Partition(
-                number, self._count, inputs, state, clock, header, checks_keys=True, most_facts=most, receipts=receipts
+                number,
+                self._count,
+                inputs,
+                state,
+                clock,
+                header,
+                checks_keys=True,
+                most_facts=most,
+                receipts=receipts,
+                objections=objections,
             )
         sourced = SourcedClock(header.clock_ms, header.heard, header.logged_ms)
         sourced.expect(self._sources)
@@ -99,6 +112,7 @@ class TurnJob:
             topic=topic,
             most_facts=most,
             receipts=receipts,
+            objections=objections,
             links=LINKS in self._sources,
         )
 

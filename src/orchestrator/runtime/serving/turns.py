@@ -34,6 +34,7 @@ from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
+from orchestrator.runtime.objections import renewed
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -294,7 +295,9 @@ class Turns:
 
     def _object(self, event: Event, profile_id: str, now_ms: int) -> None:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
-        for said in self._objections.renewed(event, profile_id):
+        if not self._objections.known:
+            return
+        for said in renewed(self._objections, event, profile_id):
             record = self._record(profile_id)
             self._keep(profile_id, record, turn.on_event(self.catalog, said, record, now_ms, profile_id))
 

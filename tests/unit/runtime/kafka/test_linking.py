@@ -18,10 +18,14 @@ from orchestrator.errors import EventError
 from orchestrator.model import codec, envelopes
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.identity import Identity
+from orchestrator.model.ids import profile_id_of
+from orchestrator.model.project import Purpose, Retention
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
+from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition
 from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.resolving import Resolver
@@ -36,6 +40,7 @@ WALL = 2_000 * HOUR
 KINDS = ("customer_id", "email", "cookie")
 TURNS = 3
 SOURCES = 2
+KEY = "a-key-that-nobody-guesses"
 
 
 @dataclasses.dataclass
@@ -97,7 +102,7 @@ class LittleKafka:
             return LinkingPartition(TURNS, inputs, state, clock, header, topic="links", most_facts=500)
         return ResolvedPartition(
             number, TURNS, inputs, state, clock, header,
-            topic="resolved", most_facts=500, receipts="receipts", links=True,
+            topic="resolved", most_facts=500, receipts="receipts", objections=Objections((KEY,)), links=True,
         )  # fmt: skip
 
     def kill(self, name: str) -> None:
@@ -133,7 +138,9 @@ class LittleKafka:
         for key, value, timestamp, headers in outgoing.links:
             self.append("links", 0, key, value, timestamp, headers)
         self.decisions += [json.loads(line) for _, line in outgoing.decisions]
-        self.actions += [json.loads(line) for _, line in outgoing.actions]
+        own = int(name.partition("-")[2])
+        for number, lines in [(own, outgoing.actions), *outgoing.elsewhere.items()]:
+            self.actions += [{**json.loads(line), "partition": number} for _, line in lines]
         self.letters += [json.loads(line) for _, line in outgoing.dead_letters]
 
     def settle(self, dice: random.Random, kills: float = 0.0) -> None:
@@ -300,3 +307,72 @@ def test_an_erased_customer_starts_afresh_and_the_graph_forgets_them(catalog):
     assert state.profile.customer_id is None
     assert kafka.kept["links-0"] == {}
     assert [one["verdict"] for one in kafka.decisions].count("entered") == 2
+
+
+def objecting(catalog: Catalog, **project) -> Catalog:
+    """Let the project of these tests ask for no yes and obey a no."""
+    catalog = linking(catalog)
+    purposes = {"service": Purpose("service", "opt_out")}
+    return Catalog(dataclasses.replace(catalog.project, purposes=purposes, **project), catalog.current)
+
+
+def happen(kafka: LittleKafka, happened: list[dict], start_ms: int = START, dice: int = 2, kills: float = 0.0) -> None:
+    for number, event in enumerate(happened):
+        at_ms, about = start_ms + number, {"properties": event.pop("properties", {})}
+        line = json.dumps({**json.loads(event_line(start_ms + number, at_ms, event)), **about}).encode()
+        kafka.append("events", number % SOURCES, None, line, at_ms)
+    kafka.settle(random.Random(dice), kills)
+
+
+ADDRESS = "a@b.example"  # where the shop's only channel reaches everybody
+NO = {"type": "consent_changed", "customer_id": "ana", "properties": {"granted": False}}
+
+
+@pytest.mark.parametrize("kills", [0.0, 0.3])
+def test_whoever_comes_back_under_an_address_with_an_objection_is_still_refused(catalog, kills):
+    kafka = LittleKafka(objecting(catalog))
+    known = {"type": "cart_updated", "email": ADDRESS, "customer_id": "ana"}
+    happen(kafka, [known, dict(NO), {"type": "profile_erase_requested", "email": ADDRESS}], kills=kills)
+    kept = [set(kafka.kept[f"turn-{n}"]) for n in range(TURNS)]
+    assert kept[0] == kept[1] == kept[2]
+    [place] = kept[0]
+    assert (place.startswith("@objection/"), ADDRESS in str(kafka.kept)) == (True, False)
+    kafka.decisions.clear()
+    happen(kafka, [{"type": "cart_updated", "cookie": "new", "email": "A@B.example"}], START + HOUR, 3, kills)
+    kafka.wall_ms += 2 * HOUR
+    kafka.settle(random.Random(4))
+    assert [(one["verdict"], one["reason"]) for one in kafka.decisions][-2:] == [
+        ("suppressed", "no_consent"),
+        ("waited", "time"),
+    ]
+    kafka.decisions.clear()
+    happen(kafka, [{"type": "cart_updated", "customer_id": "ben", "cookie": "b"}], START + 99 * HOUR)
+    kafka.wall_ms += 2 * HOUR
+    kafka.settle(random.Random(5))
+    assert "sent" in {one["verdict"] for one in kafka.decisions}
+
+
+def test_what_left_to_a_visitor_is_taken_back_where_it_left_and_everything_of_them_forgotten(catalog):
+    kafka = LittleKafka(linking(catalog))
+    kafka.wall_ms = START + 2 * HOUR
+    happen(kafka, [{"type": "cart_updated", "cookie": "k1"}])
+    [sent] = kafka.actions
+    login = {"type": "x", "cookie": "k1", "customer_id": "ana"}
+    happen(kafka, [login, {"type": "profile_erase_requested", "customer_id": "ana"}], START + 2 * HOUR)
+    cancels = [one for one in kafka.actions if one["kind"] == "cancel"]
+    assert {one["customer_id"] for one in cancels} == {None}
+    [back] = [one for one in cancels if one["data"]["action_id"] is not None]
+    assert back["data"]["action_id"] == sent["id"]
+    assert (back["partition"], back["profile_id"]) == (sent["partition"], sent["profile_id"])
+    whole = {one["profile_id"]: one["partition"] for one in cancels if one["data"]["action_id"] is None}
+    names = [profile_id_of("cookie", "k1"), profile_id_of("customer_id", "ana")]
+    assert whole == {name: partition_of(name.encode(), TURNS) for name in names}
+
+
+def test_who_is_forgotten_for_their_silence_is_forgotten_by_the_graph_too(catalog):
+    catalog = objecting(catalog, retention=Retention(inactive_ms=50 * HOUR))
+    kafka = LittleKafka(catalog)
+    happen(kafka, [{"type": "cart_updated", "cookie": "k1", "email": ADDRESS, "customer_id": "ana"}, dict(NO)])
+    assert kafka.kept["links-0"] == {}
+    for number in range(TURNS):
+        assert [key for key in kafka.kept[f"turn-{number}"] if not key.startswith("@objection/")] == []

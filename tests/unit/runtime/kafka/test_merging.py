@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY
 
 WALL = 1_000
 
@@ -16,6 +17,7 @@ class Record:
 
     timestamp: int
     name: str = ""
+    key: bytes | None = None
 
 
 def records(*times: int) -> list[Record]:
@@ -31,6 +33,13 @@ def test_two_topics_are_merged_by_time():
     inputs.add("a", records(1, 4, 6))
     inputs.add("b", records(2, 3, 9))
     assert times(inputs.take(10, {"a", "b"}, WALL)) == [1, 2, 3, 4, 6, 9]
+
+
+def test_a_clock_goes_as_soon_as_it_is_its_topics_turn_whenever_it_was_written():
+    inputs = Inputs(["a", "b"])
+    inputs.add("a", [Record(1), Record(900, key=CLOCK_KEY), Record(3)])
+    inputs.add("b", records(2, 4))
+    assert times(inputs.take(10, {"a", "b"}, WALL)) == [1, 900, 2, 3, 4]
 
 
 def test_a_topic_that_is_not_at_its_end_holds_the_others():

@@ -108,3 +108,15 @@ def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, 
     unit.work(catalog, set(), WALL)
     assert unit.outgoing.is_empty
     assert unit.wants_end(WALL)
+
+
+def test_whatever_is_passed_on_a_clock_says_beside_it_when_it_was_written(catalog, record):
+    # A segment of the log is deleted by its newest record; what happened long ago must not go before it is read.
+    unit = resolver(1)
+    unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
+    unit.work(catalog, {"tills"}, WALL)
+    unit.take_outgoing()
+    unit.inputs.add("web", [record(1, HOUR - 5, "x", topic="web")])
+    unit.work(catalog, {"tills"}, WALL + 9)
+    sent, _ = unit.take_outgoing()
+    assert [(key == CLOCK_KEY, at_ms) for key, _, at_ms, _ in sent.forwards[0]] == [(False, HOUR - 5), (True, WALL + 9)]

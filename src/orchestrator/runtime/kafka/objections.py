@@ -1,0 +1,62 @@
+"""The noes of people who were erased, as one partition remembers them, under the operator's key.
+
+A no has to hold for whoever comes back under the same address, and nobody knows in which partition that will be: so
+every partition keeps all of them, each in its own changelog, and whichever erases somebody tells the others. That is a
+keyed hash and a few words an address, and few people object and are erased.
+Owns what is kept of them, and its bytes. Must never hold an address, nor a name of whoever said no.
+"""
+
+import logging
+from collections.abc import Mapping
+
+import msgspec
+
+from orchestrator.model.rights import Objection, objection_hash
+from orchestrator.runtime.objections import together
+
+log = logging.getLogger(__name__)
+
+# In front of a hash, as its key among the profiles; no profile's id looks like it.
+PLACE = "@objection/"
+# Where a state has its due instant and its format: nothing is due, and nobody reads it.
+_PREFIX = bytes(9)
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Objection]).decode
+
+
+class Objections:
+    """What one partition remembers. Of several `keys` the first is used for what is new, all to find what is known."""
+
+    def __init__(self, keys: tuple[str, ...] = ()) -> None:
+        self.known: dict[str, list[Objection]] = {}
+        self.region: str | None = None
+        self._keys = keys
+
+    def restore(self, place: str, record: bytes) -> None:
+        """Take up a record that the changelog holds."""
+        self.known[place.removeprefix(PLACE)] = _decode(record[len(_PREFIX) :])
+
+    def hashes_of(self, address: str) -> list[str]:
+        """Hash an address, under every key that is in use."""
+        return [objection_hash(key, address, self.region) for key in self._keys]
+
+    def said(self, found: str) -> list[Objection]:
+        """Give the noes of an address by its hash."""
+        return self.known[found]
+
+    def hashed(self, noes: Mapping[str, list[Objection]]) -> dict[str, bytes]:
+        """Write noes by address as they are told to other partitions: by the place where each keeps them."""
+        if noes and not self._keys:
+            log.warning(
+                "somebody who had objected was erased, and nobody will know that they did: "
+                "set ORCHESTRATOR_OBJECTION_KEY, the same for all workers"
+            )
+            return {}
+        return {PLACE + self.hashes_of(address)[0]: _encode(said) for address, said in noes.items()}
+
+    def keep(self, place: str, told: bytes) -> bytes:
+        """Remember what was told, and give the record that the changelog is to hold."""
+        found = place.removeprefix(PLACE)
+        self.known[found] = together(self.known.get(found, []), _decode(told))
+        return _PREFIX + _encode(self.known[found])
