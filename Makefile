@@ -35,6 +35,8 @@ demo: $(READY) ## run the shop's journeys over its demo events, then explain one
 	$(BIN)/orchestrator explain ana --state $(DEMO)/state.db
 
 test: $(READY) ## run all tests; TESTS="tests/unit -k wait" runs some
+	@# Tests start many processes, and where PYTHONDONTWRITEBYTECODE is set each would compile all sources anew.
+	@$(BIN)/python -m compileall -q src
 	$(PYTEST) $(TESTS)
 
 lint: $(READY) ## check style, types and layers
