@@ -147,6 +147,8 @@ class Shop:
             asked=self.reads.asked(),
             purchase=self.purchase,
             retention=_retention(definition.retention),
+            stop_words=tuple(definition.keywords.stop if definition.keywords else ()),
+            start_words=tuple(definition.keywords.start if definition.keywords else ()),
         )
 
 

@@ -155,7 +155,8 @@ class Project:
 
     `identifiers` are the kinds of identifier, strongest first; `identity` says how they make one customer. `channels`
     are in project order. `segments` are in the order in which they can be worked out. `asked` is what the project's
-    own conditions, its segments' among them, read of a customer's past.
+    own conditions, its segments' among them, read of a customer's past. `stop_words` and `start_words` are its own
+    words by which customers leave a channel and come back, beside those that every project has.
     """
 
     name: str
@@ -174,6 +175,8 @@ class Project:
     purchase: Purchase | None = None
     retention: Retention = NO_RETENTION
     asked: Asked = NOTHING_ASKED
+    stop_words: tuple[str, ...] = ()
+    start_words: tuple[str, ...] = ()
 
     # How far back any cap looks, the quiet hours of (purpose, channel), and the channels that take part in
     # `preferred`, in order: asked for at every message, so worked out once.

@@ -97,6 +97,10 @@ class Live(Protocol):
         """Finish what is under way, and end."""
         ...
 
+    def setting(self, name: str) -> str | None:
+        """Look up what the operator set, by its name in lower case; None where nobody set it."""
+        ...
+
     def take(self, lines: Sequence[bytes], source: str) -> Awaitable[list[Refusal]]:
         """Take raw events; returns once they are durable, with those that were refused, which are dead letters.
 

@@ -15,6 +15,7 @@ from orchestrator.runtime.live import Live
 from orchestrator.web import lookup
 from orchestrator.web.answers import HttpError, Receive, Scope, Send
 from orchestrator.web.customers import CustomersPages
+from orchestrator.web.hooks import Hooks
 from orchestrator.web.ingestion import Ingestion
 from orchestrator.web.keys import KeyRing
 from orchestrator.web.openapi import document
@@ -31,7 +32,8 @@ class App:
         write = KeyRing(service.keys.write)
         self._read_keys = KeyRing(service.keys.read)
         self._ingestion = Ingestion(service.take, write)
-        receipts, customers = Receipts(service, write), CustomersPages(service)
+        hooks = Hooks(service)
+        receipts, customers = Receipts(service, write, hooks), CustomersPages(service)
         both = ["GET", "POST"]
         self._pages = Starlette(
             routes=[
@@ -42,6 +44,7 @@ class App:
                 Route("/r/{token}", receipts.clicked, methods=["GET"]),
                 Route("/o/{token}", receipts.opened, methods=["GET"]),
                 Route("/hooks/{channel}", receipts.hook, methods=["POST"]),
+                Route("/hooks/{channel}/{provider}", hooks.take, methods=["GET", "POST"]),
                 Route("/healthz", self._health, methods=["GET"]),
                 Route("/readyz", self._ready, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),

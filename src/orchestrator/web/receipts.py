@@ -2,7 +2,8 @@
 
     GET  /r/{token}        leads on to the link, and leaves message_clicked
     GET  /o/{token}        the pixel, and message_opened
-    POST /hooks/{channel}  a provider's report: for e-mail the report as it came (RFC 3464, ARF), else JSON
+    POST /hooks/{channel}  a report in a shape of ours: for e-mail the report as it came (RFC 3464, ARF), else JSON;
+                           a mail from a customer as it came; and what bears a provider's own signature (`hooks`)
 
 Owns the reading of those. A click that no person made is recorded as `machine`. A customer is always led on, also
 where the receipt could not be kept. Must never lead anywhere that its token does not say.
@@ -26,6 +27,7 @@ from orchestrator.model import ids
 from orchestrator.runtime.live import Busy, Live
 from orchestrator.web import bodies, pages
 from orchestrator.web.answers import HttpError
+from orchestrator.web.hooks import Hooks
 from orchestrator.web.keys import KeyRing
 
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -48,9 +50,10 @@ class _Reported(msgspec.Struct):
 class Receipts:
     """Takes receipts from HTTP."""
 
-    def __init__(self, service: Live, keys: KeyRing) -> None:
+    def __init__(self, service: Live, keys: KeyRing, hooks: Hooks) -> None:
         self._service = service
         self._keys = keys
+        self._hooks = hooks
 
     async def clicked(self, request: Request) -> Response:
         """Lead on, and leave a receipt."""
@@ -85,11 +88,15 @@ class Receipts:
             _log.error("a receipt was not kept", what=what, why=str(error))
 
     async def hook(self, request: Request) -> Response:
-        """Take a provider's report."""
+        """Take a provider's report, or what else comes by it."""
+        if self._hooks.provider_of(request) is not None:
+            return await self._hooks.take(request)
         channel = request.path_params["channel"]
         try:
             self._keys.check_parameter(request.scope)
             body = await bodies.read(request.scope, request.receive)
+            if request.headers.get("content-type", "").startswith("message/rfc822") and not reports.is_one(body):
+                return await self._hooks.take_mail(request, body)
             count = 0
             for report, event_id in _reported(body, channel, request.headers.get("content-type", "")):
                 event = report.event(self._service.clock.now_ms(), each=event_id)

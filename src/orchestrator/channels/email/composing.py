@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestrator.channels.email import html, mime
 from orchestrator.channels.port import Delivery, Unsubscribing
+from orchestrator.channels.references import read_reference, reference_of
 from orchestrator.errors import Refused
 
 
@@ -27,18 +28,18 @@ class Mail:
 
 
 # <action.profile@domain>: the report of a mail that bounced quotes it, and so names the action and the customer.
-_MESSAGE_ID = re.compile(r"<([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)@[^>\s]+>")
+_MESSAGE_ID = re.compile(r"<([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)@[^>\s]+>")
 
 
 def message_id_of(delivery: Delivery, domain: str) -> str:
     """Name a mail after its action, so that sending it twice is known as the same mail."""
-    return f"<{delivery.key}.{delivery.action.profile_id}@{domain}>"
+    return f"<{reference_of(delivery.key, delivery.action.profile_id)}@{domain}>"
 
 
 def read_message_id(text: str) -> tuple[str, str] | None:
     """Find (action id, profile id) in a text that quotes a Message-ID of ours; None when there is none."""
     found = _MESSAGE_ID.search(text)
-    return None if found is None else (found[1].partition("-")[0], found[2])
+    return None if found is None else read_reference(found[1])
 
 
 def compose(delivery: Delivery, sender: str, return_path: str | None = None) -> Mail:

@@ -20,6 +20,12 @@ class NoReport(ValueError):  # noqa: N818 - an answer, not a failure of ours
     """A mail that is no report about a mail of ours; it says why."""
 
 
+def is_one(raw: bytes) -> bool:
+    """Whether a mail says that it is a report, by its headers alone."""
+    head = message_from_bytes(raw[:MAX_REPORT_BYTES].partition(b"\r\n\r\n")[0].partition(b"\n\n")[0])
+    return head.get_content_type() == "multipart/report"
+
+
 def read(raw: bytes, channel: str) -> list[Report]:
     """Read a report; raises NoReport when it is none, or is not about a mail of ours."""
     message = message_from_bytes(raw[:MAX_REPORT_BYTES])

@@ -25,6 +25,8 @@ from orchestrator.language.definitions.fields import (
 )
 
 Tracked = Literal["clicks", "opens"]
+# Longer messages are no keywords (`channels.inbound.keywords`).
+Word = Annotated[str, Field(min_length=1, max_length=40)]
 
 
 def _clicks() -> list[Tracked]:
@@ -199,6 +201,16 @@ class CouponDefinition(Model):
     codes: Text = Field(description="The file with one code a line.")
 
 
+class KeywordsDefinition(Model):
+    """Words by which customers leave a channel and come back, beside STOP, START and those of the project's languages.
+
+    They count as a whole message only.
+    """
+
+    stop: list[Word] = Field(default_factory=list, description="Withdraw consent for the channel they come by.")
+    start: list[Word] = Field(default_factory=list, description="Give it again.")
+
+
 class RetentionDefinition(Model):
     """How long things are kept."""
 
@@ -232,6 +244,9 @@ class ProjectDefinition(Model):
     purchase: PurchaseDefinition | None = Field(None, description="What a purchase is.")
     catalogs: dict[Name, CatalogDefinition] | None = Field(None, description="Tables that messages look things up in.")
     coupons: dict[Name, CouponDefinition] | None = Field(None, description="Pools of codes.")
+    keywords: KeywordsDefinition | None = Field(
+        None, description="Words of your own by which customers leave a channel and come back."
+    )
     retention: RetentionDefinition | None = Field(None, description="How long things are kept.")
     release_over: Duration | None = Field(None, description="How long a backlog of held messages is spread over.")
     meta: dict[str, Any] | None = Field(None, description="Anything; nobody reads it but you.")

@@ -159,6 +159,10 @@ class Service:
         if not self.failed.done():
             self.failed.set_exception(error)
 
+    def setting(self, name: str) -> str | None:
+        """Look up what the operator set."""
+        return self._operator.find(name)
+
     def take(self, lines: Sequence[bytes], source: str) -> Awaitable[list[Refusal]]:
         """Take raw events; returns once they are durable, with those that were refused."""
         return self.intake.take(lines, source)

@@ -1,0 +1,244 @@
+"""Hooks: what providers report, and what customers write by them.
+
+    POST /hooks/{channel}/{provider}    a provider's own request, with its own signature (`channels.inbound`)
+    GET  /hooks/{channel}/meta          the challenge by which Meta proves the address
+    POST /hooks/{channel}               the same, where a header says which provider it is; else our own shape
+                                        (`receipts`)
+
+Owns the way from a request to events that are durable before the answer, and the events themselves: a receipt about a
+message of ours; message_received; and, where the whole message is a word such as STOP or START (`inbound.keywords`),
+consent_changed in its place, for the channel and every purpose: the customer spoke to the channel, not to a journey. A
+purpose with `consent: none` goes on, as after every other no. What means nothing to us is counted, and answered as
+well: a provider that is told "no" says it again. Must never act on a request whose signature it has not checked.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+from starlette.requests import Request as HttpRequest
+from starlette.responses import PlainTextResponse, Response
+
+from orchestrator.channels.inbound import mail, providers
+from orchestrator.channels.inbound.amazon import Amazon, NotFetched
+from orchestrator.channels.inbound.findings import (
+    Finding,
+    Forbidden,
+    Other,
+    Request,
+    Stated,
+    Told,
+    Unreadable,
+    Written,
+)
+from orchestrator.channels.inbound.keywords import Keywords, keywords_of
+from orchestrator.channels.inbound.providers import Provider
+from orchestrator.errors import OrchestratorError
+from orchestrator.model import ids
+from orchestrator.model.event import Event
+from orchestrator.model.project import Project
+from orchestrator.runtime.live import Busy, Live
+from orchestrator.web import bodies
+from orchestrator.web.answers import HttpError
+
+# A request beyond this is read beside the loop: others must not wait for one mail.
+SMALL_BYTES = 32 << 10
+_CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_IN_PROFILE = re.compile(r"profile\.([A-Za-z_][A-Za-z0-9_]*)")
+# Whoever hands over a mail as it came has shown a key.
+_MAIL = Provider("mail", (), None)
+_encode = msgspec.json.Encoder().encode
+_log = structlog.get_logger(__name__)
+
+
+class Hooks:
+    """Takes what providers send."""
+
+    def __init__(self, service: Live) -> None:
+        self._service = service
+        self._amazon = Amazon()
+        self._words: tuple[Project | None, Keywords] = (None, Keywords(frozenset()))
+        self._taken = Counter(
+            "orchestrator_hooks",
+            "What providers sent, by what it came to.",
+            ("provider", "outcome"),
+            registry=service.registry,
+        )
+
+    def provider_of(self, request: HttpRequest) -> Provider | None:
+        """Name whose request it is: by its address, else by a header that only one of them sends."""
+        named = request.path_params.get("provider")
+        return providers.by_sign(request.headers) if named is None else providers.PROVIDERS.get(named)
+
+    async def take(self, request: HttpRequest) -> Response:
+        """Answer one request of a provider."""
+        provider = self.provider_of(request)
+        channel = request.path_params["channel"]
+        if provider is None or not _CHANNEL.fullmatch(channel):
+            known = ", ".join(providers.PROVIDERS)
+            return _told(404, "unknown_provider", f"hooks are at /hooks/CHANNEL/PROVIDER, for {known}")
+        keys = provider.keys(self._service.setting)
+        if not any(keys.values()):
+            _log.warning("a hook is not set up", provider=provider.name, channel=channel)
+            wanted = " or ".join(f"ORCHESTRATOR_{provider.setting(name).upper()}" for name in provider.settings)
+            return self._no(provider, 503, "not_set_up", f"set {wanted}", {"Retry-After": "60"})
+        try:
+            body = await bodies.read(request.scope, request.receive)
+            asked = _asked(request, channel, body, keys, self._service)
+            if request.method == "GET":
+                return _challenged(provider, asked)
+            findings = await self._read(provider, asked)
+            return await self._keep(provider, channel, findings)
+        except HttpError as error:
+            headers = {key.decode(): value.decode() for key, value in error.headers}
+            return self._no(provider, error.status, error.code, error.message, headers)
+        except Forbidden as error:
+            return self._no(provider, 403, "forbidden", str(error))
+        except Unreadable as error:
+            return self._no(provider, 400, "unreadable", str(error))
+        except Busy as error:
+            return self._no(provider, 503, "busy", str(error), {"Retry-After": "1"})
+        except NotFetched as error:
+            return self._no(provider, 503, "not_fetched", str(error), {"Retry-After": "30"})
+        except OrchestratorError as error:
+            return self._no(provider, 503, "not_kept", str(error), {"Retry-After": "5"})
+
+    async def take_mail(self, request: HttpRequest, body: bytes) -> Response:
+        """Answer for a mail from a customer, as it came, from somebody who holds a key."""
+        channel = request.path_params["channel"]
+        asked = _asked(request, channel, body, {}, self._service)
+        try:
+            return await self._keep(_MAIL, channel, await asyncio.to_thread(mail.read, asked, body))
+        except Unreadable as error:
+            return self._no(_MAIL, 400, "unreadable", str(error))
+
+    async def _read(self, provider: Provider, asked: Request) -> list[Finding]:
+        if provider.read is None:
+            return await self._amazon.read(asked)
+        if len(asked.body) <= SMALL_BYTES:
+            return provider.read(asked)
+        return await asyncio.to_thread(provider.read, asked)
+
+    async def _keep(self, provider: Provider, channel: str, findings: list[Finding]) -> Response:
+        """Let everything be durable, then answer; where something is not, all of it comes again and is the same."""
+        now_ms = self._service.clock.now_ms()
+        project = self._service.catalog.project
+        records: list[bytes] = []
+        about: dict[str, list[Event]] = {}
+        for finding in findings:
+            outcome = type(finding).__name__.lower() if not isinstance(finding, Other) else finding.kind
+            self._taken.labels(provider.name, outcome).inc()
+            if isinstance(finding, Told):
+                event = finding.report.event(now_ms, each=finding.each)
+                about.setdefault(finding.report.profile_id, []).append(event)
+            elif not isinstance(finding, Other):
+                says = _Says(provider.name, channel, project, self._keywords(project), now_ms)
+                records += map(_encode, says.records(finding))
+        waiting = [self._service.hear(profile_id, *events) for profile_id, events in about.items()]
+        if records:
+            waiting.append(self._take(records, f"/hooks/{channel}/{provider.name}"))
+        await asyncio.gather(*waiting)
+        if provider.says_nothing:
+            return Response(status_code=204)
+        return _json(200, {"accepted": sum(not isinstance(finding, Other) for finding in findings)})
+
+    async def _take(self, records: list[bytes], source: str) -> None:
+        # What is refused is a dead letter; that the provider sends it again would not mend it.
+        await self._service.take(records, source)
+
+    def _keywords(self, project: Project) -> Keywords:
+        if self._words[0] is not project:
+            self._words = (project, keywords_of(project.languages, project.stop_words, project.start_words))
+        return self._words[1]
+
+    def _no(
+        self, provider: Provider, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        self._taken.labels(provider.name, code).inc()
+        return _told(status, code, message, headers)
+
+
+def _asked(
+    request: HttpRequest, channel: str, body: bytes, keys: Mapping[str, tuple[str, ...]], service: Live
+) -> Request:
+    """Write a request down as its provider made it: to our public address, whatever a proxy called us."""
+    path = request.scope.get("raw_path") or request.scope["path"].encode()
+    query = request.scope.get("query_string", b"")
+    url = service.links.base_url + path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Request(channel, headers, body, url, dict(request.query_params), keys, service.clock.now_ms())
+
+
+def _challenged(provider: Provider, asked: Request) -> Response:
+    if provider.challenge is None:
+        raise HttpError(405, "wrong_method", "hooks are called by POST", [(b"allow", b"POST")])
+    return PlainTextResponse(provider.challenge(asked)[:1_000], headers={"X-Content-Type-Options": "nosniff"})
+
+
+class _Says:
+    """Writes what customers say as events, as any producer would."""
+
+    def __init__(self, provider: str, channel: str, project: Project, words: Keywords, now_ms: int) -> None:
+        self._provider = provider
+        self._channel = channel
+        self._project = project
+        self._words = words
+        self._now_ms = now_ms
+
+    def records(self, said: Written | Stated) -> Iterator[dict[str, Any]]:
+        """Write one."""
+        if isinstance(said, Stated):
+            yield self._consent(said, said.granted, said.wording, said.method)
+            return
+        meaning = None if said.is_public else said.word or self._words.meaning(said.text)
+        if meaning is None:
+            yield self._event(said, "message_received", self._message(said))
+        else:
+            yield self._consent(said, meaning == "start", said.text, "keyword")
+
+    def _event(self, said: Written | Stated, event_type: str, properties: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": ids.derive("hook", self._provider, self._channel, said.id),
+            "type": event_type,
+            "time": self._now_ms,
+            "identifiers": {self._kind(said.kind): said.sender},
+            "channel": self._channel,
+            "properties": {"channel": self._channel, **properties},
+        }
+
+    def _kind(self, kind: str) -> str:
+        """Name the identifier that this channel's addresses are: what the project's address reads, where it is one."""
+        channel = self._project.channels.get(self._channel)
+        found = None if channel is None else _IN_PROFILE.fullmatch(channel.address.source.strip())
+        return kind if found is None else found[1]
+
+    def _message(self, said: Written) -> dict[str, Any]:
+        told = {"text": said.text, "conversation_id": said.conversation_id, **said.properties}
+        return {**told, "action_id": said.reference[0]} if said.reference else told
+
+    def _consent(self, said: Written | Stated, granted: bool, wording: str, method: str) -> dict[str, Any]:
+        """State a consent. Who writes from a phone or a chat has shown that it is theirs; a mail's sender has not."""
+        return self._event(
+            said,
+            "consent_changed",
+            {
+                "granted": granted,
+                "confirmed": granted and said.kind != "email",
+                "source": self._provider,
+                "wording": wording,
+                "method": method,
+                "evidence": {"message_id": said.id},
+            },
+        )
+
+
+def _told(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return _json(status, {"code": code, "message": message}, headers)
+
+
+def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(_encode(value), status, dict(headers or {}), media_type="application/json")
