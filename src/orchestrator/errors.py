@@ -8,10 +8,9 @@
         TryLater            again, after so long
           Unavailable       and no other action either: the provider as a whole is in trouble
         Refused             never again for this action
-      InputError          the operator's    an input that cannot be read, or an output that cannot be written
-
-
           Bounced           because of the address, for good (hard) or for now (soft)
+          WindowClosed      because of the hour: the customer has not written for too long
+      InputError          the operator's    an input that cannot be read, or an output that cannot be written
       StorageError        the operator's
       InvariantError      ours              park, keep the state, page somebody
 
@@ -158,6 +157,10 @@ class Bounced(Refused):
         super().__init__(why)
         self.args = (why, hard)  # what pickling hands back to __init__ in another process
         self.hard = hard
+
+
+class WindowClosed(Refused):
+    """The channel takes only approved templates now, and this message has none: the customer wrote too long ago."""
 
 
 class InputError(OrchestratorError):

@@ -46,6 +46,18 @@ def test_a_message_is_shown_with_an_examples_data_by_channel_and_language(call, 
     assert call("preview", "cart-reminder", "shop", "--example", "left alone").returncode == 0
 
 
+def test_a_text_message_is_shown_with_the_parts_that_are_billed(call, tmp_path):
+    shop = tmp_path / "shop"
+    project = (shop / "orchestrator.yaml").read_text()
+    (shop / "orchestrator.yaml").write_text(project.replace("  push:", "  sms: {address: profile.phone}\n  push:"))
+    text = "{{ profile.first_name }}, tu cesta te espera desde ayer. ¿Y si te la guardamos aquí o la soltamos?"
+    (shop / "messages/nudge.message.yaml").write_text(f'message: nudge\nsms: {{text: "{text}"}}\n')
+    done = call("preview", "nudge", "shop", "--json")
+    [shown] = json.loads(done.stdout)
+    assert shown["parts"] == {"count": 2, "alphabet": "UCS-2", "units": 74, "strangers": ["í"]}
+    assert "  2 parts: 74 units of UCS-2, because of í\n" in call("preview", "nudge", "shop").stdout
+
+
 def test_what_there_is_not_is_said(call):
     for words, told in (
         (["nope"], "there is no message nope; there are cart-reminder, thanks"),

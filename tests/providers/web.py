@@ -57,7 +57,7 @@ class WebServer:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         self.requests.append((first.split()[1], headers, body))
-        told = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        told = self.next_answer(*self.requests[-1])
         if told == HANG:
             await reader.read()  # until the client gives up
             return False
@@ -68,6 +68,9 @@ class WebServer:
         writer.write(told)
         await writer.drain()
         return b"\r\n\r\n" in told and len(told.split(b"\r\n\r\n", 1)[1]) == _length(told)
+
+    def next_answer(self, path: str, headers: dict[str, str], body: bytes) -> bytes:
+        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)

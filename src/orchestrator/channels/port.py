@@ -57,9 +57,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A provider took it. `reference` is the provider's own name for it, if it gave one."""
+    """A provider took it. `reference` is the provider's own name for it, if it gave one.
+
+    `details` is what else the receipt tells, such as how many parts a text message was.
+    """
 
     reference: str | None = None
+    details: Mapping[str, str | int] = field(default_factory=dict)
 
 
 class Channel(Protocol):
@@ -78,11 +82,17 @@ class Channel(Protocol):
         ...
 
 
+def _nothing(name: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What a channel is made from: its name in the project, the operator's URL, and what goes with it.
 
-    `secret` signs or logs in where the scheme says so. `allowed_hosts` may be private addresses.
+    `secret` signs or logs in where the scheme says so. `allowed_hosts` may be private addresses. `find` looks up the
+    operator's settings below the channel's own: `fcm` is ORCHESTRATOR_CHANNEL_PUSH_FCM for push. `hooks` is where this
+    channel's provider can report to us, "" where nobody listens.
     """
 
     name: str
@@ -90,3 +100,5 @@ class Setup:
     secret: str | None = None
     allowed_hosts: frozenset[str] = frozenset()
     options: Mapping[str, str] = field(default_factory=dict)
+    find: Callable[[str], str | None] = _nothing
+    hooks: str = ""

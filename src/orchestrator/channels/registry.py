@@ -19,6 +19,11 @@ _OURS = {
     "smtps": "orchestrator.channels.email.smtp:open_smtp",
     "http": "orchestrator.channels.webhook:open_webhook",
     "https": "orchestrator.channels.webhook:open_webhook",
+    "sms+https": "orchestrator.channels.sms.gateway:open_gateway",
+    "twilio": "orchestrator.channels.twilio:open_twilio",
+    "twilio+whatsapp": "orchestrator.channels.twilio:open_twilio_whatsapp",
+    "whatsapp": "orchestrator.channels.whatsapp.cloud:open_whatsapp",
+    "telegram": "orchestrator.channels.telegram.bot:open_telegram",
     "console": "orchestrator.channels.console:open_console",
     "file": "orchestrator.channels.console:open_file",
 }

@@ -10,7 +10,8 @@ answer than it needs.
 import asyncio
 import base64
 from binascii import Error as BinasciiError
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -101,18 +102,8 @@ class Webhook:
         }
         if self._signer is not None:
             headers["webhook-signature"] = self._signer.sign(key, at_s, payload)
-        try:
+        with reaching(self._timeout):
             return await self._follow(self._url, headers, payload, now_ms)
-        except guarded.GuardError as error:
-            raise Refused(str(error)) from error
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, guarded.GuardError):
-                raise Refused(str(error.os_error)) from error
-            raise Unavailable(None, f"no connection: {error}") from error
-        except TimeoutError as error:
-            raise Unavailable(None, f"no answer within {self._timeout:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unavailable(None, f"the connection broke: {_told(error)}") from error
 
     async def _follow(self, url: URL, headers: dict[str, str], payload: bytes, now_ms: int) -> Answer:
         if self._client is None:
@@ -124,7 +115,7 @@ class Webhook:
                     url = url.join(URL(response.headers["Location"]))
                     continue
                 if 200 <= response.status < 300:
-                    return Answer(response.status, await _beginning_of(response))
+                    return Answer(response.status, await beginning_of(response))
                 raise answered(response.status, response.headers.get("Retry-After"), now_ms)
         raise Refused(f"more than {MAX_REDIRECTS} redirects")
 
@@ -135,7 +126,24 @@ class Webhook:
             self._client = None
 
 
-async def _beginning_of(response: aiohttp.ClientResponse) -> bytes:
+@contextmanager
+def reaching(timeout_seconds: float) -> Iterator[None]:
+    """Say what it means that another system could not be reached, or went away while it answered."""
+    try:
+        yield
+    except guarded.GuardError as error:
+        raise Refused(str(error)) from error
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, guarded.GuardError):
+            raise Refused(str(error.os_error)) from error
+        raise Unavailable(None, f"no connection: {error}") from error
+    except TimeoutError as error:
+        raise Unavailable(None, f"no answer within {timeout_seconds:g} s") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unavailable(None, f"the connection broke: {_told(error)}") from error
+
+
+async def beginning_of(response: aiohttp.ClientResponse) -> bytes:
     """Read an answer's body, or as much of it as anybody needs; the rest is not worth its connection."""
     body = bytearray()
     async for piece in response.content.iter_any():
@@ -202,6 +210,8 @@ def payload_of(delivery: Delivery) -> bytes:
         "purpose": action.purpose,
         "language": delivery.rendered.language,
         "content": delivery.rendered.fields,
+        # What the send itself says: a comment to reply to, a topic to call about.
+        "data": action.data.get("data", {}),
         "unsubscribe": delivery.unsubscribing.url if delivery.unsubscribing else None,
     }
     return _encode({"type": "message.send", "timestamp": instants.to_text(delivery.now_ms), "data": data})
@@ -235,5 +245,6 @@ async def call_with_deadline(webhook: Webhook, key: str, payload: bytes, now_ms:
 
 
 def _told(error: Exception) -> str:
-    """Say what went wrong; some errors have no words of their own."""
-    return str(error) or type(error).__name__
+    """Say what went wrong; some errors have no words of their own, others tell the whole URL, where a secret may be."""
+    told = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return told or type(error).__name__

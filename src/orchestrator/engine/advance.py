@@ -110,6 +110,7 @@ def _handle(turn: Turn, event: Event) -> None:
     catalog, event_type = turn.catalog, event.type
     interest = catalog.interests.get(event_type, NO_INTEREST)
     since = len(turn.decisions)
+    before = turn.state.sent if event_type in fallback.RECEIPTS else []
     if event.identifiers:
         profiles.identify(turn, event)
     if interest.is_profiles:
@@ -126,8 +127,8 @@ def _handle(turn: Turn, event: Event) -> None:
         for journey, entry in standing:
             turn.at_work = (journey.id, entry.id)
             endings.check(turn, event, journey, entry)
-        if event_type == fallback.BOUNCED:
-            fallback.check(turn, event)
+        if event_type in fallback.RECEIPTS:
+            fallback.check(turn, event, before)
         for journey, entry in standing:
             if entry.step:
                 turn.at_work = (journey.id, entry.id)

@@ -8,12 +8,14 @@ to know.
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.engine import calendars, cases
+import msgspec
+
+from orchestrator.engine import calendars, cases, payload
 from orchestrator.engine.turn import Turn, draw
 from orchestrator.model.decision import Reason
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Profile
-from orchestrator.model.project import Cap, Channel, Project, Purpose, QuietHours
+from orchestrator.model.project import WINDOWS_MS, Cap, Channel, Message, Project, Purpose, QuietHours
 from orchestrator.model.state import Entry
 from orchestrator.model.zones import zone_of
 
@@ -30,7 +32,8 @@ class Answer:
 
     With CAP_REACHED, `cap` is the one.
 
-    A yes comes with the quiet hours to be asked again at the real moment of sending, as an action carries them.
+    A yes comes with what is to be asked again at the real moment of sending, as an action carries it: the quiet hours,
+    and the end of the window in which a channel takes texts of our own wording.
     """
 
     channel: str
@@ -39,13 +42,14 @@ class Answer:
     until_ms: int = 0
     quiet: dict[str, Any] | None = None
     cap: Cap | None = None
+    window_ms: int = 0
 
 
-def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: Purpose) -> Answer:
+def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: Purpose, message: Message) -> Answer:
     """Ask every guard of one channel, in order; the first "no" is the answer."""
     profile = turn.state.profile
-    address = address_of(turn, channel)
-    if address is None or profile.unreachable.get(channel.name) == as_text(address):
+    address = reachable_of(turn, channel)
+    if address is None:
         return Answer(channel.name, Reason.UNREACHABLE)
     # Consent comes before quiet hours: a customer who withdrew at 23:00 is on record as `no_consent`,
     # not as held until the morning and then refused.
@@ -55,6 +59,9 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
         return Answer(channel.name, Reason.NOT_ALLOWED)
     if cases.is_silenced(turn.state, purpose):
         return Answer(channel.name, Reason.CASE_OPEN)
+    window_ms = window_until(turn, channel.name)
+    if window_ms <= turn.now_ms and needs_window(turn, entry, channel.name, message):
+        return Answer(channel.name, Reason.WINDOW_CLOSED)
     if is_held_out(turn, journey, purpose):
         return Answer(channel.name, Reason.HOLDOUT)
     for cap in purpose.caps:
@@ -62,27 +69,66 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
             return Answer(channel.name, Reason.CAP_REACHED, cap=cap)
     windows = quiet_windows(turn.catalog.project, profile, purpose, channel.name)
     if not windows:
-        return Answer(channel.name, None, address)
+        return Answer(channel.name, None, address, window_ms=window_ms)
     zone = zone_of(profile, turn.catalog.project)
     until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
     if until_ms:
         return Answer(channel.name, Reason.QUIET_HOURS, address, until_ms)
-    return Answer(channel.name, None, address, quiet=calendars.as_data(zone, windows))
+    return Answer(channel.name, None, address, quiet=calendars.as_data(zone, windows), window_ms=window_ms)
+
+
+def window_until(turn: Turn, channel: str) -> int:
+    """Say until when a channel takes texts of our own wording from us; 0 where it has no such window, or none is open.
+
+    The window is [written, written + its length).
+    """
+    wrote_ms = turn.state.profile.wrote_ms.get(channel, 0) if channel in WINDOWS_MS else 0
+    return wrote_ms + WINDOWS_MS[channel] if wrote_ms else 0
+
+
+def needs_window(turn: Turn, entry: Entry, channel: str, message: Message) -> bool:
+    """Tell whether a message has no template for when the window is shut, in the language that it would be in."""
+    only_text = message.only_text.get(channel)
+    if not only_text:
+        return False
+    return payload.language_of(turn.scope_of(entry), turn.catalog.project, message) in only_text
 
 
 def address_of(turn: Turn, channel: Channel) -> Address | None:
-    """Find where a channel reaches the customer: text, or several (their devices); None when nowhere."""
+    """Find where a channel is to reach the customer: text, or several (their devices); None when nowhere."""
     found: Any = channel.address.evaluate(turn.scope_at(None))
-    if isinstance(found, str):
-        return found.strip() or None
     if isinstance(found, list):
-        return [one for one in found if isinstance(one, str) and one.strip()] or None
-    return str(found) if isinstance(found, int) and not isinstance(found, bool) else None
+        return [text for one in found if (text := _device_in(one))] or None
+    return _device_in(found) or (str(found) if isinstance(found, int) and not isinstance(found, bool) else None)
+
+
+def _device_in(value: Any) -> str:
+    """Read a single address, "" where there is none; a browser's subscription is an object, and goes as its JSON."""
+    if isinstance(value, dict) and isinstance(value.get("endpoint"), str):
+        return msgspec.json.encode(value, order="sorted").decode()
+    return value.strip() if isinstance(value, str) else ""
+
+
+def reachable_of(turn: Turn, channel: Channel) -> Address | None:
+    """Find the same without what takes nothing any more: of several devices those that are dead."""
+    address = address_of(turn, channel)
+    dead = turn.state.profile.unreachable.get(channel.name)
+    if address is None or dead is None:
+        return address
+    gone = each_of(dead)
+    if isinstance(address, str):
+        return None if address in gone else address
+    return [one for one in address if one not in gone] or None
 
 
 def as_text(address: Address) -> str:
-    """Write an address as one text, to compare it with the one that bounced."""
+    """Write an address as one text, to compare it with those that bounced: a line for each."""
     return address if isinstance(address, str) else "\n".join(address)
+
+
+def each_of(text: str) -> list[str]:
+    """List the addresses that `as_text` wrote."""
+    return text.split("\n")
 
 
 def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:

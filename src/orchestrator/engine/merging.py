@@ -9,8 +9,8 @@ never decide whose two lives are one: that is `linking`'s.
 | preferred channels, own quiet hours | what was said last |
 | identifiers | all of them, by the time each became known, so that the newest is still the newest |
 | consents | for each channel and purpose: an explicit no of either life beats a yes of the other; silence is neither |
-| unreachable | a channel that is so in either life, for the address that bounced there |
-| first and last seen | the earliest; by channel, the latest |
+| unreachable | a channel that is so in either life, for the addresses that bounced there |
+| first and last seen, last written | the earliest; by channel, the latest |
 | caps | the messages of both count, each once; each is taken back by the profile that it left to |
 | events seen | those of both are known again |
 | entries | all; of two with the same journey and key the one that sent more messages stays, else the older one |
@@ -37,7 +37,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from orchestrator.engine import endings, profiles, watches
+from orchestrator.engine import endings, guards, profiles, watches
 from orchestrator.engine.cases import MAX_CASES
 from orchestrator.engine.linking import Refused
 from orchestrator.engine.past import MAX_COUNTED, MAX_LATELY
@@ -108,8 +108,9 @@ def _join_profiles(mine: Profile, other: Profile) -> None:
         mine.quiet_hours, mine.quiet_hours_ms = other.quiet_hours, other.quiet_hours_ms
     lives = sorted(_distinct([mine.consents, *mine.lives, other.consents, *other.lives]), key=_encode)
     mine.consents, mine.lives = (lives[0], lives[1:]) if lives else ([], [])
-    mine.unreachable = _greatest(mine.unreachable, other.unreachable)
+    mine.unreachable = _all_addresses(mine.unreachable, other.unreachable)
     mine.last_seen_ms = _greatest(mine.last_seen_ms, other.last_seen_ms)
+    mine.wrote_ms = _greatest(mine.wrote_ms, other.wrote_ms)
     mine.first_seen_ms = min(filter(None, (mine.first_seen_ms, other.first_seen_ms)), default=0)
 
 
@@ -175,6 +176,15 @@ def _greatest(mine: dict[str, _Held], other: dict[str, _Held]) -> dict[str, _Hel
     for name in mine.keys() & other.keys():
         both[name] = max(both[name], mine[name])
     return {name: both[name] for name in sorted(both)}
+
+
+def _all_addresses(mine: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    """Take by channel the addresses of both."""
+    both: dict[str, str] = {}
+    for name in sorted(mine.keys() | other.keys()):
+        known = {one for held in (mine, other) if name in held for one in guards.each_of(held[name])}
+        both[name] = guards.as_text(sorted(known))
+    return both
 
 
 # Entries

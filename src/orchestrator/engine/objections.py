@@ -4,7 +4,7 @@ Owns which addresses and which noes outlive a profile, so that the person who co
 still refused. Must never keep an address itself: whoever stores an objection hashes it.
 """
 
-from orchestrator.engine.guards import as_text
+from orchestrator.engine.guards import each_of
 from orchestrator.model.expression import Scope
 from orchestrator.model.project import Channel, Project
 from orchestrator.model.rights import Objection
@@ -34,4 +34,4 @@ def _addresses(project: Project, state: State, channel: Channel, now_ms: int) ->
     kind = channel.address.source.rpartition(".")[2]
     known = [*map(str, listed), *state.profile.identifiers.get(kind, [])]
     bounced = state.profile.unreachable.get(channel.name)
-    return list(dict.fromkeys([*known, *([as_text(bounced)] if bounced else [])]))
+    return list(dict.fromkeys([*known, *(each_of(bounced) if bounced else [])]))

@@ -6,10 +6,12 @@ older one that it covers; a trait set to null is removed. Receipts are `receipts
 
 from typing import Any
 
-from orchestrator.engine import cancelling
+from orchestrator.engine import cancelling, guards
 from orchestrator.engine.turn import Turn
+from orchestrator.model.catalog import UNREACHABLE, WRITTEN
 from orchestrator.model.event import Event
 from orchestrator.model.profile import Consent, Profile
+from orchestrator.model.project import WINDOWS_MS
 
 # Traits that hold a map by id, to which an event adds instead of replacing the whole.
 MAPS = frozenset({"groups"})
@@ -24,6 +26,12 @@ def apply(turn: Turn, event: Event) -> None:
         _record_consent(turn, profile, event)
     elif event.type == "preference_changed":
         _update_preferences(turn, profile, event.properties, event.time_ms)
+    elif event.type == UNREACHABLE:
+        channel, gone = event.properties.get("channel", event.channel), event.properties.get("addresses")
+        if isinstance(channel, str) and isinstance(gone, list):
+            mark_unreachable(turn, channel, [one for one in gone if isinstance(one, str)])
+    elif event.type == WRITTEN:
+        _note_written(turn, profile, event)
 
 
 def identify(turn: Turn, event: Event) -> None:
@@ -104,6 +112,29 @@ def _update_preferences(turn: Turn, profile: Profile, said: dict[str, Any], at_m
         ]
         profile.quiet_hours_ms = at_ms
     turn.changed = True
+
+
+def mark_unreachable(turn: Turn, channel: str, gone: list[str]) -> None:
+    """Note addresses that take nothing any more; of those noted before, only what is still an address is kept."""
+    unreachable = turn.state.profile.unreachable
+    asked = turn.project.channels.get(channel)
+    today = None if asked is None else guards.address_of(turn, asked)
+    kept = [] if today is None or channel not in unreachable else guards.each_of(unreachable[channel])
+    known = [today] if isinstance(today, str) else today or []
+    dead = {*gone, *(one for one in kept if one in known)}
+    if dead:
+        unreachable[channel] = guards.as_text(sorted(dead))
+        turn.changed = True
+
+
+def _note_written(turn: Turn, profile: Profile, event: Event) -> None:
+    channel = event.properties.get("channel", event.channel)
+    if isinstance(channel, str) and channel in WINDOWS_MS and channel in turn.project.channels:
+        # A producer's clock that is ahead opens no window for longer than there is one.
+        at_ms = min(event.time_ms, turn.now_ms)
+        if at_ms > profile.wrote_ms.get(channel, 0):
+            profile.wrote_ms[channel] = at_ms
+            turn.changed = True
 
 
 def _text(value: object) -> str | None:

@@ -17,7 +17,7 @@ from orchestrator.model.state import Result, Sent
 # How far a message has come. A receipt that arrives late never moves a status back.
 _PROGRESS = {"sent": 0, "delivered": 1, "opened": 2, "clicked": 3, "failed": 4, "bounced": 4}
 # What delivery says of a message that will never leave: it counts toward no cap.
-_NEVER_LEFT = frozenset({Reason.CANCELLED, Reason.EXPIRED, Reason.STALE})
+_NEVER_LEFT = frozenset({Reason.CANCELLED, Reason.EXPIRED, Reason.STALE, Reason.WINDOW_CLOSED})
 # What it gave up on, until somebody lets it try again.
 _GIVEN_UP = frozenset({Reason.NOT_RENDERED, Reason.REFUSED, Reason.FAILURE})
 # What says that a message is out of our hands; `sent` would be a write for every message, and changes nothing else.
@@ -95,8 +95,7 @@ def _mark_unreachable(turn: Turn, channel: str, sent: Sent | None) -> None:
         today = guards.address_of(turn, turn.project.channels[channel])
         address = None if today is None else guards.as_text(today)
     if address is not None:
-        turn.state.profile.unreachable[channel] = address
-        turn.changed = True
+        profiles.mark_unreachable(turn, channel, guards.each_of(address))
 
 
 def _refuse(turn: Turn, event: Event, channel: str, purpose: str | None) -> None:

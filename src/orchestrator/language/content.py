@@ -15,7 +15,7 @@ from orchestrator.language.expressions.surroundings import EVENT_FIELDS
 from orchestrator.language.nodes import Place, Text
 from orchestrator.language.project import Shop
 from orchestrator.language.templates import Lookup, Named
-from orchestrator.model.project import Message
+from orchestrator.model.project import WINDOWS_MS, Message
 
 FILE_ENDINGS = (".html", ".mjml", ".md", ".txt")
 _KINDS = ("email", "push", "sms", "whatsapp")
@@ -76,7 +76,13 @@ class Draft:
             purpose=definition.purpose,
             reads=self.reads,
             languages=(first, *(name for name in self.content.languages if name != first)),
+            only_text={name: _without_template(self.content, name, first) for name in WINDOWS_MS},
         )
+
+
+def _without_template(content: Content, channel: str, first: str) -> tuple[str, ...]:
+    languages = (first, *(name for name in content.languages if name != first))
+    return tuple(name for name in languages if not content.fields(channel, name).get("template"))
 
 
 def draft(place: Place, definition: MessageDefinition, shop: Shop, read: Reader) -> Draft:

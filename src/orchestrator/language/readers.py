@@ -13,11 +13,12 @@ from orchestrator.language.content import Draft
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import Shop
 from orchestrator.language.sending import Messages
+from orchestrator.model import texting
 
-# In characters. A text message of ten parts; what phones show of a notification, and more; Meta's own limit; a subject
-# that still fits into one header.
+# In characters. What phones show of a notification, and more; Meta's and Telegram's own limits; a subject that still
+# fits into one header. A text message is counted in parts, which its alphabet decides.
 LONGEST = {
-    ("sms", "text"): 1_530,
+    ("telegram", "text"): 4_096,
     ("push", "title"): 250,
     ("push", "body"): 2_000,
     ("whatsapp", "text"): 4_096,
@@ -43,6 +44,8 @@ def _check_content(place: Place, contents: Mapping[str, Mapping[str, Any]]) -> N
         for name, value in fields.items():
             if not isinstance(value, str):
                 continue
+            if (channel, name) == ("sms", "text"):
+                _check_parts(place[channel][name], _TEMPLATE.sub("", value))
             longest = LONGEST.get((channel, name))
             length = len(_TEMPLATE.sub("", value))
             if longest is not None and length > longest:
@@ -50,6 +53,15 @@ def _check_content(place: Place, contents: Mapping[str, Mapping[str, Any]]) -> N
                 place[channel][name].report("E319", text, "a shorter text")
             if channel == "email":
                 _check_images(place[channel][name], name, value)
+
+
+def _check_parts(place: Place, text: str) -> None:
+    cut = texting.cut(text)
+    if cut.parts > texting.MOST_PARTS:
+        strangers = texting.strangers_in(text)[:5]
+        why = f" because of {' '.join(strangers)}" if strangers else ""
+        told = f"sms takes {texting.MOST_PARTS} parts of text, this has {cut.parts} in {cut.alphabet}{why}"
+        place.report("E319", f"{told}, without its templates", "a shorter text")
 
 
 def _check_images(place: Place, field: str, text: str) -> None:

@@ -51,6 +51,7 @@ _WORDS = {
         "quiet": "The quiet hours to ask again at the moment of sending.",
         "data": "What the template needs, no more; of a cancel, the `action_id` that must not be sent any more.",
         "track": "What of a message may come back, clicks or opens: where the channel and the customer allow it.",
+        "window_until": "Until when the channel takes a text, and not only a template, RFC 3339 (WhatsApp's 24 hours).",
     },
     "decision": {
         "id": "Derived from what was decided.",

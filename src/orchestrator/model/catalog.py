@@ -11,12 +11,18 @@ from typing import Protocol
 
 from orchestrator.model.audience import Asked, Audiences, Everything, asked_for, watches_of
 from orchestrator.model.journey import Journey
-from orchestrator.model.project import Project
+from orchestrator.model.project import WINDOWS_MS, Project
 from orchestrator.model.rights import ERASE
 from orchestrator.model.state import Entry
 
 # Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
-PROFILE_EVENTS = frozenset({"profile_updated", "consent_changed", "preference_changed", "case_opened", "case_closed"})
+PROFILE_EVENTS = frozenset(
+    {"profile_updated", "consent_changed", "preference_changed", "case_opened", "case_closed", "address_unreachable"}
+)
+# Some of a customer's addresses take nothing any more, while the message reached the others.
+UNREACHABLE = "address_unreachable"
+# What a customer wrote to us.
+WRITTEN = "message_received"
 RECEIPTS = frozenset(
     f"message_{what}"
     for what in ("sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed")
@@ -66,11 +72,15 @@ class Catalog:
         }
         asked = frozenset().union(*(journey.asks for journey in self.versions.values()))
         read = RECEIPTS if any(journey.reads_receipts for journey in self.versions.values()) else TELLING_RECEIPTS
-        self.wanted = asked | PROFILE_EVENTS | read | {ERASE}
-        self.interests = {event_type: self._interest_in(event_type) for event_type in asked | PROFILE_EVENTS | RECEIPTS}
+        # What a customer writes opens a channel's window, whoever else asks for it.
+        has_windows = not WINDOWS_MS.keys().isdisjoint(project.channels)
+        self._of_profiles = PROFILE_EVENTS | ({WRITTEN} if has_windows else frozenset())
+        self.wanted = asked | self._of_profiles | read | {ERASE}
+        known = asked | self._of_profiles | RECEIPTS
+        self.interests = {event_type: self._interest_in(event_type) for event_type in known}
         # What can begin anything for a customer of whom nothing is known.
         entering = frozenset(event_type for event_type, interest in self.interests.items() if interest.entering)
-        self.beginning = entering | PROFILE_EVENTS | RECEIPTS
+        self.beginning = entering | self._of_profiles | RECEIPTS
         # The journeys with a limit, and who counts for them: a runtime puts in its own; None where nobody does.
         self.limited = {journey.id: journey for journey in self.current if journey.limit is not None}
         self.admissions: Admissions | None = None
@@ -85,7 +95,7 @@ class Catalog:
     def _interest_in(self, event_type: str) -> Interest:
         versions = self.versions.items()
         return Interest(
-            is_profiles=event_type in PROFILE_EVENTS,
+            is_profiles=event_type in self._of_profiles,
             is_receipt=event_type in RECEIPTS,
             converts=any(event_type in journey.goals_by_event for _, journey in versions),
             reacting={version: journey for version, journey in versions if event_type in journey.asks},

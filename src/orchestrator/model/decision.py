@@ -79,6 +79,7 @@ class Reason(StrEnum):
     NO_CONSENT = "no_consent"
     NOT_ALLOWED = "not_allowed"
     CASE_OPEN = "case_open"
+    WINDOW_CLOSED = "window_closed"
     HOLDOUT = "holdout"
     CAP_REACHED = "cap_reached"
     QUIET_HOURS = "quiet_hours"

@@ -13,6 +13,7 @@ class Action(msgspec.Struct, gc=False):
     """One action. `at` and `expires_at` are RFC 3339 text, `stale_after` a duration, `data` what the template reads.
 
     `track` is what of a message may come back: its channel's, where the customer lets themselves be measured.
+    `window_until` is when a channel stops to take texts of our own wording: 24 hours after the customer wrote last.
     """
 
     id: str
@@ -34,3 +35,4 @@ class Action(msgspec.Struct, gc=False):
     quiet: dict[str, Any] | None = None
     data: dict[str, Any] = {}
     track: list[str] = []
+    window_until: str | None = None

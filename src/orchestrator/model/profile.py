@@ -36,11 +36,12 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
 
     `identifiers` holds the values by kind, newest last. `traits` holds what profile_updated and
     preference_changed said, language and timezone among them. `prefers` is the customer's own order of
-    channels. `unreachable` holds, by channel, the address that bounced: another address is reachable.
+    channels. `unreachable` holds, by channel, the address that bounced, or several as lines: any other is reachable.
 
     For merging with another life of the same customer, `said_ms` holds the instant at which each trait was said last,
     or taken back ("groups.<id>" for one group), `identified_ms` since when each of `identifiers` is known, in the same
     order. `lives` are the statements of consent of lives that were merged, beside `consents`: see `consent_for`.
+    `wrote_ms` is when the customer last wrote to us, by channel, of those whose windows that opens.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     prefers_ms: int = 0
     quiet_hours_ms: int = 0
     lives: list[list[Consent]] = []
+    wrote_ms: dict[str, int] = {}
 
     def value(self, name: str) -> Any:
         """Look up `profile.<name>`: a trait, else the newest identifier of that kind, else None."""

@@ -12,7 +12,11 @@ from orchestrator.model import instants
 from orchestrator.model.audience import NOTHING_ASKED, Asked, Segment
 from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.identity import Identity
+from orchestrator.model.instants import DAY_MS
 from orchestrator.model.profile import Consent
+
+# How long after what a customer wrote a channel takes texts of our own wording, and not only approved templates.
+WINDOWS_MS: Mapping[str, int] = {"whatsapp": DAY_MS}
 
 ConsentRule = Literal["opt_in", "double_opt_in", "opt_out", "none"]
 
@@ -115,7 +119,8 @@ class Message:
 
     `channels` are those it has content for, in the project's order. `reads` maps a channel to the paths
     that its templates name, such as ("profile", "first_name") or ("steps", "settle", "event",
-    "properties", "items"). `languages` are those it is written in, the project's first one first.
+    "properties", "items"). `languages` are those it is written in, the project's first one first. `only_text` maps a
+    channel with a window to the languages in which there is no template for when it is shut.
     """
 
     id: str
@@ -123,6 +128,7 @@ class Message:
     purpose: str | None = None
     reads: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
+    only_text: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

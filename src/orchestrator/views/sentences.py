@@ -61,6 +61,7 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.SUPPRESSED, Reason.NO_CONSENT): _NOT_SENT + "they have not consented to it",
     (Verdict.SUPPRESSED, Reason.NOT_ALLOWED): _NOT_SENT + "its purpose is not allowed now",
     (Verdict.SUPPRESSED, Reason.CASE_OPEN): _NOT_SENT + "they have an open case",
+    (Verdict.SUPPRESSED, Reason.WINDOW_CLOSED): _NOT_SENT + "they have not written for a day, and it is no template",
     (Verdict.SUPPRESSED, Reason.HOLDOUT): _NOT_SENT + "they are held out, to measure the rest",
     (Verdict.SUPPRESSED, Reason.CAP_REACHED): _NOT_SENT + "they have had as many as they may, {cap}",
     (Verdict.SUPPRESSED, Reason.QUIET_HOURS): _NOT_SENT + "it is their quiet time",

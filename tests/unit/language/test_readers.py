@@ -33,6 +33,8 @@ def codes(found, content, project=PROJECT, **files):
     [
         ("sms: {text: %s}" % ("x" * 1_530), []),
         ("sms: {text: %s}" % ("x" * 1_531), ["2:13 E319"]),
+        ("sms: {text: %s}" % ("á" * 670), []),
+        ("sms: {text: %s}" % ("á" * 671), ["2:13 E319"]),
         ("sms: {text: '%s{{ profile.first_name }}'}" % ("x" * 1_520), []),
         ("push: {title: T, body: %s}" % ("x" * 2_001), ["2:24 E319"]),
         ("email: {subject: %s, text: T}" % ("x" * 251), ["2:18 E319"]),

@@ -157,6 +157,12 @@ def _shown(made: "Delivery") -> dict[str, Any]:
         for kind in ("plain", "html"):
             part = mail.get_body((kind,))
             shown["text" if kind == "plain" else kind] = None if part is None else part.get_content()
+    elif rendered.channel == "sms":
+        from orchestrator.model import texting
+
+        cut = texting.cut(str(rendered.fields.get("text", "")))
+        shown["parts"] = {"count": cut.parts, "alphabet": cut.alphabet, "units": cut.units}
+        shown["parts"]["strangers"] = texting.strangers_in(rendered.body)
     return shown
 
 
@@ -171,27 +177,34 @@ def _print(shown: dict[str, Any]) -> None:
             screen.out(f"  {name}:")
             for line in lines:
                 screen.out(f"    {line}".rstrip())
+    if "parts" in shown:
+        cut = shown["parts"]
+        why = f", because of {' '.join(cut['strangers'])}" if cut["strangers"] else ""
+        screen.out(f"  {screen.counted(cut['count'], 'part')}: {cut['units']} units of {cut['alphabet']}{why}")
     if shown.get("html"):
         screen.out(f"  html: {len(shown['html']):,} characters; --html FILE writes it")
     screen.out("")
 
 
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 async def _send(loaded: "Loaded", made: "list[Delivery]", channel: str | None) -> None:
-    from orchestrator.channels.port import Setup
     from orchestrator.channels.registry import open_channel
     from orchestrator.cli.settings import Sources
+    from orchestrator.runtime.delivery.routes import Operator, setting_of, setup_of
 
     sources = Sources()
     names = sorted({one.rendered.channel for one in made})
     if len(names) > 1 or not made:
         raise CannotPreview(f"choose one of {', '.join(names)} with --channel: an address belongs to one of them")
-    setting = f"channel_{names[0]}".replace("-", "_")
-    url = sources.find(setting).value
-    if url is None:
-        raise CannotPreview(f"channel {names[0]} has no provider; set ORCHESTRATOR_{setting.upper()} to its URL")
-    secret = sources.find(f"{setting}_secret").value
     hosts = frozenset(filter(None, os.environ.get("ORCHESTRATOR_ALLOWED_HOSTS", "").split(",")))
-    road = open_channel(Setup(names[0], str(url), secret, hosts))
+    setup = setup_of(names[0], Operator(lambda name: _text(sources.find(name).value), hosts))
+    if setup is None:
+        setting = setting_of(names[0]).upper()
+        raise CannotPreview(f"channel {names[0]} has no provider; set ORCHESTRATOR_{setting} to its URL")
+    road = open_channel(setup)
     try:
         for one in made:
             await road.send(one)

@@ -48,9 +48,10 @@ def offer(turn: Turn, journey: Journey, entry: Entry, step: Send) -> str:
 
 def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_ms: int) -> str:
     purpose = turn.catalog.project.purposes[step.purpose]
+    message = turn.catalog.project.messages[step.message]
     refused: list[Answer] = []
     for name in _channels(turn, entry, step):
-        answer = guards.ask(turn, journey, entry, turn.catalog.project.channels[name], purpose)
+        answer = guards.ask(turn, journey, entry, turn.catalog.project.channels[name], purpose, message)
         if answer.reason is None:
             _refuse(turn, journey, entry, step, refused)
             _leave(turn, journey, entry, step, answer, asked_ms, visit_of(entry, step.inside))
@@ -120,19 +121,20 @@ def _expire(turn: Turn, journey: Journey, entry: Entry, step: Send, expired_ms: 
     return REFUSED
 
 
-def send_on(turn: Turn, journey: Journey, entry: Entry, step: Send, bounced: Sent) -> None:
-    """Send a message that bounced by the first channel after its own that may now; nothing is held any more."""
+def send_on(turn: Turn, journey: Journey, entry: Entry, step: Send, bounced: Sent, became: str) -> None:
+    """Send a message that was refused by the first channel after its own that may now; nothing is held any more."""
     turn.changed = True
     # Without its id: whatever comes back about the message that bounced, it has moved on.
-    entry.results[step.id] = Result("bounced", bounced.channel)
+    entry.results[step.id] = Result(became, bounced.channel)
     if step.expires_ms is not None and bounced.at_ms + step.expires_ms <= turn.now_ms:
         _expire(turn, journey, entry, step, bounced.at_ms + step.expires_ms, bounced.channel)
         return
     names = list(_channels(turn, entry, step))
     later = names[names.index(bounced.channel) + 1 :] if bounced.channel in names else names
     purpose = turn.catalog.project.purposes[step.purpose]
+    message = turn.catalog.project.messages[step.message]
     for name in later:
-        answer = guards.ask(turn, journey, entry, turn.catalog.project.channels[name], purpose)
+        answer = guards.ask(turn, journey, entry, turn.catalog.project.channels[name], purpose, message)
         if answer.reason is None:
             _leave(turn, journey, entry, step, answer, bounced.at_ms, bounced.action_id)
             return
@@ -171,6 +173,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
             answer.quiet,
             data,
             guards.tracked(profile, project, answer.channel),
+            instants.to_text(answer.window_ms) if answer.window_ms > turn.now_ms else None,
         )
     )
     turn.decide(journey, entry, step.id, _SENT, _ALLOWED, _about(step, answer.channel), action_id)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from orchestrator.errors import Bounced, ChannelError, TryLater, Unavailable
+from orchestrator.errors import Bounced, ChannelError, TryLater, Unavailable, WindowClosed
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime import faults
@@ -298,8 +298,9 @@ class Lane:
             self.breaker.abandoned()  # the provider was never asked
         else:
             self.breaker.succeeded()
-        if isinstance(error, Bounced):
-            return Settled(action.id), self.road.failed(action, "bounced", error, now_ms), "bounced", {}
+        if isinstance(error, Bounced | WindowClosed):
+            outcome = "bounced" if isinstance(error, Bounced) else "window_closed"
+            return Settled(action.id), self.road.failed(action, outcome, error, now_ms), outcome, {}
         reason = "not_rendered" if isinstance(error, NotRendered) else "refused"
         receipts = self.road.failed(action, reason, error, now_ms)
         return Settled(action.id, attempts=attempts, reason=reason, why=why), receipts, reason, {}

@@ -1,23 +1,25 @@
 """Roads: what actually sends an action of each kind, and what its outcome is as events.
 
-    message   rendered, then by its channel           message_sent, message_bounced, message_failed
+    message   rendered, then by its channel           message_sent, message_bounced, message_failed,
+                                                      address_unreachable
     call      the project's webhook of that name      call_answered, with whatever it answered
     handoff   the team's webhook                      nothing: the case is open since the decision
 
 Owns those three. Must never keep an action, nor wait.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from orchestrator.channels.port import Channel
+from orchestrator.channels.port import Channel, Receipt
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.webhook import Rejected, Webhook
 from orchestrator.errors import Bounced, ChannelError, Refused, TryLater, Unavailable
 from orchestrator.model import ids, instants
+from orchestrator.model.catalog import UNREACHABLE
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 
@@ -62,23 +64,27 @@ class MessageRoad:
         self._preparer = preparer
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
-        """Render a message and send it to each of the customer's addresses; one that takes it is enough."""
+        """Render a message and send it to each of the customer's addresses; one that takes it is enough.
+
+        Of the others, those that are gone for good are reported beside it.
+        """
         try:
             deliveries = self._preparer().prepare(action, now_ms)
         except Refused as error:
             raise NotRendered(error.why) from error
-        reference: str | None = None
-        sent, troubles = False, list[ChannelError]()
+        taken, troubles = list[Receipt](), list[tuple[str, ChannelError]]()
         for delivery in deliveries:
             try:
-                reference = (await self._channel.send(delivery)).reference or reference
-                sent = True
+                taken.append(await self._channel.send(delivery))
             except ChannelError as error:
-                troubles.append(error)
-        if not sent:
-            # While one of several addresses may still take it, nothing is final.
-            raise next((each for each in troubles if isinstance(each, TryLater)), troubles[0])
-        return [_report(action, "sent", {"reference": reference} if reference else {}).event(now_ms)]
+                troubles.append((delivery.to, error))
+        if not taken:
+            raise min((error for _, error in troubles), key=_finality)
+        reference = next((each.reference for each in reversed(taken) if each.reference), None)
+        properties = {**taken[-1].details, **({"reference": reference} if reference else {})}
+        receipts = [_report(action, "sent", properties).event(now_ms)]
+        gone = [to for to, error in troubles if isinstance(error, Bounced) and error.hard]
+        return [*receipts, _unreachable(action, gone, now_ms)] if gone else receipts
 
     def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
         """Report a bounce, or a failure with its reason."""
@@ -87,6 +93,23 @@ class MessageRoad:
     async def close(self) -> None:
         """Close the channel."""
         await self._channel.close()
+
+
+def _finality(error: ChannelError) -> int:
+    """Order what became of several addresses: while one may still take it nothing is final."""
+    if isinstance(error, TryLater):
+        return 0
+    if not isinstance(error, Bounced):
+        return 1
+    return 3 if error.hard else 2
+
+
+def _unreachable(action: Action, gone: list[str], now_ms: int) -> Event:
+    """Report the devices that are gone while others took the message, which has not bounced by that."""
+    properties = {"channel": action.channel, "addresses": gone, "action_id": action.id}
+    return Event(
+        ids.derive(action.id, UNREACHABLE, *gone), UNREACHABLE, now_ms, channel=action.channel, decoded=properties
+    )
 
 
 def message_failed(action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
@@ -105,7 +128,7 @@ def nothing_failed(action: Action, reason: str, error: ChannelError | None, now_
 Failed = Callable[[Action, str, ChannelError | None, int], Sequence[Event]]
 
 
-def _report(action: Action, what: str, properties: dict[str, str]) -> Report:
+def _report(action: Action, what: str, properties: Mapping[str, str | int]) -> Report:
     return Report(what, action.id, action.profile_id, action.channel or "", dict(properties))
 
 

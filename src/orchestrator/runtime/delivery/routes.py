@@ -81,13 +81,33 @@ def _handoff(name: str, to: str | None, preparer: Callable[[], Preparer], operat
 
 
 def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator) -> Route:
-    setting = f"channel_{name}".replace("-", "_")
+    setup = setup_of(name, operator)
+    if setup is None:
+        missing = f"channel {name} has no provider; set ORCHESTRATOR_{setting_of(name).upper()} to its URL"
+        return Route(UnsetRoad(missing, message_failed))
+    return Route(MessageRoad(open_channel(setup), preparer), Manners.from_url(setup.url))
+
+
+def setting_of(channel: str) -> str:
+    """Name the operator's setting that holds a channel's URL."""
+    return f"channel_{channel}".replace("-", "_")
+
+
+def setup_of(channel: str, operator: Operator) -> Setup | None:
+    """Collect what a channel is made from; None when the operator set up none."""
+    setting = setting_of(channel)
     url = operator.find(setting) or operator.find(DEFAULT_CHANNEL)
     if url is None:
-        missing = f"channel {name} has no provider; set ORCHESTRATOR_{setting.upper()} to its URL"
-        return Route(UnsetRoad(missing, message_failed))
-    setup = Setup(name, url, operator.find(f"{setting}_secret"), operator.allowed_hosts)
-    return Route(MessageRoad(open_channel(setup), preparer), Manners.from_url(url))
+        return None
+    public = operator.find("public_url")
+    return Setup(
+        channel,
+        url,
+        operator.find(f"{setting}_secret"),
+        operator.allowed_hosts,
+        find=lambda part: operator.find(f"{setting}_{part}"),
+        hooks=f"{public.rstrip('/')}/hooks/{channel}" if public else "",
+    )
 
 
 def _webhook(name: str, url: str, secret: str | None, operator: Operator) -> Webhook:

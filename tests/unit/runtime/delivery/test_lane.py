@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.errors import Bounced, Refused, StorageError, TryLater, Unavailable
+from orchestrator.errors import Bounced, Refused, StorageError, TryLater, Unavailable, WindowClosed
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import MessageRoad, UnsetRoad, message_failed
@@ -269,3 +269,12 @@ async def test_an_outbox_that_breaks_ends_the_lane_and_is_told():
     await shop.run(action(1), milliseconds=SECOND)
     assert [str(error) for error in shop.failures] == ["no space"]
     await shop.delivery.stop()
+
+
+async def test_a_window_that_has_closed_meanwhile_is_reported_and_is_no_dead_letter():
+    async with Setting(WindowClosed("too late")) as shop:
+        await shop.run(action(1), milliseconds=HOUR)
+        told = {"action_id": action(1).id, "channel": "email", "reason": "window_closed", "why": "too late"}
+        assert shop.outbox.receipts == [("message_failed", told)]
+        assert shop.outcomes == [("email", "window_closed")]
+        assert shop.outbox.store.lanes() == {}
