@@ -141,9 +141,34 @@ def test_what_is_due_on_a_lane_comes_in_the_order_of_its_instants(store):
     store.commit(Batch(pending=[pending("x", 1, "push"), pending("a", 99)]))
     assert [each.action_id for each in store.due("email", 7, 10)] == ["a", "c", "b"]
     assert store.due("email", 7, 1) == [pending("a", 5)]
+    assert [each.action_id for each in store.due("email", 99, 2, but={"a", "b", "x"})] == ["c", "d"]
     assert [store.next_due("email", after_ms) for after_ms in (0, 5, 9)] == [5, 7, None]
     assert (store.next_due("push", 0), store.next_due("sms", 0)) == (1, None)
     assert store.lanes() == {"email": 4, "push": 1}
+
+
+def test_what_waits_is_handed_out_as_it_was_put_in(store):
+    action = '{"to":"ñ \\"\\u0000 \u2028😀","data":{"n":1.50}}'.encode()
+    store.commit(Batch(pending=[Pending("a'b\"", "e-mail ñ", 5, "ana", action)]))
+    assert store.due("e-mail ñ", 5, 10) == [Pending("a'b\"", "e-mail ñ", 5, "ana", action)]
+
+
+@pytest.mark.parametrize("count", [1, 127, 128, 300])
+def test_a_batch_of_any_size_is_committed_whole(store, count):
+    names = [f"n{number:03}" for number in range(count)]
+    store.commit(
+        Batch(
+            records={name: record(7) for name in names},
+            decisions=[(name, f"{name}\n".encode()) for name in names],
+            pending=[pending(name) for name in names],
+            dead_letters=[name.encode() for name in names],
+        )
+    )
+    assert [name for _, name in sorted(store.waiting())] == names
+    assert [each.decode() for each in store.decisions()] == names
+    assert [each.decode() for each in store.dead_letters()] == names
+    store.commit(Batch(settled=[Settled(name) for name in names[1:]], cancelled=names))
+    assert [(each.action_id, each.cancelled) for each in store.due("email", 9, 999)] == [("n000", True)]
 
 
 def test_what_is_settled_is_done_tried_again_or_given_up_on(store):

@@ -3,7 +3,7 @@
 Owns what delivery's tests look at afterwards: every outcome and receipt, in order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -36,8 +36,8 @@ class OutboxInMemory:
         ]
         self.store.commit(Batch(pending=rows))
 
-    async def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
-        return self.store.due(lane, until_ms, limit)
+    async def due(self, lane: str, until_ms: int, limit: int, but: Collection[str]) -> list[Pending]:
+        return self.store.due(lane, until_ms, limit, but)
 
     async def next_due(self, lane: str, after_ms: int) -> int | None:
         return self.store.next_due(lane, after_ms)

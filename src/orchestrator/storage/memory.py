@@ -155,9 +155,9 @@ class MemoryStore:
         """Return the release in force."""
         return self._release
 
-    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+    def due(self, lane: str, until_ms: int, limit: int, but: Collection[str] = ()) -> list[Pending]:
         """Return what is due on a lane, the longest due first."""
-        return self._pending.due(lane, until_ms, limit)
+        return self._pending.due(lane, until_ms, limit, but)
 
     def next_due(self, lane: str, after_ms: int) -> int | None:
         """Return when the next of a lane is due after an instant."""

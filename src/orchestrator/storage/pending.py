@@ -6,8 +6,12 @@ decide when to try again: it keeps what it is told.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import msgspec
+
+from orchestrator.storage import bulk
 
 # What nobody could read is kept for people to look at, the newest so many: a producer gone wild fills no disk.
 KEPT_DEAD_LETTERS = 100_000
@@ -42,6 +46,7 @@ class Settled:
     why: str | None = None
 
 
+_decode_due = msgspec.json.Decoder(list[tuple[int, int, str, str, str, int, int, str | None]]).decode
 _COLUMNS = "action_id, lane, due_ms, profile_id, action, attempts, cancelled, reason, why"
 
 
@@ -53,25 +58,28 @@ def write(
     dead_letters: Iterable[bytes],
 ) -> None:
     """Write what a batch changes; an action that is there already stays as it is."""
-    many = connection.executemany
-    rows = [(p.action_id, p.lane, p.due_ms, p.profile_id, p.action) for p in pending]
-    if rows:
-        many("INSERT OR IGNORE INTO pending (action_id, lane, due_ms, profile_id, action) VALUES (?, ?, ?, ?, ?)", rows)
-    withdrawn = [(action_id,) for action_id in cancelled]
-    if withdrawn:
-        # Due at once, so that the outcome is on record now and not when the message would have gone. What was given up
-        # on keeps the mark: whoever lets it try again has not heard of it.
-        many("UPDATE pending SET cancelled = 1, due_ms = 0 WHERE action_id = ?", withdrawn)
+    bulk.execute(
+        connection,
+        "INSERT OR IGNORE INTO pending (action_id, lane, due_ms, profile_id, action) VALUES {rows}",
+        [(p.action_id, p.lane, p.due_ms, p.profile_id, p.action) for p in pending],
+    )
+    # Due at once, so that the outcome is on record now and not when the message would have gone. What was given up
+    # on keeps the mark: whoever lets it try again has not heard of it.
+    bulk.execute(
+        connection,
+        "UPDATE pending SET cancelled = 1, due_ms = 0 WHERE action_id IN (VALUES {rows})",
+        [(action_id,) for action_id in cancelled],
+    )
     done = []
     for each in settled:
         if each.reason is None and each.due_ms is None:
             done.append((each.action_id,))
         else:
             _put_back(connection, each)
-    many("DELETE FROM pending WHERE action_id = ?", done)
+    bulk.execute(connection, "DELETE FROM pending WHERE action_id IN (VALUES {rows})", done)
     letters = [(line,) for line in dead_letters]
     if letters:
-        many("INSERT INTO dead_letters (line) VALUES (?)", letters)
+        bulk.execute(connection, "INSERT INTO dead_letters (line) VALUES {rows}", letters)
         connection.execute(
             "DELETE FROM dead_letters WHERE number <= (SELECT max(number) FROM dead_letters) - ?", (KEPT_DEAD_LETTERS,)
         )
@@ -92,9 +100,9 @@ def _put_back(connection: sqlite3.Connection, settled: Settled) -> None:
         )
 
 
-def forget(connection: sqlite3.Connection, profile_ids: Iterable[tuple[str]]) -> None:
+def forget(connection: sqlite3.Connection, profile_ids: Sequence[tuple[str]]) -> None:
     """Take out whatever was on its way to these profiles."""
-    connection.executemany("DELETE FROM pending WHERE profile_id = ?", profile_ids)
+    bulk.execute(connection, "DELETE FROM pending WHERE profile_id IN (VALUES {rows})", profile_ids)
 
 
 def merge(connection: sqlite3.Connection, before: str, profile_id: str) -> None:
@@ -102,14 +110,21 @@ def merge(connection: sqlite3.Connection, before: str, profile_id: str) -> None:
     connection.execute("UPDATE pending SET profile_id = ? WHERE profile_id = ?", (profile_id, before))
 
 
-def due(connection: sqlite3.Connection, lane: str, until_ms: int, limit: int) -> list[Pending]:
+def due(
+    connection: sqlite3.Connection, lane: str, until_ms: int, limit: int, but: Collection[str] = ()
+) -> list[Pending]:
     """Read what is due on a lane, the longest due first."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM pending WHERE lane = ? AND reason IS NULL AND due_ms <= ?"  # noqa: S608 - our own names
-        " ORDER BY due_ms, number LIMIT ?",
-        (lane, until_ms, limit),
-    )
-    return [_read(row) for row in rows]
+    # All rows as one, because each costs a step of its own (see `bulk`).
+    (found,) = connection.execute(
+        "SELECT json_group_array(json_array(due_ms, number, action_id, profile_id, CAST(action AS TEXT), attempts,"
+        " cancelled, why)) FROM (SELECT * FROM pending WHERE lane = ? AND reason IS NULL AND due_ms <= ?"
+        " AND action_id NOT IN (SELECT value FROM json_each(?)) ORDER BY due_ms, number LIMIT ?)",
+        (lane, until_ms, msgspec.json.encode(but).decode(), limit),
+    ).fetchone()
+    return [
+        Pending(action_id, lane, due_ms, profile_id, action.encode(), attempts, bool(cancelled), None, why)
+        for due_ms, _, action_id, profile_id, action, attempts, cancelled, why in sorted(_decode_due(found))
+    ]
 
 
 def next_due(connection: sqlite3.Connection, lane: str, after_ms: int) -> int | None:
@@ -122,14 +137,14 @@ def next_due(connection: sqlite3.Connection, lane: str, after_ms: int) -> int | 
 
 def dead(connection: sqlite3.Connection) -> Iterator[Pending]:
     """Walk what was given up on, the oldest first."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM pending WHERE reason IS NOT NULL ORDER BY number")  # noqa: S608
-    return (_read(row) for row in rows)
+    found = connection.execute(f"SELECT {_COLUMNS} FROM pending WHERE reason IS NOT NULL ORDER BY number")  # noqa: S608
+    return (_read(row) for row in found)
 
 
 def of(connection: sqlite3.Connection, profile_id: str) -> list[Pending]:
     """Read what is on its way to a profile, or was given up on, the oldest first."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM pending WHERE profile_id = ? ORDER BY number", (profile_id,))  # noqa: S608
-    return [_read(row) for row in rows]
+    found = connection.execute(f"SELECT {_COLUMNS} FROM pending WHERE profile_id = ? ORDER BY number", (profile_id,))  # noqa: S608
+    return [_read(row) for row in found]
 
 
 def lanes(connection: sqlite3.Connection) -> dict[str, int]:
@@ -205,9 +220,9 @@ class PendingInMemory:
             if row.profile_id == before:
                 self._rows[key] = replace(row, profile_id=profile_id)
 
-    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+    def due(self, lane: str, until_ms: int, limit: int, but: Collection[str] = ()) -> list[Pending]:
         """Find what is due on a lane, the longest due first."""
-        found = [row for row in self._waiting(lane) if row.due_ms <= until_ms]
+        found = [row for row in self._waiting(lane) if row.due_ms <= until_ms and row.action_id not in but]
         return sorted(found, key=lambda row: row.due_ms)[:limit]
 
     def next_due(self, lane: str, after_ms: int) -> int | None:

@@ -25,7 +25,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Self
@@ -34,7 +34,7 @@ from xxhash import xxh3_64_intdigest
 
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
-from orchestrator.storage import migrations, pending
+from orchestrator.storage import bulk, migrations, pending
 from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
@@ -102,6 +102,7 @@ class SqliteStore:
         execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
         migrations.migrate(self._connection, self._name)
+        self._number = self._last_number()
 
     def read(self, profile_id: str) -> bytes | None:
         """Return a profile's record; None when it has none."""
@@ -137,7 +138,8 @@ class SqliteStore:
             for before, profile_id in batch.merged:
                 self._merge(before, profile_id)
             self._write_names(batch)
-            number = self._last_number()
+            number = self._last_number() if batch.lines else self._number
+        self._number = number
         for profile_id in (batch.records.keys() - changed.keys()).union(before for before, _ in batch.merged):
             changed.pop(profile_id, None)
             self._young.pop(profile_id, None)
@@ -157,40 +159,42 @@ class SqliteStore:
             raise
 
     def _write_profiles(self, changed: dict[str, bytes], erased: list[tuple[str]]) -> None:
-        self._connection.executemany(
-            "INSERT INTO profiles (profile_id, due_ms, record) VALUES (?, ?, ?)"
+        self._execute(
+            "INSERT INTO profiles (profile_id, due_ms, record) VALUES {rows}"
             " ON CONFLICT (profile_id) DO UPDATE SET due_ms = excluded.due_ms, record = excluded.record",
             # In the order of the keys: neighbours then change one page after the other.
             [(profile_id, due_of(record), record) for profile_id, record in sorted(changed.items())],
         )
-        self._connection.executemany("DELETE FROM profiles WHERE profile_id = ?", erased)
-        self._connection.executemany("DELETE FROM names WHERE profile_id = ?", erased)
+        self._execute("DELETE FROM profiles WHERE profile_id IN (VALUES {rows})", erased)
+        self._execute("DELETE FROM names WHERE profile_id IN (VALUES {rows})", erased)
         self._connection.executemany(
-            "DELETE FROM decisions WHERE profile_key = ? AND profile_id = ?",
+            "DELETE FROM decisions WHERE profile_key = ? AND profile_id = ?",  # of two columns no index would be used
             [(_key_of(profile_id), profile_id) for (profile_id,) in erased],
         )
         pending.forget(self._connection, erased)
 
+    def _execute(self, statement: str, values: Sequence[Sequence[object]]) -> None:
+        bulk.execute(self._connection, statement, values)
+
     def _write_outbox(self, batch: Batch) -> None:
-        many = self._connection.executemany
-        many(
-            "INSERT INTO decisions (profile_key, profile_id, lines) VALUES (?, ?, ?)",
+        self._execute(
+            "INSERT INTO decisions (profile_key, profile_id, lines) VALUES {rows}",
             [(_key_of(profile_id), profile_id, lines) for profile_id, lines in batch.decisions],
         )
-        many("INSERT INTO outbox (target, lines) VALUES (?, ?)", batch.lines.items())
-        self._connection.execute("DELETE FROM outbox WHERE number <= ?", (batch.delivered,))
+        self._execute("INSERT INTO outbox (target, lines) VALUES {rows}", list(batch.lines.items()))
+        if batch.delivered:
+            self._connection.execute("DELETE FROM outbox WHERE number <= ?", (batch.delivered,))
 
     def _write_positions(self, batch: Batch) -> None:
-        many = self._connection.executemany
         kept = [(name, position) for name, position in batch.positions.items() if position is not None]
-        many("INSERT OR REPLACE INTO positions (name, position) VALUES (?, ?)", kept)
+        self._execute("INSERT OR REPLACE INTO positions (name, position) VALUES {rows}", kept)
         forgotten = [(name,) for name, position in batch.positions.items() if position is None]
-        many("DELETE FROM positions WHERE name = ?", forgotten)
-        many("INSERT OR REPLACE INTO outputs (file, length) VALUES (?, ?)", batch.lengths.items())
+        self._execute("DELETE FROM positions WHERE name IN (VALUES {rows})", forgotten)
+        self._execute("INSERT OR REPLACE INTO outputs (file, length) VALUES {rows}", list(batch.lengths.items()))
 
     def _write_names(self, batch: Batch) -> None:
-        rows = [(name, known.profile_id, known.kind) for name, known in sorted(batch.names.items())]
-        self._connection.executemany("INSERT OR REPLACE INTO names (name, profile_id, kind) VALUES (?, ?, ?)", rows)
+        learned = [(name, known.profile_id, known.kind) for name, known in sorted(batch.names.items())]
+        self._execute("INSERT OR REPLACE INTO names (name, profile_id, kind) VALUES {rows}", learned)
 
     def _merge(self, before: str, profile_id: str) -> None:
         execute = self._connection.execute
@@ -237,7 +241,7 @@ class SqliteStore:
             if made_before(lines, before):
                 gone.append((number,))
         with self._explained(), self._transaction():
-            self._connection.executemany("DELETE FROM decisions WHERE number = ?", gone)
+            self._execute("DELETE FROM decisions WHERE number IN (VALUES {rows})", gone)
         return len(gone)
 
     def decisions(self) -> Iterator[bytes]:
@@ -268,11 +272,9 @@ class SqliteStore:
 
     def define(self, definitions: Iterable[Definition], release: Release | None = None) -> None:
         """Keep these definitions, and the release they belong to, in one transaction."""
-        rows = [(each.journey, each.version, json.dumps(dict(each.sources))) for each in definitions]
+        texts = [(each.journey, each.version, json.dumps(dict(each.sources))) for each in definitions]
         with self._explained(), self._transaction():
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO definitions (journey, version, sources) VALUES (?, ?, ?)", rows
-            )
+            self._execute("INSERT OR REPLACE INTO definitions (journey, version, sources) VALUES {rows}", texts)
             if release is not None:
                 check_follows(release, self.revision())
                 self._connection.execute("DELETE FROM release")
@@ -295,10 +297,10 @@ class SqliteStore:
         rows = self._rows("SELECT journey, version, sources FROM definitions ORDER BY journey, version")
         return [Definition(journey, version, json.loads(sources)) for journey, version, sources in rows]
 
-    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
-        """Return what is due on a lane, the longest due first."""
+    def due(self, lane: str, until_ms: int, limit: int, but: Collection[str] = ()) -> list[Pending]:
+        """Return what is due on a lane, but these, the longest due first."""
         with self._explained():
-            return pending.due(self._connection, lane, until_ms, limit)
+            return pending.due(self._connection, lane, until_ms, limit, but)
 
     def next_due(self, lane: str, after_ms: int) -> int | None:
         """Return when the next of a lane is due after an instant."""
@@ -352,7 +354,7 @@ class SqliteStore:
     def _erase_letters(self, profile_id: str, values: Collection[str]) -> int:
         rows = self._connection.execute("SELECT number, line FROM dead_letters").fetchall()
         gone = [(number,) for number, line in rows if quotes(line, profile_id, values)]
-        self._connection.executemany("DELETE FROM dead_letters WHERE number = ?", gone)
+        self._execute("DELETE FROM dead_letters WHERE number IN (VALUES {rows})", gone)
         return len(gone)
 
     def _erase_lines(self, profile_id: str, values: Collection[str]) -> int:

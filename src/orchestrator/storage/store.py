@@ -162,8 +162,8 @@ class Store(Protocol):
         """Return every definition kept, by journey and version."""
         ...
 
-    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
-        """Return what is due on a lane at or before an instant, the longest due first."""
+    def due(self, lane: str, until_ms: int, limit: int, but: Collection[str] = ()) -> list[Pending]:
+        """Return what is due on a lane at or before an instant, but the actions of these ids, the longest due first."""
         ...
 
     def next_due(self, lane: str, after_ms: int) -> int | None:

@@ -35,8 +35,8 @@ from orchestrator.storage import Pending, Settled
 LOOK_EVERY = 1.0
 # A lane that was told to stop waits so long for what is being handed over.
 GRACE_SECONDS = 5.0
-# So many are fetched ahead, and more when only a share of them is left: the outbox is asked seldom, senders never wait
-# for it, and what is in hand already, which it gives again, stays the smaller part of what it gives.
+# So many are fetched ahead, and more when only a share of them is left: the outbox is asked seldom, and senders never
+# wait for it.
 QUEUED_PER_SENDER = 32
 FETCHED_AT = 0.25
 
@@ -103,6 +103,8 @@ class Lane:
         self._handled: list[_Handled] = []
         self._something = asyncio.Event()
         self._wake = asyncio.Event()
+        # Whether the outbox holds more that is due than there was room for.
+        self._left_behind = False
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -164,17 +166,23 @@ class Lane:
         """Keep the queue filled with what is due."""
         while not self._stopping:
             self._wake.clear()
-            now_ms = self._clock.now_ms()
+            self._left_behind = False
+            now_ms, seconds = self._clock.now_ms(), self._look_every
             room = self._queue.maxsize - self._queue.qsize()
-            found = await self._outbox.due(self.name, now_ms, room + len(self._in_hand))
-            fresh = [each for each in found if each.action_id not in self._in_hand][:room]
-            for pending in fresh:
+            found = await self._outbox.due(self.name, now_ms, room, frozenset(self._in_hand)) if room else []
+            for pending in found:
                 self._take(pending)
                 self._queue.put_nowait(pending)
-            if not fresh or self._queue.full():
-                next_ms = await self._outbox.next_due(self.name, now_ms)
-                until = self._look_every if next_ms is None else min((next_ms - now_ms) / 1000, self._look_every)
-                await self._sleep(until)
+            self._left_behind = len(found) == room
+            if self._left_behind and self._is_low:
+                continue
+            if not self._left_behind and (next_ms := await self._outbox.next_due(self.name, now_ms)) is not None:
+                seconds = min((next_ms - now_ms) / 1000, seconds)
+            await self._sleep(seconds)
+
+    @property
+    def _is_low(self) -> bool:
+        return self._queue.qsize() <= self._queue.maxsize * FETCHED_AT
 
     async def _sleep(self, seconds: float) -> None:
         """Wait so long, or until there is something to do."""
@@ -189,7 +197,7 @@ class Lane:
     async def _send_all(self) -> None:
         while True:
             pending = await self._queue.get()
-            if self._queue.qsize() <= self._queue.maxsize * FETCHED_AT:
+            if self._left_behind and self._is_low:
                 self._wake.set()
             # Before it goes, so that what is sent and not yet on record is never more than that.
             await self._unsettled.acquire()
@@ -213,6 +221,8 @@ class Lane:
             faults.reach("delivery.before_settle")
             await self._outbox.settle([each.outcome for each in handled])
             faults.reach("delivery.after_settle")
+            if any(each.outcome.settled.due_ms is not None for each in handled):
+                self._wake.set()  # it may be due again before anything else is
             for each in handled:
                 self._unsettled.release()
                 self._let_go(each.outcome.pending)

@@ -5,7 +5,7 @@ next; `settle` returns once the outcome, and the receipts that go with it, are d
 a channel is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,8 +29,8 @@ class Outcome:
 class Outbox(Protocol):
     """Actions on their way, by lane."""
 
-    async def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
-        """Give what is due on a lane, the longest due first."""
+    async def due(self, lane: str, until_ms: int, limit: int, but: Collection[str]) -> list[Pending]:
+        """Give what is due on a lane, but the actions of these ids, the longest due first."""
         ...
 
     async def next_due(self, lane: str, after_ms: int) -> int | None:

@@ -10,7 +10,7 @@ Owns the port between Kafka and the lanes. Must never send, nor look at an actio
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -195,9 +195,9 @@ class KafkaOutbox:
 
     # The lanes' port
 
-    async def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+    async def due(self, lane: str, until_ms: int, limit: int, but: Collection[str]) -> list[Pending]:
         """Give what is due on a lane."""
-        return self._pendings.due(lane, until_ms, limit)
+        return self._pendings.due(lane, until_ms, limit, but)
 
     async def next_due(self, lane: str, after_ms: int) -> int | None:
         """Tell when the next of a lane is due."""

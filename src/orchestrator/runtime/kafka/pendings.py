@@ -5,6 +5,7 @@ nobody can hand it over a second time. Must never be changed before the changelo
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Collection
 
 import msgspec
 
@@ -110,13 +111,14 @@ class Pendings:
         for row in [row for row in self._rows.values() if row.partition == partition]:
             self.drop(row.id)
 
-    def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
-        """Find what is due on a lane, the longest due first."""
-        found = []
-        for due_ms, action_id in self._lanes.get(lane, [])[:limit]:
-            if due_ms > until_ms:
+    def due(self, lane: str, until_ms: int, limit: int, but: Collection[str] = ()) -> list[Pending]:
+        """Find what is due on a lane, but these, the longest due first."""
+        found: list[Pending] = []
+        for due_ms, action_id in self._lanes.get(lane, []):
+            if due_ms > until_ms or len(found) >= limit:
                 break
-            found.append(self._rows[action_id].pending())
+            if action_id not in but:
+                found.append(self._rows[action_id].pending())
         return found
 
     def next_due(self, lane: str, after_ms: int) -> int | None:

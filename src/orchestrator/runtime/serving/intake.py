@@ -6,7 +6,7 @@ may wait. Must never answer for anything that is not durable.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -97,11 +97,11 @@ class Intake:
 
     async def hear(self, profile_id: str, events: Sequence[Event]) -> None:
         """Take events about a profile that is known by its id; returns once they are durable."""
-        await self._put(Told(profile_id, events))
+        await self._put([Told(profile_id, events)])
 
     async def settle(self, told: Sequence[Told]) -> None:
         """Take deliveries' outcomes with their receipts; also while stopping, or they would be sent again."""
-        await asyncio.gather(*[self._offer(each, is_last=True) for each in told])
+        await self._offer(told, is_last=True)
 
     def now_ms(self) -> int:
         """Tell the instant as the next batch will see it."""
@@ -132,7 +132,7 @@ class Intake:
         count = records = 0
         for item, _ in self._waiting:
             count += 1
-            records += len(item.lines) if isinstance(item, Records) else 1
+            records += len(item.lines) if isinstance(item, Records) else len(item)
             if records >= MAX_RECORDS_A_BATCH:
                 break
         batch, self._waiting = self._waiting[:count], self._waiting[count:]
@@ -185,9 +185,9 @@ class StoreOutbox:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    async def due(self, lane: str, until_ms: int, limit: int) -> list[Pending]:
+    async def due(self, lane: str, until_ms: int, limit: int, but: Collection[str]) -> list[Pending]:
         """Give what is due on a lane."""
-        return await self._intake.run(lambda: self._intake.store.due(lane, until_ms, limit))
+        return await self._intake.run(lambda: self._intake.store.due(lane, until_ms, limit, but))
 
     async def next_due(self, lane: str, after_ms: int) -> int | None:
         """Tell when the next of a lane is due."""
@@ -196,7 +196,7 @@ class StoreOutbox:
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Commit outcomes with their receipts."""
         await self._intake.settle(
-            [Told(each.pending.profile_id, each.receipts, each.settled, dict(each.notes)) for each in outcomes]
+            [Told(each.pending.profile_id, each.receipts, each.settled, each.notes) for each in outcomes]
         )
 
     async def recall(self, note: str) -> bytes | None:

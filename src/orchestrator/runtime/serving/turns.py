@@ -15,7 +15,7 @@ get in is known by its id.
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -68,10 +68,11 @@ class Told:
     profile_id: str
     events: Sequence[Event]
     settled: Settled | None = None
-    notes: dict[str, bytes] = field(default_factory=dict)
+    notes: Mapping[str, bytes] = field(default_factory=dict)
 
 
-Item = Records | Told
+# What one caller waits for: its events, or what it told of several profiles.
+Item = Records | Sequence[Told]
 
 
 @dataclass(slots=True)
@@ -141,7 +142,8 @@ class Turns:
                     self._worked.refusals.append(self._take(item, now_ms))
                 else:
                     self._worked.refusals.append([])
-                    self._hear(item, now_ms)
+                    for told in item:
+                        self._hear(told, now_ms)
             turned = time.perf_counter()
             self._commit()
             self._prune(now_ms)
@@ -306,11 +308,14 @@ class Turns:
         if told.settled is not None:
             self._batch.settled.append(told.settled)
         self._batch.positions.update(told.notes)
-        # What was on its way when its customer was merged into another comes back to that one.
-        profile_id = self._resolver.profile_of(told.profile_id)
         for event in told.events:
             # Most receipts are asked for by nobody: those cost no reading.
-            record = self._record(profile_id) if event.type in self.catalog.wanted else None
+            if event.type not in self.catalog.wanted:
+                self._events[event.type, "ignored"] += 1
+                continue
+            # What was on its way when its customer was merged into another comes back to that one.
+            profile_id = self._resolver.profile_of(told.profile_id)
+            record = self._record(profile_id)
             if record is None:
                 self._events[event.type, "ignored"] += 1
                 continue

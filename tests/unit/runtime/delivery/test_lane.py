@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.errors import Bounced, Refused, StorageError, TryLater, Unavailable, WindowClosed
 from orchestrator.runtime.delivery.delivery import Delivery, Route
+from orchestrator.runtime.delivery.lane import FETCHED_AT, QUEUED_PER_SENDER
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import MessageRoad, UnsetRoad, message_failed
 from orchestrator.storage import Batch
@@ -226,6 +227,25 @@ async def test_a_new_sender_doubles_day_by_day_also_over_a_restart():
         assert len(again.email.sent) == 20
         await shop.clock.advance(DAY)
         assert len(again.email.sent) == 50
+
+
+async def test_what_waits_is_fetched_once_and_many_at_a_time():
+    shop, fetched = Setting(manners=Manners(concurrency=2)), []
+    due = shop.outbox.due
+
+    async def counted(*asked):
+        fetched.append(await due(*asked))
+        return fetched[-1]
+
+    shop.outbox.due = counted
+    async with shop:
+        await shop.run(*(action(number) for number in range(300)))
+        for _ in range(100):
+            await shop.clock.advance(1)
+        assert len(shop.email.sent) == len({key for key, _ in shop.email.sent}) == 300
+    emails = [each.action_id for found in fetched for each in found]
+    assert len(emails) == len(set(emails)) == 300
+    assert len([found for found in fetched if found]) <= 300 / (QUEUED_PER_SENDER * 2 * (1 - FETCHED_AT)) + 1
 
 
 async def test_all_of_a_customers_devices_get_it_and_one_that_takes_it_is_enough():

@@ -20,6 +20,7 @@ def test_what_is_due_comes_the_longest_due_first():
         pendings.put(each)
     assert [each.action_id for each in pendings.due("email", 25, 10)] == ["b", "c"]
     assert [each.action_id for each in pendings.due("email", 99, 1)] == ["b"]
+    assert [each.action_id for each in pendings.due("email", 99, 1, but={"b", "d"})] == ["c"]
     assert (pendings.next_due("email", 10), pendings.next_due("email", 30), pendings.next_due("sms", 0)) == (
         20,
         None,
