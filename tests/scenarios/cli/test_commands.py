@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from providers.names import NameServer
+
 ANSI = "\x1b["
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -334,3 +336,36 @@ class TestDoctor:
         assert len(found["problems"]) == 2
         values = {setting["name"]: setting["value"] for setting in found["settings"]}
         assert (values["app_id"], values["partitions"]) == ("shop", "none")
+
+    def test_it_asks_dns_about_the_domains_that_mails_come_from(self, orchestrator, shop):
+        settings = {"ORCHESTRATOR_CHANNEL_EMAIL": "smtps://me:hush@smtp.sendgrid.net?from=Shop <hi@Shop.example>"}
+        texts = {"shop.example": ["v=spf1 mx -all"], "_dmarc.shop.example": ["v=DMARC1; p=none"]}
+        with NameServer(texts) as server:
+            settings |= {"ORCHESTRATOR_NAMESERVERS": server.setting, "ORCHESTRATOR_DKIM_SELECTORS": "s1, s2"}
+            settings |= {"ORCHESTRATOR_HOOK_SENDGRID_SECRET_FILE": "key", "ORCHESTRATOR_WRITE_KEYS": "hush"}
+            ended = orchestrator("doctor", shop, **settings)
+            found = json.loads(orchestrator("doctor", shop, "--json", **settings).out)
+            assert orchestrator("doctor", shop, "--no-dns", **settings).code == 0
+        assert (ended.code, ended.err) == (1, "")
+        assert "mails from shop.example" in ended.out
+        assert re.search(r"SPF +warning +nothing in it lets smtp.sendgrid.net send", ended.out)
+        assert 'publish: shop.example TXT "v=spf1 include:sendgrid.net mx -all"' in ended.out
+        assert re.search(r"DKIM +problem +no key under s1, s2", ended.out)
+        assert re.search(r"DMARC +warning +p=none only watches", ended.out)
+        assert "hush" not in ended.out
+        levels = [(each["record"], each["level"]) for each in found["domains"]["shop.example"]]
+        assert levels == [("SPF", "warning"), ("DKIM", "problem"), ("DMARC", "warning")]
+
+    def test_where_dns_cannot_be_asked_it_says_so_and_nothing_is_wrong(self, orchestrator, shop):
+        settings = {"ORCHESTRATOR_CHANNEL_DEFAULT": "smtp://localhost?tls=off&from=hi@shop.example"}
+        with NameServer(failing=("shop.example", "s1._domainkey.shop.example", "_dmarc.shop.example")) as server:
+            settings |= {"ORCHESTRATOR_NAMESERVERS": server.setting, "ORCHESTRATOR_DKIM_SELECTORS": "s1"}
+            ended = orchestrator("doctor", shop, **settings)
+        assert ended.code == 0
+        assert len(re.findall(r"unknown +DNS did not answer for", ended.out)) == 3
+
+    def test_a_setting_of_a_channel_that_there_is_not_is_no_setting(self, orchestrator, shop):
+        ended = orchestrator("doctor", shop, ORCHESTRATOR_CHANNEL_EMIAL="smtp://x", ORCHESTRATOR_HOOK_TWILO_SECRET="x")
+        assert ended.code == 1
+        assert "channel_emial is no setting" in ended.err
+        assert "hook_twilo_secret is no setting; hook_twilio_secret is" in ended.err

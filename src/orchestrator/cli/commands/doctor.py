@@ -1,12 +1,14 @@
-"""`orchestrator doctor`: the settings in force, and where each is from.
+"""`orchestrator doctor`: the settings in force and where each is from, and what DNS says about who we write as.
 
-Owns how they are shown, and that no secret is. What a setting may be is for the runtimes to say.
+Owns how they are shown, and that no secret is. What a setting may be is for the runtimes to say, what a record should
+be for `channels.email.domains`.
 """
 
 import platform
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,26 +18,36 @@ from orchestrator.cli.help import Example
 from orchestrator.cli.settings import InForce, Sources
 from orchestrator.errors import OrchestratorError
 
+if TYPE_CHECKING:
+    from orchestrator.channels.email.domains.records import Verdict
+    from orchestrator.language import Loaded
+
 EXAMPLES = [
     Example("orchestrator doctor shop", "show what a worker of this project would run with"),
+    Example("orchestrator doctor shop --no-dns", "without asking DNS about the domains that mails come from"),
     Example("ORCHESTRATOR_PARTITIONS=24 orchestrator doctor --config prod.toml", "see which of several values wins"),
     Example("orchestrator doctor --json | jq '.settings[] | select(.source != \"default\")'", "for a program"),
 ]
 
 _HIDDEN = "********"
+_COLORS = {"fine": "green", "warning": "yellow", "problem": "red", "unknown": "dim"}
 
 
 def command(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    no_dns: Annotated[bool, typer.Option("--no-dns", help="Ask DNS nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show the settings in force and where each is from.
+    """Show the settings in force and where each is from, and check the domains that mails come from.
 
     Settings are what operators own; the strongest source wins: command line options, the environment
     (ORCHESTRATOR_PARTITIONS, or ORCHESTRATOR_PARTITIONS_FILE naming a file), a TOML file with the same names, the
-    default. Exit code 1: a setting is unknown or cannot be.
+    default. Of each domain that mails come from, DNS is asked for SPF, DKIM (the selectors in
+    ORCHESTRATOR_DKIM_SELECTORS, else the usual ones) and DMARC, at this machine's name servers or those in
+    ORCHESTRATOR_NAMESERVERS. Exit code 1: a setting is unknown or cannot be, or a record is missing or broken.
     """
+    from orchestrator.cli import senders
     from orchestrator.runtime.kafka.settings import KafkaSettings
 
     sources = Sources(config=config)
@@ -43,13 +55,15 @@ def command(
     defaults = {
         name: field.get_default() for name, field in KafkaSettings.model_fields.items() if not field.is_required()
     }
-    defaults["app_id"] = _project_name(directory)
+    loaded = _project(directory)
+    defaults["app_id"] = None if loaded is None else loaded.catalog.project.name
     found = [sources.find(name, defaults.get(name)) for name in names]
-    problems = sources.unknown(names)
+    problems = sources.unknown([*names, *senders.further_settings(loaded, sources)])
     try:
         KafkaSettings.of({one.name: one.value for one in found if one.value is not None})
     except OrchestratorError as error:
         problems.append(str(error))
+    domains = {} if no_dns else senders.examine(loaded, sources)
     if as_json:
         screen.out_json(
             {
@@ -57,21 +71,24 @@ def command(
                 "python": platform.python_version(),
                 "config": None if sources.config is None else str(sources.config),
                 "settings": [_values(one) for one in found],
+                "domains": {domain: [asdict(one) for one in told] for domain, told in domains.items()},
                 "problems": problems,
             }
         )
     else:
         _show(sources, found)
+        _show_domains(domains)
         for problem in problems:
             screen.warn(problem)
-    raise typer.Exit(1 if problems else 0)
+    is_broken = any(verdict.level == "problem" for told in domains.values() for verdict in told)
+    raise typer.Exit(1 if problems or is_broken else 0)
 
 
-def _project_name(directory: Path) -> str | None:
-    """Read the project's name, which the application id is by default; None where there is no project."""
+def _project(directory: Path) -> "Loaded | None":
+    """Read the project, whose name the application id is by default; None where there is none."""
     from orchestrator.language import load
 
-    return load(directory).catalog.project.name if (directory / "orchestrator.yaml").is_file() else None
+    return load(directory) if (directory / "orchestrator.yaml").is_file() else None
 
 
 def _values(setting: InForce) -> dict[str, Any]:
@@ -96,3 +113,12 @@ def _show(sources: Sources, found: list[InForce]) -> None:
         text = "-" if value is None or value == "" else str(value)
         line = f"  {setting.name:<{widest}}  {text:<24}  "
         screen.out(line + (screen.paint(setting.source, "dim") if setting.source == "default" else setting.source))
+
+
+def _show_domains(domains: "dict[str, list[Verdict]]") -> None:
+    for domain, verdicts in domains.items():
+        screen.out(f"mails from {domain}")
+        for each in verdicts:
+            screen.out(f"  {each.record:<5}  {screen.paint(f'{each.level:<7}', _COLORS[each.level])}  {each.found}")
+            if each.publish is not None:
+                screen.out(f"  {'':<5}  {'':<7}  publish: {each.publish}")

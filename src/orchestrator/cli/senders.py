@@ -1,0 +1,87 @@
+"""Senders: as whom a project writes mails, by whose server, and what DNS says about it.
+
+Owns the finding of the sender domains: those of the channels' URLs, and those that messages name themselves. Owns too
+which settings there are besides a worker's: those of `serve`, of channels, teams, hooks and webhooks. Must never show
+a value.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from orchestrator.channels.email.domains import asking
+from orchestrator.channels.email.domains.asking import Sender
+from orchestrator.channels.email.domains.records import Verdict
+from orchestrator.channels.email.smtp import Server
+from orchestrator.channels.inbound.providers import PROVIDERS
+from orchestrator.channels.port import Setup
+from orchestrator.cli.settings import PREFIX, Sources
+from orchestrator.language import Loaded
+from orchestrator.runtime.delivery.routes import DEFAULT_CHANNEL
+from orchestrator.runtime.serving.settings import NAMES
+
+_OURS = ("log_level", "log_format", "nameservers", "dkim_selectors")
+
+
+def further_settings(loaded: Loaded | None, sources: Sources) -> list[str]:
+    """List the settings that are said and known besides those of a worker."""
+    known = {*NAMES, *_OURS, *(each.setting(name) for each in PROVIDERS.values() for name in each.settings)}
+    beginnings = [DEFAULT_CHANNEL]
+    if loaded is not None:
+        definition = loaded.project_definition
+        beginnings += [f"channel_{name}".replace("-", "_") for name in loaded.catalog.project.channels]
+        beginnings += [f"team_{name}".replace("-", "_") for name in definition.teams or ()]
+        known |= {hook.secret.lower() for hook in (definition.webhooks or {}).values() if hook.secret}
+    said = [name.removeprefix(PREFIX).lower().removesuffix("_file") for name in sources.environment]
+    known |= {name for name in said if any(name == each or name.startswith(f"{each}_") for each in beginnings)}
+    return sorted(known)
+
+
+def examine(loaded: Loaded | None, sources: Sources) -> dict[str, list[Verdict]]:
+    """Ask DNS about every domain that mails come from; nothing where no channel is mail."""
+    found = {} if loaded is None else {each.domain: each for each in _senders(loaded, sources)}
+    if not found:
+        return {}
+    servers = [asking.read_nameserver(each) for each in _listed(sources, "nameservers")]
+    selectors = _listed(sources, "dkim_selectors")
+    return asyncio.run(_examine(list(found.values()), servers, selectors))
+
+
+async def _examine(
+    senders: list[Sender], servers: list[tuple[str, int]], selectors: list[str]
+) -> dict[str, list[Verdict]]:
+    return await asking.examine(senders, asking.Asker(servers), selectors)
+
+
+def _listed(sources: Sources, name: str) -> list[str]:
+    return [part for part in map(str.strip, str(sources.find(name).value or "").split(",")) if part]
+
+
+def _senders(loaded: Loaded, sources: Sources) -> Iterator[Sender]:
+    for name in loaded.catalog.project.channels:
+        url = sources.find(f"channel_{name}".replace("-", "_")).value or sources.find(DEFAULT_CHANNEL).value
+        if url is None or not str(url).startswith(("smtp:", "smtps:")):
+            continue
+        server = Server.from_setup(Setup(name, str(url)))
+        for written in [*_written(loaded, name), server.sender]:
+            domain = _domain_of(written)
+            if domain is not None:
+                yield Sender(domain, _domain_of(server.return_path or "") or domain, server.host)
+
+
+def _written(loaded: Loaded, channel: str) -> Iterator[str]:
+    """List the senders that messages name themselves; one that a template makes is nobody before it is made."""
+    for content in loaded.messages.values():
+        for fields in (content.channels, *content.languages.values()):
+            sender = fields.get(channel, {}).get("from")
+            if isinstance(sender, str) and "{" not in sender:
+                yield sender
+
+
+def _domain_of(sender: str) -> str | None:
+    domain = sender.rpartition("@")[2].strip().rstrip(">").strip().lower()
+    if "@" not in sender or not domain:
+        return None
+    try:
+        return domain if domain.isascii() else domain.encode("idna").decode()
+    except UnicodeError:
+        return None
