@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from orchestrator.channels.email import html
 from orchestrator.channels.email.composing import compose, read_message_id
 from orchestrator.channels.email.mime import clean
+from orchestrator.channels.email.smtp import mark_of
 from orchestrator.channels.links import Kind
+from orchestrator.channels.references import read_reference
 from orchestrator.errors import Bounced, Refused
 from providers import LINKS, action, delivery
 
@@ -48,6 +50,17 @@ def test_a_mail_of_text_only_is_one_part():
 def test_the_message_id_leads_back_to_the_action_and_the_customer():
     assert read_message_id(mail()["Message-ID"]) == (action().id, action().profile_id)
     assert read_message_id("<something@else.example>") is None
+
+
+def test_a_server_with_message_ids_of_its_own_is_given_the_reference_beside():
+    assert [mark_of(host) for host in ("smtp.postmarkapp.com", "postmarkapp.com.evil.example", "mail.example")] == [
+        "X-PM-Metadata-orchestrator",
+        None,
+        None,
+    ]
+    sent = delivery()
+    found = message_from_bytes(compose(sent, SENDER, mark="X-PM-Metadata-orchestrator").content, policy=default)
+    assert read_reference(found["X-PM-Metadata-orchestrator"]) == read_message_id(found["Message-ID"])
 
 
 def test_a_message_that_needs_consent_carries_the_way_out_in_its_headers_and_parts():

@@ -42,11 +42,12 @@ def read_message_id(text: str) -> tuple[str, str] | None:
     return None if found is None else read_reference(found[1])
 
 
-def compose(delivery: Delivery, sender: str, return_path: str | None = None) -> Mail:
+def compose(delivery: Delivery, sender: str, return_path: str | None = None, mark: str | None = None) -> Mail:
     """Compose a mail.
 
     `sender` is the operator's `Name <address>`, which the message's own `from` replaces. `return_path` is where
-    reports go. Raises Refused for content that cannot be a mail, Bounced for an address that is none.
+    reports go, `mark` a header for the message's reference, where the server gives mails another Message-ID. Raises
+    Refused for content that cannot be a mail, Bounced for an address that is none.
     """
     fields = delivery.rendered.fields
     sender_header = mime.mailbox_header(str(fields.get("from") or sender))
@@ -61,6 +62,8 @@ def compose(delivery: Delivery, sender: str, return_path: str | None = None) -> 
         ("Date", formatdate(delivery.now_ms / 1000, usegmt=True)),
         ("Message-ID", message_id),
     ]
+    if mark is not None:
+        headers.append((mark, reference_of(delivery.key, delivery.action.profile_id)))
     if fields.get("reply_to"):
         headers.append(("Reply-To", mime.mailbox_header(str(fields["reply_to"]))))
     if delivery.unsubscribing is not None:

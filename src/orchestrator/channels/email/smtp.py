@@ -29,6 +29,15 @@ MAILS_A_CONNECTION = 100
 _TLS = ("starttls", "on", "off")
 
 
+# What Postmark brings back as metadata; the Message-ID that a mail arrives with is Postmark's own.
+_POSTMARK, _MARK = "postmarkapp.com", "X-PM-Metadata-orchestrator"
+
+
+def mark_of(host: str) -> str | None:
+    """Name the header that a server wants for what it is to bring back; None where our Message-ID is kept."""
+    return _MARK if host == _POSTMARK or host.endswith(f".{_POSTMARK}") else None
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where mail goes, read from the operator's URL."""
@@ -85,7 +94,7 @@ class SmtpChannel:
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Hand one mail to the server."""
-        mail = compose(delivery, self._server.sender, self._server.return_path)
+        mail = compose(delivery, self._server.sender, self._server.return_path, mark_of(self._server.host))
         connection = await self._connection()
         done = False
         try:
