@@ -260,7 +260,7 @@ class TestExplain:
         ended = orchestrator("explain", "ana", shop, "--decisions", shop / "decisions.jsonl")
         assert ended.code == 0, ended.err
         assert "Mon 2 Mar 2026, 11:20   Sent cart-reminder" in ended.out
-        assert ended.out.splitlines()[-1].startswith("  abandoned-cart: Waits at answer for an event, until Tue 3 Mar")
+        assert ended.out.splitlines()[-1].startswith("  abandoned-cart (c1): Waits at answer for an event, until Tue")
 
     def test_for_a_program(self, orchestrator, shop, ran):
         found = json.loads(orchestrator("explain", "ana", "--state", shop / "shop.db", "--json").out)
