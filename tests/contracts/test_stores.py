@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import StorageError
+from orchestrator.model.casework import CaseFile, Line, Streamed, Wanted
 from orchestrator.storage import (
     Batch,
     Definition,
@@ -247,6 +248,96 @@ def test_what_was_decided_about_an_erased_profile_goes_with_it(store):
     store.commit(Batch(records={"ana": record(0)}, decisions=[("ana", b"1\n"), ("ben", b"2\n")]))
     store.commit(Batch(records={"ana": None}))
     assert (list(store.decisions()), list(store.decisions_of("ana"))) == ([b"2"], [])
+
+
+def case(case_id: str, opened_ms: int, **more: object) -> CaseFile:
+    return CaseFile(
+        case_id, "case", str(more.pop("profile_id", "ana")), str(more.pop("team", "care")), opened_ms, **more
+    )
+
+
+def test_a_case_is_read_back_as_it_was_written_last_and_found_by_whose_it_is(store):
+    file = case("c1", 5, skill="stores", context={"said": "ñ"})
+    store.commit(Batch(cases=[file, case("c2", 3)]))
+    file.note(Line(7, "note", "eva", "later"))
+    assert store.casework.case("c1").lines == []
+    store.commit(Batch(cases=[file]))
+    assert store.casework.case("c1") == file
+    assert [each.id for each in store.casework.of("ana")] == ["c2", "c1"]
+    assert [each.id for each in store.casework.every()] == ["c2", "c1"]
+    assert (store.casework.case("c3"), store.casework.of("ben")) == (None, [])
+
+
+def test_the_queue_goes_by_urgency_then_age_and_closed_cases_by_their_end(store):
+    cases = [
+        case("a", 1),
+        case("b", 2, priority="urgent"),
+        case("c", 3, priority="high"),
+        case("d", 2, priority="high"),
+    ]
+    ended = [case("x", 1, closed_ms=9), case("y", 2, closed_ms=10)]
+    store.commit(Batch(cases=[*cases, *ended]))
+    assert [each.id for each in store.casework.queue(Wanted(), 10)] == ["b", "d", "c", "a"]
+    assert [each.id for each in store.casework.queue(Wanted(), 2)] == ["b", "d"]
+    assert [each.id for each in store.casework.queue(Wanted(closed=True), 10)] == ["y", "x"]
+    assert store.casework.opened() == [("ana", "a"), ("ana", "b"), ("ana", "d"), ("ana", "c")]
+    assert (store.casework.drop(10), [each.id for each in store.casework.queue(Wanted(closed=True), 10)]) == (1, ["y"])
+
+
+def test_a_queue_holds_what_is_wanted_of_it(store):
+    store.commit(
+        Batch(
+            cases=[
+                case("stores", 1, skill="stores", channel="email"),
+                case("any", 2),
+                case("sales", 3, team="sales", channel="sms"),
+                case("theirs", 4, team=""),
+            ]
+        )
+    )
+    for wanted, ids in (
+        (Wanted({"care": None}), ["stores", "any", "theirs"]),
+        (Wanted({"care": frozenset({"complaints"})}), ["any", "theirs"]),
+        (Wanted({"sales": None, "care": frozenset({"stores"})}), ["stores", "any", "sales", "theirs"]),
+        (Wanted(channels=frozenset({"sms"})), ["any", "sales", "theirs"]),
+    ):
+        assert [each.id for each in store.casework.queue(wanted, 10)] == ids
+
+
+def message(message_id: str, profile_id: str = "ana", channel: str = "chat", until_ms: int = 100) -> Streamed:
+    return Streamed(message_id, profile_id, channel, 1, until_ms, b"{}")
+
+
+def test_messages_are_read_in_their_order_after_a_place_each_once(store):
+    store.commit(Batch(streamed=[message("m1"), message("m2", "ben"), message("m3", channel="till")]))
+    store.commit(Batch(streamed=[message("m1", until_ms=999), message("m4")]))
+    places = {each.id: each.number for each in store.casework.streamed("chat", None, 0, 1, 10)}
+    assert list(places) == ["m1", "m2", "m4"]
+    assert sorted(places.values()) == list(places.values())
+    assert [each.id for each in store.casework.streamed("chat", None, places["m1"], 1, 1)] == ["m2"]
+    assert [each.id for each in store.casework.streamed("chat", "ana", 0, 1, 10)] == ["m1", "m4"]
+    assert store.casework.streamed("chat", None, 0, 100, 10) == []
+    assert store.casework.streamed_message("m1").until_ms == 100
+    assert [each.id for each in store.casework.streamed_of("ana")] == ["m1", "m3", "m4"]
+    assert store.casework.last_streamed() == max(each.number for each in store.casework.streamed_of("ana"))
+    assert (store.casework.drop_streamed(100), store.casework.streamed_message("m1")) == (4, None)
+    last = store.casework.last_streamed()
+    store.commit(Batch(streamed=[message("m5")]))
+    assert store.casework.last_streamed() > last
+
+
+def test_cases_and_messages_go_with_their_profile_and_move_with_a_merge(store):
+    cases = [case("c1", 1), case("c2", 2, profile_id="ben")]
+    store.commit(Batch(records={"ana": record(0), "ben": record(0)}, cases=cases,
+                       streamed=[message("m1"), message("m2", "ben")]))  # fmt: skip
+    store.commit(Batch(cases=[case("c3", 3, profile_id="ben")], merged=[("ben", "eva")]))
+    assert [each.id for each in store.casework.of("eva")] == ["c2", "c3"]
+    assert {each.profile_id for each in store.casework.of("eva")} == {"eva"}
+    assert [each.id for each in store.casework.streamed_of("eva")] == ["m2"]
+    counts = store.erase("ana", [])
+    assert (counts["cases"], counts["streamed"]) == (1, 1)
+    assert [each.id for each in store.casework.every()] == ["c2", "c3"]
+    assert store.casework.streamed_of("ana") == []
 
 
 def test_dead_letters_are_kept_in_their_order(store):

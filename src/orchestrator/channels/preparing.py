@@ -4,6 +4,9 @@ Owns the links that a message carries, whether it can be unsubscribed from, what
 customer's several devices are several deliveries. Must never send, nor read a clock.
 """
 
+from typing import Any
+
+from orchestrator.channels.cases import template_of
 from orchestrator.channels.links import About, Kind, Links, MessageLinks
 from orchestrator.channels.port import Delivery, Tracking, Unsubscribing
 from orchestrator.channels.rendering import Rendered, Renderer
@@ -25,8 +28,10 @@ class Preparer:
 
     def prepare(self, action: Action, now_ms: int) -> list[Delivery]:
         """Render an action for each of its addresses; raises Refused for what can never be sent."""
-        if action.channel is None or action.message is None or not action.to:
-            raise Refused("the action lacks a channel, a message or an address")
+        if action.channel is None or not action.to:
+            raise Refused("the action lacks a channel or an address")
+        if action.message is None:
+            return _answer(action, now_ms)
         language = action.language or self._project.languages[0]
         about = About(action.profile_id, action.id, action.channel, action.purpose or "", language)
         confirming = About(action.profile_id, action.id, action.channel, self._confirmed_by(action), language)
@@ -45,7 +50,24 @@ class Preparer:
 
     def summary(self, action: Action) -> str | None:
         """Render what a handoff tells the person who takes its case."""
-        return self._renderer.summary(action.data)
+        return self.summary_of(action.data)
+
+    def summary_of(self, data: dict[str, Any]) -> str | None:
+        """Render the summary that stands in what a handoff tells; None where it tells none."""
+        return self._renderer.summary(data)
+
+    def case(self, action: Action) -> dict[str, Any]:
+        """Give all that is told of a handoff: its summary in words, and the whole context."""
+        about = {"customer_id": action.customer_id, "profile_id": action.profile_id, "journey": action.journey}
+        return {**action.data, **about, "summary": self.summary(action)}
+
+    def templated(self, team: str, data: dict[str, Any]) -> Any:
+        """Render what a team's system is told of a case; the data as it is where the team has no template."""
+        known = self._project.teams.get(team)
+        template = None if known is None else template_of(known)
+        if known is None or template is None:
+            return None
+        return self._renderer.case(template, {**data, "settings": known.settings})
 
     def _confirmed_by(self, action: Action) -> str:
         """Name the purpose that the message asks to confirm: what its data says, as it cannot be sent for that yet."""
@@ -72,6 +94,24 @@ class Preparer:
             links.click if "clicks" in action.track else None,
             f"{self._links.base_url}/",
         )
+
+
+def _answer(action: Action, now_ms: int) -> list[Delivery]:
+    """Prepare what a person wrote: as it is, for there is no template, and nothing to unsubscribe from or to track."""
+    words = action.data.get("answer")
+    text = words.get("text") if isinstance(words, dict) else None
+    if not isinstance(words, dict) or not isinstance(text, str):
+        raise Refused("the action lacks a message")
+    channel, subject = action.channel or "", str(words.get("subject") or "")
+    fields = {
+        "email": {"subject": subject or text.splitlines()[0][:70], "text": text},
+        "push": {"title": subject or str(words.get("agent") or ""), "body": text},
+    }.get(channel, {"text": text})
+    rendered = Rendered(channel, action.language or "en", fields)
+    addresses = [action.to] if isinstance(action.to, str) else action.to or []
+    return [
+        Delivery(_key(action.id, number), to, rendered, action, now_ms) for number, to in enumerate(addresses, start=1)
+    ]
 
 
 def _key(action_id: str, number: int) -> str:

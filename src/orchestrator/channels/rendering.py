@@ -210,11 +210,17 @@ class Renderer:
             return template
         return rendered
 
+    def case(self, template: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+        """Render what a team's system is told of a case: JSON whose texts are templates. Raises Refused."""
+        return self._field("the team's template", _TEXT, template, {"brand": self._brand, **data})
+
     def _field(self, where: str, sandbox: _Sandbox, template: Any, scope: Mapping[str, Any]) -> Any:
         if isinstance(template, Mapping):
             return {name: self._field(where, sandbox, inner, scope) for name, inner in template.items()}
         if isinstance(template, list):
             return [self._field(where, sandbox, inner, scope) for inner in template]
+        if template is None or isinstance(template, bool | int | float):
+            return template
         source = str(template)
         if "{" not in source:
             return source  # nothing to render, which is most of what is written

@@ -10,7 +10,7 @@ answer than it needs.
 import asyncio
 import base64
 from binascii import Error as BinasciiError
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -82,6 +82,7 @@ class Webhook:
         allowed_hosts: frozenset[str],
         timeout_seconds: float = 10.0,
         open_client: Callable[..., aiohttp.ClientSession] = guarded.open_client,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._url = URL(url)
         guarded.check(self._url, allowed_hosts)
@@ -89,6 +90,7 @@ class Webhook:
         self._allowed = allowed_hosts
         self._timeout = timeout_seconds
         self._open_client = open_client
+        self._headers = dict(headers or {})
         self._client: aiohttp.ClientSession | None = None
 
     async def call(self, key: str, payload: bytes, now_ms: int) -> Answer:
@@ -110,7 +112,11 @@ class Webhook:
             self._client = self._open_client(self._allowed, self._timeout)
         for _ in range(MAX_REDIRECTS + 1):
             guarded.check(url, self._allowed)
-            async with self._client.post(url, data=payload, headers=headers, allow_redirects=False) as response:
+            # What logs us in is for the host that it was given for, wherever that leads.
+            own = self._headers if url.origin() == self._url.origin() else {}
+            async with self._client.post(
+                url, data=payload, headers={**headers, **own}, allow_redirects=False
+            ) as response:
                 if response.status in _REDIRECTS and "Location" in response.headers:
                     url = url.join(URL(response.headers["Location"]))
                     continue

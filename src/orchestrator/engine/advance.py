@@ -35,6 +35,7 @@ from orchestrator.engine import (
     moving,
     profiles,
     receipts,
+    replies,
     waiting,
 )
 from orchestrator.engine.turn import EntryFailed, Turn, standing_entries
@@ -116,6 +117,7 @@ def _handle(turn: Turn, event: Event) -> None:
     if interest.is_profiles:
         profiles.apply(turn, event)
         cases.apply(turn, event)
+        replies.apply(turn, event)
     elif interest.is_receipt:
         receipts.apply(turn, event)
     if catalog.audiences is not None:

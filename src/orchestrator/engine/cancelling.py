@@ -33,18 +33,19 @@ def of_entry(turn: Turn, entry: Entry) -> None:
 
 def of_withdrawn(turn: Turn, but: object = None) -> None:
     """Take back what the customer's consents do not cover any more; `but` is the message that they answered."""
-    purposes, profile = turn.project.purposes, turn.state.profile
     _cancel(
         turn,
-        [
-            sent
-            for sent in turn.state.sent
-            if sent.action_id != but
-            and sent.purpose in purposes
-            and not guards.consents(profile, sent.channel, purposes[sent.purpose])
-        ],
+        [sent for sent in turn.state.sent if sent.action_id != but and not _is_covered(turn, sent)],
         "no_consent",
     )
+
+
+def _is_covered(turn: Turn, sent: Sent) -> bool:
+    """Whether the customer's consents still cover a message; an answer, which has no purpose, ends with a full no."""
+    profile, purpose = turn.state.profile, turn.project.purposes.get(sent.purpose)
+    if purpose is not None:
+        return guards.consents(profile, sent.channel, purpose)
+    return bool(sent.purpose) or not guards.refuses_everything(profile, sent.channel)
 
 
 def of_everything(turn: Turn) -> None:

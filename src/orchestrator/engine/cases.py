@@ -1,12 +1,15 @@
 """Cases: what is open with a person, and which purposes it silences.
 
-Owns the list of open cases, ours and the contact centre's own (`case_opened`, `case_closed`).
+Owns the list of open cases, ours and the contact centre's own (`case_opened`, `case_closed`). What is answered in one
+is `replies`'.
 """
 
 from orchestrator.engine.turn import Turn
+from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
+from orchestrator.model.journey import Journey
 from orchestrator.model.project import Purpose
-from orchestrator.model.state import Case, State
+from orchestrator.model.state import Case, Entry, State
 
 # A contact centre that opens and never closes must not grow a customer's state without bound: the oldest go.
 MAX_CASES = 50
@@ -22,7 +25,7 @@ def apply(turn: Turn, event: Event) -> None:
         purposes = [purpose for purpose in pause if isinstance(purpose, str)] if isinstance(pause, list) else []
         open_case(turn, Case(known or event.id, turn.now_ms, purposes))
     elif event.type == "case_closed":
-        _close_case(turn, known)
+        _close_case(turn, event, known)
 
 
 def open_case(turn: Turn, case: Case) -> None:
@@ -33,14 +36,31 @@ def open_case(turn: Turn, case: Case) -> None:
         turn.changed = True
 
 
-def _close_case(turn: Turn, case_id: str | None) -> None:
+def _close_case(turn: Turn, event: Event, case_id: str | None) -> None:
     """Close a case; without an id the open one is meant, the newest where there are several."""
     state = turn.state
     closing = state.cases[-1].id if case_id is None and state.cases else case_id
-    left = [case for case in state.cases if case.id != closing]
-    if len(left) != len(state.cases):
-        state.history.cases = left
-        turn.changed = True
+    case = next((case for case in state.cases if case.id == closing), None)
+    if case is None:
+        return
+    state.history.cases = [each for each in state.cases if each.id != closing]
+    turn.changed = True
+    if case.journey:
+        _say_closed(turn, event, case)
+
+
+def _say_closed(turn: Turn, event: Event, case: Case) -> None:
+    """Put on record who closed one of our cases, and with which outcome."""
+    journey, entry = opened_by(turn, case)
+    told = {name: event.properties.get(name) for name in ("agent", "outcome")}
+    saw = {**{name: value for name, value in told.items() if isinstance(value, str)}, "case_id": case.id}
+    turn.decide(journey, entry, case.step, Verdict.RESUMED, Reason.CASE_CLOSED, saw, case.id)
+
+
+def opened_by(turn: Turn, case: Case) -> tuple[Journey, Entry | None]:
+    """Find whose case it is: the journey and, while it lives, the entry that opened it."""
+    journey = turn.catalog.journey(case.journey, case.version) or Journey(case.journey, case.version, None, {}, ())
+    return journey, next((entry for entry in turn.state.entries if entry.id == case.entry_id), None)
 
 
 def is_silenced(state: State, purpose: Purpose) -> bool:

@@ -136,6 +136,12 @@ def consents(profile: Profile, channel: str, purpose: Purpose) -> bool:
     return purpose.consent == "none" or purpose.is_consented(profile.consent_for(channel, purpose.name))
 
 
+def refuses_everything(profile: Profile, channel: str) -> bool:
+    """Whether the customer has said no to all that comes by this channel, whatever for, as STOP does."""
+    said = profile.consent_for(channel, "")
+    return said is not None and not said.granted
+
+
 def tracked(profile: Profile, project: Project, channel: str) -> list[str]:
     """List what of a message may be tracked: its channel's, and where there is such a purpose, with a "yes" to it."""
     purpose = project.purposes.get(TRACKING_PURPOSE)

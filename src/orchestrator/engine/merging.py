@@ -244,8 +244,8 @@ def _join_cases(cases: Iterable[Case]) -> list[Case]:
     known: dict[str, Case] = {}
     for case in cases:
         twin = known.get(case.id, case)
-        opened_ms = min(twin.opened_ms, case.opened_ms)
-        known[case.id] = Case(case.id, opened_ms, sorted({*twin.pause, *case.pause}))
+        first = min(twin, case, key=lambda one: (one.opened_ms, not one.journey))
+        known[case.id] = msgspec.structs.replace(first, pause=sorted({*twin.pause, *case.pause}))
     return sorted(known.values(), key=lambda case: (case.opened_ms, case.id))[-MAX_CASES:]
 
 

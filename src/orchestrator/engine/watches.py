@@ -20,6 +20,7 @@ from orchestrator.model.zones import zone_of
 # What others report about a customer is not the customer's doing: our own message that arrives breaks no silence.
 _OF_OTHERS = (RECEIPTS - {"message_opened", "message_clicked", "message_unsubscribed", "message_complained"}) | {
     "case_opened",
+    "case_answered",
     "case_closed",
     "call_answered",
 }

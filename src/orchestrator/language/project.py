@@ -6,8 +6,9 @@ purpose included. Must never know about journeys or messages.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from orchestrator.language import durations, times
+from orchestrator.language import durations, templates, times
 from orchestrator.language.availability import TO_COME, refusal
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.project import (
@@ -16,6 +17,7 @@ from orchestrator.language.definitions.project import (
     PurposeDefinition,
     QuietHoursDefinition,
     RetentionDefinition,
+    TeamDefinition,
 )
 from orchestrator.language.definitions.segment import SegmentDefinition
 from orchestrator.language.expressions import Surroundings, compile_at
@@ -37,6 +39,7 @@ from orchestrator.model.project import (
     QuietHours,
     Retention,
     Table,
+    Team,
 )
 
 Read = Callable[[str], str | None]
@@ -149,6 +152,7 @@ class Shop:
             retention=_retention(definition.retention),
             stop_words=tuple(definition.keywords.stop if definition.keywords else ()),
             start_words=tuple(definition.keywords.start if definition.keywords else ()),
+            teams={name: _team(name, team) for name, team in (definition.teams or {}).items()},
         )
 
 
@@ -169,6 +173,7 @@ def compile_shop(
         if name in ProjectDefinition.model_fields and getattr(definition, name) is not None:
             place[name].report(*refusal(name), at_key=True)
     _check_identity(definition, place)
+    _check_teams(definition, place)
     profile_only = shop.surroundings.limited_to("profile", "now")
     for name, channel in definition.channels.items():
         spot = place["channels"][name]
@@ -211,6 +216,31 @@ def _retention(written: RetentionDefinition | None) -> Retention:
         return NO_RETENTION
     lengths = (written.inactive, written.decisions, written.keys)
     return Retention(*(0 if text is None else length(text) for text in lengths))
+
+
+def _team(name: str, written: TeamDefinition) -> Team:
+    return Team(
+        name, tuple(written.skills), written.to, written.template, dict(written.settings), tuple(written.outcomes)
+    )
+
+
+def _check_teams(definition: ProjectDefinition, place: Place) -> None:
+    """Report what is wrong with what a team's webhook gets."""
+    for name, team in (definition.teams or {}).items():
+        if isinstance(team.template, dict):
+            _check_template(place["teams"][name]["template"], team.template)
+
+
+def _check_template(place: Place, written: Any) -> None:
+    if isinstance(written, str):
+        for mistake in templates.inspect(written).mistakes:
+            place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
+    elif isinstance(written, dict):
+        for name, inner in written.items():
+            _check_template(place[name], inner)
+    elif isinstance(written, list):
+        for number, inner in enumerate(written):
+            _check_template(place[number], inner)
 
 
 def _check_identity(definition: ProjectDefinition, place: Place) -> None:

@@ -77,6 +77,8 @@ _WORDS = {
         "decisions": "Every decision that is kept, oldest first.",
         "pending": "What is on its way to them.",
         "names": "The hashes that lead to them, with the kind of identifier that each stands for.",
+        "cases": "The cases that people work or worked on, with all that was written in them.",
+        "streamed": "The messages that the company's own apps can still read.",
     },
     "receipt": {
         "id": "The receipt's own id; it names nobody.",

@@ -16,13 +16,13 @@ from orchestrator.model.rights import ERASE
 from orchestrator.model.state import Entry
 
 # Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
-PROFILE_EVENTS = frozenset(
-    {"profile_updated", "consent_changed", "preference_changed", "case_opened", "case_closed", "address_unreachable"}
-)
 # Some of a customer's addresses take nothing any more, while the message reached the others.
 UNREACHABLE = "address_unreachable"
 # What a customer wrote to us.
 WRITTEN = "message_received"
+# What happens in a case, ours or the contact centre's own.
+CASE_EVENTS = frozenset({"case_opened", "case_answered", "case_closed"})
+PROFILE_EVENTS = frozenset({"profile_updated", "consent_changed", "preference_changed", UNREACHABLE}) | CASE_EVENTS
 RECEIPTS = frozenset(
     f"message_{what}"
     for what in ("sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed")

@@ -74,6 +74,10 @@ class Reason(StrEnum):
     # sent
     ALLOWED = "allowed"
 
+    # sent by a person: the answer to a case; resumed: a case was closed
+    CASE_ANSWERED = "case_answered"
+    CASE_CLOSED = "case_closed"
+
     # held, suppressed: in the order in which they are asked
     UNREACHABLE = "unreachable"
     NO_CONSENT = "no_consent"

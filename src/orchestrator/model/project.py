@@ -132,6 +132,22 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """People who take cases. `to` is where they are told of one, besides the inbox.
+
+    `template` is what their webhook gets: JSON whose texts are Liquid, or the name of one that comes with the product.
+    `outcomes` are how a case of theirs may end.
+    """
+
+    name: str
+    skills: tuple[str, ...] = ()
+    to: str | None = None
+    template: str | Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ("solved", "not_solved", "duplicate")
+
+
+@dataclass(frozen=True, slots=True)
 class Purchase:
     """What a purchase is: the event, what it is worth, and in which currency."""
 
@@ -183,6 +199,7 @@ class Project:
     asked: Asked = NOTHING_ASKED
     stop_words: tuple[str, ...] = ()
     start_words: tuple[str, ...] = ()
+    teams: Mapping[str, Team] = field(default_factory=dict)
 
     # How far back any cap looks, the quiet hours of (purpose, channel), and the channels that take part in
     # `preferred`, in order: asked for at every message, so worked out once.

@@ -49,7 +49,8 @@ class Export(msgspec.Struct):
 
     `profile` is what they are and said, `journeys` where they stand, `history` what was before as far as it still
     counts. `decisions` are all that are kept, oldest first, `pending` what is on its way to them, `names` the hashes
-    that lead to them, by kind.
+    that lead to them, by kind. `cases` are those that people work on or worked on, `streamed` the messages that the
+    company's own apps can still read.
     """
 
     at: str
@@ -61,6 +62,8 @@ class Export(msgspec.Struct):
     decisions: list[dict[str, Any]]
     pending: list[dict[str, Any]]
     names: dict[str, str]
+    cases: list[dict[str, Any]] = []
+    streamed: list[dict[str, Any]] = []
 
 
 def objection_hash(key: str, address: str, region: str | None) -> str:

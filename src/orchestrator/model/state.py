@@ -112,11 +112,18 @@ class Sent(msgspec.Struct, array_like=True, gc=False):
 
 
 class Case(msgspec.Struct, array_like=True, gc=False):
-    """A case that is open for a person: ours, or the contact centre's own. `pause` are the purposes it silences."""
+    """A case that is open for a person: ours, or the contact centre's own. `pause` are the purposes it silences.
+
+    `journey`, `version`, `entry_id` and `step` say which handoff opened it; they are empty for the contact centre's.
+    """
 
     id: str
     opened_ms: int
     pause: list[str] = []
+    journey: str = ""
+    version: int = 0
+    entry_id: str = ""
+    step: str = ""
 
 
 class History(msgspec.Struct, array_like=True, gc=False):

@@ -111,7 +111,10 @@ def export(store: Store, profile_id: str, now_ms: int) -> Export:
     decisions = [msgspec.json.decode(line) for line in store.decisions_of(profile_id)]
     pending = [msgspec.json.decode(each.action) for each in store.pending_of(profile_id)]
     names = store.names_of(profile_id)
-    return document(profile_id, None if record is None else codec.decode(record), now_ms, decisions, pending, names)
+    made = document(profile_id, None if record is None else codec.decode(record), now_ms, decisions, pending, names)
+    made.cases = [_named(each) for each in store.casework.of(profile_id)]
+    made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
+    return made
 
 
 def document(

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Self
 
 from orchestrator.model.codec import due_of
+from orchestrator.storage.casework import CaseworkInMemory
 from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending, PendingInMemory
 from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
@@ -32,6 +33,7 @@ class MemoryStore:
         self._definitions: dict[tuple[str, int], Definition] = {}
         self._release: Release | None = None
         self._pending = PendingInMemory()
+        self.casework = CaseworkInMemory()
         self._names: dict[str, Known] = {}
         self._names_of: defaultdict[str, dict[str, str]] = defaultdict(dict)
         # The dictionary's own method: no call of ours stands between the hot loop and the record.
@@ -46,6 +48,7 @@ class MemoryStore:
                 self._records[profile_id] = record
         erased = {profile_id for profile_id, record in batch.records.items() if record is None}
         self._pending.forget(erased)
+        self.casework.forget(erased)
         for profile_id in erased:
             for number in self._decisions_of.pop(profile_id, []):
                 del self._decisions[number]
@@ -66,6 +69,7 @@ class MemoryStore:
             self._number += 1
             self._outbox.append(OutboxLines(self._number, target, joined))
         self._pending.write(batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
+        self.casework.write(batch.cases, batch.streamed)
         for before, profile_id in batch.merged:
             self._merge(before, profile_id)
         for name, known in batch.names.items():
@@ -75,6 +79,7 @@ class MemoryStore:
     def _merge(self, before: str, profile_id: str) -> None:
         self._records.pop(before, None)
         self._pending.merge(before, profile_id)
+        self.casework.merge(before, profile_id)
         self._decisions_of[profile_id] = sorted(self._decisions_of[profile_id] + self._decisions_of.pop(before, []))
         for name, kind in self._names_of.pop(before, {}).items():
             self._know(name, Known(profile_id, kind))
@@ -195,6 +200,8 @@ class MemoryStore:
             "decisions": len(list(self.decisions_of(profile_id))),
             "pending": len(self.pending_of(profile_id)),
             "names": len(self._names_of.get(profile_id, {})),
+            "cases": len(self.casework.of(profile_id)),
+            "streamed": len(self.casework.streamed_of(profile_id)),
         }
         letters = [line for line in self._pending.dead_letters if not quotes(line, profile_id, values)]
         counts["dead_letters"] = len(self._pending.dead_letters) - len(letters)

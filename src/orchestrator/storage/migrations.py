@@ -43,6 +43,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE names ADD COLUMN kind TEXT NOT NULL DEFAULT ''",
     ),
     ("CREATE TABLE release (revision INTEGER PRIMARY KEY, sources TEXT NOT NULL)",),
+    (
+        "CREATE TABLE cases (number INTEGER PRIMARY KEY, case_id TEXT NOT NULL UNIQUE, profile_id TEXT NOT NULL,"
+        " team TEXT NOT NULL, skill TEXT, channel TEXT, rank INTEGER NOT NULL, opened_ms INTEGER NOT NULL,"
+        " closed_ms INTEGER NOT NULL, file BLOB NOT NULL)",
+        "CREATE INDEX cases_open ON cases (rank DESC, opened_ms, number) WHERE closed_ms = 0",
+        "CREATE INDEX cases_closed ON cases (closed_ms)",
+        "CREATE INDEX cases_by_profile ON cases (profile_id)",
+        # AUTOINCREMENT: a reader that comes back names the last place it saw, and no place is given out twice.
+        "CREATE TABLE streamed (number INTEGER PRIMARY KEY AUTOINCREMENT, message_id TEXT NOT NULL UNIQUE,"
+        " profile_id TEXT NOT NULL, channel TEXT NOT NULL, at_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+        " message BLOB NOT NULL)",
+        "CREATE INDEX streamed_by_channel ON streamed (channel, number)",
+        "CREATE INDEX streamed_by_profile ON streamed (profile_id, channel, number)",
+        "CREATE INDEX streamed_by_end ON streamed (until_ms)",
+    ),
 )
 
 

@@ -16,6 +16,8 @@ record. The page of its tables:
     pending      actions that delivery has still to hand over, and those it gave up on
     names        which profile is known by an identifier, by the identifier's hash, and of which kind that is
     dead_letters lines about records that came to nothing
+    cases        what people work on, open and closed, each with its whole file
+    streamed     messages that a company's own apps read, until their end
 
 The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a console) see the last
 commit and never hold up the writer. Beside it lies `<file>-lock`, which the writing process holds.
@@ -35,6 +37,7 @@ from xxhash import xxh3_64_intdigest
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
 from orchestrator.storage import bulk, migrations, pending
+from orchestrator.storage.casework import SqliteCasework
 from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
@@ -90,6 +93,7 @@ class SqliteStore:
     def _prepare(self, synchronous: Synchronous) -> None:
         execute = self._connection.execute
         self._select = self._connection.cursor().execute
+        self.casework = SqliteCasework(self._connection, self._explained)
         if not self._writes:
             if migrations.check(self._connection, self._name) < len(migrations.MIGRATIONS):
                 raise StorageError(
@@ -135,6 +139,7 @@ class SqliteStore:
             self._write_outbox(batch)
             self._write_positions(batch)
             pending.write(self._connection, batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
+            self.casework.write(batch.cases, batch.streamed)
             for before, profile_id in batch.merged:
                 self._merge(before, profile_id)
             self._write_names(batch)
@@ -172,6 +177,7 @@ class SqliteStore:
             [(_key_of(profile_id), profile_id) for (profile_id,) in erased],
         )
         pending.forget(self._connection, erased)
+        self.casework.forget([each for (each,) in erased])
 
     def _execute(self, statement: str, values: Sequence[Sequence[object]]) -> None:
         bulk.execute(self._connection, statement, values)
@@ -205,6 +211,7 @@ class SqliteStore:
             (_key_of(profile_id), profile_id, _key_of(before), before),
         )
         pending.merge(self._connection, before, profile_id)
+        self.casework.merge(before, profile_id)
 
     def _last_number(self) -> int:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
@@ -342,6 +349,8 @@ class SqliteStore:
             "decisions": sum(1 for _ in self.decisions_of(profile_id)),
             "pending": len(self.pending_of(profile_id)),
             "names": len(self.names_of(profile_id)),
+            "cases": len(self.casework.of(profile_id)),
+            "streamed": len(self.casework.streamed_of(profile_id)),
         }
         with self._explained(), self._transaction():
             self._write_profiles({}, [(profile_id,)])

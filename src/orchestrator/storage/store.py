@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
 from orchestrator.errors import StorageError
+from orchestrator.model.casework import CaseFile, Streamed
+from orchestrator.storage.casework import Casework
 from orchestrator.storage.pending import Pending, Settled
 
 
@@ -65,7 +67,8 @@ class Batch:
     `settled` what became of others; `dead_letters` are lines about records that came to nothing. `names`
     lead from the name of an identifier (its hash) to the profile that is known by it. `merged` are profiles that are
     another's now, as (from, to), in order: their records go, and whatever is known, decided or on its way under the
-    one is the other's, what this batch adds included.
+    one is the other's, what this batch adds included. `cases` are those that people work on, each as it is now,
+    `streamed` messages for a company's own apps; one that is there already stays as it is.
     """
 
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
@@ -80,6 +83,8 @@ class Batch:
     dead_letters: list[bytes] = field(default_factory=list)
     names: dict[str, Known] = field(default_factory=dict)
     merged: list[tuple[str, str]] = field(default_factory=list)
+    cases: list[CaseFile] = field(default_factory=list)
+    streamed: list[Streamed] = field(default_factory=list)
 
 
 class StoreInUse(StorageError):  # noqa: N818 - what is the matter with it
@@ -192,6 +197,11 @@ class Store(Protocol):
 
     def pending_of(self, profile_id: str) -> list[Pending]:
         """Return what is on its way to a profile, or was given up on, oldest first."""
+        ...
+
+    @property
+    def casework(self) -> Casework:
+        """The cases that people work on, and the messages that the company's own apps read."""
         ...
 
     def erase(self, profile_id: str, values: Collection[str]) -> dict[str, int]:

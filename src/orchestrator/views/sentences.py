@@ -14,7 +14,11 @@ from orchestrator.views import times
 
 _NOT_SENT = "Did not send {message} ({purpose}) by {channel} at {step}: "
 # The same about what is no message, told by what the decision saw.
-_NOT_DONE = {"webhook": "Did not call {webhook} at {step}: ", "team": "Did not hand over to {team} at {step}: "}
+_NOT_DONE = {
+    "webhook": "Did not call {webhook} at {step}: ",
+    "team": "Did not hand over to {team} at {step}: ",
+    "agent": "Did not send the answer of {agent} to the case of {step} by {channel}: ",
+}
 
 # In braces: what the decision is about (`journey`, `step`) or saw (`channel`, `message`, `event`, `until` …). What it
 # saw and no sentence names is put behind the sentence.
@@ -53,6 +57,8 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
         Verdict.SENT,
         Reason.ALLOWED,
     ): "Sent {message} ({purpose}) by {channel} at {step}: reachable, consented and allowed",
+    (Verdict.SENT, Reason.CASE_ANSWERED): "Sent the answer of {agent} to the case of {step} by {channel}",
+    (Verdict.RESUMED, Reason.CASE_CLOSED): "The case of {step} was closed by {agent}: {outcome}",
     (
         Verdict.HELD,
         Reason.QUIET_HOURS,
@@ -129,6 +135,8 @@ _UNNAMED = {
     "round": "the next",
     "rounds": "allowed",
     "team": "a team",
+    "agent": "an agent",
+    "outcome": "without an outcome",
     "segment": "that it names",
     "webhook": "a webhook",
     "model": "a model",

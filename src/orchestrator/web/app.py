@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from orchestrator.runtime.live import Live
-from orchestrator.web import lookup
+from orchestrator.web import inbox, lookup
 from orchestrator.web.answers import HttpError, Receive, Scope, Send
 from orchestrator.web.customers import CustomersPages
 from orchestrator.web.hooks import Hooks
@@ -49,6 +49,7 @@ class App:
                 Route("/readyz", self._ready, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
                 Route("/openapi.json", self._openapi, methods=["GET"]),
+                *inbox.routes_of(service),
             ],
         )
 

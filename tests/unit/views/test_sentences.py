@@ -95,5 +95,6 @@ def test_every_verdict_and_every_reason_has_a_sentence():
 def test_no_sentence_names_a_word_that_nobody_knows():
     known = {"journey", "version", "step", "channel", "message", "purpose", "event", "until", "branch", "field"}
     known |= {"round", "rounds", "team", "webhook", "model", "kind", "kinds", "profile", "segment", "lacks", "cap"}
+    known |= {"agent", "outcome"}
     named = {name for text in SENTENCES.values() for _, name, _, _ in string.Formatter().parse(text) if name}
     assert named <= known

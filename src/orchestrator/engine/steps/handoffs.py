@@ -6,7 +6,7 @@ silences is `cases`'.
 
 from typing import Any
 
-from orchestrator.engine import cases, guards, payload
+from orchestrator.engine import cases, guards, payload, replies
 from orchestrator.engine.steps.going import STAY, Going
 from orchestrator.engine.turn import Turn, action_id_of
 from orchestrator.model import instants
@@ -44,7 +44,8 @@ def handoff(turn: Turn, journey: Journey, entry: Entry, step: Handoff) -> Going:
         )
     )
     entry.results[step.id] = Result(status="open", action_id=case_id, values={"case_id": case_id})
-    cases.open_case(turn, Case(case_id, turn.now_ms, list(step.pause)))
+    opened = Case(case_id, turn.now_ms, list(step.pause), journey.id, journey.version, entry.id, step.id)
+    cases.open_case(turn, opened)
     turn.decide(journey, entry, step.id, Verdict.HANDED_OFF, Reason.CASE_OPENED, saw, case_id)
     if not step.until_closed:
         return step.next
@@ -84,6 +85,7 @@ def _context(turn: Turn, entry: Entry, step: Handoff, case_id: str) -> dict[str,
         "reason": step.reason,
         "summary": step.summary,
         "pause": list(step.pause),
+        "channels": replies.channels_of(turn, entry),
         "customer": {"traits": profile.traits, "identifiers": profile.identifiers, "prefers": profile.prefers},
         "entered_at": instants.to_text(entry.entered_ms),
         "entry": entry.properties,

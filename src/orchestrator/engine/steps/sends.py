@@ -181,7 +181,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     entry.sent_ms = turn.now_ms
     entry.messages += 1
     address = guards.as_text(answer.address)
-    _remember(
+    remember(
         turn,
         Sent(
             action_id,
@@ -199,7 +199,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
     )
 
 
-def _remember(turn: Turn, sent: Sent) -> None:
+def remember(turn: Turn, sent: Sent) -> None:
     """Keep the message for receipts and caps, and forget what neither can ask for any more."""
     kept = turn.state.sent
     kept.append(sent)

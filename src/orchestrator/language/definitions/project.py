@@ -176,7 +176,16 @@ class TeamDefinition(Model):
     """People who take cases."""
 
     skills: list[Name] = Field(default_factory=list, description="What they can do.")
-    to: Text | None = Field(None, description="Where their cases go.")
+    to: Text | None = Field(
+        None, description="Where they are told of a case, besides the inbox: https://… or care@shop.example."
+    )
+    template: Literal["zendesk", "chatwoot"] | dict[str, Any] | None = Field(
+        None, description="What their webhook gets: a system's own form, or any JSON whose texts are Liquid."
+    )
+    settings: dict[Name, str | int] = Field(default_factory=dict, description="What a template reads as settings.NAME.")
+    outcomes: Annotated[list[Name], Field(min_length=1)] = Field(
+        default_factory=lambda: ["solved", "not_solved", "duplicate"], description="How a case of theirs may end."
+    )
 
 
 class PurchaseDefinition(Model):

@@ -3,7 +3,7 @@
     message   rendered, then by its channel           message_sent, message_bounced, message_failed,
                                                       address_unreachable
     call      the project's webhook of that name      call_answered, with whatever it answered
-    handoff   the team's webhook                      nothing: the case is open since the decision
+    handoff   the team's webhook or mailbox           nothing: the case is open since the decision
 
 Owns those three. Must never keep an action, nor wait.
 """
@@ -13,7 +13,8 @@ from typing import Protocol
 
 import msgspec
 
-from orchestrator.channels.port import Channel, Receipt
+from orchestrator.channels.cases import letter
+from orchestrator.channels.port import Channel, Delivery, Receipt
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.webhook import Rejected, Webhook
@@ -178,7 +179,7 @@ def _answered(action: Action, told: dict[str, object], now_ms: int) -> Event:
 
 
 class CaseRoad:
-    """Cases of one team."""
+    """Cases of one team, told to its system: by the team's template where it has one, else as an event of ours."""
 
     def __init__(self, webhook: Webhook, preparer: Callable[[], Preparer]) -> None:
         self._webhook = webhook
@@ -186,9 +187,13 @@ class CaseRoad:
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
         """Tell the team's system of the case: its summary in words, and its whole context."""
-        about = {"customer_id": action.customer_id, "profile_id": action.profile_id, "journey": action.journey}
-        data = {**action.data, **about, "summary": self._preparer().summary(action)}
-        payload = {"type": "case.open", "timestamp": instants.to_text(now_ms), "data": data}
+        data = self._preparer().case(action)
+        try:
+            payload = self._preparer().templated(str(action.to), data)
+        except Refused as error:
+            raise NotRendered(error.why) from error
+        if payload is None:
+            payload = {"type": "case.open", "timestamp": instants.to_text(now_ms), "data": data}
         await self._webhook.call(action.id, msgspec.json.encode(payload), now_ms)
         return []
 
@@ -199,3 +204,43 @@ class CaseRoad:
     async def close(self) -> None:
         """Let go of connections."""
         await self._webhook.close()
+
+
+class CaseMailRoad:
+    """Cases of one team, told to its mailbox. `inbox` is the address of the page where cases are answered, if any."""
+
+    def __init__(self, channel: Channel, to: str, preparer: Callable[[], Preparer], inbox: str | None) -> None:
+        self._channel = channel
+        self._to = to
+        self._preparer = preparer
+        self._inbox = inbox
+
+    async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
+        """Write to the team."""
+        data = self._preparer().case(action)
+        link = None if self._inbox is None else f"{self._inbox}/cases/{action.id}"
+        await self._channel.send(Delivery(action.id, self._to, letter(data, data["summary"], link), action, now_ms))
+        return []
+
+    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+        """Report nothing to the journey: the case stands, and the dead letter tells people."""
+        return []
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+
+class InboxRoad:
+    """Cases that are in the inbox since their decision was committed: nobody else is told."""
+
+    async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
+        """Do nothing: it is there."""
+        return []
+
+    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
+        """Report nothing: the case stands."""
+        return []
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing."""

@@ -2,16 +2,18 @@
 
     messages of channel email   ORCHESTRATOR_CHANNEL_EMAIL=smtp://…      _SECRET beside it signs or logs in
     calls of webhook crm        the URL in orchestrator.yaml             its `secret` names the operator's setting
-    cases of team care          `to` in orchestrator.yaml, or ORCHESTRATOR_TEAM_CARE=https://…
+    cases of team care          `to` in orchestrator.yaml, or ORCHESTRATOR_TEAM_CARE: https:// (_SECRET signs,
+                                _HEADER="Name: value" logs in), an address by the mail server of channel email
 
 ORCHESTRATOR_CHANNEL_DEFAULT serves every channel that has none of its own. Owns that table. A lane that nobody set up
 exists all the same: what goes by it waits, says what is missing, and ends as stale. Must never guess a provider.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote
 
-from orchestrator.channels.port import Setup
+from orchestrator.channels.port import Channel, Setup
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.registry import open_channel
 from orchestrator.channels.webhook import Webhook
@@ -21,7 +23,9 @@ from orchestrator.runtime.delivery.delivery import Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import (
     CallRoad,
+    CaseMailRoad,
     CaseRoad,
+    InboxRoad,
     MessageRoad,
     UnsetRoad,
     message_failed,
@@ -29,6 +33,8 @@ from orchestrator.runtime.delivery.roads import (
 )
 
 DEFAULT_CHANNEL = "channel_default"
+# Channels that end in the process itself, and which command has them.
+SERVED_HERE = {"inbox": "serve", "stream": "serve` or `orchestrator deliver"}
 
 # Finds an operator's setting by its name in lower case; None when nobody set it.
 Find = Callable[[str], str | None]
@@ -36,10 +42,16 @@ Find = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What the operator owns of delivery: settings, and hosts that may be private addresses."""
+    """What the operator owns of delivery: settings, and hosts that may be private addresses.
+
+    `inbox` is the address of this process's inbox, where it has one; `own` opens channels that only it can serve, by
+    scheme.
+    """
 
     find: Find
     allowed_hosts: frozenset[str] = frozenset()
+    inbox: str | None = None
+    own: Mapping[str, Callable[[Setup], Channel]] = field(default_factory=dict)
 
 
 def routes_of(
@@ -56,7 +68,7 @@ def routes_of(
     for name, hook in (loaded.project_definition.webhooks or {}).items():
         if f"call:{name}" not in but:
             routes[f"call:{name}"] = _call(name, hook.url, hook.secret, operator)
-    for name, team in (loaded.project_definition.teams or {}).items():
+    for name, team in loaded.catalog.project.teams.items():
         if f"handoff:{name}" not in but:
             routes[f"handoff:{name}"] = _handoff(name, team.to, preparer, operator)
     return routes
@@ -72,12 +84,37 @@ def _call(name: str, url: str, secret_name: str | None, operator: Operator) -> R
 
 def _handoff(name: str, to: str | None, preparer: Callable[[], Preparer], operator: Operator) -> Route:
     setting = f"team_{name}".replace("-", "_")
-    url = operator.find(setting) or to
-    if url is None or not url.startswith(("https://", "http://")):
-        missing = f"team {name} has no way to get its cases; set ORCHESTRATOR_{setting.upper()} to an https:// URL"
+    url = operator.find(setting) or to or "inbox"
+    if url.startswith(("https://", "http://")):
+        headers = _header(name, operator.find(f"{setting}_header"))
+        webhook = _webhook(name, url, operator.find(f"{setting}_secret"), operator, headers)
+        return Route(CaseRoad(webhook, preparer), Manners.from_url(url))
+    if "@" in url:
+        return _mailbox(name, url, preparer, operator)
+    if operator.inbox is not None:
+        return Route(InboxRoad())
+    missing = f"team {name} has no way to get its cases; set ORCHESTRATOR_{setting.upper()} to an https:// URL"
+    return Route(UnsetRoad(missing, nothing_failed))
+
+
+def _mailbox(name: str, url: str, preparer: Callable[[], Preparer], operator: Operator) -> Route:
+    """Make the way to a team's mailbox, by the mail server that customers' mail goes by."""
+    setup = setup_of("email", operator)
+    if setup is None:
+        missing = f"team {name} is told by e-mail; set ORCHESTRATOR_CHANNEL_EMAIL to a mail server's URL"
         return Route(UnsetRoad(missing, nothing_failed))
-    webhook = _webhook(name, url, operator.find(f"{setting}_secret"), operator)
-    return Route(CaseRoad(webhook, preparer), Manners.from_url(url))
+    to = unquote(url.removeprefix("mailto:").partition("?")[0])
+    return Route(CaseMailRoad(open_channel(setup), to, preparer, operator.inbox), Manners.from_url(setup.url))
+
+
+def _header(name: str, text: str | None) -> dict[str, str]:
+    """Read the header that logs us in at a team's system."""
+    if text is None:
+        return {}
+    header, colon, value = text.partition(":")
+    if not colon or not header.strip() or "\n" in text or "\r" in text:
+        raise OrchestratorError(f"the header of team {name} is none; write it as Authorization: Basic …")
+    return {header.strip(): value.strip()}
 
 
 def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator) -> Route:
@@ -85,7 +122,10 @@ def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator) ->
     if setup is None:
         missing = f"channel {name} has no provider; set ORCHESTRATOR_{setting_of(name).upper()} to its URL"
         return Route(UnsetRoad(missing, message_failed))
-    return Route(MessageRoad(open_channel(setup), preparer), Manners.from_url(setup.url))
+    scheme = setup.url.partition(":")[0]
+    if scheme in SERVED_HERE and scheme not in operator.own:
+        raise OrchestratorError(f"channel {name}: {scheme}: is for `orchestrator {SERVED_HERE[scheme]}`")
+    return Route(MessageRoad(operator.own.get(scheme, open_channel)(setup), preparer), Manners.from_url(setup.url))
 
 
 def setting_of(channel: str) -> str:
@@ -110,8 +150,10 @@ def setup_of(channel: str, operator: Operator) -> Setup | None:
     )
 
 
-def _webhook(name: str, url: str, secret: str | None, operator: Operator) -> Webhook:
+def _webhook(
+    name: str, url: str, secret: str | None, operator: Operator, headers: Mapping[str, str] | None = None
+) -> Webhook:
     try:
-        return Webhook(url.partition("#")[0], secret, operator.allowed_hosts)
+        return Webhook(url.partition("#")[0], secret, operator.allowed_hosts, headers=headers)
     except (Refused, ValueError) as error:
         raise OrchestratorError(f"webhook {name}: {error}") from error

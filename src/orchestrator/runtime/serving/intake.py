@@ -18,7 +18,7 @@ from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.delivery.outbox import Outcome
 from orchestrator.runtime.live import Busy, Refusal
 from orchestrator.runtime.serving.clock import SteadyClock
-from orchestrator.runtime.serving.turns import Item, Records, Told, Turns
+from orchestrator.runtime.serving.turns import Asked, Item, Placed, Records, Told, Turns
 from orchestrator.runtime.timers import NEVER_MS
 from orchestrator.storage import Pending, Store
 
@@ -107,6 +107,10 @@ class Intake:
         """Tell the instant as the next batch will see it."""
         return self._clock.now_ms()
 
+    async def put(self, item: Item) -> None:
+        """Have something worked on; returns once what it came to is durable."""
+        await self._put(item)
+
     async def _put(self, item: Item) -> list[Refusal]:
         return await self._offer(item)
 
@@ -132,7 +136,7 @@ class Intake:
         count = records = 0
         for item, _ in self._waiting:
             count += 1
-            records += len(item.lines) if isinstance(item, Records) else len(item)
+            records += 1 if isinstance(item, Asked | Placed) else len(item.lines if isinstance(item, Records) else item)
             if records >= MAX_RECORDS_A_BATCH:
                 break
         batch, self._waiting = self._waiting[:count], self._waiting[count:]

@@ -7,6 +7,7 @@ handing over and settle it, the last batch is committed, the store is closed.
 """
 
 import asyncio
+import hmac
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
 from orchestrator.runtime.live import Keys, Known, Refusal
+from orchestrator.runtime.serving.agents import Agent, read_agents
+from orchestrator.runtime.serving.inbox import Inbox
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.project import Watch
@@ -54,7 +57,10 @@ class Service:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._directory = directory
         self._state = state
-        self._operator = Operator(find, settings.allowed_hosts)
+        self.inbox = Inbox(self.intake)
+        self._operator = Operator(
+            find, settings.allowed_hosts, f"{settings.public_url}/inbox", {"inbox": self.inbox.open_channel}
+        )
         self._watch = Watch(directory, self.clock.sleep, self._newer)
         self._watching: asyncio.Task[None] | None = None
         self._is_open = False
@@ -74,7 +80,9 @@ class Service:
     async def _open(self, loaded: Loaded) -> None:
         settings = self.settings
         self.keys, secrets = await self.intake.run(lambda: _keys(self.intake.store, settings))
+        self.agents = await self.intake.run(lambda: _agents(self.intake.store, settings))
         self.links = Links(settings.public_url, secrets)
+        self.session_secret = hmac.digest(secrets[-1].encode(), b"orchestrator.inbox", "sha256")
         self._prepare(loaded)
         self.delivery = Delivery(
             routes_of(loaded, lambda: self.preparer, self._operator),
@@ -89,7 +97,8 @@ class Service:
 
     def _make_turns(self, folder: Loaded, store: Store) -> Turns:
         self._in_force = versions.take_up(folder, store)
-        turns = Turns(self._in_force.catalog, store, self.metrics, _release_over(self._in_force.loaded))
+        release_over = _release_over(self._in_force.loaded)
+        turns = Turns(self._in_force.catalog, store, self.metrics, release_over, self.settings.claim_ms)
         # Journeys may have changed while nobody ran.
         turns.take_up(self._in_force.catalog)
         return turns
@@ -180,6 +189,17 @@ class Service:
         store = self.intake.store
         return store.read(store.named(profile_id) or profile_id)  # a link may be older than a merge
 
+    async def known_of(self, profile_id: str, newest: int) -> Known | None:
+        """Give a profile's state and newest decisions; None when nothing is kept of it."""
+        return await self.intake.run(lambda: self._known(profile_id, newest))
+
+    def _known(self, profile_id: str, newest: int) -> Known | None:
+        store = self.intake.store
+        profile_id = store.named(profile_id) or profile_id
+        record = store.read(profile_id)
+        decisions = list(store.decisions_of(profile_id))[-newest:]
+        return None if record is None else Known(codec.decode(record), decisions)
+
     async def find(self, name: str, newest: int) -> Known | None:
         """Find a customer by any identifier: a customer id, `kind:value`, or the value alone."""
         return await self.intake.run(lambda: self._find(name, newest))
@@ -223,8 +243,15 @@ def _keys(store: Store, settings: ServeSettings) -> tuple[Keys, tuple[str, ...]]
         return (key,)
 
     write, read = own("write_key", settings.write_keys), own("read_key", settings.read_keys)
+    if not settings.agents:
+        own("agent_key", ())
     told = tuple(made)
     return Keys(write, read, told), own("link_secret", settings.link_secrets)
+
+
+def _agents(store: Store, settings: ServeSettings) -> tuple[Agent, ...]:
+    """Give who works on cases; where the operator names nobody, one whose key is made once."""
+    return settings.agents or read_agents(f"agent:{made_once(store, 'serve.agent_key')[0]}")
 
 
 def _release_over(loaded: Loaded) -> int:

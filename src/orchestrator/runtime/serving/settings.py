@@ -5,6 +5,8 @@
     ORCHESTRATOR_WRITE_KEYS       made once        who may send events; several with commas
     ORCHESTRATOR_READ_KEYS        made once        who may look customers up
     ORCHESTRATOR_LINK_SECRET      made once        signs links; several with commas, the newest last
+    ORCHESTRATOR_AGENTS           made once        who works on cases: NAME:KEY, see `agents`
+    ORCHESTRATOR_CLAIM            30m              how long a case stays with whoever claimed it and does nothing
     ORCHESTRATOR_ALLOWED_HOSTS                     hosts that webhooks may reach though their address is private
 
 Owns these names and their defaults. What is made once is kept in the state file, so that it stands over restarts.
@@ -15,11 +17,14 @@ import secrets
 from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.language import durations
 from orchestrator.runtime.delivery.routes import Find
+from orchestrator.runtime.serving.agents import Agent, read_agents
+from orchestrator.runtime.serving.desk import CLAIM_MS
 from orchestrator.storage import Batch, Store
 
 HTTP = "127.0.0.1:8080"
-NAMES = ("http", "public_url", "write_keys", "read_keys", "link_secret", "allowed_hosts")
+NAMES = ("http", "public_url", "write_keys", "read_keys", "link_secret", "allowed_hosts", "agents", "claim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class ServeSettings:
     read_keys: tuple[str, ...]
     link_secrets: tuple[str, ...]
     allowed_hosts: frozenset[str]
+    agents: tuple[Agent, ...] = ()
+    claim_ms: int = CLAIM_MS
 
     @classmethod
     def read(cls, find: Find) -> "ServeSettings":
@@ -52,11 +59,20 @@ class ServeSettings:
             _listed(find("read_keys")),
             _listed(find("link_secret")),
             frozenset(host.lower() for host in _listed(find("allowed_hosts"))),
+            read_agents(find("agents")),
+            _length("claim", find("claim"), CLAIM_MS),
         )
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
     return tuple(part for part in map(str.strip, (text or "").split(",")) if part)
+
+
+def _length(name: str, text: str | None, default_ms: int) -> int:
+    found = default_ms if text is None else durations.milliseconds(text)
+    if not found:
+        raise OrchestratorError(f"ORCHESTRATOR_{name.upper()}={text!r} is no length of time; write one such as 30m")
+    return found
 
 
 def made_once(store: Store, name: str) -> tuple[str, bool]:

@@ -24,6 +24,7 @@ import structlog
 
 from orchestrator.errors import EventError, InvariantError
 from orchestrator.model import codec, envelopes, instants
+from orchestrator.model.casework import CaseFile, Streamed
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.rights import ERASE
@@ -35,6 +36,7 @@ from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
 from orchestrator.runtime.objections import renewed
+from orchestrator.runtime.serving.desk import CLAIM_MS, Ask, Desk, NotDone
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -71,8 +73,25 @@ class Told:
     notes: Mapping[str, bytes] = field(default_factory=dict)
 
 
-# What one caller waits for: its events, or what it told of several profiles.
-Item = Records | Sequence[Told]
+@dataclass(slots=True)
+class Asked:
+    """What an agent asks to be done about a case; `file` is the case afterwards, `refusal` why nothing was done."""
+
+    ask: Ask
+    file: CaseFile | None = None
+    refusal: NotDone | None = None
+
+
+@dataclass(slots=True)
+class Placed:
+    """What a channel of ours was handed: messages for the company's own apps, call tasks for people."""
+
+    streamed: Sequence[Streamed] = ()
+    cases: Sequence[CaseFile] = ()
+
+
+# What one caller waits for: its events, what it told of profiles, what an agent asks, what a channel was handed.
+Item = Records | Sequence[Told] | Asked | Placed
 
 
 @dataclass(slots=True)
@@ -87,7 +106,9 @@ class Worked:
 class Turns:
     """Takes batches through the engine. `catalog` may be replaced between two of them."""
 
-    def __init__(self, catalog: Catalog, store: Store, metrics: Metrics, release_over_ms: int) -> None:
+    def __init__(
+        self, catalog: Catalog, store: Store, metrics: Metrics, release_over_ms: int, claim_ms: int = CLAIM_MS
+    ) -> None:
         self._catalog = catalog
         self.release_over_ms = release_over_ms
         self._store = store
@@ -99,6 +120,7 @@ class Turns:
         self._resolver = Resolver(catalog.project, store)
         self._objections = rights.Objections(store, catalog.project.identity.region)
         self._ledger = Ledger.of(store.position(LIMITS))
+        self._desk = Desk(store, claim_ms)
         # Whom nothing was heard of for too long; erased before the next event is taken.
         self._forgotten: list[str] = []
         self._pruned_ms = 0
@@ -140,8 +162,13 @@ class Turns:
             for item in items:
                 if isinstance(item, Records):
                     self._worked.refusals.append(self._take(item, now_ms))
+                    continue
+                self._worked.refusals.append([])
+                if isinstance(item, Asked):
+                    self._do(item, now_ms)
+                elif isinstance(item, Placed):
+                    self._place(item)
                 else:
-                    self._worked.refusals.append([])
                     for told in item:
                         self._hear(told, now_ms)
             turned = time.perf_counter()
@@ -155,6 +182,7 @@ class Turns:
             self._resolver.undo()
             self._forgotten.clear()
             self._ledger = Ledger.of(self._store.position(LIMITS))
+            self._desk.undo()
             self._begin()
             raise
         self._metrics.batch_seconds.observe(turned - began)
@@ -225,12 +253,18 @@ class Turns:
         for index, raw in enumerate(records.lines):
             try:
                 event = envelopes.read(raw, now_ms)
-                if event.type not in wanted and not event.identifiers:
+                is_heard = self._desk.listens(event.type)
+                if event.type not in wanted and not event.identifiers and not is_heard:
                     self._events[OTHER, "ignored"] += 1
                     continue
                 resolved = self._identify(event, now_ms)
                 profile_id = resolved.profile_id
-                if resolved.is_known and event.type not in wanted and self._record(profile_id) is not None:
+                if (
+                    resolved.is_known
+                    and event.type not in wanted
+                    and not is_heard
+                    and self._record(profile_id) is not None
+                ):
                     self._events[OTHER, "ignored"] += 1
                     continue
                 if event.type == ERASE:
@@ -239,6 +273,8 @@ class Turns:
                 self._object(event, profile_id, now_ms)
                 record = self._record(profile_id)
                 turned = turn.on_event(catalog, event, record, now_ms, profile_id)
+                if is_heard and turned.outcome != "duplicate":
+                    self._desk.hear(event, profile_id, turned.decisions, now_ms)
             except EventError as error:
                 refusals.append(Refusal(index, error.reason, error.message))
                 self._events[OTHER, "refused"] += 1
@@ -259,6 +295,7 @@ class Turns:
         lives = [life for merged in resolved.merged if (life := self._record(merged)) is not None]
         for merged in resolved.merged:
             self._changed[merged] = None
+            self._desk.merge(merged, profile_id)
         if lives or resolved.refused:
             meeting, record = Meeting(lives, resolved.refused), self._record(profile_id)
             self._keep(profile_id, record, turn.on_meeting(self.catalog, event, profile_id, record, meeting, now_ms))
@@ -273,6 +310,7 @@ class Turns:
         receipt = rights.erase(self._store, self.catalog.project, profile_id, now_ms)
         _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
         self._resolver.forget(profile_id)
+        self._desk.forget(profile_id)
         self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
         self._events[ERASE, "applied"] += 1
 
@@ -283,6 +321,7 @@ class Turns:
         for profile_id in self._forgotten:
             rights.erase(self._store, self.catalog.project, profile_id, now_ms, scrubs=False)
             self._resolver.forget(profile_id)
+            self._desk.forget(profile_id)
         _log.info("customers were erased of whom nothing was heard for too long", customers=len(self._forgotten))
         self._forgotten.clear()
         self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
@@ -293,6 +332,7 @@ class Turns:
         kept_ms = self.catalog.project.retention.decisions_ms
         if kept_ms and now_ms >= self._pruned_ms + instants.DAY_MS:
             self._store.drop_decisions(instants.to_text(now_ms - kept_ms))
+            self._store.casework.drop(now_ms - kept_ms)
             self._pruned_ms = now_ms
 
     def _object(self, event: Event, profile_id: str, now_ms: int) -> None:
@@ -309,23 +349,49 @@ class Turns:
             self._batch.settled.append(told.settled)
         self._batch.positions.update(told.notes)
         for event in told.events:
-            # Most receipts are asked for by nobody: those cost no reading.
-            if event.type not in self.catalog.wanted:
-                self._events[event.type, "ignored"] += 1
-                continue
-            # What was on its way when its customer was merged into another comes back to that one.
-            profile_id = self._resolver.profile_of(told.profile_id)
-            record = self._record(profile_id)
-            if record is None:
-                self._events[event.type, "ignored"] += 1
-                continue
-            try:
-                turned = turn.on_event(self.catalog, event, record, now_ms, profile_id)
-            except EventError as error:
-                self._bury(DeadLetter(error.reason, error.message, event.type, 0, instants.to_text(now_ms)))
-                continue
-            self._events[event.type, turned.outcome] += 1
-            self._keep(profile_id, record, turned)
+            self._tell(told.profile_id, event, now_ms)
+
+    def _tell(self, profile_id: str, event: Event, now_ms: int) -> None:
+        """Take an event about a profile that is known, and its cases."""
+        is_heard = self._desk.listens(event.type)
+        # Most receipts are asked for by nobody: those cost no reading.
+        if event.type not in self.catalog.wanted and not is_heard:
+            self._events[event.type, "ignored"] += 1
+            return
+        # What was on its way when its customer was merged into another comes back to that one.
+        profile_id = self._resolver.profile_of(profile_id)
+        record = self._record(profile_id)
+        if record is None:
+            self._events[event.type, "ignored"] += 1
+            return
+        try:
+            turned = turn.on_event(self.catalog, event, record, now_ms, profile_id)
+            if is_heard and turned.outcome != "duplicate":
+                self._desk.hear(event, profile_id, turned.decisions, now_ms)
+        except EventError as error:
+            self._bury(DeadLetter(error.reason, error.message, event.type, 0, instants.to_text(now_ms)))
+            return
+        self._events[event.type, turned.outcome] += 1
+        self._keep(profile_id, record, turned)
+
+    def _do(self, asked: Asked, now_ms: int) -> None:
+        """Do what an agent asks, and let the customer's journeys hear of it in the same commit."""
+        try:
+            asked.file, event = self._desk.do(asked.ask, now_ms)
+        except NotDone as error:
+            asked.refusal = error
+            return
+        if event is not None:
+            self._tell(asked.file.profile_id, event, now_ms)
+
+    def _place(self, placed: Placed) -> None:
+        """Keep what a channel of ours was handed; what its customer was merged into has it."""
+        for message in placed.streamed:
+            message.profile_id = self._resolver.profile_of(message.profile_id)
+            self._batch.streamed.append(message)
+        for file in placed.cases:
+            file.profile_id = self._resolver.profile_of(file.profile_id)
+            self._desk.put(file)
 
     def _keep(self, profile_id: str, before: bytes | None, turned: Turned) -> None:
         """Add what a turn came to to the batch. `before` is the record whose wake, if it has one, still stands."""
@@ -338,6 +404,8 @@ class Turns:
             if action.kind == "cancel":
                 self._worked.cancelled += [str(action.data.get("action_id"))]
                 continue
+            if action.kind == "handoff":
+                self._desk.hand_over(action, instants.parse(action.at) or 0)
             lane = lane_of(action)
             if lane is None:
                 continue  # `event` is for other systems; nobody but a log of actions hands those over
@@ -366,13 +434,20 @@ class Turns:
         if self._ledger.changed:
             batch.positions[LIMITS], self._ledger.changed = self._ledger.written(), False
         batch.cancelled = self._worked.cancelled
+        batch.cases = self._desk.changes()
         known = (batch.records, batch.decisions, batch.pending, batch.settled, batch.cancelled, batch.dead_letters)
-        if not any((*known, batch.positions, batch.names, batch.merged)):
+        if not any((*known, batch.positions, batch.names, batch.merged, batch.cases, batch.streamed)):
             return  # nothing that anybody could lose
         faults.reach("serve.before_commit")
         self._store.commit(batch)
         self._resolver.committed()
+        self._desk.committed(self._measure)
         faults.reach("serve.after_commit")
+
+    def _measure(self, team: str, what: str, seconds: float) -> None:
+        # A contact centre may call its teams as it likes; a label is one of ours.
+        label = team if team in self.catalog.project.teams else OTHER
+        (self._metrics.case_claim if what == "claim" else self._metrics.case_close).labels(label).observe(seconds)
 
     def _count(self) -> None:
         self._metrics.count_events(self._events)
