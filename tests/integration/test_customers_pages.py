@@ -39,6 +39,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.fields, self.titles, self.language, self.scripts, self.unlabelled = {}, [], None, 0, []
+        self.hidden = []
         self._in, self._labels = [], 0
         self.feed(text)
 
@@ -51,6 +52,9 @@ class Page(HTMLParser):
             self.scripts += 1
         elif tag == "input":
             self._in.pop()
+            if given.get("type") == "hidden":
+                self.hidden.append((given["name"], given["value"]))
+                return
             self.fields.setdefault(given["name"], []).append((given["value"], "checked" in given))
             if "label" not in self._in:
                 self.unlabelled.append(given["name"])
@@ -138,6 +142,23 @@ async def test_preferences_say_yes_and_no_by_purpose_and_channel(shop):
     status, _ = await posted(shop, path, [("marketing", "push"), ("news", "email"), ("nonsense", "x")])
     assert status == 200
     assert (await shop.known())["consents"] == known["consents"]
+
+
+async def test_a_page_that_lay_open_takes_nothing_back_that_was_said_since(shop):
+    page = await opened(shop, link(Kind.PREFERENCES, shop))
+    await posted(shop, link(Kind.UNSUBSCRIBE, shop), {})
+    as_it_was = [(purpose, channel) for purpose, boxes in page.fields.items() for channel, ticked in boxes if ticked]
+    await posted(shop, link(Kind.PREFERENCES, shop), [*page.hidden, *as_it_was, ("news", "email")])
+    now = await opened(shop, link(Kind.PREFERENCES, shop))
+    assert now.fields == {"marketing": [("email", False), ("push", True)], "news": [("email", True), ("push", False)]}
+    # What a customer does tick counts, and so does what they leave unticked.
+    await posted(shop, link(Kind.PREFERENCES, shop), [*now.hidden, ("marketing", "email")])
+    page = await opened(shop, link(Kind.PREFERENCES, shop))
+    assert page.fields == {"marketing": [("email", True), ("push", False)], "news": [("email", False), ("push", False)]}
+    await posted(shop, link(Kind.PREFERENCES, shop), page.hidden)
+    page = await opened(shop, link(Kind.PREFERENCES, shop))
+    assert {ticked for boxes in page.fields.values() for _, ticked in boxes} == {False}
+    assert page.hidden == [(":shown", "-")]
 
 
 async def test_confirming_takes_a_button(shop):

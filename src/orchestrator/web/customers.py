@@ -108,11 +108,19 @@ class CustomersPages:
         return list(self._service.catalog.project.channels)
 
     def _changes(self, profile: Profile, token: Token, wanted: dict[str, list[str]]) -> Iterator[Event]:
-        """Say what is different from what was on record."""
+        """Say what is different from what the page showed, and from what is on record where that was a yes.
+
+        What nobody touched says nothing: a page that lay open for a day must not take back what was said since. A no
+        is said again wherever a yes may stand, because what is on record here may be a moment old.
+        """
+        shown = wanted.get(pages.SHOWN)
         for purpose in self._purposes():
             for channel in self._channels():
                 granted = channel in wanted.get(purpose.name, [])
-                if granted == _is_granted(profile, channel, purpose):
+                is_on_record = _is_granted(profile, channel, purpose)
+                was_shown = is_on_record if shown is None else pages.shown_as(purpose.name, channel) in shown
+                is_unsaid = was_shown if granted else not (was_shown or is_on_record)
+                if is_unsaid:
                     continue
                 # The link came by this channel, so whoever holds it has shown that the address is theirs.
                 confirmed = granted and channel == token.channel

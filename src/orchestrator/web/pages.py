@@ -51,6 +51,9 @@ HEADERS = {
 # The scores of a survey, lowest first.
 SCALES: Mapping[str, range] = {"nps": range(11), "csat": range(1, 6), "ces": range(1, 8)}
 
+# The field that says which boxes were ticked when the page of preferences was shown; no purpose's name looks like it.
+SHOWN = ":shown"
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -99,9 +102,17 @@ def link(url: str, text: str) -> str:
     return f'<p><a href="{escape(url)}">{escape(text)}</a></p>'
 
 
+def shown_as(purpose: str, channel: str) -> str:
+    """Name a box of the page of preferences."""
+    return f"{purpose}/{channel}"
+
+
 def preferences(look: Look, choices: Iterable[tuple[str, Iterable[tuple[str, bool]]]]) -> Response:
     """Give the page of what we may write about: (purpose, [(channel, whether)])."""
     groups = []
+    choices = [(purpose, list(channels)) for purpose, channels in choices]
+    ticked = [shown_as(purpose, channel) for purpose, channels in choices for channel, granted in channels if granted]
+    shown = "".join(f'<input type="hidden" name="{SHOWN}" value="{escape(each)}">' for each in ticked or ["-"])
     for purpose, channels in choices:
         boxes = "".join(
             f'<label><input type="checkbox" name="{escape(purpose)}" value="{escape(channel)}"'
@@ -111,7 +122,7 @@ def preferences(look: Look, choices: Iterable[tuple[str, Iterable[tuple[str, boo
         groups.append(f"<fieldset><legend>{escape(_readable(purpose))}</legend>{boxes}</fieldset>")
     words = look.words
     form = (
-        f'<p>{escape(words["preferences_intro"])}</p><form method="post">{"".join(groups)}'
+        f'<p>{escape(words["preferences_intro"])}</p><form method="post">{shown}{"".join(groups)}'
         f'<p><button type="submit">{escape(words["save"])}</button></p></form>'
     )
     return look.page(words["preferences"], form)
