@@ -14,10 +14,11 @@ class Action(msgspec.Struct, gc=False):
 
     `track` is what of a message may come back: its channel's, where the customer lets themselves be measured.
     `window_until` is when a channel stops to take texts of our own wording: 24 hours after the customer wrote last.
+    `redeliver` is an operator's: the engine decides none.
     """
 
     id: str
-    kind: Literal["message", "handoff", "call", "event", "cancel"]
+    kind: Literal["message", "handoff", "call", "event", "cancel", "redeliver"]
     profile_id: str
     customer_id: str | None
     journey: str

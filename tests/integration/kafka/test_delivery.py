@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -19,6 +22,7 @@ from orchestrator.runtime.kafka.pendings import decode_row
 from orchestrator.runtime.kafka.topics import ensure
 from orchestrator.runtime.kafka.writer import Writer
 from orchestrator.testing.streams import Loaded, committed, latest_by_key, load
+from providers import MailServer
 
 HOUR = 3_600_000
 PARTITIONS = 4
@@ -180,6 +184,55 @@ async def test_a_release_changes_what_is_sent_without_a_restart(shop, tmp_path):
         "Your cart is waiting",
         "We kept your cart",
     ]
+
+
+def redelivered(shop, *words: str) -> dict:
+    """Call `orchestrator redeliver` as an operator does."""
+    variables = {f"ORCHESTRATOR_{name}": value for name, value in shop.variables.items()}
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "redeliver", str(shop.project), "--json", *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables},
+        capture_output=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_what_was_given_up_on_is_sent_once_it_is_asked_for_again(shop):
+    await ensure(shop.settings(), shop.topics)
+    settings = {"LINK_SECRET": "s" * 48, "ALLOWED_HOSTS": "127.0.0.1"}
+    async with MailServer() as server:
+        server.refuse["ana@example.com"] = "554 5.7.1 not today"
+        deliverer = shop.start_worker("deliver", CHANNEL_EMAIL=server.url, **settings)
+        await decide(shop, reminder("refused"), reminder("sent", to="ben@example.com"))
+
+        async def settled() -> bool:
+            found = await rows(shop)
+            return set(found) == {"refused", "sent"} and not any(row.waits for row in found.values())
+
+        await shop.until(settled, 90)
+        reason = (await rows(shop))["refused"].reason
+        shown = await asyncio.to_thread(redelivered, shop, "--dry-run")
+        assert [(row["action_id"], row["reason"]) for row in shown["given_up"]] == [("refused", reason)]
+        assert (await asyncio.to_thread(redelivered, shop, "--reason", "stale"))["sent_again"] == 0
+        del server.refuse["ana@example.com"]
+        assert (await asyncio.to_thread(redelivered, shop))["sent_again"] == 1
+        await shop.until(settled_and_sent(shop), 90)
+        assert (await asyncio.to_thread(redelivered, shop))["given_up"] == []
+        assert await asyncio.to_thread(deliverer.stop) == 0, shop.said()
+        assert sorted(to for _, to in server.envelopes) == ["ana@example.com", "ben@example.com"]
+        receipts = [json.loads(each.value) for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)]
+    sent = [each["properties"]["action_id"] for each in receipts if each["type"] == "message_sent"]
+    assert sorted(sent) == ["refused", "sent"]
+
+
+def settled_and_sent(shop):
+    async def done() -> bool:
+        return all(row.is_done for row in (await rows(shop)).values())
+
+    return done
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from orchestrator.runtime.delivery.outbox import Outcome
 from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.runtime.kafka.journal import Journal
 from orchestrator.runtime.kafka.outgoing import Forward
-from orchestrator.runtime.kafka.pendings import Pendings, Row, decode_row, encode_row
+from orchestrator.runtime.kafka.pendings import NOTE, Pendings, Row, decode_row, encode_row
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
@@ -31,7 +31,6 @@ from orchestrator.storage import Pending, Settled
 
 log = logging.getLogger(__name__)
 
-NOTE = "@note/"
 RETRY_S = 1.0
 # So many actions done are remembered by partition; Kafka hands over at most what one commit interval brought.
 MARKS = 20_000
@@ -122,15 +121,17 @@ class KafkaOutbox:
         Return the lane to wake, if any, and the ids of actions that must not be sent any more.
         """
         action = _decode(raw)
-        cancels = action.kind == "cancel"
-        if cancels and action.data.get("action_id") is None:
+        if action.kind == "cancel" and action.data.get("action_id") is None:
             return None, await self._forget(number, action.profile_id)
-        async with self._alone(str(action.data.get("action_id")) if cancels else action.id) as action_id:
+        is_about_another = action.kind in ("cancel", "redeliver")
+        async with self._alone(str(action.data.get("action_id")) if is_about_another else action.id) as action_id:
             journal = await self._journal(number)
             known = self._pendings.get(action_id)
-            if cancels:
+            if action.kind == "cancel":
                 lane = None if known is None else await self._cancel(journal, known)
                 return lane, [action_id]
+            if action.kind == "redeliver":
+                return None if known is None else await self._revive(journal, known, offset), ()
             lane = lane_of(action)
             if lane is None or known is not None:
                 return lane, ()
@@ -159,6 +160,14 @@ class KafkaOutbox:
                     await self._put(journal, Row(row.id, row.partition, row.offset))
                     forgotten.append(action_id)
         return forgotten
+
+    async def _revive(self, journal: Journal, row: Row, offset: int) -> str | None:
+        """Let what was given up on be tried again, under the same key."""
+        again = row.again(offset, int(time.time() * 1000))
+        if again is None:
+            return None
+        await self._put(journal, again)
+        return row.lane
 
     @asynccontextmanager
     async def _alone(self, action_id: str) -> AsyncIterator[str]:

@@ -12,10 +12,15 @@ import msgspec
 from orchestrator.storage import Pending, Settled
 
 NOTHING = msgspec.Raw(b"null")
+# What the keys of a lane's notes begin with, among the rows.
+NOTE = "@note/"
 
 
 class Row(msgspec.Struct, omit_defaults=True):
-    """One action in delivery's changelog; once it is done, without content. `offset` is its place in its topic."""
+    """One action in delivery's changelog; once it is done, without content.
+
+    `offset` is its place in its topic, `revived` that of what last asked for it to be tried again.
+    """
 
     id: str
     partition: int
@@ -29,6 +34,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     why: str | None = None
     # msgspec reads no `Raw | None`.
     action: msgspec.Raw = NOTHING
+    revived: int = 0
 
     @property
     def waits(self) -> bool:
@@ -66,6 +72,15 @@ class Row(msgspec.Struct, omit_defaults=True):
             due_ms = 0 if self.cancelled else settled.due_ms
             return change(self, due_ms=due_ms, why=settled.why, attempts=settled.attempts)
         return Row(self.id, self.partition, self.offset)
+
+    def again(self, offset: int, now_ms: int) -> "Row | None":
+        """Give what becomes of it when it is asked for again there; None where that changes nothing.
+
+        What was asked for once may be read again, and is not asked for twice by that.
+        """
+        if self.is_done or self.reason is None or offset <= self.revived:
+            return None
+        return msgspec.structs.replace(self, reason=None, why=None, attempts=0, due_ms=now_ms, revived=offset)
 
 
 encode_row = msgspec.json.Encoder().encode

@@ -77,3 +77,14 @@ def test_the_lanes_hold_what_waits_and_nothing_else(steps):
             model[action_id] = due_ms if what == "wait" else None
         waiting = sorted((due, action_id) for action_id, due in model.items() if due is not None)
         assert [(each.due_ms, each.action_id) for each in pendings.due("email", 99, 99)] == waiting
+
+
+def test_what_was_given_up_on_is_tried_again_once_however_often_that_is_read():
+    row = Row("a", 0, 5, "ana", "email", 10, attempts=3, reason="refused", why="no", action=msgspec.Raw(b"{}"))
+    again = row.again(9, 100)
+    assert (again.waits, again.due_ms, again.attempts, again.why, again.offset) == (True, 100, 0, None, 5)
+    assert again.again(9, 200) is None  # it waits already
+    gone = decode_row(encode_row(again.settled(Settled("a", reason="refused", why="no again"))))
+    assert gone.again(9, 300) is None  # read again, for want of an acknowledgement
+    assert gone.again(12, 300).waits
+    assert again.settled(Settled("a")).again(20, 300) is None  # it was sent
