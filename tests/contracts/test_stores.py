@@ -209,6 +209,8 @@ def test_a_profile_is_found_by_whatever_it_is_known_by_until_it_is_erased(store)
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail", "cookie")] == ["ben", "ana", None]
     store.commit(Batch(records={"ana": None}))
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail")] == ["ben", None]
+    store.commit(Batch(names={"hash of a phone": None, "hash of nothing": None}))
+    assert (store.named("hash of a phone"), store.names_of("ben")) == (None, {})
 
 
 def test_what_is_known_decided_or_on_its_way_under_a_merged_profile_is_the_others(store):

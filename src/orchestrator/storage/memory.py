@@ -84,11 +84,13 @@ class MemoryStore:
         for name, kind in self._names_of.pop(before, {}).items():
             self._know(name, Known(profile_id, kind))
 
-    def _know(self, name: str, known: Known) -> None:
-        if name in self._names:
-            self._names_of[self._names[name].profile_id].pop(name, None)
-        self._names[name] = known
-        self._names_of[known.profile_id][name] = known.kind
+    def _know(self, name: str, known: Known | None) -> None:
+        before = self._names.pop(name, None)
+        if before is not None:
+            self._names_of[before.profile_id].pop(name, None)
+        if known is not None:
+            self._names[name] = known
+            self._names_of[known.profile_id][name] = known.kind
 
     def waiting(self) -> Iterator[tuple[int, str]]:
         """Walk all profiles that wait, as (due_ms, profile id)."""

@@ -199,8 +199,10 @@ class SqliteStore:
         self._execute("INSERT OR REPLACE INTO outputs (file, length) VALUES {rows}", list(batch.lengths.items()))
 
     def _write_names(self, batch: Batch) -> None:
-        learned = [(name, known.profile_id, known.kind) for name, known in sorted(batch.names.items())]
+        learned = [(name, known.profile_id, known.kind) for name, known in sorted(batch.names.items()) if known]
         self._execute("INSERT OR REPLACE INTO names (name, profile_id, kind) VALUES {rows}", learned)
+        forgotten = [(name,) for name, known in batch.names.items() if known is None]
+        self._execute("DELETE FROM names WHERE name IN (VALUES {rows})", forgotten)
 
     def _merge(self, before: str, profile_id: str) -> None:
         execute = self._connection.execute

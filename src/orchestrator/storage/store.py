@@ -65,10 +65,10 @@ class Batch:
 
     `pending` are actions that delivery is to hand over, `cancelled` the ids of those that are to go no more,
     `settled` what became of others; `dead_letters` are lines about records that came to nothing. `names`
-    lead from the name of an identifier (its hash) to the profile that is known by it. `merged` are profiles that are
-    another's now, as (from, to), in order: their records go, and whatever is known, decided or on its way under the
-    one is the other's, what this batch adds included. `cases` are those that people work on, each as it is now,
-    `streamed` messages for a company's own apps; one that is there already stays as it is.
+    lead from the name of an identifier (its hash) to the profile that is known by it; None forgets one. `merged` are
+    profiles that are another's now, as (from, to), in order: their records go, and whatever is known, decided or on its
+    way under the one is the other's, what this batch adds included. `cases` are those that people work on, each as it
+    is now, `streamed` messages for a company's own apps; one that is there already stays as it is.
     """
 
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
@@ -81,7 +81,7 @@ class Batch:
     cancelled: list[str] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
-    names: dict[str, Known] = field(default_factory=dict)
+    names: Mapping[str, Known | None] = field(default_factory=dict[str, Known | None])
     merged: list[tuple[str, str]] = field(default_factory=list)
     cases: list[CaseFile] = field(default_factory=list)
     streamed: list[Streamed] = field(default_factory=list)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from orchestrator.errors import StorageError
 from orchestrator.runtime.live import Live
 from orchestrator.web import inbox, lookup
 from orchestrator.web.answers import HttpError, Receive, Scope, Send
@@ -66,7 +67,10 @@ class App:
         except HttpError as error:
             headers = {key.decode(): value.decode() for key, value in error.headers}
             return _json({"code": error.code, "message": error.message}, error.status, headers)
-        known = await self._service.find(request.path_params["id"], lookup.NEWEST_DECISIONS)
+        try:
+            known = await self._service.find(request.path_params["id"], lookup.NEWEST_DECISIONS)
+        except StorageError as error:
+            return _json({"code": "not_now", "message": str(error)}, 503, {"Retry-After": "5"})
         if known is None:
             return _json({"code": "unknown", "message": "nobody is known by that identifier"}, 404)
         return _json(lookup.told(known, self._service.catalog))

@@ -133,6 +133,7 @@ _LOOKING_UP = {
         "200": _answer("who it is, what they agreed to, where they stand, and why", {"type": "object"}),
         "401": _answer("no key, or a wrong one", _ERROR),
         "404": _answer("nobody is known by that identifier", _ERROR),
+        "503": _answer("not known yet; ask again", _ERROR),
     },
 }
 

@@ -6,14 +6,17 @@ Must never decide what is expected by hand where the simulated runtime can say i
 import asyncio
 import json
 import random
+import re
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -32,6 +35,8 @@ from orchestrator.runtime.kafka.topics import Topics, ensure
 from orchestrator.runtime.kafka.turning import TurnJob
 from orchestrator.testing.brokers import Broker, await_topic
 from orchestrator.testing.streams import Expected, Loaded, WorkerProcess, committed, expected_of, latest_by_key, load
+from providers.deliveries import SECRET
+from providers.live import PHONE, READ, WRITE
 
 PARTITIONS = 4
 START = 1_700_000_000_000
@@ -93,6 +98,49 @@ def endings(at: int) -> list[Loaded]:
     return [Loaded(number, at, b"nobody", value) for number in range(PARTITIONS)]
 
 
+class Door:
+    """A process of `serve --kafka`, for those who come by HTTP; `copy` is the file of its read side."""
+
+    def __init__(self, process: WorkerProcess, copy: Path) -> None:
+        self.process = process
+        self.copy = copy
+        self.url = ""
+
+    async def is_serving(self) -> bool:
+        assert self.process.exit_code is None, self.process.said()
+        found = re.search(r"serving on (http://\S+)", self.process.said())
+        self.url = found[1] if found else ""
+        return bool(found)
+
+    def at(self, link: str) -> str:
+        """Lead a link of a mail to this door."""
+        return self.url + link.removeprefix("https://shop.example")
+
+    async def post(self, *events: dict[str, Any]) -> int:
+        """Send events as an array; give the status."""
+        async with self._client(WRITE) as client, client.post(f"{self.url}/v1/events", json=list(events)) as response:
+            return response.status
+
+    async def known(self, name: str) -> Any:
+        """Look a customer up; None when nobody is known by that, or not yet."""
+        async with self._client(READ) as client, client.get(f"{self.url}/v1/customers/{name}") as response:
+            return await response.json() if response.status == 200 else None
+
+    async def get(self, link: str) -> tuple[int, str]:
+        """Open a link, and do not follow where it leads; give the status, and the page or the place."""
+        async with self._client() as client, client.get(self.at(link), allow_redirects=False) as response:
+            return response.status, response.headers.get("Location") or await response.text()
+
+    async def send_form(self, link: str, form: dict[str, Any]) -> int:
+        """Press the button of a page, or do as a mail program does in one click."""
+        async with self._client() as client, client.post(self.at(link), data=form) as response:
+            return response.status
+
+    def _client(self, key: str = "") -> aiohttp.ClientSession:
+        headers = {"Authorization": f"Bearer {key}"} if key else {"User-Agent": PHONE}
+        return aiohttp.ClientSession(headers=headers)
+
+
 class Shop:
     """One application on the broker: topics of its own, a project folder, workers."""
 
@@ -141,11 +189,20 @@ class Shop:
     async def receive(self, records: Iterable[Loaded]) -> None:
         await load(self.servers, self.events, records)
 
-    def start_worker(self, command: str = "worker", **changes: str) -> WorkerProcess:
+    def start_worker(self, command: str = "worker", options: Sequence[str] = (), **changes: str) -> WorkerProcess:
         log = self._folder / f"{self.variables['APP_ID']}-{len(self._workers)}.log"
-        worker = WorkerProcess(self.project, {**self.variables, **changes}, log, command)
+        worker = WorkerProcess(self.project, {**self.variables, **changes}, log, command, options)
         self._workers.append(worker)
         return worker
+
+    async def open_door(self, **changes: str) -> "Door":
+        """Start `serve --kafka`, and wait until it answers."""
+        copy = self._folder / f"copy-{len(self._workers)}.db"
+        options = ["--kafka", "--state", str(copy)]
+        process = self.start_worker("serve", options, WRITE_KEYS=WRITE, READ_KEYS=READ, LINK_SECRET=SECRET, **changes)
+        door = Door(process, copy)
+        await self.until(door.is_serving)
+        return door
 
     async def killed_at(self, points: Iterable[str], **changes: str) -> WorkerProcess:
         """Let one worker after another kill itself at a fault point each, and return the one that goes on."""

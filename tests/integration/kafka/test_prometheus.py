@@ -1,4 +1,4 @@
-"""A real Prometheus beside a running worker: what dashboards and alerts ask for is what it finds."""
+"""A real Prometheus beside a worker and a door that run: what dashboards and alerts ask for is what it finds."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: ["{rules}"]
 scrape_configs:
   - job_name: orchestrator
-    static_configs: [{{targets: ["{target}"]}}]
+    static_configs: [{{targets: {targets}}}]
 """
 
 
@@ -71,14 +71,16 @@ class Prometheus:
 
 @pytest.fixture
 async def prometheus(shop, a_day, one_event, tmp_path) -> AsyncIterator[Prometheus]:
-    """Return a Prometheus that scrapes a worker which has a day's events behind it, and a customer inside."""
+    """Return a Prometheus that scrapes a door, and a worker that has a day's events behind it and a customer inside."""
     executable = program("prometheus")
     await shop.receive(a_day(2000, seed=5))
     await shop.receive([one_event(int(time.time() * 1000), "now", "cart_updated", "somebody", 50.0)])
     worker_port, port = free_ports(2)
     shop.start_worker(HTTP=f"127.0.0.1:{worker_port}")
+    door = await shop.open_door()
+    targets = json.dumps([f"127.0.0.1:{worker_port}", door.url.removeprefix("http://")])
     config = tmp_path / "prometheus.yml"
-    config.write_text(CONFIG.format(rules=DEPLOY / "prometheus" / "alerts.yml", target=f"127.0.0.1:{worker_port}"))
+    config.write_text(CONFIG.format(rules=DEPLOY / "prometheus" / "alerts.yml", targets=targets))
     address = f"127.0.0.1:{port}"
     options = [f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}", f"--web.listen-address={address}"]
     with (tmp_path / "prometheus.log").open("wb") as log:

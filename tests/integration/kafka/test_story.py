@@ -1,28 +1,35 @@
-"""The whole story on Kafka: a cart is left, a mail comes, and what is done with it changes what comes next."""
+"""The whole story on Kafka, over HTTP: a cart is left, a mail comes, what is done with it changes what comes next."""
 
 import asyncio
+import html
 import json
+import re
+import subprocess
+import sys
 import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
-from orchestrator.channels.email.composing import read_message_id
-from orchestrator.runtime.kafka.keys import partition_of
-from orchestrator.testing.streams import Loaded, committed
+from integration.kafka.conftest import Door, Shop
+from orchestrator.channels.machines import TOO_SOON_MS
+from orchestrator.testing.streams import WorkerProcess, committed
 from providers import MailServer
+from providers.deliveries import SECRET
 from providers.live import JOURNEY, MESSAGES, PROJECT
 
 PARTITIONS = 4
 
 
-def told(customer: str, event_type: str, **properties) -> Loaded:
-    """Make a record of a customer, as a channel system writes it now."""
-    now, key = int(time.time() * 1000), customer.encode()
-    event = {"id": f"{customer} {event_type} {now}", "type": event_type, "customer_id": customer, "time": now}
-    return Loaded(partition_of(key, PARTITIONS), now, key, json.dumps({**event, "properties": properties}).encode())
+def told(customer: str, event_type: str, **properties) -> dict:
+    return {"type": event_type, "customer_id": customer, "properties": properties}
 
 
-def cart(customer: str) -> list[Loaded]:
+def cart(customer: str) -> list[dict]:
     traits = {"email": f"{customer}@example.com", "first_name": customer.capitalize(), "device_token": f"t-{customer}"}
     return [
         told(customer, "profile_updated", **traits),
@@ -31,68 +38,133 @@ def cart(customer: str) -> list[Loaded]:
     ]
 
 
-async def verdicts(shop, customer_reasons: set[str]) -> set[tuple[str, str]]:
+async def verdicts(shop, reasons: set[str]) -> set[tuple[str, str]]:
     lines = [json.loads(line) for line in await shop.lines(shop.topics.decisions)]
-    return {(each["verdict"], each["reason"]) for each in lines if each["reason"] in customer_reasons}
+    return {(each["verdict"], each["reason"]) for each in lines if each["reason"] in reasons}
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-async def test_a_cart_left_alone_becomes_a_mail_and_what_is_done_with_it_changes_what_comes_next(
-    shop, project, tmp_path
-):
+def links_of(mail) -> list[str]:
+    """Read where a mail leads, as a mail program would show it."""
+    return [html.unescape(each) for each in re.findall(r'href="([^"]+)"', mail.get_body(("html",)).get_content())]
+
+
+async def chosen(door, link: str) -> set[tuple[str, str]]:
+    """Open the page of preferences; give what is ticked, as (purpose, channel)."""
+    status, page = await door.get(link)
+    boxes = re.findall(r'name="([^"]+)" value="([^"]+)"( checked)?', page) if status == 200 else []
+    return {(purpose, channel) for purpose, channel, ticked in boxes if ticked}
+
+
+def explain(project, copy) -> str:
+    """Ask the read side's copy as one asks the store of `serve`."""
+    words = ["-m", "orchestrator", "explain", "ana", str(project), "--state", str(copy)]
+    return subprocess.run([sys.executable, *words], capture_output=True, check=True, text=True).stdout
+
+
+@dataclass
+class Town:
+    """All that runs: a worker, a deliverer, two doors as behind a load balancer, and the customers' mail server."""
+
+    shop: Shop
+    server: MailServer
+    processes: list[WorkerProcess]
+    doors: list[Door]
+    pushed: Path
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        """Look until something of it can be seen from outside."""
+
+        async def is_seen() -> bool:
+            return seen()
+
+        await self.shop.until(is_seen, 120)
+
+    def mail_to(self, name: str) -> EmailMessage:
+        return next(mail for mail in self.server.mails if mail["To"] == f"{name}@example.com")
+
+    def said(self) -> list[str]:
+        return [mail["Subject"] for mail in self.server.mails]
+
+
+@pytest.fixture
+async def town(shop, project, tmp_path) -> AsyncIterator[Town]:
     (project / "cart.journey.yaml").unlink()
     (project / "orchestrator.yaml").write_text(PROJECT)
     (project / "abandoned-cart.journey.yaml").write_text(JOURNEY.replace("for: 1h", "for: 2s"))
     for name, text in MESSAGES.items():
         (project / "messages" / f"{name}.message.yaml").write_text(text)
     pushed = tmp_path / "pushed.jsonl"
+    shop.variables |= {"PUBLIC_URL": "https://shop.example", "RESOLVE": "on"}
     async with MailServer() as server:
         server.refuse["carla@example.com"] = "550 5.1.1 unknown"
-        settings = {"LINK_SECRET": "s" * 48, "PUBLIC_URL": "https://shop.example"}
         channels = {"CHANNEL_EMAIL": server.url, "CHANNEL_PUSH": f"file:{pushed}"}
-        worker = shop.start_worker()
-        deliverer = shop.start_worker("deliver", **settings, **channels)
-        await shop.receive([record for name in ("ana", "ben", "carla") for record in cart(name)])
+        processes = [shop.start_worker(), shop.start_worker("deliver", LINK_SECRET=SECRET, **channels)]
+        doors = list(await asyncio.gather(shop.open_door(), shop.open_door()))
+        yield Town(shop, server, [*processes, *(door.process for door in doors)], doors, pushed)
 
-        async def both_mailed() -> bool:
-            return {to for _, to in server.envelopes} == {"ana@example.com", "ben@example.com"}
 
-        await shop.until(both_mailed, 120)
-        mails = {mail["To"]: mail for mail in server.mails}
-        ana, ben = mails["ana@example.com"], mails["ben@example.com"]
-        assert ana["Subject"] == "Ana, tu cesta te espera"
-        assert ana.get_body(("plain",)).get_content().startswith("Hola Ana: vuelve (https://")
-        assert '<html lang="es">' in ana.get_body(("html",)).get_content()
-        assert ana["List-Unsubscribe"].startswith("<https://shop.example/u/")
-        assert ana["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+async def left_alone(town: Town) -> None:
+    """Leave three carts; two become mails, and one a push, because its mail bounced."""
+    assert await town.doors[0].post(*[event for name in ("ana", "ben", "carla") for event in cart(name)]) == 202
+    await town.until(lambda: {to for _, to in town.server.envelopes} == {"ana@example.com", "ben@example.com"})
+    ana, ben = town.mail_to("ana"), town.mail_to("ben")
+    assert ana["Subject"] == "Ana, tu cesta te espera"
+    assert ana.get_body(("plain",)).get_content().startswith("Hola Ana: vuelve (https://")
+    assert '<html lang="es">' in ana.get_body(("html",)).get_content()
+    assert ben["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    await town.until(lambda: town.pushed.exists() and "t-carla" in town.pushed.read_text())
 
-        async def carla_was_pushed() -> bool:
-            return pushed.exists() and "t-carla" in pushed.read_text()
 
-        await shop.until(carla_was_pushed, 60)  # her address bounced, so the next channel has it
-        about_ana, about_ben = (read_message_id(mail["Message-ID"])[0] for mail in (ana, ben))
-        await shop.receive(
-            [
-                told("ana", "message_clicked", action_id=about_ana, channel="email"),
-                told("ben", "message_unsubscribed", action_id=about_ben, channel="email", purpose="marketing"),
-                told("ben", "order_placed", cart_id="c1"),
-                told("carla", "order_placed", cart_id="c1"),
-            ]
-        )
+async def unsubscribe(town: Town, one_click: str) -> None:
+    """Leave by the mail program's button; the page of preferences says so as soon as the workers have it."""
+    door, other = town.doors
+    assert await other.send_form(one_click, {"List-Unsubscribe": "One-Click"}) == 200
+    _, page = await door.get(one_click)
+    [preferences] = re.findall(r'href="(/u/[^"]+)"', page)
 
-        async def ana_is_thanked() -> bool:
-            return "Gracias" in [mail["Subject"] for mail in server.mails]
+    async def is_out() -> bool:
+        return await chosen(door, preferences) == {("marketing", "push")}
 
-        await shop.until(ana_is_thanked, 60)
-        await shop.receive([told(name, "cart_updated", cart_id="c2", total=50) for name in ("ben", "carla")])
+    await town.shop.until(is_out, 60)
 
-        async def refused() -> bool:
-            found = await verdicts(shop, {"no_consent", "unreachable"})
-            return found == {("suppressed", "no_consent"), ("suppressed", "unreachable")}
 
-        await shop.until(refused, 60)
-        assert [await asyncio.to_thread(each.stop) for each in (deliverer, worker)] == [0, 0], shop.said()
-        assert sorted(to for _, to in server.envelopes) == ["ana@example.com"] * 2 + ["ben@example.com"]
-        receipts = [json.loads(each.value) for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)]
-        assert [each["type"] for each in receipts].count("message_bounced") == 1
+async def click(town: Town, mail: EmailMessage, mailed_ms: float) -> None:
+    """Follow the link to the shop, once it is no scanner's click any more; the journey waits for that."""
+    await town.until(lambda: time.time() * 1000 - mailed_ms > TOO_SOON_MS)
+    [shop_link] = [link for link in links_of(mail) if link.startswith("https://shop.example/r/")]
+    assert await town.doors[1].get(shop_link) == (302, "https://casaolmo.example/cesta?a=1&b=2")
+    await town.until(lambda: "Gracias" in town.said())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_cart_left_alone_becomes_a_mail_and_what_is_done_with_it_changes_what_comes_next(town):
+    shop, (door, other) = town.shop, town.doors
+    await left_alone(town)
+    mailed_ms = time.time() * 1000
+    await unsubscribe(town, town.mail_to("ben")["List-Unsubscribe"].strip("<>"))
+    await click(town, town.mail_to("ana"), mailed_ms)
+    # Ben said no to mails, and Carla's address is no more: their next carts are nothing for the mail.
+    again = [told(name, "order_placed", cart_id="c1") for name in ("ben", "carla")]
+    again += [told(name, "cart_updated", cart_id="c2", total=50) for name in ("ben", "carla")]
+    assert await door.post(*again) == 202
+
+    async def refused() -> bool:
+        found = await verdicts(shop, {"no_consent", "unreachable"})
+        return found == {("suppressed", "no_consent"), ("suppressed", "unreachable")}
+
+    await shop.until(refused, 60)
+
+    async def carla_is_unreachable() -> bool:
+        return (await other.known("carla"))["unreachable"] == ["email"]
+
+    await shop.until(carla_is_unreachable, 60)
+    ana = await other.known("ana")
+    assert ana["traits"]["first_name"] == "Ana"
+    assert [each["message"] for each in ana["messages"]] == ["thanks", "cart-reminder"]
+    assert [each["verdict"] for each in ana["timeline"]][-2:] == ["waited", "entered"]
+    assert [await asyncio.to_thread(each.stop) for each in reversed(town.processes)] == [0] * 4, shop.said()
+    receipts = [json.loads(each.value) for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)]
+    types = Counter(each["type"] for each in receipts)
+    assert [types[f"message_{what}"] for what in ("bounced", "clicked", "unsubscribed")] == [1, 1, 1]
+    assert "thanks" in await asyncio.to_thread(explain, shop.project, other.copy)

@@ -71,11 +71,19 @@ def test_compose_mounts_only_what_is_there():
     assert [folder for folder in folders if not (DEPLOY / folder).exists()] == []
 
 
-def test_compose_runs_two_workers_and_delivery_and_prometheus_finds_all_of_them():
-    compose = YAML(typ="safe").load((DEPLOY / "compose.yaml").read_text())
-    assert compose["services"]["worker"]["deploy"]["replicas"] == 2
+def test_compose_runs_two_workers_delivery_and_http_and_prometheus_finds_all_of_them():
+    services = YAML(typ="safe").load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert services["worker"]["deploy"]["replicas"] == 2
     scrape = YAML(typ="safe").load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"][0]
-    (search,) = scrape["dns_sd_configs"]
-    assert set(search["names"]) == {"worker", "deliver"} <= set(compose["services"])
-    for name in search["names"]:
-        assert compose["services"][name]["environment"]["ORCHESTRATOR_HTTP"].endswith(f":{search['port']}")
+    searches = scrape["dns_sd_configs"]
+    assert {name for search in searches for name in search["names"]} == {"worker", "deliver", "serve"} <= set(services)
+    for search in searches:
+        for name in search["names"]:
+            assert services[name]["environment"]["ORCHESTRATOR_HTTP"].endswith(f":{search['port']}")
+
+
+def test_compose_lets_those_who_make_links_and_those_who_answer_them_know_the_same():
+    services = YAML(typ="safe").load((DEPLOY / "compose.yaml").read_text())["services"]
+    making, answering = services["deliver"]["environment"], services["serve"]["environment"]
+    for name in ("ORCHESTRATOR_LINK_SECRET", "ORCHESTRATOR_PUBLIC_URL"):
+        assert making[name] == answering[name]

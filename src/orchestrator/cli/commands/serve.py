@@ -7,9 +7,10 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Coroutine
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +30,10 @@ EXAMPLES = [
         "send e-mail; the password stands in ORCHESTRATOR_CHANNEL_EMAIL_SECRET",
     ),
     Example(
+        "orchestrator serve shop --kafka --state copy.db",
+        "stand in front of `worker` and `deliver`; keys and ORCHESTRATOR_LINK_SECRET are set for all of them",
+    ),
+    Example(
         "curl -u $KEY: localhost:8080/v1/events -d "
         '\'{"type": "cart_updated", "customer_id": "ana", "properties": {"total": 40}}\'',
         "send an event",
@@ -39,8 +44,17 @@ EXAMPLES = [
 def command(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
     state: Annotated[
-        Path, typer.Option("--state", metavar="FILE", help="Keep the state in this file and go on from it.")
-    ] = Path("orchestrator.db"),
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="FILE",
+            help="Keep the state in this file and go on from it; with --kafka, a copy of it."
+            " [default: orchestrator.db, with --kafka orchestrator-copy.db]",
+        ),
+    ] = None,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Stand in front of `worker` and `deliver`, which do the rest.")
+    ] = False,
     http: Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where to listen.")] = None,
     try_out: Annotated[
         bool, typer.Option("--try-out", help="Show messages of channels without a provider here, and send none.")
@@ -51,9 +65,11 @@ def command(
 
     Everything that an answer 202 stands for is on disk. Journeys are read anew when their files change, and stay as
     they were while those are not valid. Stop it with SIGTERM or Ctrl-C: it finishes what it is doing.
-    """
-    import uvloop
 
+    With --kafka the same HTTP stands in front of workers and deliverers, as many times as is needed: what 202 stands
+    for is in the topics. All such processes, and `deliver`, share ORCHESTRATOR_LINK_SECRET and _PUBLIC_URL.
+    """
+    from orchestrator.errors import OrchestratorError
     from orchestrator.runtime import faults
     from orchestrator.runtime.serving import ServeSettings
     from orchestrator.web.server import listen
@@ -69,12 +85,44 @@ def command(
 
     faults.arm_from(os.environ)
     settings = ServeSettings.read(find)
+    if kafka and try_out:
+        raise OrchestratorError("--try-out shows messages, and with --kafka `deliver` has them; leave one of them out")
     _log_as(sources)
-    with (
-        closing(listen(settings.host, settings.port)) as bound,
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
-    ):
-        loop.run(_serve(directory, state, settings, find, bound, try_out))
+    with closing(listen(settings.host, settings.port)) as bound:
+        if kafka:
+            _run(_serve_kafka(directory, state or Path("orchestrator-copy.db"), settings, sources, find, bound))
+        else:
+            _run(_serve(directory, state or Path("orchestrator.db"), settings, find, bound, try_out))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(serving)
+
+
+async def _serve_kafka(
+    directory: Path, copy: Path, settings: "ServeSettings", sources: Sources, find: "Find", bound: socket.socket
+) -> None:
+    from orchestrator.language import load
+    from orchestrator.runtime import interpreter
+    from orchestrator.runtime.kafka import logs
+    from orchestrator.runtime.kafka.gateway import Gateway
+    from orchestrator.runtime.kafka.settings import KafkaSettings
+    from orchestrator.web.server import serve, stop_by_signal
+
+    loaded = load(directory)
+    said = sources.values(KafkaSettings.model_fields)
+    kafka = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
+    logs.configure(kafka.log_level, kafka.log_format)
+    gateway = Gateway(loaded, kafka, settings, copy, find)
+
+    def ready() -> None:
+        interpreter.settle_down()
+        screen.say("serving on http://{}:{}".format(*bound.getsockname()[:2]))
+
+    await serve(gateway, bound, ready, stop_by_signal())
 
 
 async def _serve(

@@ -75,7 +75,7 @@ class LinkingPartition(ResolvedPartition):
         self._lags = False
         self._members: dict[str, dict[str, str]] = {}
         for name, record in state:
-            root, kind = _read(record)
+            root, kind = read_name(record)
             self._members.setdefault(root, {})[name] = kind
 
     @property
@@ -121,7 +121,7 @@ class LinkingPartition(ResolvedPartition):
     def root_of(self, name: str) -> str | None:
         """Give the root of the cluster that a name is in."""
         record = self.state.get(name)
-        return None if record is None else _read(record)[0]
+        return None if record is None else read_name(record)[0]
 
     def members_of(self, root: str) -> Mapping[str, str]:
         """Give a cluster's names with their kinds."""
@@ -200,6 +200,7 @@ class LinkingPartition(ResolvedPartition):
         self.outgoing.bytes += len(value)
 
 
-def _read(record: bytes) -> tuple[str, str]:
+def read_name(record: bytes) -> tuple[str, str]:
+    """Read what the changelog says of a name: the profile that it leads to, and its kind."""
     root, _, kind = record[len(_PREFIX) :].decode().partition(" ")
     return root, kind

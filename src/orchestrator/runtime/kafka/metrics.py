@@ -57,3 +57,15 @@ class Metrics(ProcessMetrics):
             self.entries.labels(journey).set(count)
         self.timers_waiting.set(sum(unit.waiting for unit in units))
         self.event_lag.set(max(0, wall_ms - min(clocks)) / 1000 if clocks else 0)
+
+
+class GatewayMetrics(ProcessMetrics):
+    """The metrics of one process that takes events in over HTTP; what they mean is counted by the workers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted = self.counter("http_events", "Events that came over HTTP, by what was answered.", "outcome")
+        self.intake_seconds = self.seconds("intake_seconds", "How long the brokers took to write a round of events.")
+        self.read_side_lag = self.gauge("read_side_lag_seconds", "How far the copy of the customers is behind.")
+        for outcome in ("accepted", "refused", "turned_away"):
+            self.accepted.labels(outcome)

@@ -41,13 +41,14 @@ def event_of(record: KafkaRecord) -> Event:
     return envelopes.read(raw, record.timestamp)
 
 
-class _Receipt(msgspec.Struct):
-    """A receipt as delivery writes it: the record's key is the profile it belongs to."""
+class _Receipt(msgspec.Struct, omit_defaults=True):
+    """A receipt, or what a customer said on a page: the record's key is the profile that it belongs to."""
 
     id: str
     type: str
     time: int
     properties: msgspec.Raw = msgspec.Raw(b"{}")
+    channel: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -56,7 +57,8 @@ _decode_receipt = msgspec.json.Decoder(_Receipt).decode
 
 def receipt_line(event: Event) -> bytes:
     """Write a receipt for the receipts topic."""
-    return _encode(_Receipt(event.id, event.type, event.time_ms, msgspec.Raw(_encode(event.properties))))
+    properties = msgspec.Raw(_encode(event.properties))
+    return _encode(_Receipt(event.id, event.type, event.time_ms, properties, event.channel))
 
 
 def receipt_of(record: KafkaRecord) -> Event:
@@ -65,7 +67,7 @@ def receipt_of(record: KafkaRecord) -> Event:
         receipt = _decode_receipt(record.value or b"")
     except msgspec.DecodeError as error:
         raise EventError("bad_envelope", f"the receipts topic holds something else: {error}") from error
-    return Event(receipt.id, receipt.type, receipt.time, raw_properties=receipt.properties)
+    return Event(receipt.id, receipt.type, receipt.time, channel=receipt.channel, raw_properties=receipt.properties)
 
 
 def source_of(record: KafkaRecord) -> str:

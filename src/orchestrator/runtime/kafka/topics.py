@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # An event may have 1 MiB, an action or a decision around it a little more.
 MAX_MESSAGE_BYTES = str(2 << 20)
+# What brokers take where nobody set another bound (message.max.bytes).
+DEFAULT_BATCH_BYTES = 1_048_588
 DAY_MS = 24 * 3600 * 1000
 DEFAULT_REPLICAS = 3
 SETTLING_TRIES = 100
@@ -175,6 +177,21 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
         return (await _settled(admin, topics, {topic.name for topic in wanted})).partitions
     finally:
         await close(admin.close())
+
+
+async def largest_batch(settings: KafkaSettings, name: str) -> int:
+    """Tell how many bytes a topic takes at once, as its brokers are set; Kafka's default where they do not say."""
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    admin = AIOKafkaAdminClient(**settings.connection())
+    await admin.start()
+    try:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+    finally:
+        await close(admin.close())
+    entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
+    return next((int(entry[1]) for entry in entries if entry[0] == "max.message.bytes"), DEFAULT_BATCH_BYTES)
 
 
 def _wanted(settings: KafkaSettings, topics: Topics, found: Found) -> list[Topic]:

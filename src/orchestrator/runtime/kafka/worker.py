@@ -6,14 +6,10 @@ Owns the order in which a worker starts and stops. Must never know how it is hos
 import asyncio
 import gc
 import logging
-import time
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError
-
-from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import host
@@ -24,6 +20,7 @@ from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.resolving import ResolveJob
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.starting import once_brokers_answer
 from orchestrator.runtime.kafka.topics import Topics, ensure
 from orchestrator.runtime.kafka.turning import TurnJob
 
@@ -34,9 +31,6 @@ log = logging.getLogger(__name__)
 
 # Of the 10 s that a stopped process has, the rest is the host's.
 STOPPING_S = 7.0
-STARTING_S = 120.0
-TRYING_S = 30.0
-RETRY_S = 1.0
 
 
 class Worker:
@@ -57,17 +51,7 @@ class Worker:
 
         Brokers that do not answer are waited for: they may be on their way up, as we are.
         """
-        began = time.monotonic()
-        while not self._members:
-            try:
-                async with asyncio.timeout(TRYING_S):
-                    self._hire(await self._prepare())
-            except (KafkaError, TimeoutError) as error:
-                log.warning("the brokers do not answer yet: %r", error)
-                if time.monotonic() - began > STARTING_S:
-                    servers = self._settings.kafka_bootstrap_servers
-                    raise StorageError(f"no broker of {servers} answers; this worker gives up") from error
-                await asyncio.sleep(RETRY_S)
+        self._hire(await once_brokers_answer(self._settings, self._prepare))
         await self._health.start(self._settings)
         # Most of what is allocated is records that live for long: looking at them again and again is wasted.
         gc.freeze()

@@ -3,6 +3,8 @@
 `InitProducerId` for the partition's transactional id raises the epoch: the brokers abort what the old owner left open
 and refuse everything it sends from then on. That, not the group's membership, is what keeps a zombie out, because
 aiokafka cannot send its generation along with the offsets of a transaction.
+Without a transactional id it fences nobody and needs no transaction: what is sent is written once, in order, for as
+long as this producer lives (the intake's way).
 Owns the producer's life and its batches. Must never retry what was fenced, nor be used again after a failure.
 """
 
@@ -51,14 +53,18 @@ def is_fenced(error: BaseException | None) -> bool:
 
 
 class Writer:
-    """One transactional producer, opened once."""
+    """One producer, opened once; transactional where it is given an id for that."""
 
-    def __init__(self, settings: KafkaSettings, transactional_id: str) -> None:
+    def __init__(
+        self, settings: KafkaSettings, transactional_id: str | None, *, batch_bytes: int = BATCH_BYTES
+    ) -> None:
         self.transactional_id = transactional_id
         self._producer = AIOKafkaProducer(
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
-            max_batch_size=BATCH_BYTES,
+            enable_idempotence=True,
+            acks="all",
+            max_batch_size=batch_bytes,
             max_request_size=MOST_REQUEST_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             linger_ms=0,
@@ -76,7 +82,10 @@ class Writer:
         self._look_at_the_end()
 
     async def send(self, topic: str, partition: int, lines: Iterable[Line]) -> list[Batch]:
-        """Send lines in batches, inside the transaction; return a future and a count of records for each batch."""
+        """Send lines in batches, inside the transaction if there is one.
+
+        Return a future and a count of records for each batch.
+        """
         producer = self._producer
         now_ms = int(time.time() * 1000)
         sent: list[Batch] = []

@@ -19,13 +19,10 @@ from orchestrator.channels import rendering
 from orchestrator.channels.links import Links
 from orchestrator.channels.preparing import Preparer
 from orchestrator.language import Loaded, durations, load
-from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
-from orchestrator.model.identity import Identifier
-from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
-from orchestrator.runtime import versions
+from orchestrator.runtime import finding, versions
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
@@ -182,44 +179,15 @@ class Service:
 
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state; None when it has none."""
-        record = await self.intake.run(lambda: self._read(profile_id))
-        return None if record is None else codec.decode(record)
-
-    def _read(self, profile_id: str) -> bytes | None:
-        store = self.intake.store
-        return store.read(store.named(profile_id) or profile_id)  # a link may be older than a merge
+        return await self.intake.run(lambda: finding.state_of(self.intake.store, profile_id))
 
     async def known_of(self, profile_id: str, newest: int) -> Known | None:
         """Give a profile's state and newest decisions; None when nothing is kept of it."""
-        return await self.intake.run(lambda: self._known(profile_id, newest))
-
-    def _known(self, profile_id: str, newest: int) -> Known | None:
-        store = self.intake.store
-        profile_id = store.named(profile_id) or profile_id
-        record = store.read(profile_id)
-        decisions = list(store.decisions_of(profile_id))[-newest:]
-        return None if record is None else Known(codec.decode(record), decisions)
+        return await self.intake.run(lambda: finding.known(self.intake.store, profile_id, newest))
 
     async def find(self, name: str, newest: int) -> Known | None:
         """Find a customer by any identifier: a customer id, `kind:value`, or the value alone."""
-        return await self.intake.run(lambda: self._find(name, newest))
-
-    def _find(self, name: str, newest: int) -> Known | None:
-        store = self.intake.store
-        kind, colon, value = name.partition(":")
-        rules = self.catalog.project.identity
-        asked = [("customer_id", name), *([(kind, value)] if colon else [])]
-        asked += [(each, name) for each in self.catalog.project.identifiers]
-        read = [rules.read(each, text) for each, text in asked]
-        for each in dict.fromkeys(found.name for found in read if isinstance(found, Identifier)):
-            profile_id = store.named(each) or each
-            record = store.read(profile_id)
-            decisions = list(store.decisions_of(profile_id))[-newest:]
-            if record is not None:
-                return Known(codec.decode(record), decisions)
-            if decisions:  # nothing of them is kept, but why they did not enter is on record
-                return Known(State(Profile(profile_id)), decisions)
-        return None
+        return await self.intake.run(lambda: finding.find(self.intake.store, self.catalog.project, name, newest))
 
     async def stop(self) -> None:
         """End in order."""

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -16,16 +16,23 @@ LONGEST_STOP_S = 15.0
 
 
 class WorkerProcess:
-    """One `orchestrator worker`, or `deliver`, started at once; as a context manager, killed if it still runs."""
+    """One `orchestrator worker`, or another command, started at once; as a context manager, killed if it still runs."""
 
-    def __init__(self, project: Path, settings: Mapping[str, str], log: Path, command: str = "worker") -> None:
+    def __init__(
+        self,
+        project: Path,
+        settings: Mapping[str, str],
+        log: Path,
+        command: str = "worker",
+        options: Sequence[str] = (),
+    ) -> None:
         self.log = log
         self._output: IO[bytes] = log.open("ab")
         variables = {f"ORCHESTRATOR_{name}": value for name, value in settings.items()}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
         path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "orchestrator", command, str(project)],
+            [sys.executable, "-m", "orchestrator", command, str(project), *options],
             env={**inherited, **path, **variables},
             stdin=subprocess.DEVNULL,
             stdout=self._output,

@@ -1,0 +1,156 @@
+"""The copy of the customers in a local file: what the changelogs and the decisions say, as a store that can be asked.
+
+The file is a store as `serve` keeps one, so that everything that reads those reads this one too (`explain`, `stats`),
+but it is a copy: it may be thrown away, and must never be written by anything but the topics.
+Owns how their records become the store's, and when the copy is too old to go on from. Must never talk to Kafka.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from orchestrator.errors import StorageError
+from orchestrator.model import instants
+from orchestrator.runtime.kafka.header import HEADER_KEY
+from orchestrator.runtime.kafka.linking_partition import read_name
+from orchestrator.runtime.kafka.restore import OLDEST_CHECKPOINT_S
+from orchestrator.storage import Batch, Known, SqliteStore
+
+log = logging.getLogger(__name__)
+
+# What marks the file as a copy, and as whose; how old it is; how far it came in each partition.
+OF = "copy.of"
+AT = "copy.at"
+POSITION = "copy/"
+PRUNE_S = 3600.0
+# So many erased customers are remembered, for decisions about them that are still on their way here.
+MOST_GONE = 10_000
+
+
+@dataclass(slots=True)
+class News:
+    """What was read of the topics since the last time, by topic, in their order, and how far that reaches."""
+
+    links: list[ConsumerRecord] = field(default_factory=list)
+    states: list[ConsumerRecord] = field(default_factory=list)
+    decisions: list[ConsumerRecord] = field(default_factory=list)
+    positions: dict[TopicPartition, int] = field(default_factory=dict)
+
+
+class Copy:
+    """The copy of one application (`of`) in one file; belongs to one thread."""
+
+    def __init__(self, path: Path, of: str, keeps_decisions_ms: int) -> None:
+        self._path = path
+        self._of = of
+        self._keeps_decisions_ms = keeps_decisions_ms
+        self._gone: dict[str, int] = {}
+        self._pruned_at = time.monotonic()
+        self._is_scrubbed = True
+        self.store = self._opened()
+
+    def _opened(self) -> SqliteStore:
+        # What a power cut takes from a copy is copied again.
+        store = SqliteStore(self._path, synchronous="NORMAL")
+        of = store.position(OF)
+        if of is None and not store.positions(""):
+            store.commit(Batch(positions={OF: self._of.encode()}))
+        elif of != self._of.encode():
+            store.close()
+            whose = "a store of its own" if of is None else f"the copy of {of.decode()}"
+            raise StorageError(f"{self._path} is {whose}, not the copy of {self._of}; name another file with --state")
+        return store
+
+    def kept(self) -> dict[TopicPartition, int]:
+        """Tell how far the copy came; one that is too old to go on from begins anew."""
+        at = float((self.store.position(AT) or b"0").decode())
+        # Tombstones may be gone by now, and whoever was erased meanwhile would stay.
+        if at and time.time() - at > OLDEST_CHECKPOINT_S:
+            log.info("the copy of the customers is too old to go on from, and is made anew")
+            self.wipe()
+        kept = self.store.positions(POSITION)
+        places = {name.removeprefix(POSITION).rpartition("/"): int(offset) for name, offset in kept.items()}
+        return {TopicPartition(topic, int(number)): offset for (topic, _, number), offset in places.items()}
+
+    def wipe(self) -> None:
+        """Begin anew."""
+        self.store.close()
+        for ending in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        self.store = self._opened()
+
+    def take(self, news: News, *, is_live: bool) -> None:
+        """Copy what was read; before it is live, decisions about people of whom nothing is kept are left out.
+
+        A customer's record that is gone was erased, or is part of another's: then the links, which are written
+        before that, must be among what was read until now.
+        """
+        self._take_links(news.links, is_live)
+        records: dict[str, bytes | None] = {}
+        gone: dict[str, int] = {}
+        for record in news.states:
+            profile_id = (record.key or b"").decode()
+            if profile_id.startswith("@"):
+                continue  # the partition's own
+            records[profile_id] = record.value
+            if record.value is None:
+                gone[profile_id] = record.timestamp
+        erased = {each: at_ms for each, at_ms in gone.items() if self.store.named(each) in (None, each)}
+        self._remember(erased)
+        # Names go by the links alone: whoever was erased may have come back under them since.
+        names = {name: Known(each, kind) for each in gone for name, kind in self.store.names_of(each).items()}
+        positions: dict[str, bytes | None] = {
+            f"{POSITION}{tp.topic}/{tp.partition}": str(offset).encode() for tp, offset in news.positions.items()
+        }
+        positions[AT] = str(time.time()).encode()
+        decisions = self._decisions(news.decisions, records, is_live)
+        self.store.commit(Batch(records=records, names=names, decisions=decisions, positions=positions))
+        self._is_scrubbed = self._is_scrubbed and not erased
+
+    def _take_links(self, links: Iterable[ConsumerRecord], is_live: bool) -> None:
+        names: dict[str, Known | None] = {}
+        for record in links:
+            name = (record.key or b"").decode()
+            if name != HEADER_KEY:
+                names[name] = None if record.value is None else Known(*read_name(record.value))
+        # While catching up, nothing is kept yet under a name that leads to another.
+        merged = [(name, known.profile_id) for name, known in names.items() if is_live and known is not None]
+        if names:
+            self.store.commit(
+                Batch(names=names, merged=[(before, after) for before, after in merged if before != after])
+            )
+
+    def _remember(self, erased: Mapping[str, int]) -> None:
+        self._gone |= erased
+        while len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
+
+    def _decisions(
+        self, decided: Iterable[ConsumerRecord], records: Mapping[str, bytes | None], is_live: bool
+    ) -> list[tuple[str, bytes]]:
+        lines: dict[str, bytes] = {}
+        for record in decided:
+            key = (record.key or b"").decode()
+            profile_id = self.store.named(key) or key
+            is_kept = is_live or records.get(profile_id) is not None or self.store.read(profile_id) is not None
+            if is_kept and record.timestamp > self._gone.get(profile_id, 0):
+                lines[profile_id] = lines.get(profile_id, b"") + (record.value or b"") + b"\n"
+        return list(lines.items())
+
+    def tidy(self) -> None:
+        """Let go of what nobody should find any more; called when there is nothing to copy."""
+        if time.monotonic() - self._pruned_at > PRUNE_S:
+            before_ms = int(time.time() * 1000) - self._keeps_decisions_ms
+            self.store.drop_decisions(instants.to_text(before_ms))
+            self._pruned_at = time.monotonic()
+        if not self._is_scrubbed:
+            self.store.scrub()
+            self._is_scrubbed = True
+
+    def close(self) -> None:
+        """Close the file."""
+        self.store.close()
