@@ -109,9 +109,11 @@ def standard(value: dict[str, Any], at_s: int = NOW_S, event: str = "msg_1") -> 
     }
 
 
-def multipart(fields: dict[str, str], boundary: str = "xYzZY") -> tuple[bytes, dict[str, str]]:
-    parts = "".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+def multipart(fields: dict[str, str | bytes], boundary: str = "xYzZY") -> tuple[bytes, dict[str, str]]:
+    parts = b"".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
+        + (value if isinstance(value, bytes) else value.encode())
+        + b"\r\n"
         for name, value in fields.items()
     )
-    return f"{parts}--{boundary}--\r\n".encode(), {"content-type": f"multipart/form-data; boundary={boundary}"}
+    return parts + f"--{boundary}--\r\n".encode(), {"content-type": f"multipart/form-data; boundary={boundary}"}

@@ -95,7 +95,7 @@ class Receipts:
         try:
             self._keys.check_parameter(request.scope)
             body = await bodies.read(request.scope, request.receive)
-            if request.headers.get("content-type", "").startswith("message/rfc822") and not reports.is_one(body):
+            if request.headers.get("content-type", "").startswith("message/rfc822"):
                 return await self._hooks.take_mail(request, body)
             count = 0
             for report, event_id in _reported(body, channel, request.headers.get("content-type", "")):

@@ -4,8 +4,8 @@ Owns the bounds: depth, number of fields and parts, size of each. What goes beyo
 cannot be read, before anybody looks at it. Must never trust a length or a charset that the sender names.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,9 +18,11 @@ from orchestrator.model import values
 MAX_FIELDS = 200
 MAX_HEADERS = 20
 MAX_TEXT = 20_000
+Value = TypeVar("Value")
 _decode = msgspec.json.Decoder().decode
 
 Form = list[tuple[str, str]]
+Fields = list[tuple[str, bytes]]
 
 
 def json_of(raw: bytes | str) -> Any:
@@ -63,14 +65,22 @@ def text(found: object) -> str:
 
 def form_of(request: Request) -> Form:
     """Read a form in the order in which it was written, whichever of the two ways it was sent in."""
+    return [(name, value.decode(errors="replace")) for name, value in fields_of(request)]
+
+
+def fields_of(request: Request) -> Fields:
+    """Read a form with its values as they came: a mail among them may be in any charset."""
     if request.content_type == "multipart/form-data":
         return _multipart(request)
     if request.content_type != "application/x-www-form-urlencoded":
         raise Unreadable("the body is no form")
     try:
-        return parse_qsl(request.body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        written = request.body.decode("ascii")
+        # As Latin-1 every byte is a character, so that none is lost.
+        pairs = parse_qsl(written, keep_blank_values=True, max_num_fields=MAX_FIELDS, encoding="latin-1")
     except (UnicodeDecodeError, ValueError) as error:
         raise Unreadable(f"the form cannot be read, or has over {MAX_FIELDS} fields") from error
+    return [(name.encode("latin-1").decode(errors="replace"), value.encode("latin-1")) for name, value in pairs]
 
 
 class _Parts:
@@ -113,7 +123,7 @@ class _Parts:
             self._into += data[start:end]
 
 
-def _multipart(request: Request) -> Form:
+def _multipart(request: Request) -> Fields:
     _, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary", b"")
     if not 0 < len(boundary) <= 70:
@@ -126,9 +136,17 @@ def _multipart(request: Request) -> Form:
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise Unreadable("the form cannot be read") from error
-    return [(name, value.decode(errors="replace")) for name, value in parts.fields]
+    return [(name, bytes(value)) for name, value in parts.fields]
 
 
-def first_of(form: Form) -> Mapping[str, str]:
+def first_of(form: Sequence[tuple[str, Value]]) -> dict[str, Value]:
     """Give each field of a form by its name; of several with one name the first."""
     return dict(reversed(form))
+
+
+def decoded(raw: bytes, charset: str) -> str:
+    """Decode a text by the charset that it is said to be in, as far as that goes."""
+    try:
+        return raw.decode(charset, errors="replace")
+    except LookupError:  # one that nobody knows
+        return raw.decode(errors="replace")

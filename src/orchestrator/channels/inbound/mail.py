@@ -15,9 +15,10 @@ from email.message import Message
 from email.utils import getaddresses
 
 from orchestrator.channels.email import html as markup
+from orchestrator.channels.email import reports
 from orchestrator.channels.email.composing import read_message_id
 from orchestrator.channels.inbound import bodies, quoting
-from orchestrator.channels.inbound.findings import Finding, Other, Request, Unreadable, Written
+from orchestrator.channels.inbound.findings import Finding, Other, Request, Told, Unreadable, Written
 from orchestrator.model import ids
 
 MAX_BYTES = 1 << 20
@@ -31,6 +32,8 @@ def read(request: Request, raw: bytes) -> list[Finding]:
     beginning = raw[:MAX_BYTES]
     if beginning.lower().count(b"boundary") > MAX_PARTS or beginning.lower().count(b"message/rfc822") > MAX_PARTS:
         raise Unreadable(f"the mail has over {MAX_PARTS} parts")
+    if reports.is_one(beginning):
+        return _reported(request, beginning)
     try:
         message = message_from_bytes(beginning, policy=policy.compat32)
         headers = by_name((name, str(value)) for name, value in message.items())
@@ -40,9 +43,17 @@ def read(request: Request, raw: bytes) -> list[Finding]:
     return found(request, headers, plain, html)
 
 
-def headers_of(text: str) -> dict[str, str]:
+def _reported(request: Request, raw: bytes) -> list[Finding]:
+    """Read a report about a mail of ours, which comes where answers do."""
+    try:
+        return [Told(report) for report in reports.read(raw, request.channel)] or [Other("passing")]
+    except reports.NoReport:
+        return [Other("not_ours")]
+
+
+def headers_of(raw: bytes) -> dict[str, str]:
     """Read a block of headers."""
-    block = message_from_bytes(text[:MAX_BYTES].encode(errors="replace"), policy=policy.compat32)
+    block = message_from_bytes(raw[:MAX_BYTES], policy=policy.compat32)
     return by_name((name, str(value)) for name, value in block.items())
 
 
@@ -64,7 +75,7 @@ def found(request: Request, headers: Mapping[str, str], plain: str, html: str) -
     answered = f"{headers.get('in-reply-to', '')} {headers.get('references', '')}"[: bodies.MAX_TEXT]
     about = read_message_id(answered)
     subject = _decoded(headers.get("subject", ""))[:_SUBJECT_LENGTH]
-    written = quoting.reply_in(plain) or quoting.reply_in(markup.as_text(html[: bodies.MAX_TEXT * 5]))
+    written = quoting.reply_in(plain) or quoting.reply_in(_text_in(html))
     message_id = headers.get("message-id", "").strip()
     # A thread is known by its first mail, which References name first.
     thread = (headers.get("references") or headers.get("in-reply-to") or message_id).split()
@@ -79,6 +90,12 @@ def found(request: Request, headers: Mapping[str, str], plain: str, html: str) -
             properties={"subject": subject} if subject else {},
         )
     ]
+
+
+def _text_in(html: str) -> str:
+    """Write HTML as text. Comments go first: of one without an end the library looks for it again and again."""
+    first, *others = html[: bodies.MAX_TEXT * 5].split("<!--")
+    return markup.as_text(first + "".join(each.partition("-->")[2] for each in others))
 
 
 def reference_in(message_id: str) -> tuple[str, str] | None:
@@ -121,7 +138,4 @@ def _text_of(part: Message) -> str:
     payload = part.get_payload(decode=True)
     if not isinstance(payload, bytes):
         return ""
-    try:
-        return payload.decode(str(part.get_content_charset("utf-8")), errors="replace")
-    except LookupError:  # a charset that nobody knows
-        return payload.decode(errors="replace")
+    return bodies.decoded(payload, str(part.get_content_charset("utf-8")))

@@ -28,9 +28,9 @@ _PASSING = frozenset({"accepted", "stored", "list_member_uploaded"})
 def read(request: Request) -> list[Finding]:
     """Read an event, or a mail from a customer; raises Forbidden or Unreadable."""
     if request.content_type != "application/json":
-        fields = bodies.first_of(bodies.form_of(request))
-        _check(request, fields)
-        return _forwarded(request, fields)
+        raw = bodies.first_of(bodies.fields_of(request))
+        _check(request, {name: value.decode(errors="replace") for name, value in raw.items()})
+        return _forwarded(request, raw)
     body = bodies.object_of(request.body)
     _check(request, {name: bodies.text(value) for name, value in bodies.part(body, "signature").items()})
     return [_event(request, bodies.part(body, "event-data"))]
@@ -94,10 +94,10 @@ def _failed(event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "bounced", {"kind": kind, "status": found}
 
 
-def _forwarded(request: Request, fields: Mapping[str, str]) -> list[Finding]:
+def _forwarded(request: Request, fields: Mapping[str, bytes]) -> list[Finding]:
     """Read what a route forwards: the whole mail as `body-mime`, or its headers and texts."""
     if "body-mime" in fields:
-        return mail.read(request, fields["body-mime"].encode())
+        return mail.read(request, fields["body-mime"])
     if "message-headers" not in fields:
         raise Unreadable("the form holds no mail")
     pairs = bodies.json_of(fields["message-headers"])
@@ -106,4 +106,5 @@ def _forwarded(request: Request, fields: Mapping[str, str]) -> list[Finding]:
         for pair in (pairs if isinstance(pairs, list) else [])
         if isinstance(pair, list) and len(pair) == 2
     ]
-    return mail.found(request, mail.by_name(headers), fields.get("body-plain", ""), fields.get("body-html", ""))
+    plain, html = (fields.get(name, b"").decode(errors="replace") for name in ("body-plain", "body-html"))
+    return mail.found(request, mail.by_name(headers), plain, html)

@@ -21,8 +21,8 @@ SIGNATURE = "x-hub-signature-256"
 MAX_CHANGES = 1_000
 _STATES = {"delivered": "delivered", "read": "opened"}
 _PASSING = frozenset({"sent", "deleted", "warning"})
-# No such user, or none who can be reached by this at all; and those who want no marketing.
-_HARD, _OPTED_OUT = frozenset({131026, 131021}), frozenset({131050})
+# No such user, or none who can be reached by this at all; those who want no marketing; over a day since they wrote.
+_HARD, _OPTED_OUT, _CLOSED = frozenset({"131026", "131021"}), "131050", "131047"
 
 
 def challenge(request: Request) -> str:
@@ -73,13 +73,14 @@ def _status(request: Request, status: dict[str, Any]) -> Finding:
     if state != "failed":
         return Other("passing" if state in _PASSING else "unknown")
     errors = bodies.listed(status.get("errors"))
-    code = errors[0].get("code") if errors else None
-    if code in _OPTED_OUT:
+    code = bodies.text(errors[0].get("code")) if errors else ""
+    if code == _OPTED_OUT:
         return Told(Report("unsubscribed", *about, request.channel, {}))
     if code in _HARD:
-        return Told(Report("bounced", *about, request.channel, {"kind": "hard", "status": str(code)}))
+        return Told(Report("bounced", *about, request.channel, {"kind": "hard", "status": code}))
     why = bodies.text(errors[0].get("title"))[:300] if errors else ""
-    return Told(Report("failed", *about, request.channel, {"reason": "refused", "status": str(code), "why": why}))
+    reason = "window_closed" if code == _CLOSED else "refused"
+    return Told(Report("failed", *about, request.channel, {"reason": reason, "status": code, "why": why}))
 
 
 def _message(request: Request, number: str, message: dict[str, Any]) -> Finding:

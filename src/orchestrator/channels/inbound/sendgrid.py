@@ -117,9 +117,13 @@ def _dropped(reason: str) -> tuple[str, dict[str, Any]]:
 
 def _parsed(request: Request) -> list[Finding]:
     """Read what Inbound Parse posts: the whole mail as `email`, or its headers and texts."""
-    fields = bodies.first_of(bodies.form_of(request))
+    fields = bodies.first_of(bodies.fields_of(request))
     if "email" in fields:
-        return mail.read(request, fields["email"].encode())
+        return mail.read(request, fields["email"])
     if "headers" not in fields:
         raise Unreadable("the form holds no mail")
-    return mail.found(request, mail.headers_of(fields["headers"]), fields.get("text", ""), fields.get("html", ""))
+    charsets = bodies.object_of(fields.get("charsets") or b"{}")
+    plain, html = (
+        bodies.decoded(fields.get(name, b""), bodies.text(charsets.get(name)) or "utf-8") for name in ("text", "html")
+    )
+    return mail.found(request, mail.headers_of(fields["headers"]), plain, html)

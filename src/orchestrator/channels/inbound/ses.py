@@ -17,8 +17,6 @@ from orchestrator.channels.receipts import Report
 from orchestrator.channels.references import NAME, read_reference
 
 _PASSING = frozenset({"Send", "DeliveryDelay"})
-# What other providers of mail report as abuse; `not-spam` takes a complaint back, and nothing is withdrawn by it.
-_NO_COMPLAINT = frozenset({"not-spam"})
 
 
 def read_envelope(request: Request, envelope: dict[str, Any]) -> list[Finding]:
@@ -35,6 +33,8 @@ def read_envelope(request: Request, envelope: dict[str, Any]) -> list[Finding]:
     about = _about(bodies.part(notice, "mail"))
     if about is None:
         return [Other("not_ours")]
+    if bodies.part(notice, "complaint").get("complaintFeedbackType") == "not-spam":
+        return [Other("passing")]  # somebody found it in the wrong folder
     read = _meaning(kind, notice)
     if read is None:
         return [Other("passing" if kind in _PASSING else "unknown")]
@@ -68,8 +68,7 @@ def _meaning(kind: str, notice: dict[str, Any]) -> tuple[str, dict[str, Any], st
     if kind == "Bounce":
         return _bounced(about)
     if kind == "Complaint":
-        is_one = about.get("complaintFeedbackType") not in _NO_COMPLAINT
-        return ("complained", {}, "") if is_one else None
+        return "complained", {}, ""
     at = bodies.text(about.get("timestamp"))
     machine = made_by(about.get("userAgent"))
     if kind == "Open":

@@ -38,7 +38,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA2
 def envelope_of(request: Request) -> dict[str, Any]:
     """Read an envelope from a topic that the operator named; its signature is not checked yet."""
     envelope = bodies.object_of(request.body)
-    if envelope.get("Type") not in SIGNED:
+    if bodies.text(envelope.get("Type")) not in SIGNED:
         raise Unreadable("the body is no message of SNS")
     if not signing.is_any(bodies.text(envelope.get("TopicArn")), request.keys["topics"]):
         raise Forbidden("the topic is not one of ORCHESTRATOR_HOOK_SES_TOPICS")

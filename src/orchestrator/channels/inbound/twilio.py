@@ -26,6 +26,8 @@ _PASSING = frozenset({"accepted", "scheduled", "queued", "sending", "sent", "rec
 _HARD = frozenset({"21211", "21612", "21614", "30005", "30006", "63003", "63024"})
 _SOFT = frozenset({"30003"})
 _OPTED_OUT = frozenset({"21610", "63033"})
+# Over a day since they wrote, and no template.
+_CLOSED = "63016"
 _WORDS = {"STOP": "stop", "START": "start"}
 
 
@@ -99,4 +101,5 @@ def _meaning(status: str, code: str) -> tuple[str, dict[str, str]] | None:
         return "unsubscribed", {}
     if code in _HARD or code in _SOFT:
         return "bounced", {"kind": "hard" if code in _HARD else "soft", "status": code}
-    return "failed", {"reason": "refused", **({"status": code} if code else {})}
+    reason = "window_closed" if code == _CLOSED else "refused"
+    return "failed", {"reason": reason, **({"status": code} if code else {})}

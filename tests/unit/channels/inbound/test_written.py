@@ -2,12 +2,14 @@
 
 import base64
 import json
+import time
 from email.message import EmailMessage
 
 import pytest
 
 from orchestrator.channels.inbound import mail, mailgun, meta, postmark, sendgrid, ses, standard, telegram, twilio
-from orchestrator.channels.inbound.findings import Other, Stated, Unreadable, Written
+from orchestrator.channels.inbound.findings import Other, Stated, Told, Unreadable, Written
+from orchestrator.channels.receipts import Report
 from providers import hooks
 from providers.hooks import ACTION, MESSAGE_ID, PROFILE, REFERENCE, SECRET, request
 
@@ -292,6 +294,35 @@ def test_postmarks_inbound_stream():
     [found] = postmark.read(request(body, http, password=hooks.PASSWORD))
     check_answer(found)
     assert found.id == "<p1@postmark>"
+
+
+def test_a_mail_taken_apart_in_another_charset_and_a_raw_one_in_its_own():
+    apart = {"headers": b"From: a@example.com", "text": "adiós".encode("latin-1"), "charsets": b'{"text":"iso-8859-1"}'}
+    raw = {"email": b"From: a@example.com\r\nContent-Type: text/plain; charset=latin-1\r\n\r\nadi\xf3s"}
+    for fields in (apart, raw):
+        body, http = hooks.multipart(fields)
+        [found] = sendgrid.read(request(body, {**http, **hooks.basic()}, password=hooks.PASSWORD, secret=""))
+        assert found.text == "adiós"
+
+
+def test_a_bounce_that_comes_where_answers_do_is_a_receipt():
+    raw = (
+        'From: MAILER-DAEMON@x\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\n"
+        "Final-Recipient: rfc822; ana@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {MESSAGE_ID}\r\n\r\n--b--\r\n"
+    )
+    [found] = mail.read(request(b""), raw.encode())
+    assert found == Told(Report("bounced", ACTION, PROFILE, "email", {"kind": "hard", "status": "5.1.1"}))
+    assert mail.read(request(b""), raw.replace(MESSAGE_ID, "<x@y>").encode()) == [Other("not_ours")]
+    assert mail.read(request(b""), raw.replace("failed", "delayed").encode()) == [Other("passing")]
+
+
+def test_comments_in_html_are_not_read_and_cost_nothing():
+    html = "<p>Hola<!-- <b>no</b> --> Ana</p>" + "<!--" * 20_000
+    began = time.process_time()
+    assert read_mail(text=None, html=html).text == "Hola Ana"
+    assert time.process_time() - began < 2  # read as they stand, they would take ten times as long
 
 
 @pytest.mark.parametrize("encoding", ["UTF8", "BASE64"])
