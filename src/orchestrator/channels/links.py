@@ -32,6 +32,7 @@ class Kind(StrEnum):
     SURVEY = "survey"
     CLICK = "click"
     OPEN = "open"
+    STREAM = "stream"
 
 
 # Mail lies around: who unsubscribes does so from last year's mail. A survey's answer means something for a while only.
@@ -42,6 +43,8 @@ LIFETIMES_MS = {
     Kind.SURVEY: 60 * DAY_MS,
     Kind.CLICK: 365 * DAY_MS,
     Kind.OPEN: 365 * DAY_MS,
+    # An app asks its company for the next one.
+    Kind.STREAM: DAY_MS,
 }
 # Preferences share the unsubscribe page's place (CONTRACTS.md); the token says which of the two.
 PATHS = {
@@ -51,6 +54,7 @@ PATHS = {
     Kind.SURVEY: "s",
     Kind.CLICK: "r",
     Kind.OPEN: "o",
+    Kind.STREAM: "v1/stream",
 }
 _SALT = b"orchestrator.link"
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from orchestrator.errors import StorageError
 from orchestrator.runtime.live import Live
-from orchestrator.web import inbox, lookup
+from orchestrator.web import inbox, lookup, streams
 from orchestrator.web.answers import HttpError, Receive, Scope, Send
 from orchestrator.web.customers import CustomersPages
 from orchestrator.web.hooks import Hooks
@@ -38,6 +38,8 @@ class App:
         both = ["GET", "POST"]
         self._pages = Starlette(
             routes=[
+                *inbox.routes_of(service),
+                *streams.routes_of(service),
                 Route("/v1/customers/{id:path}", self._customer, methods=["GET"]),
                 Route("/u/{token}", customers.unsubscribe, methods=both),
                 Route("/c/{token}", customers.confirm, methods=both),
@@ -50,7 +52,6 @@ class App:
                 Route("/readyz", self._ready, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
                 Route("/openapi.json", self._openapi, methods=["GET"]),
-                *inbox.routes_of(service),
             ],
         )
 

@@ -17,7 +17,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.runtime.live import Live
+from orchestrator.runtime.serving import Service
 from orchestrator.web.app import App
+from orchestrator.web.streams import ABORT
 
 # A connection that has sent no whole request for so long is closed: slow clients must not take all there are.
 HEADER_SECONDS = 20.0
@@ -43,6 +45,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Take note that the headers are whole."""
         self._waiting.cancel()
+        self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,6 +87,8 @@ async def serve(service: Live, bound: socket.socket, ready: Callable[[], None], 
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
+        if isinstance(service, Service):
+            service.streams.close()  # what would never end by itself
         waiting.cancel()
         await serving
         await service.stop()

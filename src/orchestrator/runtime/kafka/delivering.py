@@ -31,6 +31,7 @@ from orchestrator.runtime.kafka.delivery import KafkaOutbox
 from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.streaming import KafkaStreams
 from orchestrator.runtime.kafka.topics import Topics, ensure
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Deliverer:
         self._links = _links(find)
         self._preparer = _preparer(loaded, loaded.catalog, self._links)
         hosts = (find("allowed_hosts") or "").lower().split(",")
-        self._operator = Operator(find, frozenset(filter(None, hosts)))
+        streams = KafkaStreams(settings, self.topics.messages)
+        self._operator = Operator(find, frozenset(filter(None, hosts)), own={"stream": streams.open_channel})
         self._catalogs = Catalogs(settings, self.topics, self._take_up)
         self._delivery = Delivery(
             routes_of(loaded, lambda: self._preparer, self._operator),

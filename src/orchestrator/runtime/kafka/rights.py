@@ -36,7 +36,7 @@ async def request_erasure(
 
 def remaining(settings: KafkaSettings, topics: Topics, now_ms: int) -> list[Remains]:
     """Say where copies remain that were written before, and when the last of them is gone."""
-    by_time = [topics.actions, topics.decisions, topics.dead_letters, topics.receipts]
+    by_time = [topics.actions, topics.decisions, topics.dead_letters, topics.receipts, topics.messages]
     found = [
         Remains("written before, gone by age", by_time, instants.to_text(now_ms + settings.retention_ms)),
         Remains("changelogs, whose tombstones take older copies with them when the log is cleaned", [topics.changelog]),

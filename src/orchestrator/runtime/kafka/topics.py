@@ -25,6 +25,9 @@ DEFAULT_REPLICAS = 3
 SETTLING_TRIES = 100
 SETTLING_S = 0.1
 
+# `messages` is what the company's own apps, tills and tablets read.
+_NAMED = ("actions", "decisions", "dead_letters", "receipts", "messages")
+
 # A changelog is read from the beginning at every restore, so it must be compacted soon, in small segments.
 CHANGELOG = {
     "cleanup.policy": "compact",
@@ -54,6 +57,7 @@ class Topics:
     decisions: str
     dead_letters: str
     receipts: str
+    messages: str
     journeys: str
     changelog: str
     resolved: str
@@ -73,7 +77,7 @@ class Topics:
             "segment.ms": str(min(settings.retention_ms, DAY_MS)),
             "max.message.bytes": MAX_MESSAGE_BYTES,
         }
-        names = {name: prefix + name.replace("_", "-") for name in ("actions", "decisions", "dead_letters", "receipts")}
+        names = {name: prefix + name.replace("_", "-") for name in _NAMED}
         changelog, delivery = f"{prefix}{app}-turn-changelog", f"{prefix}{app}-delivery-changelog"
         journeys, resolved = f"{prefix}journeys", f"{prefix}{app}-resolved"
         links, links_changelog = f"{prefix}{app}-links", f"{prefix}{app}-links-changelog"

@@ -21,6 +21,8 @@ class Metrics(ProcessMetrics):
 
     def __init__(self) -> None:
         super().__init__()
+        self.stream_cuts = self.counter("stream_cuts", "Readers of streams that were cut.", "reason")
+        self.slow_readers = self.counter("slow_readers", "Readers of streams that were too slow.")
         self.case_claim = self.seconds("case_claim_seconds", CLAIMED, "team", buckets=CASES)
         self.case_close = self.seconds("case_close_seconds", CLOSED, "team", buckets=CASES)
         # Finding a metric by its labels costs more than counting.

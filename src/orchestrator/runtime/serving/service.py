@@ -34,6 +34,7 @@ from orchestrator.runtime.serving.intake import Intake, StoreOutbox
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.project import Watch
 from orchestrator.runtime.serving.settings import ServeSettings, made_once
+from orchestrator.runtime.serving.streams import Streams
 from orchestrator.runtime.serving.turns import Turns
 from orchestrator.runtime.versions import InForce
 from orchestrator.storage import SqliteStore, Store
@@ -54,10 +55,9 @@ class Service:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._directory = directory
         self._state = state
-        self.inbox = Inbox(self.intake)
-        self._operator = Operator(
-            find, settings.allowed_hosts, f"{settings.public_url}/inbox", {"inbox": self.inbox.open_channel}
-        )
+        self.inbox, self.streams = Inbox(self.intake), Streams(self.intake)
+        own = {"inbox": self.inbox.open_channel, "stream": self.streams.open_channel}
+        self._operator = Operator(find, settings.allowed_hosts, f"{settings.public_url}/inbox", own)
         self._watch = Watch(directory, self.clock.sleep, self._newer)
         self._watching: asyncio.Task[None] | None = None
         self._is_open = False
@@ -180,6 +180,10 @@ class Service:
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state; None when it has none."""
         return await self.intake.run(lambda: finding.state_of(self.intake.store, profile_id))
+
+    async def profile_named(self, name: str) -> str:
+        """Give the profile that a name leads to: by itself where it is not known yet."""
+        return await self.intake.run(lambda: self.intake.store.named(name) or name)
 
     async def known_of(self, profile_id: str, newest: int) -> Known | None:
         """Give a profile's state and newest decisions; None when nothing is kept of it."""

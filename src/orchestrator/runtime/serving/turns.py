@@ -123,7 +123,7 @@ class Turns:
         self._desk = Desk(store, claim_ms)
         # Whom nothing was heard of for too long; erased before the next event is taken.
         self._forgotten: list[str] = []
-        self._pruned_ms = 0
+        self._pruned_ms = self._swept_ms = 0
         self._begin()
 
     @property
@@ -328,7 +328,10 @@ class Turns:
         self._store.scrub()
 
     def _prune(self, now_ms: int) -> None:
-        """Let go of old decisions, once a day."""
+        """Let go of old decisions, once a day, and of messages that nobody may read any more."""
+        if now_ms >= self._swept_ms + instants.HOUR_MS:
+            self._store.casework.drop_streamed(now_ms)
+            self._swept_ms = now_ms
         kept_ms = self.catalog.project.retention.decisions_ms
         if kept_ms and now_ms >= self._pruned_ms + instants.DAY_MS:
             self._store.drop_decisions(instants.to_text(now_ms - kept_ms))
