@@ -60,7 +60,7 @@ class Service:
         self._operator = Operator(find, settings.allowed_hosts, f"{settings.public_url}/inbox", own)
         self._watch = Watch(directory, self.clock.sleep, self._newer)
         self._watching: asyncio.Task[None] | None = None
-        self._is_open = False
+        self._is_open = self._delivers = False
 
     async def start(self) -> None:
         """Open everything; raises InvalidProject, StorageError or OrchestratorError, and then nothing is open."""
@@ -90,6 +90,7 @@ class Service:
             fail=self._fail,
             release_over_ms=_release_over(loaded),
         )
+        self._delivers = True
         await self.delivery.start()
 
     def _make_turns(self, folder: Loaded, store: Store) -> Turns:
@@ -158,6 +159,8 @@ class Service:
             )
 
     def _on_worked(self, lanes: set[str], cancelled: list[str]) -> None:
+        if not self._delivers:
+            return  # timers of before fire already: lanes look at the outbox when they open
         self.delivery.cancel(cancelled)
         self.delivery.wake(lanes)
 
