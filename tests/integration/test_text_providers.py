@@ -58,7 +58,7 @@ async def test_twilio_gets_a_text_message_that_its_reports_can_be_told_by(tmp_pa
         "Body": "Tu cesta te espera, Ana",
         "ValidityPeriod": "90",
     }
-    assert callback.startswith("https://shop.example/hooks/sms?")
+    assert callback.startswith("https://shop.example/hooks/sms/twilio?")
     assert query_of(callback) == {"action_id": one.action.id, "profile_id": PROFILE}
     assert (receipt.reference, receipt.details) == ("SM" + "1".zfill(32), {"parts": 1, "alphabet": "GSM-7"})
 
@@ -95,7 +95,7 @@ async def test_meta_gets_the_text_while_the_window_is_open_and_the_template_afte
     first, second, third = provider.taken
     assert receipt.reference == "wamid.1"
     assert first["to"] == "+34600000001"
-    assert first["biz_opaque_callback_data"] == f"{inside.action.id}:{PROFILE}"
+    assert first["biz_opaque_callback_data"] == f"{inside.key}.{PROFILE}"
     assert (first["type"], first["text"]["body"]) == ("text", "Hola Ana")
     assert second["template"] == third["template"]
     assert second["template"] == {

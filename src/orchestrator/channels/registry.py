@@ -19,6 +19,10 @@ _OURS = {
     "smtps": "orchestrator.channels.email.smtp:open_smtp",
     "http": "orchestrator.channels.webhook:open_webhook",
     "https": "orchestrator.channels.webhook:open_webhook",
+    "push": "orchestrator.channels.push.devices:open_devices",
+    "fcm": "orchestrator.channels.push.fcm:open_fcm",
+    "apns": "orchestrator.channels.push.apns:open_apns",
+    "webpush": "orchestrator.channels.push.webpush:open_webpush",
     "sms+https": "orchestrator.channels.sms.gateway:open_gateway",
     "twilio": "orchestrator.channels.twilio:open_twilio",
     "twilio+whatsapp": "orchestrator.channels.twilio:open_twilio_whatsapp",
@@ -27,6 +31,8 @@ _OURS = {
     "console": "orchestrator.channels.console:open_console",
     "file": "orchestrator.channels.console:open_file",
 }
+# What some of them need beside the product itself.
+_EXTRAS = {"push": "push", "fcm": "push", "apns": "push", "webpush": "push"}
 
 
 def open_channel(setup: Setup) -> Channel:
@@ -48,5 +54,11 @@ def _opener(scheme: str) -> Callable[[Setup], Channel] | None:
     if scheme not in _OURS:
         return None
     module, _, name = _OURS[scheme].partition(":")
-    ours: Callable[[Setup], Channel] = getattr(import_module(module), name)
+    try:
+        ours: Callable[[Setup], Channel] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(scheme)
+        if extra is None or (error.name or "").startswith("orchestrator"):
+            raise
+        raise OrchestratorError(f"{scheme}: needs the package {error.name}; install orchestrator[{extra}]") from error
     return ours

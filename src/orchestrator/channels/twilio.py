@@ -5,7 +5,7 @@
     … &key=SK…                                            an API key; ORCHESTRATOR_CHANNEL_SMS_SECRET is then its
                                                           secret, and else the account's auth token
     … &region=ES                                          the country of numbers without one
-    … &status=https://shop.example/hooks/sms              where Twilio reports to; our own address by default
+    … &status=https://shop.example/hooks/sms/twilio       where Twilio reports to; our own address by default
     twilio+whatsapp:?…                                    the same for WhatsApp; `template` is a content SID (HX…)
 
 Twilio takes no idempotency key: a message whose answer got lost may arrive twice (at-least-once). The action's id goes
@@ -152,7 +152,7 @@ def _open(
     sender = ("From", kind + options["from"]) if "from" in options else ("MessagingServiceSid", options["service"])
     auth = (options.get("key") or account, secret)
     region = options.get("region")
-    status = options.get("status", setup.hooks)
+    status = options.get("status", f"{setup.hooks}/twilio" if setup.hooks else "")
     return TwilioChannel(
         Api(told, setup.allowed_hosts), account, auth, sender, status, lambda delivery: content(delivery, region)
     )

@@ -68,7 +68,8 @@ class TelegramChannel:
 def _text_of(delivery: Delivery) -> str:
     """Put title, text and link under each other."""
     fields = delivery.rendered.fields
-    text = "\n".join(str(fields[name]) for name in ("title", "text", "url") if fields.get(name))
+    told = [str(fields.get(name, "")) for name in ("title", "text")]
+    text = "\n".join(filter(None, [*told, delivery.tracking.follow(str(fields.get("url", "")))]))
     if not text.strip():
         raise Refused("the text is empty")
     if len(text) > LONGEST_TEXT:

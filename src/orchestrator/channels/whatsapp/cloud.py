@@ -4,7 +4,7 @@
     … &region=ES                                 the country of numbers without one
 
 The Cloud API takes no idempotency key: a message whose answer got lost may arrive twice (at-least-once). The action's
-id goes into `biz_opaque_callback_data` as ACTION:PROFILE, which every status of the message brings back.
+reference (`references`) goes into `biz_opaque_callback_data`, which every status of the message brings back.
 Owns requests, and what each of Meta's codes says. Must never try again itself.
 """
 
@@ -15,6 +15,7 @@ import msgspec
 from orchestrator.channels.api import Answer, Api, needed, read_url, secret_of
 from orchestrator.channels.numbers import number_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
+from orchestrator.channels.references import reference_of
 from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.channels.whatsapp.window import Template, form_of
 from orchestrator.errors import Bounced, ChannelError, Refused, Unavailable, WindowClosed
@@ -64,12 +65,11 @@ class WhatsappChannel:
         raise _trouble(answer, said.error or _Error(), delivery.now_ms)
 
     def _content(self, delivery: Delivery) -> dict[str, Any]:
-        action = delivery.action
         content = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             "to": number_of(delivery.to, self._region),
-            "biz_opaque_callback_data": f"{action.id}:{action.profile_id}",
+            "biz_opaque_callback_data": reference_of(delivery.key, delivery.action.profile_id),
         }
         form = form_of(delivery)
         if not isinstance(form, Template):
