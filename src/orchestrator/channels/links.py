@@ -8,9 +8,8 @@ else. Must never be read without its signature and its end being checked first.
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from itsdangerous import BadSignature, Signer
@@ -67,8 +66,7 @@ class LinkError(OrchestratorError):
         self.expired = expired
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(msgspec.Struct, frozen=True):
     """What a message's links are about: who got it, which action, by which channel, why, and in which language."""
 
     profile_id: str
@@ -149,30 +147,28 @@ class Links:
 class MessageLinks(Mapping[str, str]):
     """`links.*` of one message; each is made when a template first names it."""
 
-    names = (Kind.UNSUBSCRIBE, Kind.PREFERENCES, Kind.SURVEY, Kind.CONFIRM)
+    _KINDS: ClassVar[Mapping[str, Kind]] = {
+        str(kind): kind for kind in (Kind.UNSUBSCRIBE, Kind.PREFERENCES, Kind.SURVEY, Kind.CONFIRM)
+    }
 
-    def __init__(self, make: Callable[[Kind, str], str], details: Mapping[Kind, str]) -> None:
+    def __init__(self, make: Callable[[Kind, str], str]) -> None:
         self._make = make
-        self._details = details
         self._made: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         """Give the link of this name."""
         made = self._made.get(name)
         if made is None:
-            if name not in self.names:
-                raise KeyError(name)
-            kind = Kind(name)
-            made = self._made[name] = self._make(kind, self._details.get(kind, ""))
+            made = self._made[name] = self._make(self._KINDS[name], "")
         return made
 
     def __iter__(self) -> Iterator[str]:
         """Name all links."""
-        return iter([str(name) for name in self.names])
+        return iter(self._KINDS)
 
     def __len__(self) -> int:
         """Count the links."""
-        return len(self.names)
+        return len(self._KINDS)
 
     def click(self, link: str) -> str:
         """Give the redirect that leads to `link`."""

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from orchestrator.channels.rendering import Rendered
 from orchestrator.model.effects import Action
 
 
-@dataclass(frozen=True, slots=True)
-class Unsubscribing:
+class Unsubscribing(msgspec.Struct, frozen=True):
     """What a message that needs consent carries so that it can be withdrawn: the link, and who is speaking."""
 
     url: str
@@ -26,8 +27,7 @@ class Unsubscribing:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tracking:
+class Tracking(msgspec.Struct, frozen=True):
     """What comes back, where that is allowed: the pixel's address, and what makes the redirect of a link.
 
     Links that begin with `own` are ours already.
@@ -42,8 +42,7 @@ class Tracking:
         return url if not url or self.click is None or url.startswith(self.own) else self.click(url)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One message to one address.
 
     `key` is the idempotency key: the action's id, and for the second and further of a customer's devices with its
@@ -56,18 +55,17 @@ class Delivery:
     action: Action
     now_ms: int
     unsubscribing: Unsubscribing | None = None
-    tracking: Tracking = field(default_factory=Tracking)
+    tracking: Tracking = Tracking()
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """A provider took it. `reference` is the provider's own name for it, if it gave one.
 
     `details` is what else the receipt tells, such as how many parts a text message was.
     """
 
     reference: str | None = None
-    details: Mapping[str, str | int] = field(default_factory=dict)
+    details: Mapping[str, str | int] = {}
 
 
 class Channel(Protocol):

@@ -25,6 +25,7 @@ class Preparer:
         self._project = catalog.project
         self._renderer = renderer
         self._links = links
+        self._untracked = Tracking(own=f"{links.base_url}/")
 
     def prepare(self, action: Action, now_ms: int) -> list[Delivery]:
         """Render an action for each of its addresses; raises Refused for what can never be sent."""
@@ -33,12 +34,7 @@ class Preparer:
         if action.message is None:
             return _answer(action, now_ms)
         language = action.language or self._project.languages[0]
-        about = About(action.profile_id, action.id, action.channel, action.purpose or "", language)
-        confirming = About(action.profile_id, action.id, action.channel, self._confirmed_by(action), language)
-        links = MessageLinks(
-            lambda kind, detail: self._links.make(kind, confirming if kind is Kind.CONFIRM else about, now_ms, detail),
-            {Kind.SURVEY: self._survey_of(action)},
-        )
+        links = self._links_of(action, action.channel, language, now_ms)
         rendered = self._renderer.render(action.message, action.channel, language, action.data, links)
         unsubscribing = self._unsubscribing(action, rendered, links)
         tracking = self._tracking(action, links)
@@ -47,6 +43,14 @@ class Preparer:
             Delivery(_key(action.id, number), to, rendered, action, now_ms, unsubscribing, tracking)
             for number, to in enumerate(addresses, start=1)
         ]
+
+    def _links_of(self, action: Action, channel: str, language: str, now_ms: int) -> MessageLinks:
+        def make(kind: Kind, detail: str) -> str:
+            purpose = self._confirmed_by(action) if kind is Kind.CONFIRM else action.purpose or ""
+            about = About(action.profile_id, action.id, channel, purpose, language)
+            return self._links.make(kind, about, now_ms, self._survey_of(action) if kind is Kind.SURVEY else detail)
+
+        return MessageLinks(make)
 
     def summary(self, action: Action) -> str | None:
         """Render what a handoff tells the person who takes its case."""
@@ -89,10 +93,12 @@ class Preparer:
         return Unsubscribing(links["unsubscribe"], address, words_in(rendered.language)["unsubscribe"])
 
     def _tracking(self, action: Action, links: MessageLinks) -> Tracking:
+        if not action.track:
+            return self._untracked
         return Tracking(
             links.pixel() if "opens" in action.track else None,
             links.click if "clicks" in action.track else None,
-            f"{self._links.base_url}/",
+            self._untracked.own,
         )
 
 

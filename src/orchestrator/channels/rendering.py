@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from typing import Any, ClassVar, TextIO
 
+import msgspec
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.ast import Node
 from liquid.builtin.output import Output, OutputNode
@@ -18,7 +19,7 @@ from liquid.exceptions import FilterError, LiquidError
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
 
-from orchestrator.channels import filling
+from orchestrator.channels.filling import Filling, Write, filling_of
 from orchestrator.errors import Refused
 from orchestrator.model.project import Table
 
@@ -32,6 +33,10 @@ MAX_KEPT_FIELDS = 4_096
 # Where the filter `lookup` finds the catalogs; no template can name it.
 _TABLES = "catalogs:"
 
+# How a template fails: by Liquid's own errors, and by what its filters let through from Python, such as a number that
+# overflows or a date that is none.
+_FAILURES = (LiquidError, ArithmeticError, TypeError, ValueError, RecursionError)
+
 # The fields that are the body, by channel; channels not named here have `text`.
 _BODIES: Mapping[str, tuple[str, ...]] = {
     "email": ("text", "html", "mjml", "markdown"),
@@ -41,6 +46,8 @@ _BODIES: Mapping[str, tuple[str, ...]] = {
 
 # A field's template is text, or a list or map of texts (the parameters of a WhatsApp template).
 Fields = Mapping[str, Any]
+# Renders one field from all that a template may name.
+_Render = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,7 @@ class Content:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(msgspec.Struct, frozen=True):
     """What a customer reads: a channel's fields as text."""
 
     channel: str
@@ -144,7 +150,7 @@ _MARKDOWN.add_tag(_MarkdownOutput)
 # Fields that are HTML or become HTML: what a customer's name holds must stay text there.
 _SANDBOXES = {"html": _MARKUP, "mjml": _MARKUP, "markdown": _MARKDOWN}
 # How each of them writes a value, for templates that do nothing else.
-_WRITERS: Mapping[_Sandbox, Mapping[type[Node], filling.Write]] = {
+_WRITERS: Mapping[_Sandbox, Mapping[type[Node], Write]] = {
     _TEXT: {OutputNode: lambda value: to_liquid_string(value, False)},
     _MARKUP: {OutputNode: lambda value: to_liquid_string(value, True)},
     _MARKDOWN: {_MarkdownOutputNode: _MarkdownOutputNode.text_of},
@@ -165,8 +171,8 @@ class Renderer:
         self._tables = tables or {}
         self._first_language = languages[0]
         self._contents = contents
-        self._fields: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
-        self._templates: dict[tuple[_Sandbox, str], tuple[BoundTemplate, filling.Filling | None]] = {}
+        self._fields: dict[tuple[str, str, str], dict[str, _Render]] = {}
+        self._templates: dict[tuple[_Sandbox, str], tuple[BoundTemplate, Filling | None]] = {}
 
     def render(
         self,
@@ -180,21 +186,24 @@ class Renderer:
 
         Raises Refused when the project has no such message or content, or when a template fails.
         """
-        wanted = fallbacks(language or self._first_language, self._first_language)
-        templates = self._fields.get((message, channel, wanted))
-        if templates is None:
-            content = self._contents.get(message)
-            templates = {} if content is None else content.fields(channel, wanted)
+        language = language or self._first_language
+        fields = self._fields.get((message, channel, language))
+        if fields is None:
+            fields = self._compile(message, channel, language)
             if len(self._fields) < MAX_KEPT_FIELDS:  # a language is what a customer says it is
-                self._fields[message, channel, wanted] = templates
+                self._fields[message, channel, language] = fields
+        scope = {"brand": self._brand, "links": {} if links is None else links, **data}
+        return Rendered(channel, language, {name: render(scope) for name, render in fields.items()})
+
+    def _compile(self, message: str, channel: str, language: str) -> dict[str, _Render]:
+        content, wanted = self._contents.get(message), fallbacks(language, self._first_language)
+        templates = {} if content is None else content.fields(channel, wanted)
         if not templates:
             raise Refused(f"message {message} has no content for {channel}; write it or take the channel out")
-        scope = {"brand": self._brand, "links": links or {}, **data}
-        rendered = {
-            name: self._field(f"message {message}, {channel}.{name}", _SANDBOXES.get(name, _TEXT), template, scope)
+        return {
+            name: self._field(f"message {message}, {channel}.{name}", _SANDBOXES.get(name, _TEXT), template)
             for name, template in templates.items()
         }
-        return Rendered(channel, wanted[0], rendered)
 
     def summary(self, data: Mapping[str, Any]) -> str | None:
         """Render what a case tells the person who takes it; None where the journey says nothing.
@@ -205,42 +214,54 @@ class Renderer:
         if not isinstance(template, str):
             return None
         try:
-            rendered: str = self._field("the summary", _TEXT, template, {"brand": self._brand, **data})
+            rendered: str = self._field("the summary", _TEXT, template)({"brand": self._brand, **data})
         except Refused:
             return template
         return rendered
 
     def case(self, template: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
         """Render what a team's system is told of a case: JSON whose texts are templates. Raises Refused."""
-        return self._field("the team's template", _TEXT, template, {"brand": self._brand, **data})
+        return self._field("the team's template", _TEXT, template)({"brand": self._brand, **data})
 
-    def _field(self, where: str, sandbox: _Sandbox, template: Any, scope: Mapping[str, Any]) -> Any:
+    def _field(self, where: str, sandbox: _Sandbox, template: Any) -> _Render:
+        """Compile a field to what renders it; raises Refused for a template that is none, as that does."""
         if isinstance(template, Mapping):
-            return {name: self._field(where, sandbox, inner, scope) for name, inner in template.items()}
+            named = {name: self._field(where, sandbox, inner) for name, inner in template.items()}
+            return lambda scope: {name: render(scope) for name, render in named.items()}
         if isinstance(template, list):
-            return [self._field(where, sandbox, inner, scope) for inner in template]
+            listed = [self._field(where, sandbox, inner) for inner in template]
+            return lambda scope: [render(scope) for render in listed]
         if template is None or isinstance(template, bool | int | float):
-            return template
+            return lambda scope: template
         source = str(template)
         if "{" not in source:
-            return source  # nothing to render, which is most of what is written
+            return lambda scope: source  # nothing to render, which is most of what is written
         try:
-            template, fill = self._template(sandbox, source)
-            filled = None if fill is None else fill.fill(scope)
-            return template.render(**scope, **{_TABLES: self._tables}) if filled is None else filled
-        except LiquidError as error:
-            raise Refused(f"{where}: the template fails: {error.message or error}") from error
-        except (ArithmeticError, TypeError, ValueError, RecursionError) as error:
-            # What Liquid's filters let through from Python: a number that overflows, a date that is none.
-            raise Refused(f"{where}: the template fails: {error}") from error
+            bound, filling = self._template(sandbox, source)
+        except _FAILURES as error:
+            raise _refused(where, error) from error
 
-    def _template(self, sandbox: _Sandbox, source: str) -> tuple[BoundTemplate, filling.Filling | None]:
+        def render(scope: Mapping[str, Any]) -> str:
+            try:
+                filled = None if filling is None else filling.fill(scope)
+                return bound.render(**scope, **{_TABLES: self._tables}) if filled is None else filled
+            except _FAILURES as error:
+                raise _refused(where, error) from error
+
+        return render
+
+    def _template(self, sandbox: _Sandbox, source: str) -> tuple[BoundTemplate, Filling | None]:
         found = self._templates.get((sandbox, source))
         if found is None:
             template = sandbox.from_string(source)
-            found = template, filling.filling_of(template, _WRITERS[sandbox], MAX_OUTPUT_BYTES)
-            self._templates[sandbox, source] = found
+            found = template, filling_of(template, _WRITERS[sandbox], MAX_OUTPUT_BYTES)
+            if len(self._templates) < MAX_KEPT_FIELDS:
+                self._templates[sandbox, source] = found
         return found
+
+
+def _refused(where: str, error: Exception) -> Refused:
+    return Refused(f"{where}: the template fails: {getattr(error, 'message', None) or error}")
 
 
 @lru_cache(maxsize=256)

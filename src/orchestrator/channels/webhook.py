@@ -111,14 +111,14 @@ class Webhook:
         if self._client is None:
             self._client = self._open_client(self._allowed, self._timeout)
         for _ in range(MAX_REDIRECTS + 1):
-            guarded.check(url, self._allowed)
             # What logs us in is for the host that it was given for, wherever that leads.
-            own = self._headers if url.origin() == self._url.origin() else {}
+            own = self._headers if url is self._url or url.origin() == self._url.origin() else {}
             async with self._client.post(
                 url, data=payload, headers={**headers, **own}, allow_redirects=False
             ) as response:
                 if response.status in _REDIRECTS and "Location" in response.headers:
                     url = url.join(URL(response.headers["Location"]))
+                    guarded.check(url, self._allowed)  # as the first one was, when it was named
                     continue
                 if 200 <= response.status < 300:
                     return Answer(response.status, await beginning_of(response))
@@ -151,9 +151,9 @@ def reaching(timeout_seconds: float) -> Iterator[None]:
 
 async def beginning_of(response: aiohttp.ClientResponse) -> bytes:
     """Read an answer's body, or as much of it as anybody needs; the rest is not worth its connection."""
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
+    body, content = bytearray(), response.content
+    while not content.at_eof():
+        body += await content.readany()
         if len(body) > MAX_ANSWER_BYTES:
             response.close()
             break

@@ -7,9 +7,9 @@ decide when to try again: it keeps what it is told.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from orchestrator.storage import bulk
 
@@ -17,8 +17,7 @@ from orchestrator.storage import bulk
 KEPT_DEAD_LETTERS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True):
     """One action that waits, on the lane it goes by: as JSON, with the instant of the next try.
 
     `cancelled` asks for an outcome at once. `reason` is why it was given up on, None while it waits.
@@ -35,8 +34,7 @@ class Pending:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """What became of one: with `due_ms` it is tried again then; with `reason` it is given up on; else it is done."""
 
     action_id: str

@@ -7,7 +7,6 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,7 +125,7 @@ def _made(
             address = to or ("somebody@example.com" if name == "email" else "somebody")
             asked = msgspec.structs.replace(action, channel=name, language=each, to=address)
             for made in preparer.prepare(asked, time.time_ns() // 1_000_000):
-                yield replace(made, tracking=Tracking())  # the links as their author wrote them
+                yield msgspec.structs.replace(made, tracking=Tracking())  # the links as their author wrote them
 
 
 def _preparer(loaded: "Loaded") -> "Preparer":
