@@ -72,6 +72,7 @@ _decode_plain = msgspec.json.Decoder(_Plain).decode
 _decode = msgspec.json.Decoder(_Envelope).decode
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_nullable = msgspec.json.Decoder(dict[str, Any] | None).decode
+_NO_TYPE = "the event has no type; name what happened in `type`"
 SEGMENT_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
 
@@ -81,8 +82,7 @@ def read(raw: bytes, arrived_ms: int) -> Event:
     `arrived_ms` stands in for an event without a time of its own. Raises EventError with reason
     `too_large`, `not_json`, `bad_envelope`, `no_type`, `nobody` or `bad_time`.
     """
-    if len(raw) > MAX_RECORD_BYTES:
-        raise EventError("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
+    _check_size(raw)
     try:
         event = _decode_plain(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -95,6 +95,29 @@ def read(raw: bytes, arrived_ms: int) -> Event:
     if time.__class__ is not int or not 0 <= time <= LATEST_EVENT_MS:
         event.time_ms = arrived_ms if time is None else _instant(time)
     return event
+
+
+def read_receipt(raw: bytes, arrived_ms: int) -> Event:
+    """Read a native event that is known to be about somebody, whatever it says of that itself.
+
+    Raises EventError like `read`, but never for `nobody`.
+    """
+    _check_size(raw)
+    envelope = _envelope_of(raw)
+    if not envelope.type:
+        raise EventError("no_type", _NO_TYPE)
+    return Event(
+        id=str(envelope.id or "") or ids.record_id(raw),
+        type=envelope.type,
+        time_ms=arrived_ms if envelope.time is None else _instant(envelope.time),
+        channel=envelope.channel,
+        raw_properties=envelope.properties,
+    )
+
+
+def _check_size(raw: bytes) -> None:
+    if len(raw) > MAX_RECORD_BYTES:
+        raise EventError("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
 
 
 def _names_somebody(event: _Plain) -> bool:
@@ -112,12 +135,7 @@ def _names_somebody(event: _Plain) -> bool:
 
 def _read_any(raw: bytes, arrived_ms: int) -> Event:
     """Read a record of any envelope whatever, and tell what is wrong with it."""
-    try:
-        envelope = _decode(raw)
-    except msgspec.ValidationError as error:
-        raise EventError("bad_envelope", f"{error}; an event is one JSON object, with type and customer_id") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise EventError("not_json", f"{error}; a record is one JSON object on one line") from error
+    envelope = _envelope_of(raw)
     if envelope.specversion is not None:
         return _from_cloud_event(envelope, raw, arrived_ms)
     if envelope.type in SEGMENT_TYPES and (envelope.user_id is not None or envelope.anonymous_id is not None):
@@ -133,6 +151,15 @@ def _read_any(raw: bytes, arrived_ms: int) -> Event:
         raw,
         arrived_ms,
     )
+
+
+def _envelope_of(raw: bytes) -> _Envelope:
+    try:
+        return _decode(raw)
+    except msgspec.ValidationError as error:
+        raise EventError("bad_envelope", f"{error}; an event is one JSON object, with type and customer_id") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EventError("not_json", f"{error}; a record is one JSON object on one line") from error
 
 
 def _instant(time: object) -> int:
@@ -152,8 +179,7 @@ def read_binary_cloud_event(headers: Iterable[tuple[str, bytes | None]], raw: by
 
     Raises EventError like `read`.
     """
-    if len(raw) > MAX_RECORD_BYTES:
-        raise EventError("too_large", f"the record has {len(raw)} bytes; at most {MAX_RECORD_BYTES} are read")
+    _check_size(raw)
     try:
         attributes = {
             name[3:].lower(): value.decode() for name, value in headers if value and name.lower().startswith("ce_")
@@ -187,7 +213,7 @@ def _event(
     arrived_ms: int,
 ) -> Event:
     if not event_type:
-        raise EventError("no_type", "the event has no type; name what happened in `type`")
+        raise EventError("no_type", _NO_TYPE)
     known = {kind: str(value) for kind, value in identifiers.items() if value not in (None, "")} if identifiers else {}
     if customer_id is None or customer_id == "":
         # A customer_id among the identifiers is the same thing in another place.

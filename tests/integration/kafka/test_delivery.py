@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from orchestrator.model import instants
+from orchestrator.model import codec, instants
 from orchestrator.model.effects import Action
 from orchestrator.runtime.kafka.catalogs import keyed, publish
 from orchestrator.runtime.kafka.pendings import decode_row
@@ -151,12 +151,17 @@ async def test_an_outcome_comes_back_to_the_customers_journey(shop, one_event, t
         return [json.loads(record.value)["type"] for record in receipts] == ["message_sent"]
 
     await shop.until(told, 120)
-    await shop.drained(topic=shop.topics.receipts)
-    assert [await asyncio.to_thread(each.stop) for each in (deliverer, worker)] == [0, 0], shop.said()
     [action] = [json.loads(line) for line in await shop.lines(shop.topics.actions)]
     [receipt] = await committed(shop.servers, shop.topics.receipts, PARTITIONS)
     assert json.loads(receipt.value)["properties"]["action_id"] == action["id"]
     assert receipt.key.decode() == action["profile_id"]
+    # What another system reports of the message names the action, and nobody: its key says whose it is.
+    bounced = json.dumps({"type": "message_bounced", "properties": {"action_id": action["id"]}}).encode()
+    await load(shop.servers, shop.topics.receipts, [Loaded(receipt.partition, now, receipt.key, bounced)])
+    await shop.drained(topic=shop.topics.receipts)
+    assert [await asyncio.to_thread(each.stop) for each in (deliverer, worker)] == [0, 0], shop.said()
+    states = latest_by_key(await committed(shop.servers, shop.topics.changelog, PARTITIONS))
+    assert list(codec.decode(states[action["profile_id"]]).profile.unreachable) == ["email"]
     assert await shop.lines(shop.topics.dead_letters) == []
 
 

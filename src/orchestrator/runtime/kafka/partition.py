@@ -232,9 +232,8 @@ class Partition(Unit):
             self._take_objection((record.key or b"").decode(), record.value or b"[]")
             return
         profile_id = (record.key or b"").decode(errors="replace")
-        old = self.state.get(profile_id)
         try:
-            event = receipt_of(record)
+            event, old = receipt_of(record), self.state.get(profile_id)
             if old is None:
                 self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, "ignored"] += 1
                 self._miss(record)

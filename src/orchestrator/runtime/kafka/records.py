@@ -62,11 +62,17 @@ def receipt_line(event: Event) -> bytes:
 
 
 def receipt_of(record: KafkaRecord) -> Event:
-    """Read a receipt; raises EventError for a record that holds none."""
+    """Read a receipt, delivery's or anybody's who reports on a message; raises EventError for a record that holds none.
+
+    It need not name a customer: its key does, as an action names its profile.
+    """
+    if not record.key:
+        raise EventError("nobody", "a receipt's key is the profile_id of its action; an action_id alone names nobody")
+    raw = record.value or b""
     try:
-        receipt = _decode_receipt(record.value or b"")
-    except msgspec.DecodeError as error:
-        raise EventError("bad_envelope", f"the receipts topic holds something else: {error}") from error
+        receipt = _decode_receipt(raw)
+    except msgspec.DecodeError:
+        return envelopes.read_receipt(raw, record.timestamp)
     return Event(receipt.id, receipt.type, receipt.time, channel=receipt.channel, raw_properties=receipt.properties)
 
 
