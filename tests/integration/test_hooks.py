@@ -2,7 +2,7 @@
 
 import io
 import json
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import aiohttp
 
@@ -13,7 +13,9 @@ from orchestrator.model import ids
 from orchestrator.model.instants import DAY_MS, HOUR_MS
 from orchestrator.web import hooks as web_hooks
 from providers import LINKS, MailServer, WebServer, hooks
+from providers.certificates import contexts
 from providers.live import CART, HOUR, LiveShop, until, write_project
+from providers.web import answer
 
 ANA, BEN, CARLA = "+34600000001", "+34600000002", "+34600000003"
 PROJECT = """
@@ -165,6 +167,18 @@ async def test_a_stop_does_not_silence_what_needs_no_consent(tmp_path):
         await until(lambda: gateway.requests)
 
 
+async def test_a_journey_confirms_that_somebody_left(tmp_path):
+    left = ANSWER.replace("journey: answer", "journey: left").replace(
+        "{event: message_received,", "{event: consent_changed, where: not granted,"
+    )
+    async with WebServer() as gateway, make_shop(tmp_path, left, sms=gateway.url) as shop:
+        await greet(shop, "ana", ANA)
+        await call(shop, "/hooks/sms/twilio", sms(ANA, "BAJA"))
+        await until(lambda: gateway.requests)
+        await call(shop, "/hooks/sms/twilio", sms(ANA, "ALTA", "SM2"))
+        assert len((await shop.known())["messages"]) == 1
+
+
 async def test_a_journey_answers_on_the_same_channel(tmp_path):
     async with (
         WebServer() as texts,
@@ -262,6 +276,32 @@ async def test_behind_a_proxy_the_public_address_is_signed(tmp_path):
             url = aiohttp.client.URL(f"{shop.url}/hooks/sms/twilio{query}", encoded=True)
             async with client.post(url, data=made[0], headers=made[1]) as response:
                 assert response.status == 204
+
+
+async def test_what_twilio_and_meta_are_given_with_a_message_leads_back_to_it(tmp_path):
+    tls, _ = contexts(tmp_path)
+    taken = answer(201, b'{"sid": "SM9"}'), answer(200, b'{"messages": [{"id": "wamid.9"}]}')
+    async with WebServer(taken[0], tls=tls) as texts, WebServer(taken[1], tls=tls) as chats:
+        host, ca = "127.0.0.1", tmp_path / "server.pem"
+        sms_url = f"twilio://{host}:{texts.port}?account=AC1&from=%2B15551230001&ca={ca}"
+        shop = make_shop(tmp_path, ANSWER, sms=sms_url, whatsapp=f"whatsapp://{host}:{chats.port}?phone_id=1&ca={ca}")
+        shop.settings |= {"channel_sms_secret": hooks.SECRET, "channel_whatsapp_secret": "token"}
+        async with shop:
+            await greet(shop, "ana", ANA)
+            await call(shop, "/hooks/sms/twilio", sms(ANA, "Hola"))
+            await until(lambda: texts.requests)
+            [callback] = parse_qs(texts.requests[0][2].decode())["StatusCallback"]
+            path = callback.removeprefix("https://shop.example")
+            reported = hooks.twilio({"MessageStatus": "undelivered", "ErrorCode": "30005"}, path)
+            assert await call(shop, path, reported) == (204, "")
+            assert (await shop.known())["unreachable"] == ["sms"]
+            message = {"from": "34600000001", "id": "wamid.1", "type": "text", "text": {"body": "Hola"}}
+            await call(shop, "/hooks/whatsapp/meta", hooks.whatsapp(messages=[message]))
+            await until(lambda: chats.requests)
+            opaque = chats.bodies[0]["biz_opaque_callback_data"]
+            failed = {"status": "failed", "errors": [{"code": 131026}], "biz_opaque_callback_data": opaque}
+            assert (await call(shop, "/hooks/whatsapp", hooks.whatsapp(statuses=[failed])))[0] == 200
+            assert (await shop.known())["unreachable"] == ["sms", "whatsapp"]
 
 
 async def test_metas_challenge(tmp_path):

@@ -48,7 +48,7 @@ def request(
     return Request(channel, headers or {}, body, url, dict(parse_qsl(urlsplit(url).query)), lists, now_ms)
 
 
-def sendgrid(*events: dict[str, Any], at_s: int = NOW_S) -> tuple[bytes, dict[str, str]]:
+def sendgrid(*events: Any, at_s: int = NOW_S) -> tuple[bytes, dict[str, str]]:
     body = json.dumps(list(events)).encode()
     signature = SENDGRID.sign(str(at_s).encode() + body, ec.ECDSA(hashes.SHA256()))
     return body, {

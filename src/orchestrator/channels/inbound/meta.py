@@ -47,7 +47,7 @@ def read(request: Request) -> list[Finding]:
             found += _change(request, ours, bodies.text(change.get("field")), bodies.part(change, "value"))
         for event in bodies.listed(entry.get("messaging"))[:MAX_CHANGES]:
             found.append(_messaging(request, ours, event))
-    return found
+    return found or [Other("unknown")]
 
 
 def _change(request: Request, ours: str, field: str, value: dict[str, Any]) -> Iterator[Finding]:

@@ -37,7 +37,10 @@ def read(request: Request) -> list[Finding]:
         signing.check_password(request)
         return _parsed(request)
     _check(request)
-    return [_event(request, each) for each in bodies.listed(bodies.json_of(request.body))]
+    events = bodies.json_of(request.body)
+    if not isinstance(events, list):
+        raise Unreadable("the body is no JSON array")
+    return [_event(request, each) if isinstance(each, dict) else Other("unknown") for each in events]
 
 
 def _check(request: Request) -> None:

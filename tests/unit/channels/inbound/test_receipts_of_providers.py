@@ -64,6 +64,17 @@ def test_sendgrids_events(event, expected):
     assert of_sendgrid(**event) == expected
 
 
+def test_what_is_no_event_among_sendgrids_holds_up_no_other():
+    body, headers = hooks.sendgrid({"event": "delivered", "orchestrator": REFERENCE}, 7, "x")
+    found = sendgrid.read(request(body, headers, secret=hooks.SENDGRID_KEY, password=""))
+    assert found == [told("delivered"), Other("unknown"), Other("unknown")]
+
+
+def test_a_request_of_metas_that_holds_nothing_is_counted():
+    body, headers = hooks.meta({"object": "page", "entry": [{"id": "P"}, "x"]})
+    assert meta.read(request(body, headers, secret=SECRET, token="")) == [Other("unknown")]
+
+
 def of_mailgun(**event):
     headers = {"message": {"headers": {"message-id": MESSAGE_ID.strip("<>")}}}
     body, http = hooks.mailgun({"id": "e1", **headers, **event})
