@@ -63,7 +63,9 @@ class CustomersPages:
         except HttpError as error:
             return look.note(look.words["invalid"], look.words["no_change"], error.status)
         except OrchestratorError:
-            return look.note(look.words["no_change"], "", 503)
+            again = look.note(look.words["no_change"], "", 503)
+            again.headers["Retry-After"] = "5"
+            return again
 
     async def _leave(self, request: Request, token: Token, look: Look) -> Response:
         if request.method == "POST":

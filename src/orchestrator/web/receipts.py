@@ -9,6 +9,7 @@ Owns the reading of those. A click that no person made is recorded as `machine`.
 where the receipt could not be kept. Must never lead anywhere that its token does not say.
 """
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from typing import Any
@@ -30,6 +31,8 @@ from orchestrator.web.answers import HttpError
 from orchestrator.web.hooks import Hooks
 from orchestrator.web.keys import KeyRing
 
+# So long a customer who follows a link may be held up by what we want to know about it.
+LONGEST_S = 3.0
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _UNCACHED = {"Cache-Control": "no-store, private", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 _KINDS = frozenset({"sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed"})
@@ -83,9 +86,11 @@ class Receipts:
             properties["machine"] = True
         report = Report(what, token.action_id, token.profile_id, token.channel, properties)
         try:
-            await self._service.hear(token.profile_id, report.event(now_ms, each=str(now_ms)))
-        except OrchestratorError as error:
-            _log.error("a receipt was not kept", what=what, why=str(error))
+            # Cut short, it is kept all the same if it can be; the customer does not wait to see.
+            async with asyncio.timeout(LONGEST_S):
+                await self._service.hear(token.profile_id, report.event(now_ms, each=str(now_ms)))
+        except (OrchestratorError, TimeoutError) as error:
+            _log.error("a receipt is not known to be kept", what=what, why=str(error) or "no answer in time")
 
     async def hook(self, request: Request) -> Response:
         """Take a provider's report, or what else comes by it."""

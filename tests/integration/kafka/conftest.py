@@ -30,9 +30,11 @@ from orchestrator.runtime.kafka.header import decode_header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.readside import ReadSide
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics, ensure
 from orchestrator.runtime.kafka.turning import TurnJob
+from orchestrator.storage import SqliteStore
 from orchestrator.testing.brokers import Broker, await_topic
 from orchestrator.testing.streams import Expected, Loaded, WorkerProcess, committed, expected_of, latest_by_key, load
 from providers.deliveries import SECRET
@@ -283,6 +285,21 @@ class Shop:
         assert state == expected.records
         assert len(await self.lines(topics.dead_letters)) == expected.dead_letters
         return expected
+
+    @asynccontextmanager
+    async def copying(self, path: Path) -> AsyncIterator[Callable[[], SqliteStore]]:
+        """Keep a copy of the customers in a file; give what opens it for reading."""
+        settings, topics = self.settings(), self.topics
+        counts = await ensure(settings, topics)
+        side = ReadSide(settings, topics, path, lambda seconds: None)
+        await side.open()
+        following = asyncio.create_task(side.follow(counts))
+        try:
+            yield lambda: SqliteStore(path, writes=False)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await side.close()
 
     @asynccontextmanager
     async def member(self, metrics: Metrics | None = None, **changes: str) -> AsyncIterator[Membership]:

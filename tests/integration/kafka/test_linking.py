@@ -2,11 +2,13 @@
 
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from orchestrator.model import instants
+from orchestrator.runtime.kafka.linking_partition import read_name
 from orchestrator.runtime.kafka.rights import request_erasure
 from orchestrator.testing.streams import Loaded, committed, latest_by_key
 
@@ -52,14 +54,38 @@ def walked(records, seed, people=40):
     return made + records[-PARTITIONS:]
 
 
+async def same(shop, copy, expected) -> None:
+    """Wait until a copy holds what the state is, knows everybody by all their names, and what was decided."""
+    links = latest_by_key(await committed(shop.servers, shop.topics.links_changelog, 1))
+    links.pop("@partition", None)
+
+    async def is_same() -> bool:
+        with copy() as store:
+            if dict(store.records()) != expected.records or Counter(store.decisions()) != Counter(expected.decisions):
+                return False
+            assert {name: store.named(name) for name in links} == {name: read_name(links[name])[0] for name in links}
+            # Everybody has a record here, and what was decided under any of their names is theirs.
+            told = [line for each in expected.records for line in store.decisions_of(each)]
+            return len(told) == len(expected.decisions)
+
+    await shop.until(is_same)
+
+
 @pytest.mark.slow
-async def test_people_with_shared_devices_over_all_partitions_are_whom_one_process_says_they_are(open_shop, a_day):
+async def test_people_with_shared_devices_over_all_partitions_are_whom_one_process_says_they_are(
+    open_shop, a_day, tmp_path
+):
     records = walked(a_day(2000, seed=61), seed=61)
     await open_shop.receive(records)
     worker = open_shop.start_worker()
-    await open_shop.resolved()
-    assert worker.stop() == 0, open_shop.said()
-    expected = await open_shop.check(records)
+    async with open_shop.copying(tmp_path / "along.db") as along:
+        await open_shop.resolved()
+        assert worker.stop() == 0, open_shop.said()
+        expected = await open_shop.check(records)
+        await same(open_shop, along, expected)
+    # One that begins when all is over knows the same.
+    async with open_shop.copying(tmp_path / "anew.db") as anew:
+        await same(open_shop, anew, expected)
     verdicts = [json.loads(line)["reason"] for line in expected.decisions]
     assert {"same_customer", "kind_limit", "never"} <= set(verdicts)
     assert verdicts.count("same_customer") > 40
@@ -78,7 +104,9 @@ async def test_killed_at_fault_points_of_all_three_hops_nobody_is_lost_doubled_o
 
 
 @pytest.mark.slow
-async def test_an_erased_customer_is_in_no_compacted_topic_and_the_receipt_names_the_last_copys_date(open_shop):
+async def test_an_erased_customer_is_in_no_compacted_topic_and_the_receipt_names_the_last_copys_date(
+    open_shop, tmp_path
+):
     now = START + 96 * HOUR + 1
     who = {"email": "planted@shop.example", "cookie": "planted-cookie"}
     event = {"id": "e1", "type": "cart_updated", "customer_id": "planted", "identifiers": who, "time": START}
@@ -99,14 +127,26 @@ async def test_an_erased_customer_is_in_no_compacted_topic_and_the_receipt_names
         return len(await kept()) == 4  # one profile, three names
 
     await open_shop.drained(group=f"{open_shop.variables['APP_ID']}-resolve")
-    await open_shop.until(known)
     settings = open_shop.settings()
-    receipt = await request_erasure(settings, open_shop.topics, None, {"cookie": "planted-cookie"}, now)
+    async with open_shop.copying(tmp_path / "copy.db") as copy:
+        await open_shop.until(known)
 
-    async def gone() -> bool:
-        return not await kept()
+        async def copied() -> bool:
+            with copy() as store:
+                return store.profiles() == 1
 
-    await open_shop.until(gone)
+        await open_shop.until(copied)
+        receipt = await request_erasure(settings, open_shop.topics, None, {"cookie": "planted-cookie"}, now)
+
+        async def gone() -> bool:
+            return not await kept()
+
+        await open_shop.until(gone)
+
+        async def is_scrubbed() -> bool:
+            return not any(b"planted" in path.read_bytes() for path in tmp_path.glob("copy.db*"))
+
+        await open_shop.until(is_scrubbed)
     assert worker.stop() == 0, open_shop.said()
     assert receipt.remains[0].until == instants.to_text(now + settings.retention_ms)
     assert "planted" not in str(receipt)

@@ -83,13 +83,13 @@ class Copy:
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         self.store = self._opened()
 
-    def take(self, news: News, *, is_live: bool) -> None:
-        """Copy what was read; before it is live, decisions about people of whom nothing is kept are left out.
+    def take(self, news: News, since_ms: int) -> None:
+        """Copy what was read; decisions from before an instant, about people of whom nothing is kept, are left out.
 
-        A customer's record that is gone was erased, or is part of another's: then the links, which are written
-        before that, must be among what was read until now.
+        They may be of somebody who was erased since. A customer's record that is gone was erased, or is part of
+        another's: then the links, which are written before that, must be among what was read until now.
         """
-        self._take_links(news.links, is_live)
+        self._take_links(news.links)
         records: dict[str, bytes | None] = {}
         gone: dict[str, int] = {}
         for record in news.states:
@@ -107,18 +107,19 @@ class Copy:
             f"{POSITION}{tp.topic}/{tp.partition}": str(offset).encode() for tp, offset in news.positions.items()
         }
         positions[AT] = str(time.time()).encode()
-        decisions = self._decisions(news.decisions, records, is_live)
+        decisions = self._decisions(news.decisions, records, since_ms)
         self.store.commit(Batch(records=records, names=names, decisions=decisions, positions=positions))
         self._is_scrubbed = self._is_scrubbed and not erased
 
-    def _take_links(self, links: Iterable[ConsumerRecord], is_live: bool) -> None:
+    def _take_links(self, links: Iterable[ConsumerRecord]) -> None:
         names: dict[str, Known | None] = {}
         for record in links:
             name = (record.key or b"").decode()
             if name != HEADER_KEY:
                 names[name] = None if record.value is None else Known(*read_name(record.value))
-        # While catching up, nothing is kept yet under a name that leads to another.
-        merged = [(name, known.profile_id) for name, known in names.items() if is_live and known is not None]
+        merged = [(name, known.profile_id) for name, known in names.items() if known is not None]
+        if next(iter(self.store.records()), None) is None:
+            merged = []  # of a copy that begins, which reads the links first, and there may be millions
         if names:
             self.store.commit(
                 Batch(names=names, merged=[(before, after) for before, after in merged if before != after])
@@ -130,13 +131,14 @@ class Copy:
             del self._gone[next(iter(self._gone))]
 
     def _decisions(
-        self, decided: Iterable[ConsumerRecord], records: Mapping[str, bytes | None], is_live: bool
+        self, decided: Iterable[ConsumerRecord], records: Mapping[str, bytes | None], since_ms: int
     ) -> list[tuple[str, bytes]]:
         lines: dict[str, bytes] = {}
         for record in decided:
             key = (record.key or b"").decode()
             profile_id = self.store.named(key) or key
-            is_kept = is_live or records.get(profile_id) is not None or self.store.read(profile_id) is not None
+            is_new = record.timestamp >= since_ms
+            is_kept = is_new or records.get(profile_id) is not None or self.store.read(profile_id) is not None
             if is_kept and record.timestamp > self._gone.get(profile_id, 0):
                 lines[profile_id] = lines.get(profile_id, b"") + (record.value or b"") + b"\n"
         return list(lines.items())

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 5_000
 POLL_MS = 500
 RETRY_S = 1.0
+# So far the clocks of workers may lie apart from ours.
+MARGIN_MS = 60_000
 
 Result = TypeVar("Result")
 
@@ -50,6 +52,7 @@ class ReadSide:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="copy")
         self._copy: Copy | None = None
         self._links = TopicPartition(topics.links_changelog, 0)
+        self._since_ms = 0
         self._is_whole = False
         self.trouble: str | None = None
 
@@ -74,6 +77,8 @@ class ReadSide:
 
     async def follow(self, counts: Mapping[str, int]) -> None:
         """Copy for ever, whatever becomes of the brokers or the disk meanwhile. `counts` are the topics' partitions."""
+        # What is decided from now on comes here beside its records, and may come before them.
+        self._since_ms = int(time.time() * 1000) - MARGIN_MS
         while True:
             try:
                 async with self._consumer() as consumer:
@@ -130,7 +135,7 @@ class ReadSide:
             await self._run(copy.tidy)
         news.positions = {tp: await consumer.position(tp) for tp in consumer.assignment()}
         if fetched:
-            await self._run(lambda: copy.take(news, is_live=self._is_whole))
+            await self._run(lambda: copy.take(news, self._since_ms))
             newest = max((record.timestamp for record in (*news.states, *news.decisions)), default=None)
             if newest is not None:
                 self._lags(max(0.0, time.time() - newest / 1000))

@@ -40,13 +40,13 @@ def copy(tmp_path):
 
 def test_it_holds_the_newest_record_of_everybody_and_nothing_of_the_partitions_own(copy):
     kept = life("ana")
-    copy.take(News(states=[record("ana", b"\0" * 9), record("@partition", b"{}"), record("ana", kept)]), is_live=False)
+    copy.take(News(states=[record("ana", b"\0" * 9), record("@partition", b"{}"), record("ana", kept)]), NOW + 1)
     assert dict(copy.store.records()) == {"ana": kept}
 
 
 def test_it_goes_on_where_it_stopped(copy, tmp_path):
     reached = {TopicPartition("shop-turn-changelog", 3): 17, TopicPartition("decisions", 0): 4}
-    copy.take(News(states=[record("ana", life("ana"))], positions=reached), is_live=True)
+    copy.take(News(states=[record("ana", life("ana"))], positions=reached), 0)
     copy.close()
     again = Copy(tmp_path / "copy.db", "shop", WEEK)
     assert (again.kept(), again.store.profiles()) == (reached, 1)
@@ -54,7 +54,7 @@ def test_it_goes_on_where_it_stopped(copy, tmp_path):
 
 
 def test_one_that_is_too_old_to_know_who_was_erased_is_made_anew(copy, monkeypatch):
-    copy.take(News(states=[record("ana", life("ana"))], positions={TopicPartition("t", 0): 9}), is_live=True)
+    copy.take(News(states=[record("ana", life("ana"))], positions={TopicPartition("t", 0): 9}), 0)
     later = time.time() + copied.OLDEST_CHECKPOINT_S + 60
     monkeypatch.setattr(copied.time, "time", lambda: later)
     assert (copy.kept(), copy.store.profiles()) == ({}, 0)
@@ -66,14 +66,14 @@ def test_whoever_is_merged_is_found_under_all_names_with_everything_that_was_dec
             states=[record("visitor", life("visitor")), record("ana", life("ana"))],
             decisions=[record("visitor", b'{"at": "1"}')],
         ),
-        is_live=True,
+        0,
     )
     merging = News(
         links=[leads("visitor", "ana", "cookie"), leads("hash of an address", "ana")],
         states=[record("visitor", None), record("ana", life("ana"))],
         decisions=[record("visitor", b'{"at": "2"}'), record("ana", b'{"at": "3"}')],
     )
-    copy.take(merging, is_live=True)
+    copy.take(merging, 0)
     store = copy.store
     assert dict(store.records()) == {"ana": life("ana")}
     assert {store.named("visitor"), store.named("hash of an address")} == {"ana"}
@@ -82,35 +82,45 @@ def test_whoever_is_merged_is_found_under_all_names_with_everything_that_was_dec
 
 def test_nothing_is_left_of_whoever_is_erased(copy, tmp_path):
     value = b'{"saw": {"name": "Filomena"}}'
-    copy.take(News(links=[leads("hash", "ana")], states=[record("ana", life("ana"))]), is_live=True)
-    copy.take(News(decisions=[record("ana", value, NOW)]), is_live=True)
-    copy.take(News(links=[record("hash", None)], states=[record("ana", None, NOW + 5)]), is_live=True)
+    copy.take(News(links=[leads("hash", "ana")], states=[record("ana", life("ana"))]), 0)
+    copy.take(News(decisions=[record("ana", value, NOW)]), 0)
+    copy.take(News(links=[record("hash", None)], states=[record("ana", None, NOW + 5)]), 0)
     # What was decided before reaches the copy late, and what comes after they came back does not.
-    copy.take(News(decisions=[record("ana", value, NOW + 4)]), is_live=True)
+    copy.take(News(decisions=[record("ana", value, NOW + 4)]), 0)
     assert (copy.store.profiles(), copy.store.named("hash"), list(copy.store.decisions())) == (0, None, [])
     copy.tidy()
     copy.store.scrub()
     assert b"Filomena" not in (tmp_path / "copy.db").read_bytes()
-    copy.take(News(decisions=[record("ana", b'{"at": "9"}', NOW + 6)]), is_live=True)
+    copy.take(News(decisions=[record("ana", b'{"at": "9"}', NOW + 6)]), 0)
     assert list(copy.store.decisions()) == [b'{"at": "9"}']
 
 
 def test_whoever_came_back_before_the_tombstone_was_read_keeps_their_names(copy):
-    copy.take(News(links=[leads("hash", "ana")], states=[record("ana", life("ana"))]), is_live=True)
-    copy.take(News(links=[record("hash", None), leads("hash", "ana")]), is_live=True)
-    copy.take(News(states=[record("ana", None), record("ana", life("ana"))]), is_live=True)
-    copy.take(News(states=[record("ana", None)]), is_live=True)
+    copy.take(News(links=[leads("hash", "ana")], states=[record("ana", life("ana"))]), 0)
+    copy.take(News(links=[record("hash", None), leads("hash", "ana")]), 0)
+    copy.take(News(states=[record("ana", None), record("ana", life("ana"))]), 0)
+    copy.take(News(states=[record("ana", None)]), 0)
     assert copy.store.named("hash") == "ana"
 
 
+def test_whoever_was_merged_while_nobody_copied_keeps_what_was_decided(copy, tmp_path):
+    copy.take(News(states=[record("visitor", life("visitor"))], decisions=[record("visitor", b'{"at": "1"}')]), 0)
+    copy.close()
+    again = Copy(tmp_path / "copy.db", "shop", WEEK)
+    again.take(News(links=[leads("visitor", "ana", "cookie")]), NOW + 1)
+    again.take(News(states=[record("visitor", None), record("ana", life("ana"))]), NOW + 1)
+    assert list(again.store.decisions_of("ana")) == [b'{"at": "1"}']
+    again.close()
+
+
 def test_made_anew_it_takes_no_decisions_about_people_of_whom_nothing_is_kept(copy):
-    copy.take(News(states=[record("ana", life("ana"))]), is_live=False)
-    copy.take(News(decisions=[record("ana", b'{"a": 1}'), record("gone", b'{"a": 2}')]), is_live=False)
+    copy.take(News(states=[record("ana", life("ana"))]), NOW + 1)
+    copy.take(News(decisions=[record("ana", b'{"a": 1}'), record("gone", b'{"a": 2}')]), NOW + 1)
     assert list(copy.store.decisions()) == [b'{"a": 1}']
 
 
 def test_decisions_go_when_their_topic_lets_go_of_them(copy, monkeypatch):
-    copy.take(News(decisions=[record("ana", b'{"at":"2020-01-01T00:00:00.000Z"}')]), is_live=True)
+    copy.take(News(decisions=[record("ana", b'{"at":"2020-01-01T00:00:00.000Z"}')]), 0)
     copy.tidy()
     assert list(copy.store.decisions()) != []
     monkeypatch.setattr(copied, "PRUNE_S", 0.0)
