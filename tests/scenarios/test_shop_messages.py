@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from orchestrator.channels.coupons import samples
 from orchestrator.channels.email import html
 from orchestrator.language import Loaded, load
 from orchestrator.model.effects import Action
@@ -39,11 +40,11 @@ def written() -> tuple[Written, ...]:
     """Render what the examples send, by every channel and in every language that it is written in."""
     renderer = renderer_of(shop())
     links = {name: f"https://casaolmo.example/{name[0]}/1" for name in ("unsubscribe", "preferences", "confirm")}
-    found = []
+    found, codes = [], samples(shop().catalog.project.coupons)
     for action in _actions():
         assert action.channel is not None
         for language in shop().catalog.project.languages:
-            rendered = renderer.render(action.message or "", action.channel, language, action.data, links)
+            rendered = renderer.render(action.message or "", action.channel, language, action.data, links, codes)
             texts = {name: text if isinstance(text, str) else "\n".join(text) for name, text in rendered.fields.items()}
             found.append(Written(action.message or "", action.channel, language, texts))
     return tuple(found)

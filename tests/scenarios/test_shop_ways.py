@@ -74,7 +74,7 @@ def test_the_examples_show_every_reason_not_to_send():
     }
     assert reasons == {
         *(Reason.UNREACHABLE, Reason.NO_CONSENT, Reason.CASE_OPEN),
-        *(Reason.CAP_REACHED, Reason.QUIET_HOURS, Reason.EXPIRED),
+        *(Reason.CAP_REACHED, Reason.QUIET_HOURS, Reason.EXPIRED, Reason.NO_COUPON),
     }
 
 

@@ -4,8 +4,10 @@ Owns the links that a message carries, whether it can be unsubscribed from, what
 customer's several devices are several deliveries. Must never send, nor read a clock.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.channels import rendering
 from orchestrator.channels.cases import template_of
 from orchestrator.channels.links import About, Kind, Links, MessageLinks
 from orchestrator.channels.port import Delivery, Tracking, Unsubscribing
@@ -27,15 +29,15 @@ class Preparer:
         self._links = links
         self._untracked = Tracking(own=f"{links.base_url}/")
 
-    def prepare(self, action: Action, now_ms: int) -> list[Delivery]:
-        """Render an action for each of its addresses; raises Refused for what can never be sent."""
+    def prepare(self, action: Action, now_ms: int, coupons: Mapping[str, str] = rendering.NO_COUPONS) -> list[Delivery]:
+        """Render an action for each of its addresses, with these codes; raises Refused for what can never be sent."""
         if action.channel is None or not action.to:
             raise Refused("the action lacks a channel or an address")
         if action.message is None:
             return _answer(action, now_ms)
         language = action.language or self._project.languages[0]
         links = self._links_of(action, action.channel, language, now_ms)
-        rendered = self._renderer.render(action.message, action.channel, language, action.data, links)
+        rendered = self._renderer.render(action.message, action.channel, language, action.data, links, coupons)
         unsubscribing = self._unsubscribing(action, rendered, links)
         tracking = self._tracking(action, links)
         addresses = [action.to] if isinstance(action.to, str) else action.to

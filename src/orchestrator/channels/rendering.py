@@ -44,6 +44,8 @@ _BODIES: Mapping[str, tuple[str, ...]] = {
     "whatsapp": ("text", "parameters"),
 }
 
+NO_COUPONS: Mapping[str, str] = {}
+
 # A field's template is text, or a list or map of texts (the parameters of a WhatsApp template).
 Fields = Mapping[str, Any]
 # Renders one field from all that a template may name.
@@ -181,8 +183,9 @@ class Renderer:
         language: str | None,
         data: Mapping[str, Any],
         links: Mapping[str, str] | None = None,
+        coupons: Mapping[str, str] | None = None,
     ) -> Rendered:
-        """Render a message for one channel, from an action's language and data.
+        """Render a message for one channel, from an action's language and data, with these codes.
 
         Raises Refused when the project has no such message or content, or when a template fails.
         """
@@ -192,7 +195,8 @@ class Renderer:
             fields = self._compile(message, channel, language)
             if len(self._fields) < MAX_KEPT_FIELDS:  # a language is what a customer says it is
                 self._fields[message, channel, language] = fields
-        scope = {"brand": self._brand, "links": {} if links is None else links, **data}
+        codes = NO_COUPONS if coupons is None else coupons
+        scope = {"brand": self._brand, "links": {} if links is None else links, **data, "coupon": codes}
         return Rendered(channel, language, {name: render(scope) for name, render in fields.items()})
 
     def _compile(self, message: str, channel: str, language: str) -> dict[str, _Render]:

@@ -10,7 +10,7 @@ The order of work for one event (LANGUAGE.md):
 
     1. profile       traits, identifiers, consent, receipts; then counts and segments, where anybody asks for them
     2. endings       goals and exits of live entries; then a bounced message moves on to the next channel
-    3. waits         wait_for that match, restart_on, until_event
+    3. waits         wait_for that match, restart_on, until_event; a survey that was not sent is not waited for
     4. entering      enter rules
 
 Before anything else, entries of older versions go over to a current one that asks for it (`moving`).
@@ -135,6 +135,8 @@ def _handle(turn: Turn, event: Event) -> None:
             if entry.step:
                 turn.at_work = (journey.id, entry.id)
                 waiting.check(turn, event, journey, entry)
+        if event_type == receipts.FAILED and receipts.is_suppressed(event):
+            waiting.check_unsent(turn, event)
     for journey in interest.entering:
         entering.check(turn, event, journey)
     if turn.untaken:

@@ -14,10 +14,11 @@ from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Consent
 from orchestrator.model.state import Result, Sent
 
+FAILED = "message_failed"
 # How far a message has come. A receipt that arrives late never moves a status back.
-_PROGRESS = {"sent": 0, "delivered": 1, "opened": 2, "clicked": 3, "failed": 4, "bounced": 4}
+_PROGRESS = {"sent": 0, "delivered": 1, "opened": 2, "clicked": 3, "failed": 4, "suppressed": 4, "bounced": 4}
 # What delivery says of a message that will never leave: it counts toward no cap.
-_NEVER_LEFT = frozenset({Reason.CANCELLED, Reason.EXPIRED, Reason.STALE, Reason.WINDOW_CLOSED})
+_NEVER_LEFT = frozenset({Reason.CANCELLED, Reason.EXPIRED, Reason.STALE, Reason.WINDOW_CLOSED, Reason.NO_COUPON})
 # What it gave up on, until somebody lets it try again.
 _GIVEN_UP = frozenset({Reason.NOT_RENDERED, Reason.REFUSED, Reason.FAILURE})
 # What says that a message is out of our hands; `sent` would be a write for every message, and changes nothing else.
@@ -27,12 +28,15 @@ _ARRIVED = frozenset({"delivered", "opened", "clicked", "bounced"})
 def apply(turn: Turn, event: Event) -> None:
     """Take over a receipt."""
     action_id = event.properties.get("action_id")
-    sent = next((sent for sent in turn.state.sent if sent.action_id == action_id), None)
-    if sent is not None:
-        _fill_in(event, sent)
     what = event.type.removeprefix("message_")
+    sent = next((sent for sent in turn.state.sent if sent.action_id == action_id), None)
+    if sent is None and action_id is None and what == "failed":
+        sent = _newest_by(turn, event)
+    if sent is not None:
+        action_id = sent.action_id
+        _fill_in(event, sent)
     if what in _PROGRESS and not matching.is_machine_made(event):
-        _move_status(turn, action_id, what)
+        _move_status(turn, action_id, what, "suppressed" if is_suppressed(event) else what)
     if sent is not None and what in _ARRIVED:
         cancelling.arrived(sent)
     if sent is not None and what == "failed":
@@ -49,8 +53,20 @@ def apply(turn: Turn, event: Event) -> None:
         _refuse(turn, event, channel, purpose if isinstance(purpose, str) else None)
 
 
+def is_suppressed(event: Event) -> bool:
+    """Tell whether a receipt says that a message was never to leave: no code was left for it."""
+    return event.type == FAILED and event.properties.get("reason") == Reason.NO_COUPON
+
+
+def _newest_by(turn: Turn, event: Event) -> Sent | None:
+    """Find the message that a failure is about which names none: the newest on its channel."""
+    channel = event.properties.get("channel", event.channel)
+    return next((sent for sent in reversed(turn.state.sent) if sent.channel == channel), None)
+
+
 def _fill_in(event: Event, sent: Sent) -> None:
     known = {
+        "action_id": sent.action_id,
         "journey": sent.journey,
         "step": sent.step,
         "message": sent.message,
@@ -74,10 +90,10 @@ def _give_up(turn: Turn, event: Event, sent: Sent) -> None:
         turn.state.history.sent = [each for each in turn.state.sent if each is not sent]
 
 
-def _move_status(turn: Turn, action_id: object, what: str) -> None:
+def _move_status(turn: Turn, action_id: object, what: str, status: str) -> None:
     result = _result_of(turn, action_id)
     if result is not None and _PROGRESS[what] > _PROGRESS.get(result.status or "", -1):
-        result.status = what
+        result.status = status
         turn.changed = True
 
 

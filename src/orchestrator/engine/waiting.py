@@ -94,6 +94,21 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
         _restart(turn, event, journey, entry, step)
 
 
+def check_unsent(turn: Turn, event: Event) -> None:
+    """Let an entry that waits for the answer to a survey go on when the survey was not sent after all."""
+    action_id = event.properties.get("action_id")
+    for journey, entry in standing_entries(turn, turn.catalog.versions):
+        step, result = journey.steps.get(entry.step), entry.results.get(entry.step)
+        if not isinstance(step, Ask) or result is None or entry.held_ms or turn.catalog.is_paused(journey.id):
+            continue
+        if result.action_id is not None and result.action_id == action_id:
+            turn.at_work = (journey.id, entry.id)
+            entry.due_ms = 0
+            turn.changed = True
+            turn.decide(journey, entry, step.id, _RESUMED, Reason.NOT_SENT)
+            walking.walk(turn, journey, entry, step.on_timeout)
+
+
 def _restart(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Wait) -> None:
     if matching.is_machine_made(event) or not matching.concerns(turn, event, journey, entry):
         return

@@ -94,6 +94,9 @@ REFERENCES = _codes(
     ("E317", "An unknown team, skill, webhook, model or catalog.", "Correct the name, or add it to orchestrator.yaml."),
     ("E321", "A model whose settings make no scorer.", "Write what its kind needs, and nothing that it does not read."),
     ("E322", "A catalog whose file is no table, one row for each key.", "Correct the file, or name its key."),
+    ("E324", "A coupon whose file holds no codes.", "Write one code a line, or a .csv file with the column code."),
+    ("E325", "A code that stands twice.", "Take one of them out: each code is given to one person."),
+    ("E326", "A code that is too long, or holds a space or a sign that cannot be printed.", "Write one code a line."),
     ("E330", "An unknown segment.", "Correct the name, or add it to segments.yaml."),
     ("E331", "A segment that asks for itself, by way of others.", "Write a condition that does not."),
     ("E319", "A text that is too long for its channel.", "Shorten it."),
@@ -117,7 +120,7 @@ EXPRESSIONS = _codes(
 )
 TEMPLATES = _codes(
     ("E501", "The template cannot be read.", "Mend the Liquid at this place."),
-    ("E502", "A name that no template has.", "Begin with profile, entry, steps, event, data, brand or links."),
+    ("E502", "A name that no template has.", "Begin with profile, entry, steps, event, data, brand, links or coupon."),
     ("E503", "An unknown filter.", "Correct its name."),
     (
         "E504",
@@ -125,13 +128,14 @@ TEMPLATES = _codes(
         "Correct the id, or send another message.",
     ),
     ("E505", "A result that this verb does not leave.", "Use one that it leaves."),
-    ("E506", "Something that the brand, the links, the event or a catalog do not have.", "Correct the name."),
+    (
+        "E506",
+        "Something that the brand, the links, the event, a catalog or the coupons do not have.",
+        "Correct the name.",
+    ),
     ("E507", "A tag that reads another template.", "Write the text itself."),
     ("E508", "The template is too large.", "Shorten it."),
     ("E509", "Data that no send gives.", "Give it: send: {message: ..., data: {NAME: ...}}."),
-)
-TO_COME = _codes(
-    ("E913", "Coupons are not available in this release.", "Send the code with the event."),
 )
 DOUBTS = _codes(
     ("W301", "A step without an id; the derived one moves when steps are inserted.", "Give it an id."),
@@ -147,6 +151,7 @@ DOUBTS = _codes(
     ("W311", "An e-mail whose footer has no postal address.", "Write brand: {address: ...} in orchestrator.yaml."),
     ("W313", "A first version that drains: nobody ever enters.", "Leave on_change out."),
     ("W312", "A rule that lets in without a key, in a journey that has one: nobody enters by it.", "Take the key out."),
+    ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
 )
-CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **TO_COME, **DOUBTS}
+CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **DOUBTS}

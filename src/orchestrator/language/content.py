@@ -201,13 +201,14 @@ def _inspect(made: Draft, place: Place, channel: str, text: str, shop: Shop) -> 
     for mistake in found.mistakes:
         place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
     for lookup in found.lookups:
-        _check_lookup(place, lookup, shop)
+        check_lookup(place, lookup, shop)
     for named in found.names:
         if exists(place, named, shop):
             made.names.append((place, channel, named))
 
 
-def _check_lookup(place: Place, lookup: Lookup, shop: Shop) -> None:
+def check_lookup(place: Place, lookup: Lookup, shop: Shop) -> None:
+    """Report a catalog that the project does not have, or a column that a catalog does not have."""
     table = shop.tables.get(lookup.catalog)
     if table is None and not shop.is_lost and not shop.place["catalogs"].is_mended:
         fix = nearest(lookup.catalog, set(shop.tables)) or f"catalogs: {{{lookup.catalog}: ...}} in orchestrator.yaml"
@@ -228,13 +229,21 @@ def exists(place: Place, named: Named, shop: Shop) -> bool:
     if not rest:
         place.report("E506", f"`{root}` alone is no value", f"{root}.NAME", offset=named.offset)
         return False
-    known = {"links": templates.LINKS, "event": EVENT_FIELDS, "brand": tuple(shop.definition.brand)}.get(root)
-    if known is None or rest[0] in known or (root == "brand" and shop.is_lost):
+    known = {
+        "links": templates.LINKS,
+        "event": EVENT_FIELDS,
+        "brand": tuple(shop.definition.brand),
+        "coupon": tuple(shop.coupons),
+    }.get(root)
+    if known is None or rest[0] in known or (root in ("brand", "coupon") and shop.is_lost):
+        return True
+    if root == "coupon" and shop.place["coupons"].is_mended:
         return True
     otherwise = {
         "links": templates.LINKS[0],
         "event": f"properties.{rest[0]}",
         "brand": f"{rest[0]}, with a {rest[0]} under brand in orchestrator.yaml",
+        "coupon": f"{rest[0]}, with coupons: {{{rest[0]}: {{codes: ...}}}} in orchestrator.yaml",
     }[root]
     fix = f"{root}.{nearest(rest[0], known) or otherwise}"
     place.report("E506", f"`{root}` has no `{rest[0]}`", fix, offset=named.offset)

@@ -9,7 +9,6 @@ from itertools import accumulate
 from typing import Any, ClassVar
 
 from orchestrator.language import durations, naming
-from orchestrator.language.availability import TO_COME, refusal
 from orchestrator.language.definitions import steps as written
 from orchestrator.language.definitions.triggers import EnterRule
 from orchestrator.language.definitions.triggers import Trigger as WrittenTrigger
@@ -57,11 +56,6 @@ class Flow:
             here = (*path, number)
             place = self._root.at(here).of_step(ids[number])
             verb = verb_of(step)
-            if verb in TO_COME:
-                place[verb].report(*refusal(verb), at_key=True)
-                for way, inner in naming.branches(step):
-                    self.compile(inner, (*here, *way), following, inside)
-                continue
             common: dict[str, Any] = {"id": ids[number], "next": following, "inside": inside}
             # The container takes its place in the table before what it holds.
             self.table[ids[number]] = Step(**common)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.language import durations, templates, times
-from orchestrator.language.availability import TO_COME, refusal
+from orchestrator.language.coupons import read_coupons
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.project import (
     CapDefinition,
@@ -67,6 +67,7 @@ class Shop:
     purposes: dict[str, Purpose] = field(default_factory=dict)
     models: Models = field(init=False)
     tables: dict[str, Table] = field(default_factory=dict)
+    coupons: dict[str, tuple[str, ...]] = field(default_factory=dict)
     segments_written: Mapping[str, SegmentDefinition] | None = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     reads: Reads = field(default_factory=Reads)
@@ -146,6 +147,7 @@ class Shop:
             holdout_percent=percent(definition.holdout),
             scorers=self.models.scorers,
             tables=self.tables,
+            coupons=self.coupons,
             segments=self.segments,
             asked=self.reads.asked(),
             purchase=self.purchase,
@@ -169,9 +171,6 @@ def compile_shop(
     `read` gives the text of a file of the project, `segments` are those of segments.yaml, as it says them.
     """
     shop = Shop(definition, place, is_lost, segments_written=segments)
-    for name in TO_COME:
-        if name in ProjectDefinition.model_fields and getattr(definition, name) is not None:
-            place[name].report(*refusal(name), at_key=True)
     _check_identity(definition, place)
     _check_teams(definition, place)
     profile_only = shop.surroundings.limited_to("profile", "now")
@@ -188,6 +187,7 @@ def compile_shop(
         for number, rule in enumerate(getattr(definition, policy)):
             shop.check_channel(place[policy][number]["channel"], rule.channel)
     shop.tables = read_tables(definition.catalogs or {}, place["catalogs"], read)
+    shop.coupons = read_coupons(definition.coupons or {}, place["coupons"], read)
     shop.models = Models(definition, place["models"], shop.surroundings, shop.tables, read, is_lost=is_lost)
     return shop
 

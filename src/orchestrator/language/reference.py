@@ -10,7 +10,6 @@ from importlib.resources import files
 from typing import Any
 
 from orchestrator.language import durations, times
-from orchestrator.language.availability import TO_COME
 from orchestrator.language.codes import CODES
 from orchestrator.language.compiling import Loaded
 from orchestrator.language.definitions import fields
@@ -192,7 +191,7 @@ def _chapter(title: str, names: tuple[str, ...], shown: tuple[str, ...], shapes:
         for key, inner in schema["properties"].items():
             if name.endswith("Step") and key in _OF_EVERY_STEP and name != "WaitStep":
                 continue
-            yield f"| `{key}` | {_form(inner)} | {_given(key, inner, required)} | {_meaning(name, key, inner)} |"
+            yield f"| `{key}` | {_form(inner)} | {_given(key, inner, required)} | {_meaning(inner)} |"
         yield ""
     for file in shown:
         yield f"```yaml\n{handbook(file)}```\n"
@@ -212,14 +211,8 @@ def _given(key: str, schema: Schema, required: Any) -> str:
     return "" if default in (None, [], {}, False) else f"`{json.dumps(default, ensure_ascii=False)}` without it"
 
 
-def _meaning(name: str, key: str, schema: Schema) -> str:
-    text = str(schema.get("description", "")).replace("|", "\\|")
-    return f"{text} Not available in this release." if is_to_come(name, key) else text
-
-
-def is_to_come(shape: str, key: str) -> bool:
-    """Tell whether a key is in the language and not in this release."""
-    return key in TO_COME and shape in ("Enter", "EnterRule", "project")
+def _meaning(schema: Schema) -> str:
+    return str(schema.get("description", "")).replace("|", "\\|")
 
 
 def _form(schema: Schema) -> str:

@@ -79,6 +79,7 @@ _WORDS = {
         "names": "The hashes that lead to them, with the kind of identifier that each stands for.",
         "cases": "The cases that people work or worked on, with all that was written in them.",
         "streamed": "The messages that the company's own apps can still read.",
+        "coupons": "The codes that they were given, each with its coupon.",
     },
     "receipt": {
         "id": "The receipt's own id; it names nobody.",

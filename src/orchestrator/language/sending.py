@@ -5,7 +5,7 @@ steps of the journeys that send them. Must never decide which channel a customer
 """
 
 from orchestrator.language import templates
-from orchestrator.language.content import Draft, exists
+from orchestrator.language.content import Draft, check_lookup, exists
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.steps import HandoffBody, SendBody
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS, HOLDING, LOST, RESULTS
@@ -99,8 +99,13 @@ class Sending:
         template = templates.inspect(text)
         for mistake in template.mistakes:
             place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
+        for lookup in template.lookups:
+            check_lookup(place, lookup, self._shop)
         paths = []
         for named in template.names:
+            if named.path[0] == "coupon":
+                place.report("E506", "only messages have codes", "the code in a message", offset=named.offset)
+                continue
             if not exists(place, named, self._shop):
                 continue
             if named.path[0] == "steps" and len(named.path) > 1:

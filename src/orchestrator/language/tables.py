@@ -5,12 +5,18 @@ stands in the file is what a message shows.
 """
 
 import csv
+import io
+import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.project import CatalogDefinition
-from orchestrator.language.nodes import Place
+from orchestrator.language.nodes import Place, Text
 from orchestrator.model.project import Table
+
+# A row, and the line of its file that it ends on, where that is known.
+_Row = tuple[dict[str, str], int]
 
 
 def read_tables(
@@ -25,19 +31,62 @@ def _read(place: Place, written: CatalogDefinition, read: Callable[[str], str | 
     if text is None:
         place["file"].report("E310", f"there is no file {written.file}", "a file beside orchestrator.yaml")
         return Table(written.key)
-    rows = csv.DictReader(text.splitlines())
-    columns = list(rows.fieldnames or ())
+    is_json = written.file.endswith(".json")
+    try:
+        found = _of_json(place, written.file, text) if is_json else _of_csv(text)
+    except csv.Error as error:
+        place["file"].report("E322", f"{written.file} cannot be read: {error}", "a table with one row for each")
+        return Table(written.key)
+    if found is None:
+        return Table(written.key)
+    columns, rows = found
     if written.key not in columns:
         fix = nearest(written.key, set(columns)) or ", ".join(columns) or f"a first line with: {written.key},title"
         place["key"].report("E322", f"{written.file} has no column {written.key}", fix)
         return Table(written.key)
-    found: dict[str, dict[str, str]] = {}
-    for row in rows:
-        values = {name: value or "" for name, value in row.items() if name}
-        key = values[written.key]
-        if key in found:
-            place["file"].report("E322", f"{written.file} has {key} twice (line {rows.line_num})", "one row for each")
+    kept: dict[str, dict[str, str]] = {}
+    for values, line in rows:
+        key = values.get(written.key, "")
+        if key in kept:
+            where = f" (line {line})" if line else ""
+            place["file"].report("E322", f"{written.file} has {key} twice{where}", "one row for each")
             return Table(written.key)
         if key:
-            found[key] = values
-    return Table(written.key, found, tuple(columns))
+            kept[key] = values
+    return Table(written.key, kept, columns)
+
+
+def _of_csv(text: str) -> tuple[tuple[str, ...], list[_Row]]:
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    columns = tuple(rows.fieldnames or ())
+    return columns, [({name: value or "" for name, value in row.items() if name}, rows.line_num) for row in rows]
+
+
+def _of_json(place: Place, file: str, text: str) -> tuple[tuple[str, ...], list[_Row]] | None:
+    """Read a list of maps; None where it is none, which is reported."""
+    inside = place.in_file(file, Text(1, 1, text=text))
+    try:
+        rows = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    except json.JSONDecodeError as error:
+        inside.report("E322", f"{file} is no JSON: {error.msg}", "a list of maps", offset=error.pos)
+        return None
+    except RecursionError:
+        inside.report("E322", f"{file} is nested too deep", "a list of maps")
+        return None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        inside.report("E322", f"{file} is no list of maps", '[{"sku": "LM-07", "title": "Lamp"}]')
+        return None
+    columns = dict.fromkeys(name for row in rows for name in row)
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, list | dict):
+                inside.report("E322", f"{file} has more than one value under {name}", "a text or a number")
+                return None
+    return tuple(columns), [({name: _as_text(value) for name, value in row.items()}, 0) for row in rows]
+
+
+def _as_text(value: Any) -> str:
+    """Write a value as it stands in the file; nothing is empty, as in a table."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

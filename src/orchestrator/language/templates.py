@@ -17,9 +17,11 @@ from orchestrator.language.expressions import Mistake
 
 MAX_CHARACTERS = 200_000
 MAX_MARKS = 5_000
-ROOTS = ("profile", "entry", "steps", "event", "data", "brand", "links")
+ROOTS = ("profile", "entry", "steps", "event", "data", "brand", "links", "coupon")
 LINKS = ("unsubscribe", "preferences", "survey", "confirm")
 
+# `lookup` without the second of its two values.
+_HALF_LOOKUP = re.compile(r"""\|\s*(lookup)\s*(?::\s*(?:"[^"]*"|'[^']*'|[\w.-]+)?\s*)?(?=[|}%])""")
 _LOOKUP = re.compile(r"""\|\s*lookup\s*:\s*(["'])(.*?)\1\s*,\s*(["'])(.*?)\3""")
 # What Liquid finds in any list or text, beside what the data holds.
 _OF_ANY = frozenset({"size", "first", "last"})
@@ -90,6 +92,10 @@ def inspect(text: str) -> Template:
         Mistake("E507", f"the tag `{name}` reads another template, and there is none", span.index, "the text itself")
         for name in _READING
         for span in analysis.tags.get(name, ())
+    ]
+    mistakes += [
+        Mistake("E501", "`lookup` needs the catalog and the column", found.start(1), "lookup: 'products', 'title'")
+        for found in _HALF_LOOKUP.finditer(text)
     ]
     known = _environment().filters
     mistakes += [

@@ -100,6 +100,7 @@ class Reason(StrEnum):
     STALE = "stale"
     NOT_RENDERED = "not_rendered"
     REFUSED = "refused"
+    NO_COUPON = "no_coupon"
 
     # handed_off, called, scored
     CASE_OPENED = "case_opened"

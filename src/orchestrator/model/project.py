@@ -178,7 +178,8 @@ class Project:
     `identifiers` are the kinds of identifier, strongest first; `identity` says how they make one customer. `channels`
     are in project order. `segments` are in the order in which they can be worked out. `asked` is what the project's
     own conditions, its segments' among them, read of a customer's past. `stop_words` and `start_words` are its own
-    words by which customers leave a channel and come back, beside those that every project has.
+    words by which customers leave a channel and come back, beside those that every project has. `coupons`
+    are the codes of each, in the order in which they are given.
     """
 
     name: str
@@ -193,6 +194,7 @@ class Project:
     holdout_percent: float = 0.0
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
+    coupons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     segments: dict[str, Segment] = field(default_factory=dict)
     purchase: Purchase | None = None
     retention: Retention = NO_RETENTION

@@ -4,6 +4,8 @@ Owns the registry of one process, the prefix, the buckets, and the metrics that 
 carries a customer. Must never be read by the product: what it decides depends on events alone.
 """
 
+from collections.abc import Mapping, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -30,6 +32,21 @@ class ProcessMetrics:
         self.commit_seconds = self.seconds("commit_seconds", "How long a commit took, from begin to end.")
         self.delivery_seconds = self.seconds("delivery_seconds", "How long a delivery took.", "channel")
         self.delivery = self.counter("delivery", "Actions delivered, by outcome.", "channel", "outcome")
+        self.coupons = self.gauge("coupons", "Codes in a coupon's file, given or not.", "coupon")
+        self.coupons_left = self.gauge("coupons_left", "Codes of a coupon that nobody has yet.", "coupon")
+
+    def stock(self, coupons: Mapping[str, Sequence[str]], left: Mapping[str, int]) -> None:
+        """Measure the pools of a project that is in force now."""
+        self.coupons.clear()
+        self.coupons_left.clear()
+        for coupon, codes in coupons.items():
+            self.coupons.labels(coupon).set(len(codes))
+        self.left(left)
+
+    def left(self, left: Mapping[str, int]) -> None:
+        """Measure how many codes are left."""
+        for coupon, count in left.items():
+            self.coupons_left.labels(coupon).set(count)
 
     def counter(self, name: str, text: str, *labels: str) -> Counter:
         """Make a counter of this process."""

@@ -4,7 +4,7 @@ Owns the order of an erasure, each step of which may be done twice:
 
 1. the objections are kept, as keyed hashes
 2. one transaction takes the record (and with it its timers), the names that lead to it, what is on its way to it, its
-   decisions, and the lines and dead letters about it
+   decisions, the lines and dead letters about it, and whose the codes are that it was given
 3. the receipt is put down
 4. the file is rewritten, so that nothing of it is left in free pages or in the log
 
@@ -114,6 +114,7 @@ def export(store: Store, profile_id: str, now_ms: int) -> Export:
     made = document(profile_id, None if record is None else codec.decode(record), now_ms, decisions, pending, names)
     made.cases = [_named(each) for each in store.casework.of(profile_id)]
     made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
+    made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     return made
 
 

@@ -4,6 +4,7 @@ Owns transactions, migrations and the durable order of what was written.
 Must never look inside a profile's record: a record is bytes, and only its first eight say when to wake.
 """
 
+from orchestrator.storage.coupons import Given
 from orchestrator.storage.memory import MemoryStore
 from orchestrator.storage.pending import Pending, Settled
 from orchestrator.storage.sqlite import SqliteStore
@@ -12,6 +13,7 @@ from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Re
 __all__ = [
     "Batch",
     "Definition",
+    "Given",
     "Known",
     "MemoryStore",
     "OutboxLines",

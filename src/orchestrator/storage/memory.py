@@ -12,6 +12,7 @@ from typing import Self
 
 from orchestrator.model.codec import due_of
 from orchestrator.storage.casework import CaseworkInMemory
+from orchestrator.storage.coupons import Given, GivenInMemory
 from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending, PendingInMemory
 from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
@@ -34,6 +35,7 @@ class MemoryStore:
         self._release: Release | None = None
         self._pending = PendingInMemory()
         self.casework = CaseworkInMemory()
+        self._given = GivenInMemory()
         self._names: dict[str, Known] = {}
         self._names_of: defaultdict[str, dict[str, str]] = defaultdict(dict)
         # The dictionary's own method: no call of ours stands between the hot loop and the record.
@@ -41,6 +43,7 @@ class MemoryStore:
 
     def commit(self, batch: Batch) -> int:
         """Take over a batch."""
+        self._given.write(batch.given)
         for profile_id, record in batch.records.items():
             if record is None:
                 self._records.pop(profile_id, None)
@@ -49,6 +52,7 @@ class MemoryStore:
         erased = {profile_id for profile_id, record in batch.records.items() if record is None}
         self._pending.forget(erased)
         self.casework.forget(erased)
+        self._given.forget(erased)
         for profile_id in erased:
             for number in self._decisions_of.pop(profile_id, []):
                 del self._decisions[number]
@@ -80,6 +84,7 @@ class MemoryStore:
         self._records.pop(before, None)
         self._pending.merge(before, profile_id)
         self.casework.merge(before, profile_id)
+        self._given.merge(before, profile_id)
         self._decisions_of[profile_id] = sorted(self._decisions_of[profile_id] + self._decisions_of.pop(before, []))
         for name, kind in self._names_of.pop(before, {}).items():
             self._know(name, Known(profile_id, kind))
@@ -195,6 +200,18 @@ class MemoryStore:
         """Return what is on its way to a profile, or was given up on."""
         return self._pending.of(profile_id)
 
+    def codes(self) -> set[str]:
+        """Return every code of a coupon that was ever given."""
+        return self._given.codes()
+
+    def codes_of_entry(self, entry_id: str) -> dict[str, str]:
+        """Return the codes that an entry has, by coupon."""
+        return self._given.of_entry(entry_id)
+
+    def codes_of(self, profile_id: str) -> list[Given]:
+        """Return the codes that a profile has."""
+        return self._given.of(profile_id)
+
     def erase(self, profile_id: str, values: Collection[str]) -> dict[str, int]:
         """Erase all that is kept of a profile."""
         counts = {
@@ -204,6 +221,7 @@ class MemoryStore:
             "names": len(self._names_of.get(profile_id, {})),
             "cases": len(self.casework.of(profile_id)),
             "streamed": len(self.casework.streamed_of(profile_id)),
+            "coupons": len(self.codes_of(profile_id)),
         }
         letters = [line for line in self._pending.dead_letters if not quotes(line, profile_id, values)]
         counts["dead_letters"] = len(self._pending.dead_letters) - len(letters)

@@ -58,6 +58,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX streamed_by_profile ON streamed (profile_id, channel, number)",
         "CREATE INDEX streamed_by_end ON streamed (until_ms)",
     ),
+    (
+        # One row a code for ever, so that the key itself keeps a code from being given twice.
+        "CREATE TABLE coupons (code TEXT PRIMARY KEY, coupon TEXT NOT NULL, entry_id TEXT NOT NULL,"
+        " profile_id TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE UNIQUE INDEX coupons_by_entry ON coupons (entry_id, coupon) WHERE entry_id <> ''",
+        "CREATE INDEX coupons_by_profile ON coupons (profile_id)",
+    ),
 )
 
 

@@ -18,6 +18,7 @@ record. The page of its tables:
     dead_letters lines about records that came to nothing
     cases        what people work on, open and closed, each with its whole file
     streamed     messages that a company's own apps read, until their end
+    coupons      codes that were given, and to which entry, until that is forgotten
 
 The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a console) see the last
 commit and never hold up the writer. Beside it lies `<file>-lock`, which the writing process holds.
@@ -36,8 +37,9 @@ from xxhash import xxh3_64_intdigest
 
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
-from orchestrator.storage import bulk, migrations, pending
+from orchestrator.storage import bulk, coupons, migrations, pending
 from orchestrator.storage.casework import SqliteCasework
+from orchestrator.storage.coupons import Given
 from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
@@ -140,6 +142,8 @@ class SqliteStore:
             self._write_positions(batch)
             pending.write(self._connection, batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
             self.casework.write(batch.cases, batch.streamed)
+            if batch.given:
+                coupons.write(self._connection, batch.given)
             for before, profile_id in batch.merged:
                 self._merge(before, profile_id)
             self._write_names(batch)
@@ -178,6 +182,7 @@ class SqliteStore:
         )
         pending.forget(self._connection, erased)
         self.casework.forget([each for (each,) in erased])
+        coupons.forget(self._connection, erased)
 
     def _execute(self, statement: str, values: Sequence[Sequence[object]]) -> None:
         bulk.execute(self._connection, statement, values)
@@ -214,6 +219,7 @@ class SqliteStore:
         )
         pending.merge(self._connection, before, profile_id)
         self.casework.merge(before, profile_id)
+        coupons.merge(self._connection, before, profile_id)
 
     def _last_number(self) -> int:
         row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
@@ -344,6 +350,21 @@ class SqliteStore:
         with self._explained():
             return pending.of(self._connection, profile_id)
 
+    def codes(self) -> set[str]:
+        """Return every code of a coupon that was ever given."""
+        with self._explained():
+            return coupons.codes(self._connection)
+
+    def codes_of_entry(self, entry_id: str) -> dict[str, str]:
+        """Return the codes that an entry has, by coupon."""
+        with self._explained():
+            return coupons.of_entry(self._connection, entry_id)
+
+    def codes_of(self, profile_id: str) -> list[Given]:
+        """Return the codes that a profile has."""
+        with self._explained():
+            return coupons.of(self._connection, profile_id)
+
     def erase(self, profile_id: str, values: Collection[str]) -> dict[str, int]:
         """Erase all that is kept of a profile, in one transaction."""
         counts = {
@@ -353,6 +374,7 @@ class SqliteStore:
             "names": len(self.names_of(profile_id)),
             "cases": len(self.casework.of(profile_id)),
             "streamed": len(self.casework.streamed_of(profile_id)),
+            "coupons": len(self.codes_of(profile_id)),
         }
         with self._explained(), self._transaction():
             self._write_profiles({}, [(profile_id,)])

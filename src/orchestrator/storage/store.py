@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, Self
 from orchestrator.errors import StorageError
 from orchestrator.model.casework import CaseFile, Streamed
 from orchestrator.storage.casework import Casework
+from orchestrator.storage.coupons import Given
 from orchestrator.storage.pending import Pending, Settled
 
 
@@ -68,7 +69,8 @@ class Batch:
     lead from the name of an identifier (its hash) to the profile that is known by it; None forgets one. `merged` are
     profiles that are another's now, as (from, to), in order: their records go, and whatever is known, decided or on its
     way under the one is the other's, what this batch adds included. `cases` are those that people work on, each as it
-    is now, `streamed` messages for a company's own apps; one that is there already stays as it is.
+    is now, `streamed` messages for a company's own apps; one that is there already stays as it is. `given` are codes
+    of coupons that are somebody's from now on; one that was given before is an error, and nothing of the batch is kept.
     """
 
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
@@ -82,6 +84,7 @@ class Batch:
     settled: list[Settled] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
     names: Mapping[str, Known | None] = field(default_factory=dict[str, Known | None])
+    given: list[Given] = field(default_factory=list)
     merged: list[tuple[str, str]] = field(default_factory=list)
     cases: list[CaseFile] = field(default_factory=list)
     streamed: list[Streamed] = field(default_factory=list)
@@ -202,12 +205,23 @@ class Store(Protocol):
     @property
     def casework(self) -> Casework:
         """The cases that people work on, and the messages that the company's own apps read."""
+
+    def codes(self) -> set[str]:
+        """Return every code of a coupon that was ever given."""
+        ...
+
+    def codes_of_entry(self, entry_id: str) -> dict[str, str]:
+        """Return the codes that an entry has, by coupon."""
+        ...
+
+    def codes_of(self, profile_id: str) -> list[Given]:
+        """Return the codes that a profile has."""
         ...
 
     def erase(self, profile_id: str, values: Collection[str]) -> dict[str, int]:
         """Erase all that is kept of a profile in one transaction, lines and dead letters that quote a value included.
 
-        Say how much there was, by what it was.
+        Codes that it has stay given, to nobody. Say how much there was, by what it was.
         """
         ...
 

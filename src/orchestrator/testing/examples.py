@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from orchestrator.channels.coupons import samples
 from orchestrator.channels.rendering import Content, Renderer
 from orchestrator.language import Loaded
 from orchestrator.language.definitions.example import Example
@@ -96,7 +97,7 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
     return Played(
         journey=next(journey for journey in catalog.current if journey.id == journey_id),
         clock=clock,
-        timeline=timeline.timeline_of(runtime.history, clock, renderer),
+        timeline=timeline.timeline_of(runtime.history, clock, renderer, samples(catalog.project.coupons)),
         decisions=tuple(decision for turned in turns for decision in turned.decisions),
         actions=tuple(action for turned in turns for action in turned.actions),
         state=codec.decode(record),

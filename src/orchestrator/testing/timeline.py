@@ -58,7 +58,9 @@ class Timeline:
         return len(self.lines)
 
 
-def timeline_of(history: Iterable[Happened], clock: VirtualClock, renderer: Renderer) -> Timeline:
+def timeline_of(
+    history: Iterable[Happened], clock: VirtualClock, renderer: Renderer, coupons: Mapping[str, str]
+) -> Timeline:
     """Tell what happened, turn by turn."""
     lines: list[Line] = []
     sendings: list[Sending] = []
@@ -72,7 +74,7 @@ def timeline_of(history: Iterable[Happened], clock: VirtualClock, renderer: Rend
             details: tuple[str, ...] = ()
             action = messages.pop(decision.action_id, None) if decision.action_id else None
             if action is not None:
-                sendings.append(_sending(action, renderer))
+                sendings.append(_sending(action, renderer, coupons))
                 details = tuple(_shown(sendings[-1]))
             text = sentences.sentence(decision, clock.zone.key)
             lines.append(Line(at, text, details, decision))
@@ -92,9 +94,10 @@ def _compact(values: Mapping[str, Any]) -> str:
     return text if len(text) <= 160 else text[:159] + "…"
 
 
-def _sending(action: Action, renderer: Renderer) -> Sending:
+def _sending(action: Action, renderer: Renderer, coupons: Mapping[str, str]) -> Sending:
     try:
-        rendered = renderer.render(action.message or "", action.channel or "", action.language, action.data, LINKS)
+        message, channel = action.message or "", action.channel or ""
+        rendered = renderer.render(message, channel, action.language, action.data, LINKS, coupons)
     except Refused as refused:
         return Sending(action, None, str(refused))
     return Sending(action, rendered)

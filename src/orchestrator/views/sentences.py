@@ -79,6 +79,7 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.SUPPRESSED, Reason.NOT_RENDERED): _NOT_SENT + "its text could not be made",
     (Verdict.SUPPRESSED, Reason.FAILURE): _NOT_SENT + "an error of ours, which is on record",
     (Verdict.SUPPRESSED, Reason.REFUSED): _NOT_SENT + "its provider refused it",
+    (Verdict.SUPPRESSED, Reason.NO_COUPON): _NOT_SENT + "no code is left for it",
     (Verdict.HANDED_OFF, Reason.CASE_OPENED): "Handed over to {team} at {step}: a case is open",
     (Verdict.CALLED, Reason.CALL_MADE): "Called {webhook} at {step}",
     (Verdict.SCORED, Reason.MODEL_ANSWERED): "Scored by {model} at {step}",

@@ -6,7 +6,6 @@ Must never check what a code is about.
 import re
 from pathlib import Path
 
-from orchestrator.language.availability import TO_COME
 from orchestrator.language.codes import CODES
 
 HERE = Path(__file__).parent
@@ -30,7 +29,3 @@ def test_every_code_is_exercised_by_a_test():
 
 def test_every_code_says_what_it_means_and_what_to_do():
     assert [code for code, row in CODES.items() if not row.meaning.endswith(".") or len(row.fix) < 5] == []
-
-
-def test_what_is_to_come_has_its_codes_in_the_nineties():
-    assert {code for code, _, _ in TO_COME.values()} == {code for code in CODES if code.startswith("E9")}

@@ -59,6 +59,26 @@ def test_doubts_about_a_whole_journey(found):
 
 
 @pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("profile.first-name == 'Ana'", ["4:26: W402 `profile.first-name` subtracts one from the other;"
+            " write: profile.first_name where that is its name, or profile.first - name"]),
+        ("cart-id == 7", ["4:26: W402 `cart-id` subtracts one from the other;"
+            " write: cart_id where that is its name, or cart - id"]),
+        ("total - discount > 30", []),
+        ("total -discount > 30", []),
+        ("total-30 > 0", []),
+        ("total+discount > 0", []),
+    ],
+)  # fmt: skip
+def test_a_name_with_a_dash_is_doubted_because_it_subtracts(where, told, found):
+    problems = found(
+        f"journey: j\nversion: 1\nstatus: draft\nenter: {{event: x, where: {where}}}\nsteps: [{{id: a, wait: 1h}}]\n"
+    )
+    assert [str(each).removeprefix("hello.journey.yaml:") for each in problems if each.code == "W402"] == told
+
+
+@pytest.mark.parametrize(
     ("rest", "expected"),
     [
         ('enter: {schedule: {every: day, once: "2026-11-27T09:00"}}', "E225"),

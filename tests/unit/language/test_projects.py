@@ -112,7 +112,7 @@ def test_what_a_project_leaves_out_has_its_default(compiled, sound):
         ("models: {recommend: {catalog: products, baskets: b.csv}}", "8:31 E317"),
         ("models: {recommend: {baskets: b.csv}}", "8:21 E321"),
         ("models: {recommend: {}}", "8:21 E321"),
-        ("coupons: {cart10: {codes: c.txt}}", "8:1 E913"),
+        ("coupons: {cart10: {codes: c.txt}}", "8:27 E310"),
         ("retention: {inactive: soon}", "8:23 E210"),
         ("release_over: soon", "8:15 E210"),
         ("webhook: {}", "8:1 E202"),

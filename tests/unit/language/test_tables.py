@@ -28,6 +28,7 @@ def test_a_catalog_is_a_table_by_its_key(compiled, sound):
         ("id,title\nLM-07,Lamp\n", "4:48 E322"),
         ("", "4:48 E322"),
         (PRODUCTS + "LM-07,Other\n", "4:29 E322"),
+        (PRODUCTS + "TZ-03," + "x" * 200_000, "4:29 E322"),
     ],
 )
 def test_a_broken_table_is_the_authors_to_mend(found, products, place):
@@ -35,11 +36,46 @@ def test_a_broken_table_is_the_authors_to_mend(found, products, place):
     assert [f"{each.line}:{each.column} {each.code}" for each in problems if not each.is_warning] == [place]
 
 
+AS_JSON = PROJECT.replace("products.csv", "products.json")
+
+
+def test_a_catalog_may_be_a_list_of_maps(compiled, sound):
+    products = '[{"sku": "LM-07", "title": "Lamp", "price": 19.90}, {"sku": 7, "new": true, "title": null}, {}]'
+    loaded = compiled(sound["hello.journey.yaml"], **{"orchestrator.yaml": AS_JSON, "products.json": products})
+    rows = {
+        "LM-07": {"sku": "LM-07", "title": "Lamp", "price": "19.90"},
+        "7": {"sku": "7", "new": "true", "title": ""},
+    }
+    assert loaded.catalog.project.tables == {"products": Table("sku", rows, ("sku", "title", "price", "new"))}
+
+
+@pytest.mark.parametrize(
+    ("products", "place"),
+    [
+        ('[{"sku": "LM-07",}]', "products.json:1:18 E322"),
+        ('{"LM-07": {"title": "Lamp"}}', "products.json:1:1 E322"),
+        ('[["LM-07"]]', "products.json:1:1 E322"),
+        ('[{"sku": ["LM-07"]}]', "products.json:1:1 E322"),
+        ("[" * 100_000, "products.json:1:1 E322"),
+        ('[{"id": "LM-07"}]', "orchestrator.yaml:4:49 E322"),
+        ('[{"sku": 7}, {"sku": "7"}]', "orchestrator.yaml:4:29 E322"),
+        ("", "products.json:1:1 E322"),
+    ],
+)
+def test_a_broken_list_is_the_authors_to_mend(found, products, place):
+    problems = found(**{"orchestrator.yaml": AS_JSON, "products.json": products})
+    assert [f"{each.file}:{each.line}:{each.column} {each.code}" for each in problems if not each.is_warning] == [place]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("{{ entry.sku | lookup: 'products', 'title' }}", []),
         ("{{ entry.sku | lookup: 'product', 'title' }}", ["E506 there is no catalog product; write: products"]),
+        (
+            "{{ entry.sku | lookup: 'products' }}",
+            ["E501 `lookup` needs the catalog and the column; write: lookup: 'products', 'title'"],
+        ),
         (
             "{{ entry.sku | lookup: 'products', 'titel' }}",
             ["E506 the catalog products has no column titel; write: title"],

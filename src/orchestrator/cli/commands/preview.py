@@ -57,7 +57,7 @@ def command(
     """Show a message as customers get it.
 
     Rendered by the production code, with the data of an example that sends it, or of a customer. Links in a preview
-    lead nowhere.
+    lead nowhere, and the codes of coupons are nobody's: they only have the form of real ones.
     """
     from orchestrator.language import load
 
@@ -112,6 +112,7 @@ def _made(
     """Prepare the message for every channel and language that was asked for."""
     import msgspec
 
+    from orchestrator.channels.coupons import samples
     from orchestrator.channels.port import Tracking
 
     message = loaded.catalog.project.messages[action.message or ""]
@@ -119,12 +120,12 @@ def _made(
     wanted = (language,) if language else message.languages or loaded.catalog.project.languages
     if not channels:
         raise CannotPreview(f"{message.id} has no content for {channel}; it has {', '.join(message.channels)}")
-    preparer = _preparer(loaded)
+    preparer, shown = _preparer(loaded), samples(loaded.catalog.project.coupons)
     for name in channels:
         for each in wanted:
             address = to or ("somebody@example.com" if name == "email" else "somebody")
             asked = msgspec.structs.replace(action, channel=name, language=each, to=address)
-            for made in preparer.prepare(asked, time.time_ns() // 1_000_000):
+            for made in preparer.prepare(asked, time.time_ns() // 1_000_000, shown):
                 yield msgspec.structs.replace(made, tracking=Tracking())  # the links as their author wrote them
 
 

@@ -200,14 +200,19 @@ class PurchaseDefinition(Model):
 class CatalogDefinition(Model):
     """A table of products that messages look things up in."""
 
-    file: Text = Field(description="The file, beside orchestrator.yaml.")
+    file: Text = Field(
+        description="The file beside orchestrator.yaml: a .csv file, or a .json file with a list of maps."
+    )
     key: Text = Field(description="The column that rows are found by.")
 
 
 class CouponDefinition(Model):
-    """A pool of codes."""
+    """A pool of codes: one for each entry, `{{ coupon.NAME }}`, claimed by `serve` and `deliver` when they send."""
 
-    codes: Text = Field(description="The file with one code a line.")
+    codes: Text = Field(
+        description="The file beside orchestrator.yaml: one code a line, or in a .csv file the column `code`. More may "
+        "be added at any time; what was given is never given again, and what was taken out is not given any more."
+    )
 
 
 class KeywordsDefinition(Model):
@@ -252,7 +257,9 @@ class ProjectDefinition(Model):
     teams: dict[Name, TeamDefinition] | None = Field(None, description="People who take cases.")
     purchase: PurchaseDefinition | None = Field(None, description="What a purchase is.")
     catalogs: dict[Name, CatalogDefinition] | None = Field(None, description="Tables that messages look things up in.")
-    coupons: dict[Name, CouponDefinition] | None = Field(None, description="Pools of codes.")
+    coupons: dict[Name, CouponDefinition] | None = Field(
+        None, description="Pools of codes, of which every entry gets one of its own."
+    )
     keywords: KeywordsDefinition | None = Field(
         None, description="Words of your own by which customers leave a channel and come back."
     )

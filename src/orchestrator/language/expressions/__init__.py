@@ -22,6 +22,7 @@ class Compiled:
     expression: Expression
     reads: frozenset[Read] = frozenset()
     doubts: tuple[int, ...] = ()
+    dashed: tuple[tuple[int, str], ...] = ()
 
 
 def compile_text(text: str, around: Surroundings) -> Compiled:
@@ -39,7 +40,7 @@ def compile_text(text: str, around: Surroundings) -> Compiled:
         moments=tuple(function(moments) for moments in found.moments),
     )
     doubts = tuple(offset for offset, names in found.negated if not names <= found.checked)
-    return Compiled(expression, frozenset(found.reads), doubts)
+    return Compiled(expression, frozenset(found.reads), doubts, tuple(found.dashed))
 
 
 def compile_at(place: Place, text: str, around: Surroundings) -> Compiled | None:
@@ -60,4 +61,7 @@ def compile_at(place: Place, text: str, around: Surroundings) -> Compiled | None
             "the opposite comparison, or exists(...) and not ...",
             offset=offset,
         )
+    for offset, written in compiled.dashed:
+        fix = f"{written.replace('-', '_')} where that is its name, or {written.replace('-', ' - ')}"
+        place.report("W402", f"`{written}` subtracts one from the other", fix, offset=offset)
     return compiled

@@ -76,6 +76,8 @@ class Generated:
     # Comparisons under a `not`, with the names they compare: those let a missing value pass.
     negated: list[tuple[int, frozenset[str]]] = field(default_factory=list)
     checked: set[str] = field(default_factory=set)
+    # Names that were subtracted without a space around the minus, as one name with a dash would be: where, and both.
+    dashed: list[tuple[int, str]] = field(default_factory=list)
     # What gives the instants at which time alone may change the value.
     moments: list[ast.expr] = field(default_factory=list)
 
@@ -105,6 +107,7 @@ class Generator:
             case ast.UnaryOp():
                 return self._unary(node)
             case ast.BinOp() if type(node.op) in _ARITHMETIC:
+                self._note_dash(node)
                 return call(_ARITHMETIC[type(node.op)], self.generate(node.left), self.generate(node.right))
             case ast.Compare():
                 return self._compare(node)
@@ -167,6 +170,14 @@ class Generator:
             # As `neg` reckons: 0 less the number, so that -0.0 is no value of its own.
             return ast.Constant(0 - operand.value if isinstance(node.op, ast.USub) else operand.value)  # type: ignore[operator]
         return call(_SIGNS[type(node.op)], operand)
+
+    def _note_dash(self, node: ast.BinOp) -> None:
+        """Note two names with nothing but a minus between them: `profile.first-name` subtracts."""
+        begins, ends = self._source.offset(node.right), self._source.end(node.left)
+        are_names = isinstance(node.left, ast.Name | ast.Attribute) and isinstance(node.right, ast.Name | ast.Attribute)
+        if isinstance(node.op, ast.Sub) and are_names and begins == ends + 1:
+            written = self._source.text[self._source.offset(node.left) : self._source.end(node.right)]
+            self.found.dashed.append((self._source.offset(node.left), written))
 
     def _note_negated(self, node: ast.expr) -> None:
         for inner in ast.walk(node):

@@ -20,11 +20,13 @@ import msgspec
 import structlog
 
 from orchestrator.errors import Bounced, ChannelError, TryLater, Unavailable, WindowClosed
+from orchestrator.model.decision import Reason
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime import faults
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock
+from orchestrator.runtime.delivery.coupons import NoCoupon, NotClaimed
 from orchestrator.runtime.delivery.outbox import Outbox, Outcome
 from orchestrator.runtime.delivery.pace import Manners, Ramp, Rate
 from orchestrator.runtime.delivery.patience import Backoff, Breaker
@@ -296,7 +298,9 @@ class Lane:
         attempts = pending.attempts + 1
         why = str(error)
         if isinstance(error, TryLater):
-            if isinstance(error, Unavailable):
+            if isinstance(error, NotClaimed):
+                self.breaker.abandoned()  # the provider was never asked
+            elif isinstance(error, Unavailable):
                 self.breaker.failed(now_ms, error.after, self._dice)
                 _log.warning("a provider is in trouble", lane=self.name, why=why, attempts=attempts)
             else:
@@ -304,13 +308,16 @@ class Lane:
             # Looked at once more at its end, so that its end is on record when it comes.
             due_ms = min(now_ms + self._backoff.delay_ms(attempts, error.after, self._dice), timing.end_of(action)[0])
             return Settled(action.id, max(due_ms, now_ms + 1), attempts, why=why), (), "retried", {}
-        if isinstance(error, NotRendered):
+        if isinstance(error, NotRendered | NoCoupon):
             self.breaker.abandoned()  # the provider was never asked
         else:
             self.breaker.succeeded()
         if isinstance(error, Bounced | WindowClosed):
             outcome = "bounced" if isinstance(error, Bounced) else "window_closed"
             return Settled(action.id), self.road.failed(action, outcome, error, now_ms), outcome, {}
+        if isinstance(error, NoCoupon):
+            receipts = self.road.failed(action, Reason.NO_COUPON, error, now_ms)
+            return Settled(action.id), receipts, Reason.NO_COUPON, {}
         reason = "not_rendered" if isinstance(error, NotRendered) else "refused"
         receipts = self.road.failed(action, reason, error, now_ms)
         return Settled(action.id, attempts=attempts, reason=reason, why=why), receipts, reason, {}

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from orchestrator.channels.cases import letter
+from orchestrator.channels.coupons import Asked
 from orchestrator.channels.port import Channel, Delivery, Receipt
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.receipts import Report
@@ -23,6 +24,8 @@ from orchestrator.model import ids, instants
 from orchestrator.model.catalog import UNREACHABLE
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
+from orchestrator.runtime import faults
+from orchestrator.runtime.delivery.coupons import Claims, NoCoupon
 
 # Of a refusal only this much is on record; a provider's answer may be a page.
 _WHY_LENGTH = 300
@@ -58,21 +61,22 @@ def lane_of(action: Action) -> str | None:
 
 
 class MessageRoad:
-    """Messages of one channel. `preparer` is asked for each time: journeys may be read anew meanwhile."""
+    """Messages of one channel. `preparer` is asked for each time: journeys may be read anew meanwhile.
 
-    def __init__(self, channel: Channel, preparer: Callable[[], Preparer]) -> None:
+    `claims` gives the codes that messages ask for; without it there are none.
+    """
+
+    def __init__(self, channel: Channel, preparer: Callable[[], Preparer], claims: Claims | None = None) -> None:
         self._channel = channel
         self._preparer = preparer
+        self._claims = claims
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
         """Render a message and send it to each of the customer's addresses; one that takes it is enough.
 
         Of the others, those that are gone for good are reported beside it.
         """
-        try:
-            deliveries = self._preparer().prepare(action, now_ms)
-        except Refused as error:
-            raise NotRendered(error.why) from error
+        deliveries = await self._prepared(action, now_ms)
         taken, troubles = list[Receipt](), list[tuple[str, ChannelError]]()
         for delivery in deliveries:
             try:
@@ -86,6 +90,27 @@ class MessageRoad:
         receipts = [_report(action, "sent", properties).event(now_ms)]
         gone = [to for to, error in troubles if isinstance(error, Bounced) and error.hard]
         return [*receipts, _unreachable(action, gone, now_ms)] if gone else receipts
+
+    async def _prepared(self, action: Action, now_ms: int) -> list[Delivery]:
+        """Render a message, and once more with codes if it asks for any."""
+        preparer, asked = self._preparer(), Asked()
+        try:
+            deliveries = preparer.prepare(action, now_ms, asked)
+            if not asked.names:
+                return deliveries
+            # Not before now: a message that cannot be rendered, or does not come to its code, claims none.
+            return preparer.prepare(action, now_ms, await self._claim(action, asked.names))
+        except NoCoupon:
+            raise
+        except Refused as error:
+            raise NotRendered(error.why) from error
+
+    async def _claim(self, action: Action, coupons: Sequence[str]) -> Mapping[str, str]:
+        if self._claims is None:
+            raise NoCoupon(f"nobody gives codes of {', '.join(coupons)} here")
+        codes = await self._claims.claim(action, coupons)
+        faults.reach("coupons.claimed")
+        return codes
 
     def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
         """Report a bounce, or a failure with its reason."""

@@ -19,6 +19,7 @@ from orchestrator.channels.registry import open_channel
 from orchestrator.channels.webhook import Webhook
 from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.language import Loaded
+from orchestrator.runtime.delivery.coupons import Claims
 from orchestrator.runtime.delivery.delivery import Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import (
@@ -55,16 +56,20 @@ class Operator:
 
 
 def routes_of(
-    loaded: Loaded, preparer: Callable[[], Preparer], operator: Operator, but: Collection[str] = ()
+    loaded: Loaded,
+    preparer: Callable[[], Preparer],
+    operator: Operator,
+    claims: Claims,
+    but: Collection[str] = (),
 ) -> dict[str, Route]:
-    """Make a route for every lane of a project `but` those named.
+    """Make a route for every lane of a project `but` those named; `claims` gives messages their codes.
 
     Raises OrchestratorError for a URL that cannot be used.
     """
     routes: dict[str, Route] = {}
     for name in loaded.catalog.project.channels:
         if name not in but:
-            routes[name] = _channel(name, preparer, operator)
+            routes[name] = _channel(name, preparer, operator, claims)
     for name, hook in (loaded.project_definition.webhooks or {}).items():
         if f"call:{name}" not in but:
             routes[f"call:{name}"] = _call(name, hook.url, hook.secret, operator)
@@ -117,7 +122,7 @@ def _header(name: str, text: str | None) -> dict[str, str]:
     return {header.strip(): value.strip()}
 
 
-def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator) -> Route:
+def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator, claims: Claims) -> Route:
     setup = setup_of(name, operator)
     if setup is None:
         missing = f"channel {name} has no provider; set ORCHESTRATOR_{setting_of(name).upper()} to its URL"
@@ -125,7 +130,9 @@ def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator) ->
     scheme = setup.url.partition(":")[0]
     if scheme in SERVED_HERE and scheme not in operator.own:
         raise OrchestratorError(f"channel {name}: {scheme}: is for `orchestrator {SERVED_HERE[scheme]}`")
-    return Route(MessageRoad(operator.own.get(scheme, open_channel)(setup), preparer), Manners.from_url(setup.url))
+    return Route(
+        MessageRoad(operator.own.get(scheme, open_channel)(setup), preparer, claims), Manners.from_url(setup.url)
+    )
 
 
 def setting_of(channel: str) -> str:

@@ -27,6 +27,7 @@ from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import Taken, host_agent
 from orchestrator.runtime.kafka.catalogs import Catalogs
+from orchestrator.runtime.kafka.coupons import LogClaims
 from orchestrator.runtime.kafka.delivery import KafkaOutbox
 from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.metrics import Metrics
@@ -53,9 +54,11 @@ class Deliverer:
         hosts = (find("allowed_hosts") or "").lower().split(",")
         streams = KafkaStreams(settings, self.topics.messages)
         self._operator = Operator(find, frozenset(filter(None, hosts)), own={"stream": streams.open_channel})
+        self._claims = LogClaims(settings, self.topics, self._metrics)
+        self._folder = loaded
         self._catalogs = Catalogs(settings, self.topics, self._take_up)
         self._delivery = Delivery(
-            routes_of(loaded, lambda: self._preparer, self._operator),
+            routes_of(loaded, lambda: self._preparer, self._operator, self._claims),
             self._outbox,
             WallClock(),
             dice=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
@@ -69,8 +72,11 @@ class Deliverer:
     async def start(self) -> None:
         """Check the topics, read what is published and open the lanes."""
         await ensure(self.settings, self.topics)
+        await self._claims.start()
         await self._delivery.start()
         await self._catalogs.read()
+        if self._catalogs.loaded is None:
+            self._claims.stock(self._folder.catalog.project.coupons, 0)
         for lane in self._delivery.lanes.values():
             if (missing := getattr(lane.road, "missing", None)) is not None:
                 log.warning("%s; what goes there waits", missing)
@@ -80,18 +86,21 @@ class Deliverer:
     async def run(self) -> None:
         """Follow what is published, until something breaks that nothing can go on without."""
         following = asyncio.create_task(self._catalogs.follow(), name="follow the journeys")
+        claiming = asyncio.create_task(self._claims.run(), name="claim codes")
         try:
-            await asyncio.wait([self._failed, following], return_when=asyncio.FIRST_COMPLETED)
-            for ended in (self._failed, following):
+            await asyncio.wait([self._failed, following, claiming], return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self._failed, following, claiming):
                 if ended.done():
                     ended.result()
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in (following, claiming):
+                task.cancel()
+            await asyncio.gather(following, claiming, return_exceptions=True)
 
     async def stop(self) -> None:
         """Finish what is being sent, then let go of the partitions."""
         await self._delivery.stop()
+        await self._claims.stop()
         await self._outbox.close()
         await self._health.stop()
 
@@ -117,11 +126,13 @@ class Deliverer:
         if loaded is None:
             return
         try:
-            routes = routes_of(loaded, lambda: self._preparer, self._operator, but=self._delivery.lanes)
+            lanes = self._delivery.lanes
+            routes = routes_of(loaded, lambda: self._preparer, self._operator, self._claims, but=lanes)
         except OrchestratorError as error:
             log.error("what is published cannot be delivered, what was before stays in force: %s", error)
             return
         self._preparer = _preparer(loaded, self._catalogs.catalog, self._links)
+        self._claims.stock(loaded.catalog.project.coupons, self._catalogs.revision)
         await self._delivery.add(routes)
 
     def _is_ready(self) -> bool:

@@ -62,6 +62,7 @@ class Topics:
     changelog: str
     resolved: str
     delivery_changelog: str
+    coupons: str
     links: str
     links_changelog: str
     ours: tuple[Topic, ...] = field(repr=False)
@@ -80,10 +81,13 @@ class Topics:
         names = {name: prefix + name.replace("_", "-") for name in _NAMED}
         changelog, delivery = f"{prefix}{app}-turn-changelog", f"{prefix}{app}-delivery-changelog"
         journeys, resolved = f"{prefix}journeys", f"{prefix}{app}-resolved"
+        # Who has which code follows from all of it.
+        coupons, for_ever = f"{prefix}{app}-coupons", {**expiring, "retention.ms": "-1", "retention.bytes": "-1"}
         links, links_changelog = f"{prefix}{app}-links", f"{prefix}{app}-links-changelog"
         ours = [Topic(name, count, expiring) for name in names.values()]
         ours += [Topic(name, count, CHANGELOG) for name in (changelog, delivery)]
         ours += [Topic(journeys, 1, {**CHANGELOG, "min.cleanable.dirty.ratio": "0.5"})]
+        ours += [Topic(coupons, 1, for_ever, must=("cleanup.policy", "retention.ms", "retention.bytes"))]
         if settings.resolve:
             # Records between partitions carry their events' own timestamps, which may lie far back, and a segment goes
             # by its newest: that is a clock's, which bears the instant at which it was written.
@@ -97,6 +101,7 @@ class Topics:
             changelog=changelog,
             resolved=resolved,
             delivery_changelog=delivery,
+            coupons=coupons,
             links=links,
             links_changelog=links_changelog,
             ours=tuple(ours),
@@ -106,7 +111,7 @@ class Topics:
     @property
     def single(self) -> frozenset[str]:
         """Name the topics of ours that have one partition, whatever the others have."""
-        return frozenset({self.journeys, self.links, self.links_changelog})
+        return frozenset({self.journeys, self.coupons, self.links, self.links_changelog})
 
 
 @dataclass(frozen=True)

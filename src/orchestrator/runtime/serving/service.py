@@ -29,6 +29,7 @@ from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
 from orchestrator.runtime.live import Keys, Known, Refusal
 from orchestrator.runtime.serving.agents import Agent, read_agents
+from orchestrator.runtime.serving.coupons import StoreClaims
 from orchestrator.runtime.serving.inbox import Inbox
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox
 from orchestrator.runtime.serving.metrics import Metrics
@@ -52,6 +53,7 @@ class Service:
         self.metrics = Metrics()
         self.clock = clock or WallClock()
         self.intake = Intake(self.clock, self._on_worked)
+        self.claims = StoreClaims(self.intake, self.metrics)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._directory = directory
         self._state = state
@@ -81,8 +83,9 @@ class Service:
         self.links = Links(settings.public_url, secrets)
         self.session_secret = hmac.digest(secrets[-1].encode(), b"orchestrator.inbox", "sha256")
         self._prepare(loaded)
+        await self.intake.run(lambda: self.claims.open(self.intake.turns.catalog.project))
         self.delivery = Delivery(
-            routes_of(loaded, lambda: self.preparer, self._operator),
+            routes_of(loaded, lambda: self.preparer, self._operator, self.claims),
             StoreOutbox(self.intake),
             self.clock,
             dice=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
@@ -143,20 +146,20 @@ class Service:
 
     async def _go_by(self, loaded: Loaded, in_force: Callable[[], InForce]) -> None:
         # Routes first: a message is not decided that could not be handed over.
-        routes = routes_of(loaded, lambda: self.preparer, self._operator, but=self.delivery.lanes)
+        routes = routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=self.delivery.lanes)
 
         def swap() -> None:
             self._in_force = in_force()
             self.intake.turns.take_up(self._in_force.catalog)
+            self.claims.stock(self._in_force.catalog.project)
             self.intake.turns.release_over_ms = _release_over(loaded)
 
         await self.intake.run(swap)
         self._prepare(self._in_force.loaded)
         await self.delivery.add(routes)
         if self._in_force.loaded is not loaded:  # something else was published in between
-            await self.delivery.add(
-                routes_of(self._in_force.loaded, lambda: self.preparer, self._operator, but=self.delivery.lanes)
-            )
+            loaded, lanes = self._in_force.loaded, self.delivery.lanes
+            await self.delivery.add(routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=lanes))
 
     def _on_worked(self, lanes: set[str], cancelled: list[str]) -> None:
         if not self._delivers:

@@ -288,6 +288,10 @@ class Turns:
             self._keep(profile_id, record, turned)
         return refusals
 
+    def profile_of(self, profile_id: str) -> str:
+        """Give the profile that one is now: it may have been merged since."""
+        return self._resolver.profile_of(profile_id)
+
     def _identify(self, event: Event, now_ms: int) -> Resolved:
         """Find whose event it is; lives that it makes one are one before it is taken."""
         resolved = self._resolver.resolve(event)
