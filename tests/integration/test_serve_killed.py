@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import random
-import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,6 +16,7 @@ from orchestrator.runtime.delivery.pace import CONCURRENCY
 from orchestrator.storage import SqliteStore
 from providers import WebServer
 from providers.live import WRITE, until, write_project
+from providers.serving import Serving, free_port
 
 WELCOME = """
 journey: welcome
@@ -30,57 +29,6 @@ steps:
   - {id: greet, send: {message: cart-reminder, channels: [push]}}
 """
 CLIENTS = 8
-
-
-class Serving:
-    """`orchestrator serve` as a process of its own, on a port that stays the same."""
-
-    def __init__(self, folder: Path, sink: str, port: int) -> None:
-        self.folder, self.url = folder, f"http://127.0.0.1:{port}"
-        source = Path(__file__).parents[2] / "src"
-        self._environment = {
-            **os.environ,
-            "PYTHONPATH": str(source),
-            "ORCHESTRATOR_HTTP": f"127.0.0.1:{port}",
-            "ORCHESTRATOR_WRITE_KEYS": WRITE,
-            "ORCHESTRATOR_CHANNEL_PUSH": sink,
-            "ORCHESTRATOR_ALLOWED_HOSTS": "127.0.0.1",
-        }
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def start(self, fault: str = "") -> None:
-        words = ["-m", "orchestrator", "serve", str(self.folder / "shop"), "--state", str(self.folder / "state.db")]
-        environment = {**self._environment, "ORCHESTRATOR_FAULT": fault}
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, *words, env=environment, stderr=asyncio.subprocess.PIPE
-        )
-        told = b""
-        while b"serving on" not in told:
-            line = await self.process.stderr.readline()
-            assert line, f"it ended at its start: {told.decode()}"
-            told += line
-        self._reading = asyncio.create_task(self.process.stderr.read())
-
-    async def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        await self.gone()
-
-    async def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        await self.gone()
-        return self.process.returncode
-
-    async def gone(self) -> None:
-        await self.process.wait()
-        await self._reading
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class Crowd:
