@@ -12,6 +12,7 @@ from orchestrator.model.casework import CaseFile, Line, Streamed, Wanted
 from orchestrator.storage import (
     Batch,
     Definition,
+    Given,
     Known,
     MemoryStore,
     OutboxLines,
@@ -365,3 +366,24 @@ def test_sqlite_answers_as_memory_does_whatever_it_keeps_at_hand(tmp_path_factor
             ]
         assert sorted(sqlite.waiting()) == sorted(memory.waiting())
         assert dict(sqlite.records()) == dict(memory.records())
+
+
+def test_a_code_is_given_once_and_stays_given_when_nobody_knows_any_more_to_whom(store):
+    ana, ben = Given("gift", "A", "entry-1", "ana"), Given("gift", "B", "entry-2", "ben")
+    store.commit(Batch(given=[ana, ben, Given("tea", "T", "entry-1", "ana")]))
+    assert store.codes() == {"A", "B", "T"}
+    assert store.codes_of_entry("entry-1") == {"gift": "A", "tea": "T"}
+    assert store.codes_of("ben") == [ben]
+    for twice in (Given("gift", "A", "entry-3", "eva"), Given("gift", "C", "entry-1", "ana")):
+        with pytest.raises(StorageError):
+            store.commit(Batch(records={"eva": record(0)}, given=[twice]))
+    assert (store.codes(), store.read("eva")) == ({"A", "B", "T"}, None)
+    assert store.erase("ana", [])["coupons"] == 2
+    assert (store.codes(), store.codes_of_entry("entry-1"), store.codes_of("ana")) == ({"A", "B", "T"}, {}, [])
+    assert store.codes_of_entry("") == {}
+
+
+def test_the_codes_of_a_merged_profile_are_the_others(store):
+    store.commit(Batch(given=[Given("gift", "A", "entry-1", "visitor")]))
+    store.commit(Batch(merged=[("visitor", "ana")]))
+    assert store.codes_of("ana") == [Given("gift", "A", "entry-1", "ana")]

@@ -18,6 +18,7 @@ CONTRACT = {
     "orchestrator_entries": {"journey"},
     "orchestrator_delivery_total": {"channel", "outcome"},
     "orchestrator_dead_letters_total": {"reason"},
+    "orchestrator_coupons_left": {"coupon"},
 }
 
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from orchestrator.storage import Batch, Given, SqliteStore
+
 
 @pytest.fixture
 def ran(orchestrator, shop):
@@ -59,3 +61,15 @@ def test_a_line_that_is_no_decision_is_named(orchestrator, ran):
     ended = orchestrator("stats", "--decisions", ran / "decisions.jsonl")
     assert ended.code == 2
     assert "this is no decision" in ended.err
+
+
+def test_a_store_tells_how_many_codes_are_left(orchestrator, shop):
+    project = shop / "orchestrator.yaml"
+    project.write_text(project.read_text() + "\ncoupons: {gift: {codes: gift.txt}}\n")
+    (shop / "gift.txt").write_text("A\nB\nC\n")
+    assert orchestrator("run", shop, "--events", shop / "events.jsonl", "--state", shop / "shop.db").code == 0
+    with SqliteStore(shop / "shop.db") as store:
+        store.commit(Batch(given=[Given("gift", "B", "e", "p"), Given("gift", "gone", "f", "p")]))
+    told = json.loads(orchestrator("stats", "--state", shop / "shop.db", "--json").out)
+    assert told["coupons"] == {"gift": {"codes": 3, "left": 2}}
+    assert orchestrator("stats", "--state", shop / "shop.db").out.endswith("\ncoupons\n  gift: 2 of 3 codes left\n")

@@ -75,7 +75,8 @@ def command(
 
     Reads events, in the order of their time, takes them through the journeys of a project and writes what customers
     should get. Time is the events' own: a year of them takes seconds. At the end of the input, who waits stays waiting,
-    unless --until or --drain let the time go on.
+    unless --until or --drain let the time go on. Nothing is sent, and no code of a coupon is claimed: `serve` and
+    `deliver` do that when they send.
     """
     folder, files = folder_and_files(directory, events or [])
     if not files:

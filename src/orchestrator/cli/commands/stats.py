@@ -18,6 +18,7 @@ from orchestrator.cli.help import Example
 if TYPE_CHECKING:
     from orchestrator.model.catalog import Catalog
     from orchestrator.model.decision import Decision
+    from orchestrator.storage.store import Store
     from orchestrator.views.tallies import Windows
 
 EXAMPLES = [
@@ -29,6 +30,8 @@ EXAMPLES = [
     Example("orchestrator stats --state shop.db --version 3 --since 2026-03-01T00:00:00Z --json", "since a change"),
 ]
 SPREAD = ["--decisions"]
+# By name: how many codes a coupon's file holds, and how many of them nobody has.
+Coupons = dict[str, dict[str, int]]
 
 
 def command(
@@ -54,7 +57,8 @@ def command(
     A conversion is put down to the last message before it. Every rate comes with what it may be (95 %, Wilson). Splits
     and holdouts are compared by customer, over the same window for all, with the interval of their difference (95 %,
     Newcombe); one is named better only with at least 100 customers, 10 of whom reached the goal and 10 of whom did not,
-    in each group over at least 7 days, and a difference at 99 %.
+    in each group over at least 7 days, and a difference at 99 %. A store also tells how many codes of its coupons are
+    left; on Kafka the metric orchestrator_coupons_left does.
     """
     from orchestrator.views import figures
     from orchestrator.views.tallies import Tallies
@@ -64,7 +68,7 @@ def command(
         raise WrongOptions("name the store with --state, or decisions with --decisions")
     since_ms = instant_of(since)
     with ExitStack() as opened:
-        found, catalog = _opened(opened, state, files, folder)
+        found, catalog, coupons = _opened(opened, state, files, folder)
         tallies = Tallies(_windows(catalog))
         counts = _Chosen(journey, version, since_ms).counts
         for decision in found:
@@ -72,7 +76,8 @@ def command(
                 tallies.take(decision)
     told = list(tallies.journeys.values())
     if as_json:
-        screen.out_json({"journeys": [figures.values(tally) for tally in told]})
+        values = {"journeys": [figures.values(tally) for tally in told]}
+        screen.out_json({**values, "coupons": coupons} if coupons else values)
         return
     if not told:
         screen.say("nothing has been decided")
@@ -81,24 +86,40 @@ def command(
         screen.out(("\n" if number else "") + screen.paint(title, "bold"))
         for line in rest:
             screen.out(line)
+    if coupons:
+        screen.out("\n" + screen.paint("coupons", "bold"))
+        for name, counts in coupons.items():
+            screen.out(f"  {name}: {counts['left']:,} of {counts['codes']:,} codes left")
 
 
 def _opened(
     opened: ExitStack, state: Path | None, files: list[str], folder: Path | None
-) -> "tuple[Iterator[Decision], Catalog | None]":
-    """Open what decisions are read from; a store knows the journeys itself."""
+) -> "tuple[Iterator[Decision], Catalog | None, Coupons]":
+    """Open what decisions are read from; a store knows the journeys itself, and what codes are left."""
     from orchestrator.cli.decisions import read
 
     if state is None:
         from orchestrator.language import load
 
         catalog = None if folder is None else load(folder).catalog
-        return (one for name in files for one in read(_lines(opened, name), name)), catalog
+        return (one for name in files for one in read(_lines(opened, name), name)), catalog, {}
     from orchestrator.cli.decisions import catalog_of
     from orchestrator.storage.sqlite import SqliteStore
 
     store = opened.enter_context(SqliteStore(state, writes=False))
-    return read(store.decisions(), str(state)), catalog_of(store)
+    return read(store.decisions(), str(state)), catalog_of(store), _coupons(store)
+
+
+def _coupons(store: "Store") -> Coupons:
+    """Count the codes of what is in force, and those that nobody has."""
+    from orchestrator.language import compile_sources
+
+    release = store.release()
+    pools = {} if release is None else compile_sources(release.sources).catalog.project.coupons
+    given = store.codes() if pools else frozenset[str]()
+    return {
+        name: {"codes": len(codes), "left": sum(code not in given for code in codes)} for name, codes in pools.items()
+    }
 
 
 def _lines(opened: ExitStack, name: str) -> Iterable[bytes]:

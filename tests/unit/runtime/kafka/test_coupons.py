@@ -1,0 +1,85 @@
+"""Coupons on Kafka: what follows from the log, for everybody who reads it alike."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.model.ids import derive
+from orchestrator.runtime.kafka.coupons import Claim, Reckoning, Stock, digest_of
+
+ENTRIES = [digest_of(derive("entry", str(number))) for number in range(8)]
+CODES = [f"C{number}" for number in range(12)]
+records = st.one_of(
+    st.builds(Claim, st.sampled_from(ENTRIES), st.lists(st.sampled_from(["gift", "tea"]), min_size=1, max_size=2)),
+    st.builds(
+        Stock,
+        st.sampled_from(["gift", "tea"]),
+        st.integers(0, 5),
+        st.lists(st.sampled_from(CODES), max_size=6, unique=True),
+    ),
+)
+
+
+def reckoned(log):
+    reckoning = Reckoning()
+    for record in log:
+        reckoning.take(record)
+    return reckoning
+
+
+def held(reckoning):
+    return {(entry, coupon): code for entry in ENTRIES for coupon, code in reckoning.of(entry).items()}
+
+
+def test_claims_get_the_codes_in_the_order_of_the_log_and_a_second_wish_changes_nothing():
+    one, two, three = ENTRIES[:3]
+    stock = Stock("gift", 1, ["A", "B"])
+    reckoning = reckoned(
+        [Claim(three, ["gift"]), stock, Claim(one, ["gift"]), Claim(two, ["gift"]), Claim(one, ["gift"])]
+    )
+    assert [reckoning.of(each) for each in (one, two, three)] == [{"gift": "A"}, {"gift": "B"}, {}]
+    assert reckoning.pool.left == {"gift": 0}
+
+
+def test_a_newer_release_brings_codes_and_an_older_one_nothing():
+    reckoning = reckoned([Stock("gift", 3, ["A", "B"]), Claim(ENTRIES[0], ["gift"]), Stock("gift", 2, ["Z"])])
+    assert (reckoning.revision_of("gift"), reckoning.codes_of("gift")) == (3, ["A", "B"])
+    reckoning.take(Stock("gift", 4, ["A", "C"]))
+    reckoning.take(Claim(ENTRIES[1], ["gift"]))
+    assert reckoning.of(ENTRIES[1]) == {"gift": "C"}
+
+
+def test_the_log_names_no_entry():
+    assert digest_of("entry-1") == digest_of("entry-1") != digest_of("entry-2")
+    assert "entry" not in digest_of("entry-1")
+
+
+@given(st.lists(records, max_size=40))
+def test_whoever_reads_the_log_reckons_alike_no_code_is_given_twice_and_none_is_taken_back(log):
+    reckoning, so_far = Reckoning(), {}
+    for record in log:
+        reckoning.take(record)
+        now = held(reckoning)
+        assert so_far.items() <= now.items()
+        so_far = now
+    assert max(Counter(so_far.values()).values(), default=1) == 1
+    assert held(reckoned(log)) == so_far
+
+
+@given(st.lists(records, max_size=30), st.data())
+def test_a_claim_that_is_written_again_changes_nothing(log, data):
+    claims = [number for number, record in enumerate(log) if isinstance(record, Claim)]
+    if not claims:
+        return
+    again = log[data.draw(st.sampled_from(claims))]
+    before = reckoned(log)
+    if set(again.coupons) <= before.of(again.entry).keys():
+        assert held(reckoned([*log, again])) == held(before)
+
+
+@pytest.mark.parametrize("coupons", [["gift"], ["gift", "tea"]])
+def test_what_cannot_be_had_whole_is_not_had_in_part(coupons):
+    reckoning = reckoned([Stock("gift", 1, ["A"]), Claim(ENTRIES[0], coupons)])
+    assert reckoning.of(ENTRIES[0]) == ({"gift": "A"} if coupons == ["gift"] else {})
