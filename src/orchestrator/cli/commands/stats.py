@@ -88,8 +88,8 @@ def command(
             screen.out(line)
     if coupons:
         screen.out("\n" + screen.paint("coupons", "bold"))
-        for name, counts in coupons.items():
-            screen.out(f"  {name}: {counts['left']:,} of {counts['codes']:,} codes left")
+        for name, pool in coupons.items():
+            screen.out(f"  {name}: {pool['left']:,} of {pool['codes']:,} codes left")
 
 
 def _opened(
