@@ -94,11 +94,11 @@ async def test_killed_side_by_side_no_code_is_given_twice_and_who_got_none_is_on
     for number in range(deaths):
         points = WHILE_CODES_ARE_LEFT if 2 * number < deaths else AFTERWARDS
         dying = deliverers.start(FAULT=points[number % len(points)])
-        await shop.until(lambda dying=dying: _has_begun(dying))
+        await shop.until(lambda dying=dying: _has_begun(dying), 300)
         share = names[number * len(names) // deaths : (number + 1) * len(names) // deaths]
         now = int(time.time() * 1000)
         await shop.receive([one_event(now, f"s {name}", "signed_up", name) for name in share])
-        assert await asyncio.to_thread(dying.wait, 60) == -signal.SIGKILL, shop.said()
+        assert await asyncio.to_thread(dying.wait, 300) == -signal.SIGKILL, shop.said()
         if number % 4 == 0:
             steady.kill()
             steady = deliverers.start()
@@ -107,8 +107,8 @@ async def test_killed_side_by_side_no_code_is_given_twice_and_who_got_none_is_on
         told = [json.loads(each.value) for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)]
         return len({each["properties"]["action_id"] for each in told}) == len(names)
 
-    await shop.until(all_told, 300)
-    await shop.drained(topic=shop.topics.receipts)
+    await shop.until(all_told, 600)
+    await shop.drained(300, topic=shop.topics.receipts)
     assert [await asyncio.to_thread(each.stop) for each in (steady, worker)] == [0, 0], shop.said()
     seen, reasons = codes_seen(tmp_path), await suppressed(shop)
     given = Counter(code for each in seen.values() for code in each)
