@@ -56,7 +56,13 @@ CHAPTERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
         (
             *("project", "ChannelDefinition", "PurposeDefinition", "CapDefinition", "QuietHoursDefinition"),
             *("IdentityDefinition", "ModelDefinition", "RuleDefinition", "CatalogDefinition", "TeamDefinition"),
-            *("WebhookDefinition", "PurchaseDefinition", "CouponDefinition", "RetentionDefinition"),
+            *(
+                "WebhookDefinition",
+                "PurchaseDefinition",
+                "CouponDefinition",
+                "KeywordsDefinition",
+                "RetentionDefinition",
+            ),
         ),
         ("orchestrator.yaml",),
     ),
