@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from orchestrator.errors import StorageError
 from orchestrator.runtime.live import Live
-from orchestrator.web import inbox, lookup, streams
+from orchestrator.web import case_hooks, inbox, lookup, streams
 from orchestrator.web.answers import HttpError, Receive, Scope, Send
 from orchestrator.web.customers import CustomersPages
 from orchestrator.web.hooks import Hooks
@@ -40,6 +40,7 @@ class App:
             routes=[
                 *inbox.routes_of(service),
                 *streams.routes_of(service),
+                *case_hooks.routes_of(service),
                 Route("/v1/customers/{id:path}", self._customer, methods=["GET"]),
                 Route("/u/{token}", customers.unsubscribe, methods=both),
                 Route("/c/{token}", customers.confirm, methods=both),

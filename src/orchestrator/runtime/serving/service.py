@@ -187,6 +187,11 @@ class Service:
         """Give a profile's state; None when it has none."""
         return await self.intake.run(lambda: finding.state_of(self.intake.store, profile_id))
 
+    def hook_secret(self, team: str) -> str | None:
+        """Give the secret that a team's own system signs with; None where the operator set none."""
+        known = team in self.catalog.project.teams
+        return self._operator.find(f"team_{team}_hook_secret".replace("-", "_")) if known else None
+
     async def profile_named(self, name: str) -> str:
         """Give the profile that a name leads to: by itself where it is not known yet."""
         return await self.intake.run(lambda: self.intake.store.named(name) or name)
