@@ -11,7 +11,7 @@ from providers import MailServer
 from providers.live import PROJECT, LiveShop, until, write_project
 from providers.web import WebServer, answer
 
-KEY = "a-key-that-is-long"
+KEY, HOOK = "a-key-that-is-long", "the-hooks-secret"
 TEAMS = """
 teams:
   care: {{to: "{url}", template: {template}, settings: {{inbox_id: 3}}}}
@@ -35,7 +35,7 @@ COMMENT = {"type": "comment_left", "customer_id": "ana", "channel": "email",
 def shop_of(tmp_path, url, template, **settings):
     write_project(tmp_path / "shop", HANDS_OVER, project=PROJECT + TEAMS.format(url=url, template=template))
     live = LiveShop(tmp_path, email=settings.pop("email", f"file:{tmp_path}/mails.jsonl"))
-    live.settings |= {"agents": f"eva:{KEY}", "team_care_hook_secret": "the-hooks-secret", **settings}
+    live.settings |= {"agents": f"eva:{KEY}", "team_care_hook_secret": HOOK, **settings}
     return live
 
 
@@ -92,34 +92,34 @@ def _iso(shop):
     return instants.to_text(shop.clock.now_ms())
 
 
-def _zendesk(said, stamp, secret="the-hooks-secret"):
+def _zendesk(said, stamp, key=HOOK):
     body = json.dumps(said).encode()
-    signature = zendesk_signature(secret, stamp, body)
+    signature = zendesk_signature(key, stamp, body)
     return {"X-Zendesk-Webhook-Signature": signature, "X-Zendesk-Webhook-Signature-Timestamp": stamp}, body
 
 
 async def test_chatwoot_gets_a_conversation_and_one_that_is_resolved_closes_the_case(tmp_path):
-    async with WebServer(answer(200)) as server:
-        async with shop_of(tmp_path, server.url, "chatwoot", team_care_header="api_access_token: t") as shop:
-            headers, body = await told(shop, server)
-            assert headers["api_access_token"] == "t"
-            assert (body["inbox_id"], body["source_id"], body["status"]) == ("3", "src-1", "open")
-            case_id = body["custom_attributes"]["case_id"]
-            said = {"event": "conversation_status_changed", "id": 7, "status": "resolved",
-                    "custom_attributes": {"case_id": case_id}, "meta": {"assignee": {"name": "Zoe"}}}  # fmt: skip
-            raw, stamp = json.dumps(said).encode(), str(shop.clock.now_ms() // 1000)
-            good = {"X-Chatwoot-Signature": chatwoot_signature("the-hooks-secret", stamp, raw),
-                    "X-Chatwoot-Timestamp": stamp}  # fmt: skip
-            for bad in (
-                {},
-                {**good, "X-Chatwoot-Signature": "sha256=" + "0" * 64},
-                {**good, "X-Chatwoot-Timestamp": "1"},
-            ):
-                assert (await hook(shop, bad, raw))[0] == 401
-            assert await hook(shop, good, raw) == (202, {"accepted": 1})
-            assert await exits(shop) == ["cared_for"]
-            told_of = " ".join(each["sentence"] for each in (await shop.known())["timeline"])
-            assert "was closed by Zoe: solved" in told_of
+    header = {"team_care_header": "api_access_token: t"}
+    async with WebServer(answer(200)) as server, shop_of(tmp_path, server.url, "chatwoot", **header) as shop:
+        headers, body = await told(shop, server)
+        assert headers["api_access_token"] == "t"
+        assert (body["inbox_id"], body["source_id"], body["status"]) == ("3", "src-1", "open")
+        case_id = body["custom_attributes"]["case_id"]
+        said = {"event": "conversation_status_changed", "id": 7, "status": "resolved",
+                "custom_attributes": {"case_id": case_id}, "meta": {"assignee": {"name": "Zoe"}}}  # fmt: skip
+        raw, stamp = json.dumps(said).encode(), str(shop.clock.now_ms() // 1000)
+        good = {"X-Chatwoot-Signature": chatwoot_signature(HOOK, stamp, raw),
+                "X-Chatwoot-Timestamp": stamp}  # fmt: skip
+        for bad in (
+            {},
+            {**good, "X-Chatwoot-Signature": "sha256=" + "0" * 64},
+            {**good, "X-Chatwoot-Timestamp": "1"},
+        ):
+            assert (await hook(shop, bad, raw))[0] == 401
+        assert await hook(shop, good, raw) == (202, {"accepted": 1})
+        assert await exits(shop) == ["cared_for"]
+        told_of = " ".join(each["sentence"] for each in (await shop.known())["timeline"])
+        assert "was closed by Zoe: solved" in told_of
 
 
 async def test_a_systems_own_json_keeps_its_shape_whatever_customers_write(tmp_path):
