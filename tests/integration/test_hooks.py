@@ -9,6 +9,7 @@ import aiohttp
 from orchestrator.channels.email.composing import read_message_id
 from orchestrator.channels.inbound import amazon
 from orchestrator.channels.links import About, Kind
+from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids
 from orchestrator.model.instants import DAY_MS, HOUR_MS
 from orchestrator.web import hooks as web_hooks
@@ -394,6 +395,13 @@ async def test_a_provider_that_nobody_set_up_is_told_to_come_back(tmp_path):
     async with shop:
         status, told = await call(shop, "/hooks/telegram/telegram", hooks.telegram({"update_id": 1}))
         assert (status, "ORCHESTRATOR_HOOK_TELEGRAM_SECRET" in told) == (503, True)
+        assert await counted(shop, "telegram", "not_set_up")
+
+        def broken(name):
+            raise OrchestratorError("secret.txt: No such file or directory")
+
+        shop.service.setting = broken
+        assert (await call(shop, "/hooks/sms/twilio", sms(ANA, "STOP")))[0] == 503
         assert (await call(shop, "/hooks/sms/nobody", (b"", {})))[0] == 404
         assert (await call(shop, "/hooks/Sms!/telegram", (b"", {})))[0] == 404
 

@@ -81,12 +81,8 @@ class Hooks:
         if provider is None or not _CHANNEL.fullmatch(channel):
             known = ", ".join(providers.PROVIDERS)
             return _told(404, "unknown_provider", f"hooks are at /hooks/CHANNEL/PROVIDER, for {known}")
-        keys = provider.keys(self._service.setting)
-        if not any(keys.values()):
-            _log.warning("a hook is not set up", provider=provider.name, channel=channel)
-            wanted = " or ".join(f"ORCHESTRATOR_{provider.setting(name).upper()}" for name in provider.settings)
-            return self._no(provider, 503, "not_set_up", f"set {wanted}", {"Retry-After": "60"})
         try:
+            keys = self._keys(provider, channel)
             body = await bodies.read(request.scope, request.receive)
             asked = _asked(request, channel, body, keys, self._service)
             if request.method == "GET":
@@ -106,6 +102,19 @@ class Hooks:
             return self._no(provider, 503, "not_fetched", str(error), {"Retry-After": "30"})
         except OrchestratorError as error:
             return self._no(provider, 503, "not_kept", str(error), {"Retry-After": "5"})
+
+    def _keys(self, provider: Provider, channel: str) -> dict[str, tuple[str, ...]]:
+        """Look up who may come in, each time: a file with a secret may have been changed meanwhile."""
+        try:
+            keys = provider.keys(self._service.setting)
+        except OrchestratorError as error:
+            _log.error("a hook's setting cannot be read", provider=provider.name, channel=channel, why=str(error))
+            raise HttpError(503, "not_set_up", "its setting cannot be read", [(b"retry-after", b"60")]) from error
+        if not any(keys.values()):
+            _log.warning("a hook is not set up", provider=provider.name, channel=channel)
+            wanted = " or ".join(f"ORCHESTRATOR_{provider.setting(name).upper()}" for name in provider.settings)
+            raise HttpError(503, "not_set_up", f"set {wanted}", [(b"retry-after", b"60")])
+        return keys
 
     async def take_mail(self, request: HttpRequest, body: bytes) -> Response:
         """Answer for a mail from a customer, as it came, from somebody who holds a key."""
