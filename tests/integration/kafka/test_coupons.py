@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.runtime.kafka.catalogs import keyed, publish
 from orchestrator.testing.streams import committed
 
 PARTITIONS = 4
@@ -38,13 +39,14 @@ AFTERWARDS = ["delivery.before_settle:2"]
 
 @pytest.fixture
 def project(tmp_path, rounds) -> Path:
-    """Write a shop with a hundred codes a round."""
+    """Write a shop with fifty codes a round; as many come later."""
     folder = tmp_path / "shop"
     (folder / "messages").mkdir(parents=True)
     (folder / "orchestrator.yaml").write_text(PROJECT)
     (folder / "messages/gift.message.yaml").write_text(MESSAGE)
     (folder / "welcome.journey.yaml").write_text(JOURNEY)
-    (folder / "gift.txt").write_text("\n".join(codes_of(rounds)))
+    codes = codes_of(rounds)
+    (folder / "gift.txt").write_text("\n".join(codes[: len(codes) // 2]))
     return folder
 
 
@@ -92,6 +94,10 @@ async def test_killed_side_by_side_no_code_is_given_twice_and_who_got_none_is_on
     worker, deliverers = shop.start_worker(), Deliverers(shop, tmp_path)
     steady = deliverers.start()
     for number in range(deaths):
+        if number == max(1, deaths // 8):
+            # Before the first ones are all given, or just afterwards: what is given stays in the file.
+            (shop.project / "gift.txt").write_text("\n".join(codes))
+            assert await publish(shop.settings(), shop.topics, keyed(shop.loaded)) == 2
         points = WHILE_CODES_ARE_LEFT if 2 * number < deaths else AFTERWARDS
         dying = deliverers.start(FAULT=points[number % len(points)])
         await shop.until(lambda dying=dying: _has_begun(dying), 300)

@@ -40,6 +40,7 @@ def remaining(settings: KafkaSettings, topics: Topics, now_ms: int) -> list[Rema
     found = [
         Remains("written before, gone by age", by_time, instants.to_text(now_ms + settings.retention_ms)),
         Remains("changelogs, whose tombstones take older copies with them when the log is cleaned", [topics.changelog]),
+        Remains("which codes were given, to entries by a digest of their ids, for good", [topics.coupons]),
         Remains("events, which are the company's own", list(topics.events)),
     ]
     if settings.resolve:
