@@ -18,18 +18,18 @@ _WAITED, _CONDITION_FALSE = Verdict.WAITED.value, Reason.CONDITION_FALSE.value
 _UNREAD = "\x1f"  # no key: what ids are joined with
 _MACHINE_MADE = frozenset({"message_opened", "message_clicked"})
 # Answers name the message they are about as receipts do.
-_ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answered"}
+ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answered"}
 
 
 def key_of(turn: Turn, event: Event, name: str) -> str | None:
     """Read a journey's key from the event at hand, once; None when it has none."""
     key = turn.keys.get(name, _UNREAD)
     if key is _UNREAD:
-        turn.keys[name] = key = _as_key(event.properties.get(name))
+        turn.keys[name] = key = as_key(event.properties.get(name))
     return key
 
 
-def _as_key(value: Any) -> str | None:
+def as_key(value: Any) -> str | None:
     """Write a key as text, so that 7, 7.0 and "7" are one cart."""
     if value.__class__ is str:
         return value or None
@@ -46,7 +46,7 @@ def concerns(turn: Turn, event: Event, journey: Journey, entry: Entry) -> bool:
         key = key_of(turn, event, journey.key)
         if key is not None and key != entry.key:
             return False
-    if event.type in _ABOUT_A_MESSAGE:
+    if event.type in ABOUT_A_MESSAGE:
         action_id = event.properties.get("action_id")
         if action_id is not None:
             for sent in turn.state.sent:  # of whatever round or visit, while it is remembered

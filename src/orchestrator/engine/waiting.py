@@ -112,7 +112,7 @@ def check_unsent(turn: Turn, event: Event) -> None:
 def _restart(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Wait) -> None:
     if matching.is_machine_made(event) or not matching.concerns(turn, event, journey, entry):
         return
-    _keep_event(journey, entry, step, event)
+    keep_event(journey, entry, step, event)
     entry.due_ms = turn.now_ms + step.after_ms
     turn.changed = True
     turn.decide(journey, entry, step.id, _WAITED, _RESTARTED, {"until": instants.to_text(entry.due_ms)})
@@ -126,7 +126,7 @@ def _ends_a_repeat(
         if not around or repeat.until_event is None or not matching.concerns(turn, event, journey, entry):
             continue
         if matching.takes(turn, repeat.until_event, entry):
-            _keep_event(journey, entry, repeat, event)
+            keep_event(journey, entry, repeat, event)
             repeats_step.leave(journey, entry, repeat)
             turn.decide(journey, entry, repeat.id, Verdict.RESUMED, Reason.UNTIL_EVENT)
             walking.walk(turn, journey, entry, repeat.next)
@@ -141,7 +141,7 @@ def _take(turn: Turn, journey: Journey, entry: Entry, step: WaitFor, event: Even
         return
     for branch in branches:
         if matching.takes(turn, branch.trigger, entry):
-            _keep_event(journey, entry, step, event)
+            keep_event(journey, entry, step, event)
             if branch.name is not None:
                 entry.results.setdefault(step.id, Result()).name = branch.name
             entry.due_ms = 0
@@ -154,12 +154,12 @@ def _take(turn: Turn, journey: Journey, entry: Entry, step: WaitFor, event: Even
 
 def _take_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Ask | Handoff | Call) -> None:
     if answers.take(turn, event, journey, entry, step):
-        _keep_event(journey, entry, step, event)
+        keep_event(journey, entry, step, event)
         entry.due_ms = 0
         walking.walk(turn, journey, entry, step.first)
 
 
-def _keep_event(journey: Journey, entry: Entry, step: Step, event: Event) -> None:
+def keep_event(journey: Journey, entry: Entry, step: Step, event: Event) -> None:
     """Keep of the event what the journey reads of it, and the channel it came by."""
     if journey.keeps_event:
         entry.event = keep(event, journey.event_reads)

@@ -5,15 +5,20 @@ ask for this event?", which keeps an event that nobody waits for as cheap as rea
 new version makes a new catalog.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from orchestrator.model.audience import Asked, Audiences, Everything, asked_for, watches_of
+from orchestrator.model.decision import Decision
+from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import WINDOWS_MS, Project
 from orchestrator.model.rights import ERASE
-from orchestrator.model.state import Entry
+from orchestrator.model.state import Entry, State
 
 # Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
 # Some of a customer's addresses take nothing any more, while the message reached the others.
@@ -56,6 +61,18 @@ class Admissions(Protocol):
         """Tell whether a journey may take one more now, when `besides` were taken by the turn that asks."""
 
 
+class Planned(msgspec.Struct, gc=False):
+    """What a planned turn came to: whether it changed the state (in place), what it decided and asks for."""
+
+    changed: bool
+    decisions: list[Decision]
+    actions: list[Action] = []
+
+
+# Takes one event at one instant; None leaves it, with nothing changed, to the funnel that every fact may pass.
+Plan = Callable[[State, Event, int], Planned | None]
+
+
 class Catalog:
     """The project with its journeys: `current` versions in order, and any older ones that entries are pinned to."""
 
@@ -86,6 +103,8 @@ class Catalog:
         self.admissions: Admissions | None = None
         # Who asks for a customer's past; None when nobody does, and then nothing of it costs anything.
         self.audiences: Audiences | None = None
+        # By event type, the turns that `engine.plans` has worked out; None until it has.
+        self.plans: Mapping[str, Plan] | None = None
         # What is heard of customers who are known, where more than that is wanted to get to know them at all.
         self.heard = self.wanted
         # The types that somebody asks for by name: what a metric's label may be, though every type is wanted.

@@ -16,10 +16,11 @@ from orchestrator.engine import cancelling, merging
 from orchestrator.engine.advance import advance
 from orchestrator.engine.linking import Refused
 from orchestrator.engine.objections import objections_of
+from orchestrator.engine.plans import plans_of
 from orchestrator.engine.turn import EntryFailed, Turn
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, ids
-from orchestrator.model.catalog import Catalog
+from orchestrator.model.catalog import Catalog, Plan
 from orchestrator.model.decision import Decision, Reason
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -114,6 +115,12 @@ def on_event(
         digest = ids.digest_of(event.id)
         if digest in state.seen and state.has_seen(digest):
             return DUPLICATE
+    plan = plans_of(catalog).get(event.type)
+    if plan is not None and not event.identifiers:
+        turned = _by_plan(plan, state, event, now_ms, digest)
+        if turned is not None:
+            return turned
+        state = _state_of(state.profile_id, record, event)
     try:
         turn, failures = _advance(catalog, state, record, event, now_ms)
     except (EventError, StorageError):
@@ -128,6 +135,21 @@ def on_event(
             return _made_to_fit(catalog, record, event, now_ms, turn, failures, new)
         return Turned("applied", new, turn.actions, turn.decisions, failures)
     return Turned("applied", None, turn.actions, turn.decisions, failures) if turn.decisions else IGNORED
+
+
+def _by_plan(plan: Plan, state: State, event: Event, now_ms: int, digest: bytes) -> Turned | None:
+    """Take an event as its plan has it; None leaves it to the funnel, which begins again with the old bytes."""
+    try:
+        planned = plan(state, event, now_ms)
+    except Exception:  # noqa: BLE001 - nothing is kept of it, and the funnel says whose failure it is
+        return None
+    if planned is None:
+        return None
+    if not planned.changed:
+        return Turned("applied", None, (), planned.decisions, ()) if planned.decisions else IGNORED
+    state.remember(digest)
+    new = _encode(state)
+    return Turned("applied", new, planned.actions, planned.decisions, ()) if len(new) <= MOST_RECORD_BYTES else None
 
 
 def _state_of(profile_id: str, record: bytes | None, fact: Fact) -> State:
