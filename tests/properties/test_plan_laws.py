@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.engine.plans import plans_of
+from orchestrator.model.catalog import Plans
 from orchestrator.model.journey import Journey, Kept
-from orchestrator.runtime.turn import on_event
+from orchestrator.runtime.turn import on_event, on_timers
 from shop import Customer
 from shop.expressions import FAILS
 from shop.journeys import KEEPS_ALL, KEEPS_NOTHING, exits, goal, journey, on, send, wait, wait_for
 from shop.stories import LAW, Moment, Story, at_least, moments, stories, story
+
+NO_PLANS = Plans({}, lambda state, now_ms: None)
 
 
 def plain(seed: int) -> Journey:
@@ -30,7 +33,9 @@ def plain(seed: int) -> Journey:
         wait_for("answer", ("only", on(dice.choice(["message_clicked", "ping"])), []), within="1d"),
     ]
     return journey(
-        *nodes[: dice.randrange(1, 4)],
+        *nodes[:1],
+        *([wait("pause", "1h")] if dice.random() < 0.3 else []),
+        *nodes[1 : dice.randrange(1, 4)],
         id="plain",
         enter=[on("come", where=dice.choice([None, at_least(2)]))],
         exits=dice.choice([[], [exits("ordered", reason="bought")], [exits("ordered"), exits("pong")]]),
@@ -48,13 +53,17 @@ def plain_story(seed: int, happenings: int) -> Story:
 
 
 def by_plan_and_by_funnel(customer: Customer, moment: Moment) -> tuple[bytes, bytes]:
-    """Take an event's turn both ways; each time it is a new event, of which nothing has been read yet."""
+    """Take a turn both ways; an event is a new one each time, of which nothing has been read yet."""
     catalog = customer.catalog
     plans, told = plans_of(catalog), []
-    for each in (plans, {}):
+    for each in (plans, NO_PLANS):
         catalog.plans = each
-        event = msgspec.structs.replace(moment.event, decoded=None)
-        told.append(msgspec.json.encode(on_event(catalog, event, moment.before, moment.now_ms)))
+        if moment.event is None:
+            turned = on_timers(catalog, moment.before, moment.now_ms)
+        else:
+            event = msgspec.structs.replace(moment.event, decoded=None)
+            turned = on_event(catalog, event, moment.before, moment.now_ms)
+        told.append(msgspec.json.encode(turned))
     catalog.plans = plans
     return told[0], told[1]
 
@@ -64,19 +73,18 @@ def by_plan_and_by_funnel(customer: Customer, moment: Moment) -> tuple[bytes, by
 def test_a_turn_by_its_plan_is_the_turn_by_the_funnel(story):
     customer = story.customer()
     for moment in moments(story, customer):
-        if moment.event is not None:
-            by_plan, by_funnel = by_plan_and_by_funnel(customer, moment)
-            assert by_plan == by_funnel
+        by_plan, by_funnel = by_plan_and_by_funnel(customer, moment)
+        assert by_plan == by_funnel
 
 
 def test_plans_take_most_of_what_happens_in_plain_journeys_and_all_that_they_can_come_to():
     came_to: Counter[str] = Counter()
-    for seed in range(60):
+    for seed in range(120):
         told = plain_story(seed, 40)
         customer = told.customer()
-        customer.catalog.plans = {
-            event_type: counting(plan, came_to) for event_type, plan in plans_of(customer.catalog).items()
-        }
+        plans = plans_of(customer.catalog)
+        by_event = {event_type: counting(plan, came_to) for event_type, plan in plans.by_event.items()}
+        customer.catalog.plans = Plans(by_event, counting(plans.wake, came_to))
         for _ in moments(told, customer):
             pass
     left = came_to.pop("left to the funnel")
@@ -89,12 +97,16 @@ def test_plans_take_most_of_what_happens_in_plain_journeys_and_all_that_they_can
         "converted exited",
         "exited",
         "converted exited cancel",
+        "resumed exited",
+        "resumed waited",
+        "resumed sent waited message",
+        "resumed sent exited message",
     }
 
 
 def counting(plan, came_to):
-    def take(state, event, now_ms):
-        planned = plan(state, event, now_ms)
+    def take(*turn):
+        planned = plan(*turn)
         if planned is None:
             came_to["left to the funnel"] += 1
         else:
@@ -108,6 +120,6 @@ def counting(plan, came_to):
 def test_whoever_fails_within_a_plan_is_parked_by_the_funnel():
     failing = journey(wait("settle", "1h"), id="failing", enter=[on("come", where=FAILS)])
     ana = Customer(failing)
-    assert "come" in plans_of(ana.catalog)
+    assert "come" in plans_of(ana.catalog).by_event
     ana.does("come", "1m", n=1)
     assert [(failure.journey, failure.reason) for failure in ana.failures] == [("failing", "failure")]

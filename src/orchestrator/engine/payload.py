@@ -14,6 +14,9 @@ from orchestrator.model.expression import Scope
 from orchestrator.model.project import Message, Project
 from orchestrator.model.state import Result
 
+# What templates name, each with how it is read.
+Readers = tuple[tuple[tuple[str, ...], Callable[[Scope], Any]], ...]
+
 
 def language_of(scope: Scope, project: Project, message: Message) -> str | None:
     """Choose the message's language: es-MX, then es, then the first of the project's."""
@@ -27,8 +30,13 @@ def language_of(scope: Scope, project: Project, message: Message) -> str | None:
 
 def data_for(scope: Scope, paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
     """Collect what the templates name, nested as they name it; what is missing is left out."""
+    return read_by(readers_of(paths), scope)
+
+
+def read_by(readers: Readers, scope: Scope) -> dict[str, Any]:
+    """Collect the same by readers that are at hand."""
     data: dict[str, Any] = {}
-    for path, read in _readers_of(paths):
+    for path, read in readers:
         value = read(scope)
         if value is not None:
             _put(data, path, value)
@@ -51,7 +59,8 @@ def _seen(scope: Scope, channel: str) -> str | None:
 
 # A message names the same paths each time: what they mean is worked out once.
 @lru_cache(maxsize=4096)
-def _readers_of(paths: tuple[tuple[str, ...], ...]) -> tuple[tuple[tuple[str, ...], Callable[[Scope], Any]], ...]:
+def readers_of(paths: tuple[tuple[str, ...], ...]) -> Readers:
+    """Work out how each of the paths is read."""
     return tuple((path, _reader_of(path)) for path in paths)
 
 

@@ -3,20 +3,20 @@
 Most events of a stream that anybody asks about find a customer who stands in no journey or in one, and let them in,
 start their wait again, end their entry, or come to nothing. The funnel (`advance`) asks of each of them what could be
 asked of any; a plan asks only what can still differ, in the same order and with the same words. Owns which situations
-those are, and those turns. Whatever else a state or a catalog holds is the funnel's: a plan then gives None before it
-has changed anything. Must never come to anything else than the funnel would: `tests/properties/test_plan_laws.py`
-compares both, byte by byte.
+those are, and those turns (`wakes` those of timers). Whatever else a state or a catalog holds is the funnel's: a plan
+then gives None, and the turn begins again with the old record. Must never come to anything else than the funnel would:
+`tests/properties/test_plan_laws.py` compares both, byte by byte.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.engine import cancelling, guards, matching
 from orchestrator.engine.matching import ABOUT_A_MESSAGE
 from orchestrator.engine.turn import Turn
 from orchestrator.engine.waiting import keep_event
+from orchestrator.engine.wakes import Wakes
 from orchestrator.model import ids, instants
-from orchestrator.model.catalog import Catalog, Plan, Planned
+from orchestrator.model.catalog import Catalog, Plan, Planned, Plans
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.event import Event, keep, pick
 from orchestrator.model.expression import Scope
@@ -33,12 +33,13 @@ _CONVERTED, _EXITED, _GOAL = Verdict.CONVERTED.value, Verdict.EXITED.value, Reas
 _NOTHING = Planned(False, [])
 
 
-def plans_of(catalog: Catalog) -> Mapping[str, Plan]:
-    """Work out the plans of a catalog by event type, once; a type without one is the funnel's."""
+def plans_of(catalog: Catalog) -> Plans:
+    """Work out the plans of a catalog, once; a type of event without one is the funnel's."""
     plans = catalog.plans
     if plans is None:
         found = {event_type: _plan_of(catalog, event_type) for event_type in catalog.interests}
-        catalog.plans = plans = {event_type: plan for event_type, plan in found.items() if plan is not None}
+        by_event = {event_type: plan for event_type, plan in found.items() if plan is not None}
+        catalog.plans = plans = Plans(by_event, Wakes(catalog).take)
     return plans
 
 

@@ -69,8 +69,16 @@ class Planned(msgspec.Struct, gc=False):
     actions: list[Action] = []
 
 
-# Takes one event at one instant; None leaves it, with nothing changed, to the funnel that every fact may pass.
+# Takes one event at one instant; None leaves it to the funnel that every fact may pass, and so does whatever it raises.
 Plan = Callable[[State, Event, int], Planned | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """The turns of a catalog that are worked out beforehand: by type of event, and what timers wake."""
+
+    by_event: Mapping[str, Plan]
+    wake: Callable[[State, int], Planned | None]
 
 
 class Catalog:
@@ -103,8 +111,8 @@ class Catalog:
         self.admissions: Admissions | None = None
         # Who asks for a customer's past; None when nobody does, and then nothing of it costs anything.
         self.audiences: Audiences | None = None
-        # By event type, the turns that `engine.plans` has worked out; None until it has.
-        self.plans: Mapping[str, Plan] | None = None
+        # What `engine.plans` has worked out; None until it has.
+        self.plans: Plans | None = None
         # What is heard of customers who are known, where more than that is wanted to get to know them at all.
         self.heard = self.wanted
         # The types that somebody asks for by name: what a metric's label may be, though every type is wanted.

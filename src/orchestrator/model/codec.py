@@ -57,11 +57,7 @@ def encode(state: State) -> bytes:
     """Encode a state as a record of the newest format, or of the older one that was asked for."""
     if _asked_for is not None:
         return _encode_older(state, _asked_for)
-    return _header(state, FORMAT) + state.encoded()
-
-
-def _header(state: State, number: int) -> bytes:
-    return (state.due_ms() << 8 | number).to_bytes(9, "big")
+    return (state.due_ms() << 8 | FORMAT).to_bytes(9, "big") + state.encoded()
 
 
 def decode(record: bytes) -> State:
@@ -86,7 +82,7 @@ def _encode_older(state: State, number: int) -> bytes:
     content = msgspec.msgpack.decode(state.encoded())
     for newer in range(FORMAT - 1, number - 1, -1):
         content = DOWNGRADES[newer](content)
-    return _header(state, number) + _encode(content)
+    return (state.due_ms() << 8 | number).to_bytes(9, "big") + _encode(content)
 
 
 def _decode_older(record: bytes) -> State:

@@ -91,12 +91,16 @@ def read(raw: bytes, arrived_ms: int) -> Event:
         event = _decode_plain(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_any(raw, arrived_ms)
-    if event.type in SEGMENT_TYPES or not ((event.customer_id and not event.identifiers) or _names_somebody(event)):
-        return _read_any(raw, arrived_ms)
+    if event.identifiers or not event.customer_id or event.type in SEGMENT_TYPES:
+        if event.type in SEGMENT_TYPES or not _names_somebody(event):
+            return _read_any(raw, arrived_ms)
     time: Any = event.time_ms
     if time.__class__ is datetime:
         # As `instants.from_datetime` has it, without the call: every record of a stream comes by here.
-        event.time_ms = time = instants.from_datetime(time) if time.tzinfo is None else round(time.timestamp() * 1000)
+        time = round(time.timestamp() * 1000) if time.tzinfo is not None else instants.from_datetime(time)
+        if 0 <= time <= LATEST_EVENT_MS:
+            event.time_ms = time
+            return event
     if time.__class__ is not int or not 0 <= time <= LATEST_EVENT_MS:
         event.time_ms = arrived_ms if time is None else _instant(time)
     return event

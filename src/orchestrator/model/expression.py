@@ -42,6 +42,12 @@ class Scope:
         self.entry = entry
         self.properties: dict[str, Any] = event.properties if event is not None else {}
 
+    def see(self, event: "Event | KeptEvent | None", entry: "Entry | None") -> None:
+        """Look from elsewhere."""
+        self.event = event
+        self.entry = entry
+        self.properties = event.properties if event is not None else {}
+
     def event_value(self, name: str) -> Any:
         """Look up `event.<name>`: type, channel, id, or time as epoch milliseconds."""
         event = self.event

@@ -115,7 +115,7 @@ def on_event(
         digest = ids.digest_of(event.id)
         if digest in state.seen and state.has_seen(digest):
             return DUPLICATE
-    plan = plans_of(catalog).get(event.type)
+    plan = (catalog.plans or plans_of(catalog)).by_event.get(event.type)
     if plan is not None and not event.identifiers:
         turned = _by_plan(plan, state, event, now_ms, digest)
         if turned is not None:
@@ -152,6 +152,19 @@ def _by_plan(plan: Plan, state: State, event: Event, now_ms: int, digest: bytes)
     return Turned("applied", new, planned.actions, planned.decisions, ()) if len(new) <= MOST_RECORD_BYTES else None
 
 
+def _wake_by_plan(catalog: Catalog, record: bytes, now_ms: int) -> Turned | None:
+    """Wake what is due as its plan has it; None leaves it to the funnel, which begins again with the old bytes."""
+    state = codec.decode(record)
+    try:
+        planned = (catalog.plans or plans_of(catalog)).wake(state, now_ms)
+    except Exception:  # noqa: BLE001 - nothing is kept of it, and the funnel says whose failure it is
+        return None
+    if planned is None:
+        return None
+    new = codec.encode(state)
+    return Turned("applied", new, planned.actions, planned.decisions, ()) if len(new) <= MOST_RECORD_BYTES else None
+
+
 def _state_of(profile_id: str, record: bytes | None, fact: Fact) -> State:
     """Decode a record, or begin with the customer whom an event is the first to name."""
     if record is not None:
@@ -175,6 +188,9 @@ def _encode(state: State) -> bytes:
 
 def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
     """Wake everything of one profile that is due at or before `now_ms`, earliest first."""
+    turned = _wake_by_plan(catalog, record, now_ms)
+    if turned is not None:
+        return turned
     turn, failures = _advance(catalog, codec.decode(record), record, Wake(), now_ms)
     if turn.erased:
         return Turned("applied", None, (), (), (), erased=True)

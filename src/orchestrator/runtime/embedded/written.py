@@ -43,13 +43,14 @@ class Written:
         actions, decisions = turned.actions, turned.decisions
         if actions:
             self._actions.append(_encode_lines(actions))
-            self._kinds += map(_kind_of, actions)
+            self._kinds.extend(map(_kind_of, actions))
         if decisions:
             if self._writes_decisions:
                 self._decisions.append((profile_id, _encode_lines(decisions)))
-            self._verdicts += map(_verdict_of, decisions)
-        if actions or decisions:
-            self.turns += 1
+            self._verdicts.extend(map(_verdict_of, decisions))
+        elif not actions:
+            return
+        self.turns += 1
 
     def bury(self, letter: DeadLetter) -> None:
         """Keep a dead letter."""
