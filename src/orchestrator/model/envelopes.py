@@ -91,9 +91,10 @@ def read(raw: bytes, arrived_ms: int) -> Event:
         event = _decode_plain(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_any(raw, arrived_ms)
-    if event.identifiers or not event.customer_id or event.type in SEGMENT_TYPES:
-        if event.type in SEGMENT_TYPES or not _names_somebody(event):
-            return _read_any(raw, arrived_ms)
+    if (event.identifiers or not event.customer_id or event.type in SEGMENT_TYPES) and (
+        event.type in SEGMENT_TYPES or not _names_somebody(event)
+    ):
+        return _read_any(raw, arrived_ms)
     time: Any = event.time_ms
     if time.__class__ is datetime:
         # As `instants.from_datetime` has it, without the call: every record of a stream comes by here.
