@@ -93,11 +93,12 @@ def channels_of(file: CaseFile, catalog: Catalog) -> list[str]:
 def sentiment_of(file: CaseFile) -> list[dict[str, Any]]:
     """Tell what the journey's models said, and the words that count."""
     steps = file.context.get("steps")
-    found = steps.items() if isinstance(steps, dict) else ()
+    steps = steps if isinstance(steps, dict) else {}
     return [
         {"step": name, **{key: result.get(key) for key in ("label", "value", "why")}}
-        for name, result in found
-        if isinstance(result, dict) and "label" in result
+        for name, result in steps.items()
+        # A summary may have read a step under the name that templates write, with underscores.
+        if isinstance(result, dict) and "label" in result and ("_" not in name or name.replace("_", "-") not in steps)
     ]
 
 

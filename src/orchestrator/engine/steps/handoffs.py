@@ -77,7 +77,7 @@ def _context(turn: Turn, entry: Entry, step: Handoff, case_id: str) -> dict[str,
         for sent in turn.state.sent
     ]
     found = {step_id: payload.result_as_data(result) for step_id, result in entry.results.items()}
-    return {
+    context = {
         "case_id": case_id,
         "team": step.team,
         "skill": step.skill,
@@ -93,5 +93,15 @@ def _context(turn: Turn, entry: Entry, step: Handoff, case_id: str) -> dict[str,
         "steps": found,
         "sent": sent,
         "open_cases": [case.id for case in turn.state.cases],
-        **payload.data_for(turn.scope_of(entry), step.reads),
     }
+    # What the summary reads is part of it, and takes away nothing of what stands beside it.
+    return _together(context, payload.data_for(turn.scope_of(entry), step.reads))
+
+
+def _together(known: dict[str, Any], read: dict[str, Any]) -> dict[str, Any]:
+    both = {name: (known[name], value) for name, value in read.items() if name in known}
+    joined = {
+        name: _together(mine, theirs) if isinstance(mine, dict) and isinstance(theirs, dict) else theirs
+        for name, (mine, theirs) in both.items()
+    }
+    return {**known, **read, **joined}
