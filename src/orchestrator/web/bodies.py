@@ -13,6 +13,8 @@ MAX_BYTES = 10 << 20  # on the wire
 MAX_UNPACKED_BYTES = 32 << 20
 # Whoever needs longer than this for one request is slow, or wants us to wait.
 SECONDS = 30.0
+# Among the extensions of a request's scope: it is here already, and nobody needs to wait for its body.
+WHOLE = "orchestrator.whole"
 _GZIP = 16 + zlib.MAX_WBITS
 _TOO_LARGE = f"a request has at most {MAX_BYTES} bytes, {MAX_UNPACKED_BYTES} unpacked; send several"
 
@@ -22,17 +24,22 @@ async def read(scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES) -> by
     length = header_of(scope, b"content-length")
     if length.isdecimal() and int(length) > max_bytes:
         raise HttpError(413, "too_large", _TOO_LARGE, [(b"connection", b"close")])
-    try:
-        async with asyncio.timeout(SECONDS):
-            raw = await _receive(receive, max_bytes)
-    except TimeoutError as error:
-        raise HttpError(408, "too_slow", f"the body took over {SECONDS:g} s", [(b"connection", b"close")]) from error
+    is_whole = WHOLE in scope.get("extensions", ())
+    raw = await (_receive if is_whole else _receive_in_time)(receive, max_bytes)
     encoding = header_of(scope, b"content-encoding").lower()
     if encoding in ("", "identity"):
         return raw
     if encoding in ("gzip", "x-gzip", "deflate"):
         return unpack(raw, zlib.MAX_WBITS if encoding == "deflate" else _GZIP)
     raise HttpError(415, "unknown_encoding", "a body is sent as it is, or with gzip or deflate")
+
+
+async def _receive_in_time(receive: Receive, max_bytes: int) -> bytes:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _receive(receive, max_bytes)
+    except TimeoutError as error:
+        raise HttpError(408, "too_slow", f"the body took over {SECONDS:g} s", [(b"connection", b"close")]) from error
 
 
 async def _receive(receive: Receive, max_bytes: int) -> bytes:

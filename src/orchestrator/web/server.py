@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from orchestrator.errors import OrchestratorError
 from orchestrator.runtime.live import Live
 from orchestrator.runtime.serving import Service
+from orchestrator.web import bodies
 from orchestrator.web.app import App
 from orchestrator.web.streams import ABORT
 
@@ -29,29 +30,56 @@ _log = structlog.get_logger(__name__)
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, with an end to patience: it does not wait for headers for ever."""
+    """HTTP as uvicorn speaks it, with an end to patience: it does not wait for headers for ever.
+
+    Most requests come whole, and are waited for by nobody, here or where their bodies are read.
+    """
+
+    _is_in_headers = True
+    _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._waiting = self.loop.call_later(HEADER_SECONDS, self._give_up)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and wait for the rest of the headers."""
+        super().data_received(data)
+        if self._is_in_headers and self._waiting is None:
+            self._wait()
 
     def on_message_begin(self) -> None:
         """Take note that a request begins; its headers have their time too."""
         super().on_message_begin()
-        self._waiting.cancel()
-        self._waiting = self.loop.call_later(HEADER_SECONDS, self._give_up)
+        self._is_in_headers = True
+        self._wait_no_more()
 
     def on_headers_complete(self) -> None:
         """Take note that the headers are whole."""
-        self._waiting.cancel()
+        self._is_in_headers = False
+        self._wait_no_more()
         self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """Take note that the request is whole."""
+        self.scope["extensions"][bodies.WHOLE] = {}  # set with the headers
+        super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._waiting.cancel()
+        self._is_in_headers = False
+        self._wait_no_more()
         super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(HEADER_SECONDS, self._give_up)
+
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
     def _give_up(self) -> None:
         if not self.transport.is_closing():
