@@ -17,6 +17,7 @@ EXAMPLES = [
     ("orchestrator bench run", "a million events, in memory and on SQLite"),
     ("orchestrator bench run --events 100000 --rounds 3 --json", "a quick look, for a program"),
     ("orchestrator bench deliver", "mails and webhooks, as a ratio to the bare client library"),
+    ("orchestrator bench deliver --memory --messages 1000000", "what a million of them hold in memory"),
     ("orchestrator bench ingest", "events over HTTP into `serve`"),
     ("orchestrator bench identity", "what linking identifiers and merging customers costs"),
     ("orchestrator bench kafka", "workers on a real broker, beside what nobody can be faster than"),
@@ -52,6 +53,9 @@ def run(events: Events = 1_000_000, rounds: Rounds = 1, as_json: AsJson = False)
 def deliver(
     messages: Annotated[int, typer.Option("--messages", min=10, help="How many messages to hand over.")] = 20_000,
     rounds: Rounds = 1,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Webhooks alone, with the memory they take after each tenth of them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure handing messages over, by mail and by webhook, as a ratio to the bare client library.
@@ -59,10 +63,10 @@ def deliver(
     Takes them from the outbox on disk, renders, composes or signs, hands them to a server beside it that says yes, and
     settles the outcome on disk, as `serve` does.
     """
-    from orchestrator.bench.live.benching import bench_deliver
+    from orchestrator.bench.live.benching import bench_deliver, bench_memory
     from orchestrator.bench.live.figures import rows_of_delivered, text_of_delivered
 
-    measured = bench_deliver(messages, rounds)
+    measured = bench_memory(messages) if memory else bench_deliver(messages, rounds)
     typer.echo(json.dumps(rows_of_delivered(measured)) if as_json else text_of_delivered(measured))
 
 

@@ -21,7 +21,10 @@ TWICE_FILE = "events-twice.jsonl"
 
 
 class Measured(msgspec.Struct):
-    """What one measurement came to. `peak_bytes` is the process's greatest resident size."""
+    """What one measurement came to. `peak_bytes` is the process's greatest resident size.
+
+    `resident_bytes` is its size along the way, after each tenth of the work, where that was asked for.
+    """
 
     kind: str
     events: int
@@ -30,6 +33,7 @@ class Measured(msgspec.Struct):
     peak_bytes: int
     actions: int = 0
     decisions: int = 0
+    resident_bytes: list[int] = []
 
     @property
     def events_per_second(self) -> float:

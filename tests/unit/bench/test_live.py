@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.bench import app
-from orchestrator.bench.live.figures import Taken, rows_of_delivered, rows_of_taken
+from orchestrator.bench.live.figures import Taken, rows_of_delivered, rows_of_taken, text_of_delivered
 from orchestrator.bench.measuring import Measured
 
 
@@ -21,6 +21,17 @@ def test_each_delivery_stands_beside_its_bare_library():
     assert [row["ratio"] for row in rows] == [1.0, 4.0, 1.0, 4.0]
     assert rows[1]["messages_per_second"] == 50
     assert rows[1]["cpu_ms_a_message"] == 4.0
+
+
+def test_memory_is_told_along_the_way():
+    measured = [
+        Measured("http-bare", 100, 0.25, 0.1, 10),
+        Measured("http-memory", 100, 1.0, 0.3, 20, resident_bytes=[19_000_000, 20_000_000]),
+    ]
+    bare, held = rows_of_delivered(measured)
+    assert (held["ratio"], held["resident_bytes"]) == (4.0, [19_000_000, 20_000_000])
+    assert "resident_bytes" not in bare
+    assert text_of_delivered(measured).splitlines()[-1] == "resident MB after each tenth: 19, 20"
 
 
 def test_what_was_taken_tells_what_was_offered():
@@ -42,6 +53,16 @@ def test_bench_deliver_hands_every_message_over():
     rows = json.loads(result.stdout)
     assert [row["kind"] for row in rows] == ["smtp-bare", "smtp", "http-bare", "http"]
     assert [row["messages"] for row in rows] == [200] * 4
+
+
+@pytest.mark.slow
+def test_bench_deliver_tells_its_memory_after_each_tenth():
+    result = CliRunner().invoke(app, ["deliver", "--messages", "100", "--memory", "--json"])
+    assert result.exit_code == 0, result.output
+    bare, held = json.loads(result.stdout)
+    assert (bare["kind"], held["kind"], held["messages"]) == ("http-bare", "http-memory", 100)
+    assert len(held["resident_bytes"]) == 10
+    assert min(held["resident_bytes"]) > 1_000_000
 
 
 @pytest.mark.slow

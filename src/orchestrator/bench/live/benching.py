@@ -30,14 +30,23 @@ def bench_deliver(messages: int, rounds: int) -> list[Measured]:
     """Measure handing over by mail and by webhook, each after its bare library; of several rounds the fastest."""
     best: dict[str, Measured] = {}
     for kind in KINDS * rounds:
-        with (
-            TemporaryDirectory(prefix="orchestrator-bench-") as folder,
-            beside("orchestrator.bench.live.sinks", kind.partition("-")[0]) as port,
-        ):
-            found = msgspec.json.decode(_measure("delivering", kind, port, str(messages), folder), type=Measured)
+        found = _delivered(kind, messages)
         if kind not in best or found.seconds < best[kind].seconds:
             best[kind] = found
     return [best[kind] for kind in KINDS]
+
+
+def bench_memory(messages: int) -> list[Measured]:
+    """Measure the memory that handing over so many webhooks takes, along the way."""
+    return [_delivered(kind, messages) for kind in ("http-bare", "http-memory")]
+
+
+def _delivered(kind: str, messages: int) -> Measured:
+    with (
+        TemporaryDirectory(prefix="orchestrator-bench-") as folder,
+        beside("orchestrator.bench.live.sinks", kind.partition("-")[0]) as port,
+    ):
+        return msgspec.json.decode(_measure("delivering", kind, port, str(messages), folder), type=Measured)
 
 
 def bench_ingest(events: int) -> list[Taken]:

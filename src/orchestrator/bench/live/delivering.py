@@ -4,7 +4,8 @@
 
 Owns what is measured: `smtp-bare` and `http-bare` are the client library alone, with one message made beforehand;
 `smtp` and `http` are delivery as `serve` runs it: from the outbox on disk, rendered, linked, composed or signed, paced,
-handed over, settled on disk. Prints one line of JSON.
+handed over, settled on disk. `http-memory` is the same as `http`, and looks at the process's memory along the way.
+Prints one line of JSON.
 """
 
 import asyncio
@@ -47,6 +48,8 @@ from orchestrator.storage import Batch, Pending, SqliteStore
 CONCURRENCY = 20
 # So many actions are put into the outbox at a time: what waits there is on disk, and costs no memory.
 PORTION = 2_000
+# The process's memory is looked at after each of so many equal parts.
+PARTS = 10
 SECRET = "the benchmark's links are signed for nobody"  # noqa: S105 - no secret
 SOURCES = {
     "orchestrator.yaml": """
@@ -159,8 +162,8 @@ async def _delivery(kind: str, port: int, folder: Path) -> AsyncIterator[Any]:
         await intake.stop()
 
 
-async def _deliver(kind: str, port: int, count: int, folder: Path) -> None:
-    """Hand over so many actions, put into the outbox a portion at a time."""
+async def _deliver(kind: str, port: int, count: int, folder: Path, resident: list[int]) -> None:
+    """Hand over so many actions, put into the outbox a portion at a time; note the memory after each part."""
     encode = msgspec.json.Encoder().encode
     async with _delivery(kind, port, folder) as (intake, delivery, lane, broken, handed):
         put = 0
@@ -176,6 +179,16 @@ async def _deliver(kind: str, port: int, count: int, folder: Path) -> None:
             if broken.done():
                 broken.result()
             await asyncio.sleep(0.005)
+            while handed[0] >= (len(resident) + 1) * count / PARTS and len(resident) < PARTS:
+                resident.append(_resident_bytes())
+
+
+def _resident_bytes() -> int:
+    """Give the process's size now; where the system does not say, its greatest so far."""
+    told = Path("/proc/self/statm")
+    if not told.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return int(told.read_text().split()[1]) * resource.getpagesize()
 
 
 async def _timed(work: Coroutine[Any, Any, None]) -> tuple[float, float]:
@@ -189,7 +202,8 @@ def main() -> None:
     """Measure what the arguments name."""
     kind, port, count, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     works = {"smtp-bare": _bare_smtp, "http-bare": _bare_http}
-    work = works[kind](port, count) if kind in works else _deliver(kind, port, count, folder)
+    resident: list[int] = []
+    work = works[kind](port, count) if kind in works else _deliver(kind, port, count, folder, resident)
     interpreter.settle_down()  # as `serve` does
     seconds, cpu_seconds = uvloop.run(_timed(work))
     measured = Measured(
@@ -198,6 +212,7 @@ def main() -> None:
         seconds=seconds,
         cpu_seconds=cpu_seconds,
         peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        resident_bytes=resident if kind.endswith("-memory") else [],
     )
     sys.stdout.write(json.dumps(msgspec.to_builtins(measured)) + "\n")
 

@@ -33,6 +33,7 @@ _DELIVERED = {
     "smtp": "e-mail: rendered, composed, handed over, settled",
     "http-bare": "aiohttp alone, one payload made beforehand",
     "http": "webhook: rendered, signed, handed over, settled",
+    "http-memory": "webhook: rendered, signed, handed over, settled",
 }
 _TAKEN = {
     "asking": "asking /healthz",
@@ -43,18 +44,23 @@ _TAKEN = {
 
 def rows_of_delivered(measured: list[Measured]) -> list[dict[str, object]]:
     """Put each measurement beside the bare library's, which stands before it."""
-    bare = {each.kind.removesuffix("-bare"): each for each in measured if each.kind.endswith("-bare")}
+    bare = {_road_of(each): each for each in measured if each.kind.endswith("-bare")}
     return [
         {
             "kind": each.kind,
             "messages": each.events,
             "messages_per_second": round(each.events_per_second),
-            "ratio": round(each.seconds / bare[each.kind.removesuffix("-bare")].seconds, 2),
+            "ratio": round(each.seconds / bare[_road_of(each)].seconds, 2),
             "cpu_ms_a_message": round(each.cpu_seconds * 1000 / each.events, 3),
             "peak_bytes": each.peak_bytes,
+            **({"resident_bytes": each.resident_bytes} if each.resident_bytes else {}),
         }
         for each in measured
     ]
+
+
+def _road_of(measured: Measured) -> str:
+    return measured.kind.partition("-")[0]
 
 
 def text_of_delivered(measured: list[Measured]) -> str:
@@ -70,7 +76,12 @@ def text_of_delivered(measured: list[Measured]) -> str:
         ]
         for row, each in zip(rows, measured, strict=True)
     ]
-    return table(["", "messages/s", "x bare", "CPU ms each", "peak MB"], lines)
+    resident = [
+        f"resident MB after each tenth: {', '.join(f'{size / 1e6:,.0f}' for size in each.resident_bytes)}"
+        for each in measured
+        if each.resident_bytes
+    ]
+    return "\n".join([table(["", "messages/s", "x bare", "CPU ms each", "peak MB"], lines), *resident])
 
 
 def rows_of_taken(taken: list[Taken]) -> list[dict[str, object]]:
