@@ -28,11 +28,12 @@ _OURS = {
     "twilio+whatsapp": "orchestrator.channels.twilio:open_twilio_whatsapp",
     "whatsapp": "orchestrator.channels.whatsapp.cloud:open_whatsapp",
     "telegram": "orchestrator.channels.telegram.bot:open_telegram",
+    "apprise+": "orchestrator.channels.notifiers:open_notifiers",
     "console": "orchestrator.channels.console:open_console",
     "file": "orchestrator.channels.console:open_file",
 }
 # What some of them need beside the product itself.
-_EXTRAS = {"push": "push", "fcm": "push", "apns": "push", "webpush": "push"}
+_EXTRAS = {"push": "push", "fcm": "push", "apns": "push", "webpush": "push", "apprise+": "apprise"}
 
 
 def open_channel(setup: Setup) -> Channel:
@@ -51,6 +52,8 @@ def _opener(scheme: str) -> Callable[[Setup], Channel] | None:
     for point in entry_points(group=GROUP, name=scheme):
         brought: Callable[[Setup], Channel] = point.load()
         return brought
+    if scheme.startswith("apprise+"):
+        scheme = "apprise+"
     if scheme not in _OURS:
         return None
     module, _, name = _OURS[scheme].partition(":")

@@ -364,6 +364,27 @@ class TestDoctor:
         assert ended.code == 0
         assert len(re.findall(r"unknown +DNS did not answer for", ended.out)) == 3
 
+    def test_it_reads_each_channels_url_and_secret_and_asks_nobody(self, orchestrator, shop, tmp_path):
+        (tmp_path / "vapid").write_text("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\n")
+        settings = {
+            "ORCHESTRATOR_CHANNEL_EMAIL": "twilio:?account=AC1",
+            "ORCHESTRATOR_CHANNEL_EMAIL_SECRET": "hush",
+            "ORCHESTRATOR_CHANNEL_PUSH": "push:",
+            "ORCHESTRATOR_CHANNEL_PUSH_WEBPUSH": "webpush:?subject=mailto:ops@shop.example",
+            "ORCHESTRATOR_CHANNEL_PUSH_WEBPUSH_SECRET_FILE": str(tmp_path / "vapid"),
+        }
+        ended = orchestrator("doctor", shop, "--json", "--no-dns", **settings)
+        found = json.loads(ended.out)
+        roads = {each["name"]: each for each in found["channels"]}
+        assert roads["push"]["provider"] == "push"
+        # What a page needs to ask a browser for a subscription: the public point of that secret.
+        assert len(roads["push"]["public_key"]) == 87
+        assert (ended.code, found["problems"]) == (1, [roads["email"]["problem"]])
+        assert "one of from and service" in roads["email"]["problem"]
+        assert "hush" not in ended.out + ended.err
+        shown = orchestrator("doctor", shop, "--no-dns", **settings).out
+        assert f"channel push  push, applicationServerKey {roads['push']['public_key']}" in shown
+
     def test_a_setting_of_a_channel_that_there_is_not_is_no_setting(self, orchestrator, shop):
         ended = orchestrator("doctor", shop, ORCHESTRATOR_CHANNEL_EMIAL="smtp://x", ORCHESTRATOR_HOOK_TWILO_SECRET="x")
         assert ended.code == 1

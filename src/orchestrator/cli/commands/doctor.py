@@ -1,4 +1,4 @@
-"""`orchestrator doctor`: the settings in force and where each is from, and what DNS says about who we write as.
+"""`orchestrator doctor`: the settings in force and where each is from, who each channel goes by, and what DNS says.
 
 Owns how they are shown, and that no secret is. What a setting may be is for the runtimes to say, what a record should
 be for `channels.email.domains`.
@@ -20,6 +20,7 @@ from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator.channels.email.domains.records import Verdict
+    from orchestrator.cli.channels import Found
     from orchestrator.language import Loaded
 
 EXAMPLES = [
@@ -39,15 +40,16 @@ def command(
     no_dns: Annotated[bool, typer.Option("--no-dns", help="Ask DNS nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show the settings in force and where each is from, and check the domains that mails come from.
+    """Show the settings in force and where each is from, and check channels and the domains that mails come from.
 
     Settings are what operators own; the strongest source wins: command line options, the environment
     (ORCHESTRATOR_PARTITIONS, or ORCHESTRATOR_PARTITIONS_FILE naming a file), a TOML file with the same names, the
     default. Of each domain that mails come from, DNS is asked for SPF, DKIM (the selectors in
     ORCHESTRATOR_DKIM_SELECTORS, else the usual ones) and DMARC, at this machine's name servers or those in
-    ORCHESTRATOR_NAMESERVERS. Exit code 1: a setting is unknown or cannot be, or a record is missing or broken.
+    ORCHESTRATOR_NAMESERVERS. Of each channel its provider is named, and its URL and secret are read, without asking
+    anybody. Exit code 1: a setting is unknown or cannot be, or a record is missing or broken.
     """
-    from orchestrator.cli import senders
+    from orchestrator.cli import channels, senders
     from orchestrator.runtime.kafka.settings import KafkaSettings
 
     sources = Sources(config=config)
@@ -63,6 +65,8 @@ def command(
         KafkaSettings.of({one.name: one.value for one in found if one.value is not None})
     except OrchestratorError as error:
         problems.append(str(error))
+    roads = channels.examine(loaded, sources)
+    problems += [each.problem for each in roads if each.problem and each.provider]
     domains = {} if no_dns else senders.examine(loaded, sources)
     if as_json:
         screen.out_json(
@@ -71,12 +75,14 @@ def command(
                 "python": platform.python_version(),
                 "config": None if sources.config is None else str(sources.config),
                 "settings": [_values(one) for one in found],
+                "channels": [asdict(each) for each in roads],
                 "domains": {domain: [asdict(one) for one in told] for domain, told in domains.items()},
                 "problems": problems,
             }
         )
     else:
         _show(sources, found)
+        _show_channels(roads)
         _show_domains(domains)
         for problem in problems:
             screen.warn(problem)
@@ -113,6 +119,13 @@ def _show(sources: Sources, found: list[InForce]) -> None:
         text = "-" if value is None or value == "" else str(value)
         line = f"  {setting.name:<{widest}}  {text:<24}  "
         screen.out(line + (screen.paint(setting.source, "dim") if setting.source == "default" else setting.source))
+
+
+def _show_channels(roads: "list[Found]") -> None:
+    for each in roads:
+        key = f", applicationServerKey {each.public_key}" if each.public_key else ""
+        color = "dim" if each.provider is None else "red" if each.problem else "green"
+        screen.out(f"channel {each.name}  {screen.paint(each.provider or 'nobody', color)}{key}")
 
 
 def _show_domains(domains: "dict[str, list[Verdict]]") -> None:
