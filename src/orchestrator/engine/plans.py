@@ -4,7 +4,7 @@ Most events of a stream that anybody asks about find a customer who stands in no
 start their wait again, end their entry, or come to nothing. The funnel (`advance`) asks of each of them what could be
 asked of any; a plan asks only what can still differ, in the same order and with the same words. Owns which situations
 those are, and those turns (`wakes` those of timers). Whatever else a state or a catalog holds is the funnel's: a plan
-then gives None, and the turn begins again with the old record. Must never come to anything else than the funnel would:
+then gives None before it has changed anything. Must never come to anything else than the funnel would:
 `tests/properties/test_plan_laws.py` compares both, byte by byte.
 """
 

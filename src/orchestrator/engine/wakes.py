@@ -72,7 +72,7 @@ class _Wake:
         self._waits = _FOR_EVENT if isinstance(last, WaitFor) else _TIME
 
     def take(self, state: State, entry: Entry, now_ms: int) -> Planned | None:
-        """Wake the entry; None leaves it to the funnel, with the state in whatever shape."""
+        """Wake the entry; None leaves it to the funnel."""
         journey, profile_id, entry_id = self._journey, state.profile_id, entry.id
         turn_id, at = ids.derive(entry_id, self._step_id, str(entry.due_ms)), instants.to_text(now_ms)
         told = [
@@ -134,7 +134,10 @@ class _Sending:
         return {"channel": self._channel.name, "message": step.message, "purpose": step.purpose}
 
     def leave(self, state: State, entry: Entry, now_ms: int, at: str) -> Action | None:
-        """Let the message leave, and keep what is kept of it; None where anything stands in its way."""
+        """Let the message leave, and keep what is kept of it; None where anything stands in its way.
+
+        A holdout that was drawn for the answer stays drawn: the funnel draws the same.
+        """
         profile, sent, step, journey = state.profile, state.sent, self._step, self._journey
         channel = self._channel.name
         if len(sent) >= sends.KEPT_SENT:

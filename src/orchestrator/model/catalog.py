@@ -69,7 +69,7 @@ class Planned(msgspec.Struct, gc=False):
     actions: list[Action] = []
 
 
-# Takes one event at one instant; None leaves it to the funnel that every fact may pass, and so does whatever it raises.
+# Takes one event at one instant; None leaves it, and the state as it was, to the funnel that every fact may pass.
 Plan = Callable[[State, Event, int], Planned | None]
 
 

@@ -20,7 +20,7 @@ from orchestrator.engine.plans import plans_of
 from orchestrator.engine.turn import EntryFailed, Turn
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, ids
-from orchestrator.model.catalog import Catalog, Plan
+from orchestrator.model.catalog import Catalog, Planned
 from orchestrator.model.decision import Decision, Reason
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -117,10 +117,15 @@ def on_event(
             return DUPLICATE
     plan = (catalog.plans or plans_of(catalog)).by_event.get(event.type)
     if plan is not None and not event.identifiers:
-        turned = _by_plan(plan, state, event, now_ms, digest)
-        if turned is not None:
-            return turned
-        state = _state_of(state.profile_id, record, event)
+        try:
+            planned = plan(state, event, now_ms)
+        except Exception:  # noqa: BLE001 - nothing is kept of it, and the funnel says whose failure it is
+            planned, state = None, _state_of(state.profile_id, record, event)
+        if planned is not None:
+            turned = _as_planned(state, planned, digest)
+            if turned is not None:
+                return turned
+            state = _state_of(state.profile_id, record, event)
     try:
         turn, failures = _advance(catalog, state, record, event, now_ms)
     except (EventError, StorageError):
@@ -137,31 +142,13 @@ def on_event(
     return Turned("applied", None, turn.actions, turn.decisions, failures) if turn.decisions else IGNORED
 
 
-def _by_plan(plan: Plan, state: State, event: Event, now_ms: int, digest: bytes) -> Turned | None:
-    """Take an event as its plan has it; None leaves it to the funnel, which begins again with the old bytes."""
-    try:
-        planned = plan(state, event, now_ms)
-    except Exception:  # noqa: BLE001 - nothing is kept of it, and the funnel says whose failure it is
-        return None
-    if planned is None:
-        return None
+def _as_planned(state: State, planned: Planned, digest: bytes) -> Turned | None:
+    """Write what a plan came to; None when the record would be too large, which is the funnel's to mend."""
     if not planned.changed:
         return Turned("applied", None, (), planned.decisions, ()) if planned.decisions else IGNORED
-    state.remember(digest)
+    if digest:
+        state.remember(digest)
     new = _encode(state)
-    return Turned("applied", new, planned.actions, planned.decisions, ()) if len(new) <= MOST_RECORD_BYTES else None
-
-
-def _wake_by_plan(catalog: Catalog, record: bytes, now_ms: int) -> Turned | None:
-    """Wake what is due as its plan has it; None leaves it to the funnel, which begins again with the old bytes."""
-    state = codec.decode(record)
-    try:
-        planned = (catalog.plans or plans_of(catalog)).wake(state, now_ms)
-    except Exception:  # noqa: BLE001 - nothing is kept of it, and the funnel says whose failure it is
-        return None
-    if planned is None:
-        return None
-    new = codec.encode(state)
     return Turned("applied", new, planned.actions, planned.decisions, ()) if len(new) <= MOST_RECORD_BYTES else None
 
 
@@ -188,10 +175,17 @@ def _encode(state: State) -> bytes:
 
 def on_timers(catalog: Catalog, record: bytes, now_ms: int) -> Turned:
     """Wake everything of one profile that is due at or before `now_ms`, earliest first."""
-    turned = _wake_by_plan(catalog, record, now_ms)
-    if turned is not None:
-        return turned
-    turn, failures = _advance(catalog, codec.decode(record), record, Wake(), now_ms)
+    state = codec.decode(record)
+    try:
+        planned = (catalog.plans or plans_of(catalog)).wake(state, now_ms)
+    except Exception:  # noqa: BLE001 - as with an event
+        planned, state = None, codec.decode(record)
+    if planned is not None:
+        turned = _as_planned(state, planned, b"")
+        if turned is not None:
+            return turned
+        state = codec.decode(record)
+    turn, failures = _advance(catalog, state, record, Wake(), now_ms)
     if turn.erased:
         return Turned("applied", None, (), (), (), erased=True)
     new = codec.encode(turn.state) if turn.changed else None
