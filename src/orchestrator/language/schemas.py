@@ -49,7 +49,8 @@ _WORDS = {
         "expires_at": "Not to be sent at or after this instant, RFC 3339.",
         "stale_after": "Not to be sent when it could not leave for so long.",
         "quiet": "The quiet hours to ask again at the moment of sending.",
-        "data": "What the template needs, no more; of a cancel, the `action_id` that must not be sent any more.",
+        "data": "What the template needs, no more; of a cancel, the `action_id` that must not be sent any more, "
+        "null where the customer is erased and nothing that is still held of `profile_id` may be kept.",
         "track": "What of a message may come back, clicks or opens: where the channel and the customer allow it.",
         "window_until": "Until when the channel takes a text, and not only a template, RFC 3339 (WhatsApp's 24 hours).",
     },
@@ -76,6 +77,7 @@ _WORDS = {
         "history": "What was before, as far as it still counts: messages, exits, cases, counts.",
         "decisions": "Every decision that is kept, oldest first.",
         "pending": "What is on its way to them.",
+        "actions": "What was asked of delivery, as far as its topic still holds it (Kafka).",
         "names": "The hashes that lead to them, with the kind of identifier that each stands for.",
         "cases": "The cases that people work or worked on, with all that was written in them.",
         "streamed": "The messages that the company's own apps can still read.",

@@ -257,6 +257,16 @@ class Shop:
 
         await self.until(passed, longest_s)
 
+    async def resolving(self, longest_s: float = 60) -> None:
+        """Wait until every partition of the turns has heard of every source: what comes now is taken."""
+
+        async def heard() -> bool:
+            found = await committed(self.servers, self.topics.changelog, PARTITIONS)
+            headers = {each.partition: decode_header(each.value) for each in found if each.key == b"@partition"}
+            return len(headers) == PARTITIONS and all(len(each.heard) >= PARTITIONS for each in headers.values())
+
+        await self.until(heard, longest_s)
+
     async def until(self, condition: Callable[[], Awaitable[bool]], longest_s: float = 60) -> None:
         """Look again and again until a condition about other processes holds."""
         deadline = time.monotonic() + longest_s

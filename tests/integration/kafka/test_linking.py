@@ -1,15 +1,20 @@
 """One customer under many names on a real broker: whatever is killed when, it comes to what one process decides."""
 
+import asyncio
 import json
 import random
+import time
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from orchestrator.cli.customers import candidates
 from orchestrator.model import instants
+from orchestrator.runtime.kafka.catalogs import keyed, publish
+from orchestrator.runtime.kafka.exporting import export
 from orchestrator.runtime.kafka.linking_partition import read_name
-from orchestrator.runtime.kafka.rights import request_erasure
+from orchestrator.runtime.kafka.rights import CLEANING_MS, request_erasure
 from orchestrator.testing.streams import Loaded, committed, latest_by_key
 
 PARTITIONS = 4
@@ -17,7 +22,7 @@ HOUR = 3_600_000
 START = 1_700_000_000_000
 IDENTITY = """
 identity:
-  identifiers: [customer_id, email, cookie]
+  identifiers: [customer_id, email, loyalty_card, cookie]
   limits: {customer_id: 1, email: 2}
   limit: 8
   never: {email: [null@shop.example]}
@@ -148,6 +153,79 @@ async def test_an_erased_customer_is_in_no_compacted_topic_and_the_receipt_names
 
         await open_shop.until(is_scrubbed)
     assert worker.stop() == 0, open_shop.said()
-    assert receipt.remains[0].until == instants.to_text(now + settings.retention_ms)
+    assert receipt.remains[0].until == instants.to_text(now + settings.retention_ms + instants.DAY_MS + CLEANING_MS)
     assert "planted" not in str(receipt)
     assert "planted" not in open_shop.said_all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_project_that_begins_to_link_while_workers_run_is_taken_up_by_them(shop):
+    shop.variables |= {"RESOLVE": "on", "START": "latest"}
+    worker = shop.start_worker()
+    await shop.resolving()
+
+    def visited(number: int, **who) -> Loaded:
+        now = int(time.time() * 1000)
+        event = {"id": f"e{number}", "type": "cart_updated", "time": now, "properties": {"total": 50}, **who}
+        return Loaded(number % PARTITIONS, now, None, json.dumps(event).encode())
+
+    await shop.receive([visited(1, customer_id="ana")])
+    await shop.until(lambda: verdicts(shop, 1, "entered"))
+    written = shop.project / "orchestrator.yaml"
+    written.write_text(written.read_text() + IDENTITY)
+    settings = shop.settings()
+    await publish(settings, shop.topics, keyed(shop.loaded))
+    await shop.until(lambda: linking(shop))
+    await shop.receive([visited(2, identifiers={"cookie": "k1"})])
+    await shop.receive([visited(3, customer_id="ana", identifiers={"cookie": "k1"})])
+    await shop.until(lambda: verdicts(shop, 1, "merged"))
+    await it_is_one_customer_who_buys(shop)
+    assert await asyncio.to_thread(worker.stop) == 0, shop.said()
+    assert "joins its groups anew" in shop.said_all()
+
+
+STORY = [
+    ("cart_updated", {"cookie": "phone"}),
+    ("newsletter_joined", {"cookie": "phone", "email": "Ana@Example.com"}),
+    ("message_opened", {"cookie": "laptop", "email": "ana@example.com"}),
+    ("card_shown", {"loyalty_card": "L-7", "email": "ANA@example.com"}),
+    ("order_placed", {"loyalty_card": "L-7"}),
+]
+
+
+async def it_is_one_customer_who_buys(shop) -> None:
+    """Tell the story of a visitor on a phone and a laptop, with a card in the shop: one profile, one journey."""
+    now = int(time.time() * 1000)
+    events = [
+        {"id": f"s{at}", "type": kind, "time": now + at, "identifiers": who, "properties": {"total": 40}}
+        for at, (kind, who) in enumerate(STORY)
+    ]
+    await shop.receive([Loaded(0, now + at, None, json.dumps(event).encode()) for at, event in enumerate(events)])
+    found: list[dict] = []
+
+    async def has_left() -> bool:
+        told = [json.loads(line) for line in await shop.lines(shop.topics.decisions)]
+        found[:] = [
+            one for one in told if one["verdict"] == "exited" and one["cause"] in ("s0", "s1", "s2", "s3", "s4")
+        ]
+        return bool(found)
+
+    await shop.until(has_left)
+    [left] = found
+    assert (left["reason"], left["cause"]) == ("bought", "s4")
+    document = await export(shop.settings(), shop.topics, candidates("cookie:laptop"), now)
+    assert document.profile_id == left["profile_id"]
+    assert sorted(document.names.values()) == ["cookie", "cookie", "email", "loyalty_card"]
+    assert [one["verdict"] for one in document.decisions][:2] == ["entered", "waited"]
+    assert (document.actions, document.journeys) == ([], [])
+
+
+async def linking(shop) -> bool:
+    """Tell whether the release with an identity was taken up."""
+    return "joins its groups anew" in shop.said_all()
+
+
+async def verdicts(shop, count: int, verdict: str) -> bool:
+    lines = await shop.lines(shop.topics.decisions)
+    return [json.loads(line)["verdict"] for line in lines].count(verdict) >= count

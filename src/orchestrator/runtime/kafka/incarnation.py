@@ -114,7 +114,9 @@ class Incarnation:
         for tp in inputs:
             offset = _later(tp, await consumer.committed(tp), unit.offset_of(tp.topic))
             if offset is None:
-                offset = await _starting_offset(consumer, tp, self._job.settings.start, ends[tp])
+                # What is between partitions is this application's from its beginning, whoever comes to it later.
+                start = self._job.settings.start if tp.topic in self._job.settings.input_topics else "earliest"
+                offset = await _starting_offset(consumer, tp, start, ends[tp])
                 started[tp.topic] = offset
             consumer.seek(tp, _within(tp, offset, beginnings[tp], ends[tp]))
         self.first_ends = {tp.topic: ends[tp] for tp in inputs}

@@ -14,6 +14,7 @@ Owns the graph, and the order in which links are committed. Must never look at a
 """
 
 from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from orchestrator.engine.linking import Linked, Refused, link
 from orchestrator.errors import EventError
@@ -45,7 +46,7 @@ from orchestrator.runtime.kafka.resolved import (
 )
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.state import MemoryState
-from orchestrator.runtime.kafka.unit import NEVER, Unit
+from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 
 # The linker's name among the sources whose clocks the turns wait for.
 LINKS = "links"
@@ -53,6 +54,18 @@ TICK_MS = 500
 LAGGING_MS = 3_000
 # In front of a name's record, where a state has its due instant and its format: nothing is due here.
 _PREFIX = bytes(9)
+
+
+# So many combinations of identifiers are remembered.
+REMEMBERED = 100_000
+Together = tuple[Any, ...]
+
+
+class _Known(NamedTuple):
+    """Where identifiers that came together lead, and whom they name, as it is passed on."""
+
+    root: str
+    who: bytes
 
 
 class LinkingPartition(ResolvedPartition):
@@ -71,9 +84,11 @@ class LinkingPartition(ResolvedPartition):
     ) -> None:
         super().__init__(0, 1, inputs, state, clock, header, topic=topic, most_facts=most_facts)
         self._turns = turns
-        self._told_ms = self._told_at_ms = self._wall_ms = 0
-        self._lags = False
+        self._told_ms = self._told_at_ms = 0
         self._members: dict[str, dict[str, str]] = {}
+        # What came together since this began, and by root, so that it is forgotten when that leads elsewhere.
+        self._together: dict[Together, _Known] = {}
+        self._rooted: dict[str, list[Together]] = {}
         for name, record in state:
             root, kind = read_name(record)
             self._members.setdefault(root, {})[name] = kind
@@ -94,26 +109,23 @@ class LinkingPartition(ResolvedPartition):
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Link what may be taken, then tell the clock if that is due."""
-        self._wall_ms = wall_ms
         super().work(catalog, ended, wall_ms, until)
-        self._lags = wall_ms - self.turned_ms > LAGGING_MS
-        if (self._lags or not 0 <= wall_ms - self._told_at_ms < TICK_MS) and self._tell():
-            self._told_at_ms = wall_ms
+        lags = wall_ms - self.turned_ms > LAGGING_MS
+        if lags or not 0 <= wall_ms - self._told_at_ms < TICK_MS:
+            self._tell(wall_ms)
 
-    def _tell(self, *, again: bool = False) -> bool:
-        """Tell the turns the clock, in a record that bears the instant at which it was written: see `resolving`."""
-        now_ms, forwards = self.turned_ms, self.outgoing.forwards
-        if now_ms <= self._told_ms and not (again and forwards):
-            return False
-        self._told_ms = now_ms
+    def _tell(self, wall_ms: int) -> None:
+        now_ms = self.turned_ms
+        if now_ms <= self._told_ms:
+            return
+        self._told_ms, self._told_at_ms = now_ms, wall_ms
         tick = encode_tick(Tick(LINKS, now_ms, self.clock.is_live))
         for number in range(self._turns):
-            forwards[number].append((CLOCK_KEY, tick, self._wall_ms, []))
-        return True
+            self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over, with the clock behind what they hold."""
-        self._tell(again=self._lags)
+        self._tell(self._told_at_ms)
         return super().take_outgoing()
 
     # The graph that `link` sees
@@ -131,6 +143,7 @@ class LinkingPartition(ResolvedPartition):
         if linked.names:
             for root in linked.merged:
                 self._members.pop(root, None)
+                self._forget_together(root)
             self._members.setdefault(linked.root, {}).update(linked.names)
             for name, kind in linked.names.items():
                 record = _PREFIX + f"{linked.root} {kind}".encode()
@@ -138,6 +151,7 @@ class LinkingPartition(ResolvedPartition):
                 self.outgoing.changes[name] = record
 
     def _unlearn(self, root: str) -> None:
+        self._forget_together(root)
         for name in self._members.pop(root, {}):
             self.state.drop(name)
             self.outgoing.changes[name] = None
@@ -157,7 +171,7 @@ class LinkingPartition(ResolvedPartition):
         try:
             self._link(catalog, event_of(record), record, at_ms)
         except EventError as error:
-            self.tally.events["other", "dead"] += 1
+            self.tally.events[OTHER_TYPES, "dead"] += 1
             self.bury(dead_letter(record, error.reason, error.message, wall_ms))
 
     def _pass_receipt(self, record: KafkaRecord, at_ms: int) -> None:
@@ -168,6 +182,13 @@ class LinkingPartition(ResolvedPartition):
             self._send(root, record.value or b"", at_ms, [(KIND_HEADER, RECEIPT)])
 
     def _link(self, catalog: Catalog, event: Event, record: KafkaRecord, at_ms: int) -> None:
+        together = (event.customer_id, *event.identifiers.items())
+        if (known := self._together.get(together)) is not None and event.type != ERASE:
+            if event.type in catalog.wanted:
+                self._send(known.root, record.value or b"", at_ms, [*record.headers, (WHO_HEADER, known.who)])
+            else:  # no news: the customer was told of these identifiers when they came first
+                self.tally.events[OTHER_TYPES, "ignored"] += 1
+            return
         rules = catalog.project.identity
         read = rules.read_all(event.customer_id, event.identifiers)
         named = [each for each in read if isinstance(each, Identifier)]
@@ -189,10 +210,24 @@ class LinkingPartition(ResolvedPartition):
                 link_id, list(linked.merged), event.id, customer_id, [(no.kind, no.name, no.reason) for no in refused]
             )
             self._send(linked.root, encode(wait), at_ms, [(KIND_HEADER, WAIT)])
-        who = Who(customer_id, {each.kind: each.value for each in kept if each.kind != CUSTOMER_ID})
-        self._send(linked.root, record.value or b"", at_ms, [*record.headers, (WHO_HEADER, encode(who))])
+        who = encode(Who(customer_id, {each.kind: each.value for each in kept if each.kind != CUSTOMER_ID}))
+        self._send(linked.root, record.value or b"", at_ms, [*record.headers, (WHO_HEADER, who)])
         if event.type == ERASE:
             self._unlearn(linked.root)
+        elif not refused and len(linking) == len(named):
+            self._remember(together, linked.root, who)
+
+    def _remember(self, together: Together, root: str, who: bytes) -> None:
+        """Remember identifiers that came together and are one customer's: most do so again and again."""
+        if len(self._together) >= REMEMBERED:
+            self._together.clear()
+            self._rooted.clear()
+        self._together[together] = _Known(root, who)
+        self._rooted.setdefault(root, []).append(together)
+
+    def _forget_together(self, root: str) -> None:
+        for together in self._rooted.pop(root, ()):
+            self._together.pop(together, None)
 
     def _send(self, profile_id: str, value: bytes, at_ms: int, headers: list[tuple[str, bytes]]) -> None:
         key = profile_id.encode()

@@ -30,14 +30,12 @@ from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.resolved import KIND_HEADER, OBJECTION, kind_of
 from orchestrator.runtime.kafka.state import Checkpoint, State
-from orchestrator.runtime.kafka.unit import NEVER, Unit
+from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
 from orchestrator.runtime.limits import Ledger
 from orchestrator.runtime.objections import renewed
 from orchestrator.runtime.timers import Timers
 
-# A producer may send any type; a metric's label must not grow with them.
-OTHER_TYPES = "other"
 # Bound once: to look up an enum's member costs as much as a call.
 _MOVES = {Verdict.ENTERED.value: 1, Verdict.EXITED.value: -1}
 TIMER_SOURCE = "timer"

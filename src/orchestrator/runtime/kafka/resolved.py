@@ -38,6 +38,9 @@ class Tick(msgspec.Struct):
 
 
 encode_tick = msgspec.json.Encoder().encode
+# A clock of nobody's, which is told only to bear the instant at which it was written. A segment of a log is deleted by
+# its newest record, and records between partitions bear the times of their events, which may lie far back.
+STAMP = encode_tick(Tick("", 0))
 _decode = msgspec.json.Decoder(Tick).decode
 
 

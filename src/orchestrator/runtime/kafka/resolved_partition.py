@@ -6,13 +6,14 @@ cost time, and timers keep to the sources' clock in any case.
 Owns that choice. Must never fire a timer that a source's clock has not passed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from time import perf_counter
 
 from orchestrator.engine.linking import Refused
 from orchestrator.errors import EventError
 from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
 from orchestrator.model.identity import Unnamed
 from orchestrator.runtime import turn
@@ -23,7 +24,7 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.partition import OTHER_TYPES, Partition
+from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import (
     CLOCK_KEY,
@@ -32,6 +33,7 @@ from orchestrator.runtime.kafka.resolved import (
     LIFE,
     MOVE,
     OBJECTION,
+    ORIGIN_HEADER,
     RECEIPT,
     WAIT,
     Life,
@@ -44,7 +46,7 @@ from orchestrator.runtime.kafka.resolved import (
     who_of,
 )
 from orchestrator.runtime.kafka.state import State
-from orchestrator.runtime.kafka.unit import NEVER
+from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES
 from orchestrator.runtime.turn import Meeting
 
 # Sources tell their clocks twice a second and commit in between: nearer than this, all is live.
@@ -60,6 +62,11 @@ _PREFIX = bytes(9)
 def _place_of(link: str, loser: str) -> str:
     """Name the place where a life waits; no profile's id looks like it."""
     return f"@life {link} {loser}"
+
+
+def is_life_of(place: bytes, names: Container[bytes]) -> bool:
+    """Tell whether a life waits at this place that was known by one of these names."""
+    return place.startswith(b"@life ") and place.rpartition(b" ")[2] in names
 
 
 class ResolvedPartition(Partition):
@@ -143,16 +150,16 @@ class ResolvedPartition(Partition):
             elif record.key == CLOCK_KEY:
                 self._hear(record, wall_ms)
                 aligned.pass_over(record.offset + 1)
-            elif kind_of(record) == LIFE:
+            elif (kind := kind_of(record)) == LIFE:
                 self._take_life(record)
                 aligned.pass_over(record.offset + 1)
-            elif kind_of(record) == OBJECTION:
+            elif kind == OBJECTION:
                 self._take_objection((record.key or b"").decode(), record.value or b"[]")
                 aligned.pass_over(record.offset + 1)
             elif aligned.was_taken(record):
                 aligned.pass_over(record.offset + 1)
             else:
-                if kind_of(record) == WAIT:
+                if kind == WAIT:
                     self._waited.add(decode_wait(record.value or b"").link)
                 aligned.add(record, wall_ms)
         self._at = at
@@ -206,15 +213,17 @@ class ResolvedPartition(Partition):
         if record.topic == self._receipts:
             self._take_receipt(catalog, record, now_ms, wall_ms)
             return
-        kind = kind_of(record)
-        if kind is not None:
-            self._take_message(catalog, kind, record, now_ms, wall_ms)
-            return
+        headers = record.headers
         try:
-            event = event_of(record)
-            who = who_of(record)
-            if who is not None:
-                event.customer_id, event.identifiers = who.customer_id, who.identifiers
+            if len(headers) == 1 and headers[0][0] == ORIGIN_HEADER:  # as nearly all come
+                event = read(record.value or b"", record.timestamp)
+            elif (kind := kind_of(record)) is not None:
+                self._take_message(catalog, kind, record, now_ms, wall_ms)
+                return
+            else:
+                event = event_of(record)
+                if (who := who_of(record)) is not None:
+                    event.customer_id, event.identifiers = who.customer_id, who.identifiers
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return

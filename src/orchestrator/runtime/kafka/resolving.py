@@ -3,6 +3,8 @@
 Channel systems write with different partitioners, and one customer spread over two partitions would get everything
 twice. So every partition number of the events topics is read here, and each event passed on, as it came, to the
 partition that its profile's id leads to by murmur2: exactly once, in transactions, with no state but the offsets.
+An event that no journey in force asks for, and that names nobody by anything but a customer id, is not passed on: what
+is published counts from when it is taken up here.
 Twice a second, while it lags at the end of every transaction, it tells its clock to every turn partition in those
 transactions: what was sent before that instant is in the resolved topic before that record, so an order that still
 waits here holds the reminder back.
@@ -15,6 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
 from orchestrator.model.identity import Identity
 from orchestrator.model.rights import ERASE
@@ -27,11 +30,11 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.records import dead_letter, event_of, source_of
+from orchestrator.runtime.kafka.records import dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, ORIGIN_HEADER, Tick, encode_tick
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
-from orchestrator.runtime.kafka.unit import NEVER, Unit
+from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 
 TICK_MS = 500
 # While catching up, records wait for clocks, so those are told with every transaction; and whoever reads on after a
@@ -51,7 +54,7 @@ class Resolver(Unit):
         self._links = links
         self._count = count
         self._told_ms = 0
-        self._told_at_ms = self._wall_ms = 0
+        self._told_at_ms = 0
         self._is_live = False
         self._lags = False
 
@@ -70,63 +73,65 @@ class Resolver(Unit):
         Or else what is due by then would be woken as if the wall clock had passed it, though the log has.
         """
         if not self._is_live:
-            self._tell()
+            self._tell(self._told_at_ms)
         self._is_live = self.clock.pass_end(asked_ms)
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Pass on what was fetched, then tell the clock if that is due."""
-        self._wall_ms = wall_ms
         super().work(catalog, ended, wall_ms, until)
         self._lags = wall_ms - self.clock.now_ms > LAGGING_MS
-        if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS and self._tell():
-            self._told_at_ms = wall_ms
+        if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS:
+            self._tell(wall_ms)
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
-        records, clock, forwards = self._records, self.clock, self.outgoing.forwards
-        at = self._at
-        while at < len(records) and self.outgoing.facts < self.outgoing.most_facts:
-            record = records[at]
+        records, clock, outgoing = self._records, self.clock, self.outgoing
+        rules, wanted, count, at, began = catalog.project.identity, catalog.wanted, self._count, self._at, self._at
+        room, ignored = outgoing.most_facts - outgoing.facts, 0
+        for record in records[at : at + room]:
             at += 1
-            self.outgoing.facts += 1
             clock.pass_record(record.timestamp, wall_ms)
-            self._is_live = False
+            value, headers = record.value, record.headers
             try:
-                event = event_of(record)
-                profile_id = turn.profile_of(catalog.project, event)
+                # Nearly all have no headers, and then the value says all.
+                event = event_of(record) if headers or value is None else read(value, record.timestamp)
+                # What nobody asks for ends here, as it would behind: its hop would cost more than its reading.
+                if event.type not in wanted and not event.identifiers:
+                    ignored += 1
+                    continue
+                key = turn.profile_of(catalog.project, event).encode()
             except EventError as error:
-                self.tally.events["other", "dead"] += 1
+                self.tally.events[OTHER_TYPES, "dead"] += 1
                 self.bury(dead_letter(record, error.reason, error.message, wall_ms))
                 continue
-            key = profile_id.encode()
-            headers = [*record.headers, (ORIGIN_HEADER, f"{source_of(record)}/{record.offset}".encode())]
-            forward = (key, record.value or b"", record.timestamp, headers)
-            if self._links and not _is_plain(catalog.project.identity, event):
-                self.outgoing.links.append(forward)
+            origin = (ORIGIN_HEADER, b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset))
+            forward = (key, value or b"", record.timestamp, [*headers, origin] if headers else [origin])
+            if self._links and not _is_plain(rules, event):
+                outgoing.links.append(forward)
             else:
-                forwards[partition_of(key, self._count)].append(forward)
+                outgoing.forwards[partition_of(key, count)].append(forward)
         self._at = at
+        if at > began:
+            outgoing.facts += at - began
+            self._is_live = False
+        if ignored:
+            self.tally.events[OTHER_TYPES, "ignored"] += ignored
 
-    def _tell(self, *, again: bool = False) -> bool:
-        """Put the clock behind what was passed on, for every turn partition, if it moved.
-
-        The record itself bears the instant at which it was written: a segment is deleted by its newest, and what else
-        is in it may have happened long ago. So while it lags, it is told with all that is passed on, moved or not.
-        """
-        now_ms, told = self.clock.now_ms, self.outgoing
-        if now_ms <= self._told_ms and not (again and (told.forwards or told.links)):
-            return False
-        self._told_ms = now_ms
+    def _tell(self, wall_ms: int) -> None:
+        """Put the clock behind what was passed on, for every turn partition."""
+        now_ms = self.clock.now_ms
+        if now_ms <= self._told_ms:
+            return
+        self._told_ms, self._told_at_ms = now_ms, wall_ms
         tick = encode_tick(Tick(str(self.number), now_ms, self._is_live))
         for number in range(self._count):
-            told.forwards[number].append((CLOCK_KEY, tick, self._wall_ms, []))
+            self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
         if self._links:
-            told.links.append((CLOCK_KEY, tick, self._wall_ms, []))
-        return True
+            self.outgoing.links.append((CLOCK_KEY, tick, now_ms, []))
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over, with the clock behind what they hold."""
         if self._lags:
-            self._tell(again=True)
+            self._tell(self._told_at_ms)
         return super().take_outgoing()
 
 

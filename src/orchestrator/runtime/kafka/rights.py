@@ -6,6 +6,8 @@ business, as with any event. Must never write a person's value into the receipt.
 
 import json
 import secrets
+from collections import defaultdict
+from collections.abc import Mapping
 
 from aiokafka import AIOKafkaProducer
 
@@ -13,7 +15,12 @@ from orchestrator.model import ids, instants
 from orchestrator.model.rights import ERASE, Receipt, Remains
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.topics import Topics, look
+
+# For the workers to carry it out, and for the brokers to look for what is to be deleted, with time to spare.
+CLEANING_MS = 3600 * 1000
+# What Kafka takes for no bound at all.
+FOR_EVER_MS = 2**63 - 1
 
 
 async def request_erasure(
@@ -31,18 +38,42 @@ async def request_erasure(
         await producer.send_and_wait(topics.events[0], json.dumps(event).encode(), key.encode(), timestamp_ms=now_ms)
     finally:
         await close(producer.stop())
-    return Receipt(receipt_id, instants.to_text(now_ms), {"requested": 1}, remains=remaining(settings, topics, now_ms))
+    remains = remaining(settings, topics, (await look(settings, topics)).config, now_ms)
+    return Receipt(receipt_id, instants.to_text(now_ms), {"requested": 1}, remains=remains)
 
 
-def remaining(settings: KafkaSettings, topics: Topics, now_ms: int) -> list[Remains]:
-    """Say where copies remain that were written before, and when the last of them is gone."""
-    by_time = [topics.actions, topics.decisions, topics.dead_letters, topics.receipts, topics.messages]
-    found = [
-        Remains("written before, gone by age", by_time, instants.to_text(now_ms + settings.retention_ms)),
-        Remains("changelogs, whose tombstones take older copies with them when the log is cleaned", [topics.changelog]),
-        Remains("which codes were given, to entries by a digest of their ids, for good", [topics.coupons]),
-        Remains("events, which are the company's own", list(topics.events)),
-    ]
-    if settings.resolve:
-        found.insert(1, Remains("on their way between partitions, gone by size", [topics.resolved, topics.links]))
-    return found
+def remaining(
+    settings: KafkaSettings, topics: Topics, config: Mapping[str, Mapping[str, str]], now_ms: int
+) -> list[Remains]:
+    """Say where copies remain that were written before, and when the last of them is gone, by the topics' settings."""
+    names = [topics.actions, topics.decisions, topics.dead_letters, topics.receipts, topics.messages]
+    between = [topics.resolved, topics.links] if settings.resolve else []
+    expiring = defaultdict(list)
+    for name in (*names, *between):
+        expiring[_expired_ms(config.get(name, {}), now_ms)].append(name)
+    compacted = defaultdict(list)
+    for name in (topics.changelog, topics.delivery_changelog, *([topics.links_changelog] if settings.resolve else [])):
+        compacted[_compacted_ms(config.get(name, {}), now_ms)].append(name)
+    cleaned = "older copies in compacted logs, which go when those are cleaned"
+    found = [Remains("written before, gone by age", where, _text(at)) for at, where in sorted(expiring.items())]
+    found += [Remains(cleaned, where, _text(at)) for at, where in sorted(compacted.items())]
+    if settings.objection_keys:
+        found.append(Remains("keyed hashes of addresses with an explicit no, which stay", [topics.changelog]))
+    found.append(Remains("which codes were given, to entries by a digest of their ids, for good", [topics.coupons]))
+    return [*found, Remains("events, which are the company's own", list(topics.events))]
+
+
+def _expired_ms(config: Mapping[str, str], now_ms: int) -> int:
+    """Reckon when the last segment that holds a record of now is deleted; 0 where nothing says that it ever is."""
+    retention_ms, roll_ms = int(config.get("retention.ms", -1)), int(config.get("segment.ms", -1))
+    return 0 if min(retention_ms, roll_ms) < 0 else now_ms + roll_ms + retention_ms + CLEANING_MS
+
+
+def _compacted_ms(config: Mapping[str, str], now_ms: int) -> int:
+    """Reckon when what was overwritten now must have been compacted away; 0 where nothing says when."""
+    lag_ms = int(config.get("max.compaction.lag.ms", FOR_EVER_MS))
+    return 0 if lag_ms >= FOR_EVER_MS else now_ms + lag_ms + CLEANING_MS
+
+
+def _text(at_ms: int) -> str | None:
+    return instants.to_text(at_ms) if at_ms else None

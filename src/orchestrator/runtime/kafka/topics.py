@@ -89,8 +89,8 @@ class Topics:
         ours += [Topic(journeys, 1, {**CHANGELOG, "min.cleanable.dirty.ratio": "0.5"})]
         ours += [Topic(coupons, 1, for_ever, must=("cleanup.policy", "retention.ms", "retention.bytes"))]
         if settings.resolve:
-            # Records between partitions carry their events' own timestamps, which may lie far back, and a segment goes
-            # by its newest: that is a clock's, which bears the instant at which it was written.
+            # Records between partitions carry their events' own timestamps, which may lie far back; the writer stamps
+            # each batch of such, so that these topics go by age as well.
             backlog = {**expiring, "retention.bytes": str(4 << 30)}
             ours += [Topic(resolved, count, backlog)]
             # Who is whose is decided in one place, in one order.
@@ -201,6 +201,18 @@ async def largest_batch(settings: KafkaSettings, name: str) -> int:
         await close(admin.close())
     entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
     return next((int(entry[1]) for entry in entries if entry[0] == "max.message.bytes"), DEFAULT_BATCH_BYTES)
+
+
+async def look(settings: KafkaSettings, topics: Topics) -> Found:
+    """Look at what stands on the brokers now."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(**settings.connection())
+    await admin.start()
+    try:
+        return await _look(admin, topics)
+    finally:
+        await close(admin.close())
 
 
 def _wanted(settings: KafkaSettings, topics: Topics, found: Found) -> list[Topic]:

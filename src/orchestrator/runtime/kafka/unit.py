@@ -20,6 +20,8 @@ from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import Checkpoint
 
+# A producer may send any type; a metric's label must not grow with them.
+OTHER_TYPES = "other"
 # No instant at which to give way.
 NEVER = math.inf
 

@@ -18,6 +18,7 @@ from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.linking import LINKS, LinkJob
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.reading import was_written
 from orchestrator.runtime.kafka.resolving import ResolveJob
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.starting import once_brokers_answer
@@ -41,8 +42,11 @@ class Worker:
         self._sources = sources
         self._topics = Topics.of(settings)
         self._metrics = Metrics()
-        self._catalogs = Catalogs(settings, self._topics)
+        self._catalogs = Catalogs(settings, self._topics, self._take_up)
         self._members: list[Membership] = []
+        self._links = self._joins_anew = False
+        self._counts: Mapping[str, int] = {}
+        self._stopping = False
         self._health = HealthServer(self._metrics.registry, self._is_alive, self._is_ready)
         self._ended = asyncio.Event()
 
@@ -51,7 +55,8 @@ class Worker:
 
         Brokers that do not answer are waited for: they may be on their way up, as we are.
         """
-        self._hire(await once_brokers_answer(self._settings, self._prepare))
+        self._counts = await once_brokers_answer(self._settings, self._prepare)
+        self._hire(self._counts)
         await self._health.start(self._settings)
         # Most of what is allocated is records that live for long: looking at them again and again is wasted.
         gc.freeze()
@@ -66,15 +71,35 @@ class Worker:
         await self._catalogs.read()
         # Asked for once before anything is processed: without a catalog there is nothing to do.
         log.info("%d journeys are in force", len(self._catalogs.catalog.current))
+        if not settings.objection_keys:
+            log.warning("ORCHESTRATOR_OBJECTION_KEY is not set: noes of customers who are erased are not remembered")
+        self._links = await self._must_link()
         return counts
+
+    async def _must_link(self) -> bool:
+        """Tell whether the linker is needed: where the project links, and for good once anything was sent to it.
+
+        A project that links no more still has clusters, and events on their way to them.
+        """
+        if not self._settings.resolve:
+            return False
+        return self._catalogs.catalog.project.identity.links or await was_written(self._settings, self._topics.links)
+
+    async def _take_up(self) -> None:
+        """Take up a release: a project that begins to link needs members anew, all else they take up by themselves."""
+        begins = self._settings.resolve and self._catalogs.catalog.project.identity.links and not self._links
+        if begins and self._members:
+            log.info("the project begins to link identifiers; this worker joins its groups anew")
+            self._links = self._joins_anew = True
+            for member in self._members:
+                member.stop()
 
     def _hire(self, counts: Mapping[str, int]) -> None:
         """Make the members that run jobs: turn, and resolve before it."""
         settings, topics = self._settings, self._topics
-        count, sources = counts[topics.changelog], frozenset[str]()
+        count, sources, links = counts[topics.changelog], frozenset[str](), self._links
+        self._members.clear()
         if settings.resolve:
-            # Taken from what is in force now: a project that begins to link has its workers started anew.
-            links = self._catalogs.catalog.project.identity.links
             events = {name: counts[name] for name in topics.events}
             resolve = ResolveJob(settings, topics, count, events, self._metrics, links=links)
             sources = resolve.sources
@@ -87,13 +112,26 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped."""
+        following = asyncio.create_task(self._catalogs.follow(), name="follow the journeys")
         try:
-            await _together([member.run() for member in self._members], self._catalogs.follow())
+            await self._work(following)
         finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
             self._ended.set()
+
+    async def _work(self, beside: "asyncio.Task[None]") -> None:
+        """Have the members work; when they ended though nobody stopped us, others go on."""
+        while True:
+            await _together([member.run() for member in self._members], beside)
+            if self._stopping or not self._joins_anew:
+                return
+            self._joins_anew = False
+            self._hire(self._counts)
 
     async def stop(self) -> None:
         """Finish the batch, commit, leave the groups."""
+        self._stopping = True
         for member in self._members:
             member.stop()
         if self._members:
@@ -117,17 +155,16 @@ def run_worker(loaded: "Loaded", settings: KafkaSettings) -> int:
     return host(partial(Worker, settings, keyed(loaded)), f"worker of {settings.app_id}")
 
 
-async def _together(work: Sequence[Coroutine[Any, Any, None]], beside: Coroutine[Any, Any, None]) -> None:
+async def _together(work: Sequence[Coroutine[Any, Any, None]], beside: "asyncio.Task[None]") -> None:
     """Run all of `work` to its end; an error in any of it, or beside it, ends everything."""
     tasks = {asyncio.create_task(each) for each in work}
-    other = asyncio.create_task(beside)
     try:
         while tasks:
-            done, _ = await asyncio.wait({*tasks, other}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*tasks, beside}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
             tasks -= done
     finally:
-        for task in (*tasks, other):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, other, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -25,6 +25,7 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from orchestrator.runtime.kafka.outgoing import Forward, Line
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, STAMP
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000
@@ -34,6 +35,7 @@ MOST_REQUEST_BYTES = 4 << 20
 REQUEST_TIMEOUT_MS = 8_000
 OPENING_S = 30.0
 CLOSING_S = 5.0
+LONG_AGO_MS = 3600 * 1000
 
 log = logging.getLogger(__name__)
 
@@ -106,18 +108,28 @@ class Writer:
         return sent
 
     async def forward(self, topic: str, partition: int, forwards: Iterable[Forward]) -> list[Batch]:
-        """Send records with the timestamps and headers they came with, inside the transaction."""
-        producer = self._producer
+        """Send records with the timestamps and headers they came with, inside the transaction.
+
+        A batch of long ago is stamped with the wall clock: see `resolved.STAMP`.
+        """
         sent: list[Batch] = []
-        batch = producer.create_batch()
-        for key, value, timestamp, headers in forwards:
-            if batch.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:
-                sent.append(await self._send_batch(batch, topic, partition))
-                batch = producer.create_batch()
-                batch.append(key=key, value=value, timestamp=timestamp, headers=headers)
-        if batch.record_count():
+        batch = None
+        for forward in forwards:
+            if batch is None or not _append(batch, forward):
+                if batch is not None:
+                    sent.append(await self._send_batch(batch, topic, partition))
+                batch = self._begun_by(forward)
+        if batch is not None:
             sent.append(await self._send_batch(batch, topic, partition))
         return sent
+
+    def _begun_by(self, forward: Forward) -> Any:
+        """Begin a batch with a record. Alone any has room, so a very large one is not stamped."""
+        batch, now_ms = self._producer.create_batch(), int(time.time() * 1000)
+        if forward[2] < now_ms - LONG_AGO_MS and len(forward[1]) < BATCH_BYTES // 2:
+            _append(batch, (CLOCK_KEY, STAMP, now_ms, []))
+        _append(batch, forward)
+        return batch
 
     async def _send_batch(self, batch: Any, topic: str, partition: int) -> tuple["asyncio.Future[RecordMetadata]", int]:
         batch.close()
@@ -165,6 +177,11 @@ class Writer:
         waiter = self._producer._txn_manager.wait_for_transaction_end()
         if waiter is not None:
             waiter.add_done_callback(_look_at)
+
+
+def _append(batch: Any, forward: Forward) -> bool:
+    key, value, timestamp, headers = forward
+    return batch.append(key=key, value=value, timestamp=timestamp, headers=headers) is not None
 
 
 def _look_at(future: "asyncio.Future[Any]") -> None:

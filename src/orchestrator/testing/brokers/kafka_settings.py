@@ -22,6 +22,9 @@ FOR_ONE_NODE = MappingProxyType(
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
         # Records of tests carry old timestamps; the default of a week would delete them while they are read.
         "log.retention.ms": "-1",
+        # Topics that do expire, and compacted ones, are looked after at once: a test that waits for it waits seconds.
+        "log.retention.check.interval.ms": "1000",
+        "log.cleaner.backoff.ms": "500",
         # A topic that nobody created is a mistake of ours, and shall look like one.
         "auto.create.topics.enable": "false",
         "log.cleaner.dedupe.buffer.size": "16777216",

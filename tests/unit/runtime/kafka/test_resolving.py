@@ -35,7 +35,7 @@ def told(outgoing: Outgoing) -> dict[int, list]:
 
 def test_events_of_one_customer_meet_in_one_partition_whatever_their_keys(catalog, record):
     unit = resolver()
-    first, second = record(0, HOUR, "x", topic="web"), record(0, HOUR, "x", topic="tills")
+    first, second = (record(0, HOUR, "cart_updated", topic=topic) for topic in ("web", "tills"))
     second.key = None
     unit.inputs.add("web", [first])
     unit.inputs.add("tills", [second])
@@ -48,13 +48,23 @@ def test_events_of_one_customer_meet_in_one_partition_whatever_their_keys(catalo
 
 def test_an_event_is_passed_on_as_it_came_with_its_origin(catalog, record):
     unit = resolver(1)
-    came = record(7, HOUR, "x", topic="web", headers=(("ce_id", b"1"),))
+    came = record(7, HOUR, "cart_updated", topic="web", headers=(("ce_id", b"1"),))
     unit.inputs.add("web", [came])
     unit.work(catalog, {"tills"}, WALL)
     [(_, value, timestamp, headers)] = passed_on(unit)[0]
     assert (value, timestamp) == (came.value, HOUR)
     assert headers == [("ce_id", b"1"), ("orchestrator-origin", b"web/0/7")]
     assert unit.outgoing.offsets == {"web": 8}
+
+
+def test_what_nobody_asks_for_is_not_passed_on_but_its_clock_goes_on(catalog, record):
+    unit = resolver(2)
+    unit.inputs.add("web", [record(7, HOUR, "x", topic="web")])
+    unit.work(catalog, {"tills"}, WALL)
+    assert (passed_on(unit), unit.outgoing.offsets, unit.clock.now_ms) == ({}, {"web": 8}, HOUR)
+    assert unit.tally.events == {("other", "ignored"): 1}
+    sent, _ = unit.take_outgoing()
+    assert told(sent)[0] == [{"source": "2", "at_ms": HOUR, "live": False}]
 
 
 def test_a_poison_record_is_buried_here(catalog, record):
@@ -108,15 +118,3 @@ def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, 
     unit.work(catalog, set(), WALL)
     assert unit.outgoing.is_empty
     assert unit.wants_end(WALL)
-
-
-def test_whatever_is_passed_on_a_clock_says_beside_it_when_it_was_written(catalog, record):
-    # A segment of the log is deleted by its newest record; what happened long ago must not go before it is read.
-    unit = resolver(1)
-    unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
-    unit.work(catalog, {"tills"}, WALL)
-    unit.take_outgoing()
-    unit.inputs.add("web", [record(1, HOUR - 5, "x", topic="web")])
-    unit.work(catalog, {"tills"}, WALL + 9)
-    sent, _ = unit.take_outgoing()
-    assert [(key == CLOCK_KEY, at_ms) for key, _, at_ms, _ in sent.forwards[0]] == [(False, HOUR - 5), (True, WALL + 9)]

@@ -1,0 +1,67 @@
+"""Reading topics as they stand: what a person asks for about one customer, and nothing that a worker needs.
+
+Owns the reading: committed records only, of whole partitions, up to the ends that were asked for at the beginning.
+Must never join a group, nor write.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import ConsumerRecord, TopicPartition
+
+from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.settings import KafkaSettings
+
+POLL_MS = 200
+FETCH_BYTES = 4 << 20
+
+
+async def read(
+    settings: KafkaSettings, partitions: Iterable[TopicPartition], take: Callable[[ConsumerRecord], None]
+) -> None:
+    """Hand over every committed record of some partitions, each one's in its order, as they stand now."""
+    consumer = AIOKafkaConsumer(
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        **settings.connection(),
+    )
+    await consumer.start()
+    try:
+        wanted = list(partitions)
+        ends = await consumer.end_offsets(wanted) if wanted else {}
+        consumer.assign(wanted)
+        await consumer.seek_to_beginning(*wanted)
+        left = set(wanted)
+        while left := {tp for tp in left if await consumer.position(tp) < ends[tp]}:
+            for records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).values():
+                for record in records:
+                    take(record)
+    finally:
+        await close(consumer.stop())
+
+
+async def was_written(settings: KafkaSettings, topic: str) -> bool:
+    """Tell whether anything was ever written to the first partition of a topic, whatever is left of it."""
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, **settings.connection())
+    await consumer.start()
+    try:
+        first = TopicPartition(topic, 0)
+        end: int = (await consumer.end_offsets([first]))[first]
+        return end > 0
+    finally:
+        await close(consumer.stop())
+
+
+async def partitions_of(settings: KafkaSettings, topics: Collection[str]) -> list[TopicPartition]:
+    """List all partitions of those of some topics that there are."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(**settings.connection())
+    await admin.start()
+    try:
+        there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+    finally:
+        await close(admin.close())
+    return [TopicPartition(topic, number) for topic in topics for number in range(there.get(topic, 0))]
