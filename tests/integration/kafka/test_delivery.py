@@ -105,6 +105,28 @@ async def test_only_committed_actions_are_sent_and_only_once(shop, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+async def test_what_a_companys_own_app_reads_is_in_a_topic_of_its_own(shop):
+    await ensure(shop.settings(), shop.topics)
+    await decide(shop, reminder("for-the-app"))
+    deliverer = shop.start_worker("deliver", CHANNEL_EMAIL="stream:", LINK_SECRET="s" * 48)
+
+    async def is_there() -> bool:
+        return bool(await committed(shop.servers, shop.topics.messages, PARTITIONS))
+
+    await shop.until(is_there, 90)
+    assert await asyncio.to_thread(deliverer.stop) == 0, shop.said()
+    [record] = await committed(shop.servers, shop.topics.messages, PARTITIONS)
+    message = json.loads(record.value)
+    assert (record.key, message["id"], message["to"]) == (b"0" * 32, "for-the-app", "ana@example.com")
+    assert set(message["content"]) >= {"subject"}
+    receipts = [
+        json.loads(each.value)["type"] for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)
+    ]
+    assert receipts == ["message_sent"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 async def test_what_is_taken_back_while_it_waits_is_not_sent(shop, tmp_path):
     await ensure(shop.settings(), shop.topics)
     now = datetime.now(UTC)

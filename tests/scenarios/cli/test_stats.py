@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from orchestrator.model.casework import CaseFile
 from orchestrator.storage import Batch, Given, SqliteStore
 
 
@@ -73,3 +74,31 @@ def test_a_store_tells_how_many_codes_are_left(orchestrator, shop):
     told = json.loads(orchestrator("stats", "--state", shop / "shop.db", "--json").out)
     assert told["coupons"] == {"gift": {"codes": 3, "left": 2}}
     assert orchestrator("stats", "--state", shop / "shop.db").out.endswith("\ncoupons\n  gift: 2 of 3 codes left\n")
+
+
+def test_a_store_tells_how_long_its_teams_took_for_cases(orchestrator, ran):
+    minute = 60_000
+    cases = [
+        CaseFile(f"c{n}", "case", "ana", "care", 0, claimed_ms=n * minute, closed_ms=n * 60 * minute, outcome="solved")
+        for n in range(1, 11)
+    ]
+    cases[9].outcome = "not_solved"
+    waits = CaseFile("c11", "theirs", "ana", "", 5 * minute)
+    with SqliteStore(ran / "shop.db") as store:
+        store.commit(Batch(cases=[*cases, waits]))
+    told = json.loads(orchestrator("stats", "--state", ran / "shop.db", "--json").out)["cases"]
+    assert told["care"] == {
+        "opened": 10,
+        "open": 0,
+        "claimed": 10,
+        "closed": 10,
+        "seconds_to_claim": {"half": 300.0, "most": 540.0},
+        "seconds_to_close": {"half": 18_000.0, "most": 32_400.0},
+        "outcomes": {"solved": 9, "not_solved": 1},
+    }
+    assert (told[""]["open"], told[""]["seconds_to_close"]) == (1, None)
+    shown = orchestrator("stats", "--state", ran / "shop.db").out
+    assert "care: 10 opened, 0 open, 10 closed" in shown
+    assert "to claim: half within 5.0 m, nine in ten within 9.0 m" in shown
+    since = orchestrator("stats", "--state", ran / "shop.db", "--json", "--since", "1970-01-01T00:01:00Z").out
+    assert list(json.loads(since)["cases"]) == [""]

@@ -16,6 +16,7 @@ from orchestrator.cli.commands.run import WrongOptions, folder_and_files, instan
 from orchestrator.cli.help import Example
 
 if TYPE_CHECKING:
+    from orchestrator.model.casework import CaseFile
     from orchestrator.model.catalog import Catalog
     from orchestrator.model.decision import Decision
     from orchestrator.storage.store import Store
@@ -58,9 +59,9 @@ def command(
     and holdouts are compared by customer, over the same window for all, with the interval of their difference (95 %,
     Newcombe); one is named better only with at least 100 customers, 10 of whom reached the goal and 10 of whom did not,
     in each group over at least 7 days, and a difference at 99 %. A store also tells how many codes of its coupons are
-    left; on Kafka the metric orchestrator_coupons_left does.
+    left; on Kafka the metric orchestrator_coupons_left does; and how long its teams took for cases.
     """
-    from orchestrator.views import figures
+    from orchestrator.views import caseloads, figures
     from orchestrator.views.tallies import Tallies
 
     folder, files = folder_and_files(directory, decisions or [])
@@ -68,16 +69,18 @@ def command(
         raise WrongOptions("name the store with --state, or decisions with --decisions")
     since_ms = instant_of(since)
     with ExitStack() as opened:
-        found, catalog, coupons = _opened(opened, state, files, folder)
+        found, catalog, coupons, cases = _opened(opened, state, files, folder)
         tallies = Tallies(_windows(catalog))
         counts = _Chosen(journey, version, since_ms).counts
         for decision in found:
             if counts(decision):
                 tallies.take(decision)
+        loads = {} if journey is not None else caseloads.caseloads(cases, since_ms)
     told = list(tallies.journeys.values())
     if as_json:
         values = {"journeys": [figures.values(tally) for tally in told]}
-        screen.out_json({**values, "coupons": coupons} if coupons else values)
+        further = {"coupons": coupons, "cases": loads}
+        screen.out_json(values | {name: value for name, value in further.items() if value})
         return
     if not told:
         screen.say("nothing has been decided")
@@ -90,24 +93,28 @@ def command(
         screen.out("\n" + screen.paint("coupons", "bold"))
         for name, pool in coupons.items():
             screen.out(f"  {name}: {pool['left']:,} of {pool['codes']:,} codes left")
+    if loads:
+        screen.out("\n" + screen.paint("cases", "bold"))
+        for line in caseloads.lines(loads):
+            screen.out(line)
 
 
 def _opened(
     opened: ExitStack, state: Path | None, files: list[str], folder: Path | None
-) -> "tuple[Iterator[Decision], Catalog | None, Coupons]":
-    """Open what decisions are read from; a store knows the journeys itself, and what codes are left."""
+) -> "tuple[Iterator[Decision], Catalog | None, Coupons, Iterator[CaseFile]]":
+    """Open what decisions are read from; a store knows the journeys itself, what codes are left, and its cases."""
     from orchestrator.cli.decisions import read
 
     if state is None:
         from orchestrator.language import load
 
         catalog = None if folder is None else load(folder).catalog
-        return (one for name in files for one in read(_lines(opened, name), name)), catalog, {}
+        return (one for name in files for one in read(_lines(opened, name), name)), catalog, {}, iter(())
     from orchestrator.cli.decisions import catalog_of
     from orchestrator.storage.sqlite import SqliteStore
 
     store = opened.enter_context(SqliteStore(state, writes=False))
-    return read(store.decisions(), str(state)), catalog_of(store), _coupons(store)
+    return read(store.decisions(), str(state)), catalog_of(store), _coupons(store), store.casework.every()
 
 
 def _coupons(store: "Store") -> Coupons:
