@@ -89,14 +89,17 @@ def command(
         screen.out(("\n" if number else "") + screen.paint(title, "bold"))
         for line in rest:
             screen.out(line)
-    if coupons:
-        screen.out("\n" + screen.paint("coupons", "bold"))
-        for name, pool in coupons.items():
-            screen.out(f"  {name}: {pool['left']:,} of {pool['codes']:,} codes left")
-    if loads:
-        screen.out("\n" + screen.paint("cases", "bold"))
-        for line in caseloads.lines(loads):
-            screen.out(line)
+    _show("coupons", (f"  {name}: {pool['left']:,} of {pool['codes']:,} codes left" for name, pool in coupons.items()))
+    _show("cases", caseloads.lines(loads))
+
+
+def _show(title: str, told: Iterable[str]) -> None:
+    """Show what a store tells besides, under its title; nothing where there is none."""
+    lines = list(told)
+    if lines:
+        screen.out("\n" + screen.paint(title, "bold"))
+    for line in lines:
+        screen.out(line)
 
 
 def _opened(
