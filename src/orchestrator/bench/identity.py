@@ -71,6 +71,8 @@ def _stream(kind: str, count: int) -> Iterator[tuple[str, dict[str, str]]]:
     """Make what happens, and by whom it is said to be."""
     for number in range(count):
         customer, what = number % CUSTOMERS, "cart_updated" if number % 3 else "page_viewed"
+        if number < CUSTOMERS:
+            what = "profile_updated"  # everybody is known from then on, so that it is linking that is compared
         by_id, by_cookie = {"customer_id": f"c{customer}"}, {"cookie": f"k{customer}"}
         if kind in ("off", "direct"):
             yield what, by_id

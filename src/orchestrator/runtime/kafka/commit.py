@@ -7,7 +7,8 @@ process dies right after each:
 1. **Begin.** Local to the producer. Dies: the next owner reads the offsets of the last commit and does the same turns
    again from the same records; ids are derived from what they stand for, so it decides the same.
 2. **Send the lines**: actions, decisions, dead letters, to the partition's own number in each output topic; what
-   resolve passes on, to the partition of its profile.
+   takes back a message that left to a profile before it was merged, to that one's; what resolve passes on, to the
+   partition of its profile.
    Dies: they are in the log, and invisible to read_committed. The next owner's InitProducerId aborts them.
 3. **Send the changes** to the changelog: each changed profile once, and last the header: clock, input offsets, revision
    of the catalog. Dies: as 2.
