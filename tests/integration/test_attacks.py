@@ -150,6 +150,13 @@ PATHS = [
 ]
 
 
+async def test_what_is_not_there_is_answered_as_everything_else_is(shop):
+    for method, path in (("GET", "/v1/customers/a%0Ab"), ("GET", "/nothing"), ("DELETE", "/healthz")):
+        async with shop.client.request(method, path) as response:
+            told = await response.json()
+            assert (response.status, told["code"]) in [(404, "unknown"), (405, "wrong_method")]
+
+
 async def test_no_path_leads_to_a_file(shop):
     for path in PATHS:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))

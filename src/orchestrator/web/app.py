@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -54,6 +55,7 @@ class App:
                 Route("/metrics", self._metrics, methods=["GET"]),
                 Route("/openapi.json", self._openapi, methods=["GET"]),
             ],
+            exception_handlers={HTTPException: _no_page},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,6 +93,15 @@ class App:
 
     async def _openapi(self, request: Request) -> Response:
         return _json(document(self._service.links.base_url))
+
+
+async def _no_page(request: Request, error: Exception) -> Response:
+    """Answer in our own form for a path that is nobody's, or a method that it does not take."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code = "wrong_method" if error.status_code == 405 else "unknown"
+    told = {"code": code, "message": f"there is nothing to {request.method} here"}
+    return _json(told, error.status_code, dict(error.headers or {}))
 
 
 def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
