@@ -108,7 +108,7 @@ READERS = [of_sendgrid, of_mailgun, of_postmark, of_meta, of_whatsapp, of_telegr
 
 
 @pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(value=OBJECTS)
 def test_any_json_is_read_or_refused(read, value):
     try:
@@ -122,7 +122,7 @@ def test_any_json_is_read_or_refused(read, value):
 FIELDS = st.sampled_from(["Body", "From", "To", "MessageSid", "MessageStatus", "SmsStatus", "ErrorCode", "OptOutType"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(fields=st.dictionaries(FIELDS, st.text(max_size=12) | WORDS))
 def test_any_form_is_read_or_refused(fields):
     body, headers = hooks.twilio(fields)
@@ -141,7 +141,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pieces=st.lists(PIECES | st.binary(max_size=20), max_size=25))
 def test_any_mail_is_read_or_refused(pieces):
     try:
