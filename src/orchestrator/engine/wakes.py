@@ -1,13 +1,13 @@
 """Wakes: what the commonest timers do, worked out once for each step that entries wait at.
 
 The other half of `plans`, with the same promise: a wait that is over leads to a message and to the next wait, or to the
-end. Owns which timers those are, and those turns; whatever needs more (a channel that refuses, another entry beside it)
-is the funnel's. Must never come to anything else than the funnel would.
+end. Owns which timers those are, and those turns; whatever needs more (another entry beside it, a step that acts on the
+profile) is the funnel's. Must never come to anything else than the funnel would.
 """
 
 from typing import Any
 
-from orchestrator.engine import endings, guards, payload
+from orchestrator.engine import endings, guards, payload, walking
 from orchestrator.engine.steps import sends
 from orchestrator.engine.turn import TIMER, Turn
 from orchestrator.model import ids, instants
@@ -60,19 +60,20 @@ class Wakes:
 class _Wake:
     """The end of one wait, and all that follows until the next one or the end."""
 
-    def __init__(self, catalog: Catalog, journey: Journey, step: Step, sending: "_Sending | None", last: Step | None):
+    def __init__(self, catalog: Catalog, journey: Journey, step: Step, send: Send | None, last: Step | None) -> None:
+        self._send_id = None if send is None else send.id
+        self._sending = None if send is None else _sending_of(catalog, journey, send)
         self._catalog = catalog
         self._journey = journey
         self._step_id = step.id
         self._reason = _TIMED_OUT if isinstance(step, WaitFor) else _TIME_PASSED
-        self._sending = sending
         self._exit = last if isinstance(last, Exit) else None
         self._next = last if isinstance(last, (Wait, WaitFor)) else None
         self._for_ms = last.after_ms if isinstance(last, Wait) else last.within_ms if isinstance(last, WaitFor) else 0
         self._waits = _FOR_EVENT if isinstance(last, WaitFor) else _TIME
 
-    def take(self, state: State, entry: Entry, now_ms: int) -> Planned | None:
-        """Wake the entry; None leaves it to the funnel."""
+    def take(self, state: State, entry: Entry, now_ms: int) -> Planned:
+        """Wake the entry."""
         journey, profile_id, entry_id = self._journey, state.profile_id, entry.id
         turn_id, at = ids.derive(entry_id, self._step_id, str(entry.due_ms)), instants.to_text(now_ms)
         told = [
@@ -82,10 +83,13 @@ class _Wake:
             )
         ]  # fmt: skip
         actions: list[Action] = []
-        if self._sending is not None:
-            action = self._sending.leave(state, entry, now_ms, at)
-            if action is None:
-                return None
+        if self._send_id is not None:
+            action = None if self._sending is None else self._sending.leave(state, entry, now_ms, at)
+            if action is None or self._sending is None:  # whether it may leave, and what then, is the step's own to say
+                turn = Turn(self._catalog, state, now_ms, {}, actions, told, _id=turn_id, _at=at)
+                entry.due_ms = 0
+                walking.walk(turn, journey, entry, self._send_id)
+                return Planned(True, told, actions)
             actions.append(action)
             told.append(
                 Decision(
@@ -112,16 +116,13 @@ class _Wake:
 
 
 class _Sending:
-    """A message by the first of its step's channels, when that one may."""
+    """A message that only a missing address or an open case keeps from leaving by the first of its channels."""
 
-    def __init__(self, catalog: Catalog, journey: Journey, step: Send, channel: str) -> None:
-        project = catalog.project
-        self._catalog, self._project, self._journey, self._step = catalog, project, journey, step
+    def __init__(self, project: Project, journey: Journey, step: Send, channel: str) -> None:
+        self._project, self._journey, self._step = project, journey, step
         self._version = str(journey.version)
         self._message = project.messages[step.message]
-        self._purpose = project.purposes[step.purpose]
         self._channel = project.channels[channel]
-        self._is_unguarded = _is_unguarded(project, journey, step, channel)
         self._readers = payload.readers_of(self._message.reads.get(channel, ()))
         # With one language, or none, whatever the customer speaks comes to the same.
         languages = self._message.languages or project.languages[:1]
@@ -134,30 +135,16 @@ class _Sending:
         return {"channel": self._channel.name, "message": step.message, "purpose": step.purpose}
 
     def leave(self, state: State, entry: Entry, now_ms: int, at: str) -> Action | None:
-        """Let the message leave, and keep what is kept of it; None where anything stands in its way.
-
-        A holdout that was drawn for the answer stays drawn: the funnel draws the same.
-        """
+        """Let the message leave, and keep what is kept of it; None, with nothing changed, where it may not."""
         profile, sent, step, journey = state.profile, state.sent, self._step, self._journey
         channel = self._channel.name
-        if len(sent) >= sends.KEPT_SENT:
-            return None
         scope = Scope(self._project, state, now_ms)
-        quiet, window_ms = None, 0
-        address: guards.Address
-        if self._is_unguarded:
-            found = self._channel.address.evaluate(scope)
-            if found.__class__ is not str or state.cases or profile.unreachable:
-                return None
-            address = found.strip()
-            if not address:
-                return None
-        else:
-            turn = Turn(self._catalog, state, now_ms, {})
-            answer = guards.ask(turn, journey, entry, self._channel, self._purpose, self._message)
-            if answer.reason is not None:
-                return None
-            address, quiet, window_ms = answer.address, answer.quiet, answer.window_ms
+        address = self._channel.address.evaluate(scope)
+        if address.__class__ is not str or state.cases or profile.unreachable or len(sent) >= sends.KEPT_SENT:
+            return None
+        address = address.strip()
+        if not address:
+            return None
         scope.see(entry.event, entry)
         data = payload.read_by(self._readers, scope)
         if step.data:
@@ -171,7 +158,7 @@ class _Sending:
         sent.append(
             Sent(
                 action_id, now_ms, journey.id, entry_id, step.id, step.message, channel, step.purpose,
-                guards.as_text(address), until_ms, journey.version,
+                address, until_ms, journey.version,
             )
         )  # fmt: skip
         return Action(
@@ -181,10 +168,9 @@ class _Sending:
             address,
             None if expires_ms is None else instants.to_text(until_ms),
             sends.STALE_AFTER if expires_ms is None else None,
-            quiet,
+            None,
             data,
             list(self._track) if self._track is not None else guards.tracked(profile, self._project, channel),
-            instants.to_text(window_ms) if window_ms > now_ms else None,
         )  # fmt: skip
 
 
@@ -208,23 +194,21 @@ def _wake_of(catalog: Catalog, journey: Journey, step: Step) -> _Wake | None:
         following = step.on_timeout
     else:
         return None
-    sending = None
-    after = None if following is None else journey.steps[following]
-    if type(after) is Send:
-        sending = _sending_of(catalog, journey, after)
-        if sending is None:
-            return None
-        after = None if after.next is None else journey.steps[after.next]
-    is_simple = after is None or isinstance(after, (Exit, WaitFor))
-    if isinstance(after, Wait):
-        is_simple = not (after.kept.event or after.kept.events)
-    return _Wake(catalog, journey, step, sending, after) if is_simple else None
+    last = None if following is None else journey.steps[following]
+    send = None
+    if type(last) is Send:
+        send, last = last, None if last.next is None else journey.steps[last.next]
+    is_simple = last is None or isinstance(last, (Exit, WaitFor))
+    if isinstance(last, Wait):
+        is_simple = not (last.kept.event or last.kept.events)
+    return _Wake(catalog, journey, step, send, last) if is_simple else None
 
 
 def _sending_of(catalog: Catalog, journey: Journey, step: Send) -> _Sending | None:
-    """Plan a message whose first channel is named, and that is in no round of a repeat."""
-    content = catalog.project.messages[step.message].channels
+    """Plan a message that is in no round of a repeat, and whose first channel is named and asks for nothing."""
+    project = catalog.project
+    content = project.messages[step.message].channels
     named = [name for name in step.channels if name in ("same", "preferred") or name in content]
-    if step.inside or not named or named[0] not in content or named[0] not in catalog.project.channels:
+    if step.inside or not named or named[0] not in content or named[0] not in project.channels:
         return None
-    return _Sending(catalog, journey, step, named[0])
+    return _Sending(project, journey, step, named[0]) if _is_unguarded(project, journey, step, named[0]) else None
