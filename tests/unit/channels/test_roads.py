@@ -51,5 +51,5 @@ async def test_another_package_brings_a_channel_by_its_scheme(monkeypatch):
 
 
 def test_a_scheme_that_nobody_brings_is_named():
-    with pytest.raises(OrchestratorError, match=r"there are .*console, file, http, https, .*smtp, smtps, telegram"):
+    with pytest.raises(OrchestratorError, match=r"there are .*console, .*file, http, https, .*smtp, smtps, telegram"):
         registry.open_channel(Setup("post", "carrier:x"))
