@@ -12,8 +12,9 @@ its trouble is that of one message. Must never try a second service for one devi
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from importlib import import_module
+
+from msgspec.structs import replace
 
 from orchestrator.channels.api import read_url
 from orchestrator.channels.port import Channel, Delivery, Receipt, Setup
