@@ -256,6 +256,9 @@ class Shop:
             return len(headers) == PARTITIONS and is_behind and not any(map(codec.due_of, states.values()))
 
         await self.until(passed, longest_s)
+        # A clock may have passed what still waits for its turn; the group's offset has not.
+        await self.drained(longest_s, topic=self.topics.resolved)
+        await self.until(passed, longest_s)
 
     async def resolving(self, longest_s: float = 60) -> None:
         """Wait until every partition of the turns has heard of every source: what comes now is taken."""

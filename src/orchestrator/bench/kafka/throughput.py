@@ -51,7 +51,6 @@ class Mode:
     project: Path
     resolve: bool = False
     in_one_topic: bool = False
-    links: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,8 @@ class Day:
     count: int
     begin_ms: int
     lines: Path
-    # People and events together: see `_in_one_topic`. The same where each event names a device as well.
+    # People and events together: see `_in_one_topic`.
     everything: str
-    linked: str
-    linked_lines: Path
 
     @property
     def end(self) -> str:
@@ -84,7 +81,6 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
         Mode("worker, resolve off", "off", cart),
         Mode("worker, resolve on", "on", cart, resolve=True, in_one_topic=True),
         Mode("worker, all journeys", "all", setting.shop, in_one_topic=True),
-        Mode("worker, identifiers linked", "linked", cart, resolve=True, in_one_topic=True, links=True),
     ]
     best: dict[str, Drained] = {}
     for number in range(setting.sizes.rounds):
@@ -126,12 +122,7 @@ async def _load(setting: Setting, begin_ms: int) -> Day:
         known = await setting.cluster.load(people, _written(of_people(), file))
         count = await setting.cluster.load(events, _written(of_day(), file))
     await setting.cluster.load(everything, chain(of_people(), of_day()))
-    linked = await setting.cluster.create(setting.topic("linked"), partitions)
-    linked_lines = setting.folder / "linked.jsonl"
-    with linked_lines.open("wb") as file:
-        records = workload.with_cookies(chain(of_people(), of_day()))
-        await setting.cluster.load(linked, _written(records, file))
-    return Day(people, known, events, count, begin_ms, lines, everything, linked, linked_lines)
+    return Day(people, known, events, count, begin_ms, lines, everything)
 
 
 def _written(records: Iterable[Record], file: BinaryIO) -> Iterator[Record]:
@@ -210,13 +201,12 @@ async def _in_one_topic(setting: Setting, day: Day, mode: Mode, number: int) -> 
     for it; the day, which lies in the past, would then be late as a whole, and its timers due only an hour from now.
     """
     app, partitions = f"{mode.app}{number}", setting.sizes.partitions
-    events = day.linked if mode.links else day.everything
-    with setting.worker(app, mode.project, events, resolve=mode.resolve) as program:
+    with setting.worker(app, mode.project, day.everything, resolve=mode.resolve) as program:
         ready = await program.ready()
         group = f"{setting.run}-{app}"
         behind = (group, setting.output(app, f"{group}-resolved")) if mode.resolve else None
         first = f"{group}-resolve" if mode.resolve else group
-        work = Input(first, events, day.known + day.count, behind, beginning=day.known)
+        work = Input(first, day.everything, day.known + day.count, behind, beginning=day.known)
         caught_up = partial(_caught_up, program)
         drained = await drain(setting.cluster, program, work, mode.kind, partitions, caught_up)
         await program.stop()
@@ -251,11 +241,10 @@ async def _check(setting: Setting, day: Day, mode: Mode, app: str) -> tuple[int,
 
 
 def _memory_run(setting: Setting, day: Day, mode: Mode) -> list[Line]:
-    events = day.linked_lines if mode.links else day.lines
-    actions = setting.folder / f"{mode.project.name}.{events.stem}.actions.jsonl"
+    actions = setting.folder / f"{mode.project.name}.actions.jsonl"
     if not actions.exists():
         command = [sys.executable, "-m", "orchestrator", "run", str(mode.project), "--in-order"]
-        files = ["--events", str(events), "--actions", str(actions)]
+        files = ["--events", str(day.lines), "--actions", str(actions)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         log = setting.folder / "run.log"
         with log.open("ab") as output:

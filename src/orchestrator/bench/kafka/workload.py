@@ -5,7 +5,7 @@ choose it). Must never use a clock or unseeded dice: instants are handed in.
 """
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import orjson
@@ -55,13 +55,6 @@ def day(events: int, partitions: int, begin_ms: int, seed: int = 42) -> Iterator
         at_ms = begin_ms + number * instants.DAY_MS // events
         yield _record(f"evt-{number:012d}", kind, at_ms, f"c{customer}", partitions, properties)
     yield from last_words(partitions, begin_ms + instants.DAY_MS + AFTERWARDS_MS)
-
-
-def with_cookies(records: Iterable[Record]) -> Iterator[Record]:
-    """Let every event name the device that it came from, too: one for each customer."""
-    for partition, at_ms, key, value in records:
-        event = orjson.loads(value)
-        yield partition, at_ms, key, orjson.dumps({**event, "identifiers": {"cookie": f"k-{event['customer_id']}"}})
 
 
 def last_words(partitions: int, at_ms: int) -> Iterator[Record]:
