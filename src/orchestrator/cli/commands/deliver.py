@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.help import Example
+from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.settings import Sources
 
 EXAMPLES = [
@@ -30,12 +31,10 @@ def command(
     """
     from orchestrator.language import load
     from orchestrator.runtime.kafka.delivering import run_deliverer
-    from orchestrator.runtime.kafka.settings import KafkaSettings
 
     loaded = load(directory)
     sources = Sources(config=config)
-    said = sources.values(KafkaSettings.model_fields)
-    settings = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
+    settings = settings_for(loaded.catalog.project, sources)
 
     def find(name: str) -> str | None:
         value = sources.find(name).value

@@ -12,6 +12,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -79,12 +80,10 @@ def _erased_from(state: Path, customer: str) -> "Receipt":
 def _asked_for(customer: str, directory: Path, config: Path | None) -> "Receipt":
     from orchestrator.language import load
     from orchestrator.runtime.kafka.rights import request_erasure
-    from orchestrator.runtime.kafka.settings import KafkaSettings
     from orchestrator.runtime.kafka.topics import Topics
 
     project = load(directory).catalog.project
-    said = Sources(config=config).values(KafkaSettings.model_fields)
-    settings = KafkaSettings.of({"app_id": project.name, **said})
+    settings = settings_for(project, Sources(config=config))
     kind, _, value = customer.partition(":")
     is_other = bool(value) and kind in project.identifiers and kind != "customer_id"
     customer_id, identifiers = (None, {kind: value}) if is_other else (customer, {})

@@ -12,6 +12,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -65,11 +66,9 @@ def _from_kafka(customer: str, directory: Path, config: Path | None, now_ms: int
     from orchestrator.cli import customers
     from orchestrator.language import load
     from orchestrator.runtime.kafka.exporting import export
-    from orchestrator.runtime.kafka.settings import KafkaSettings
     from orchestrator.runtime.kafka.topics import Topics
 
     project = load(directory).catalog.project
-    said = Sources(config=config).values(KafkaSettings.model_fields)
-    settings = KafkaSettings.of({"app_id": project.name, **said})
+    settings = settings_for(project, Sources(config=config))
     candidates = customers.candidates(customer, project.identity)
     return asyncio.run(export(settings, Topics.of(settings), candidates, now_ms))

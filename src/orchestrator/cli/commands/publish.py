@@ -12,6 +12,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.process import DOES_NOT_HOLD
 from orchestrator.cli.settings import Sources
 
@@ -47,10 +48,7 @@ def command(
 
     loaded = load(directory)
     if state is None:
-        from orchestrator.runtime.kafka.settings import KafkaSettings
-
-        said = Sources(config=config).values(KafkaSettings.model_fields)
-        settings = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
+        settings = settings_for(loaded.catalog.project, Sources(config=config))
         changes, revision = asyncio.run(_publish(settings, loaded, dry_run=dry_run))
     else:
         changes, revision = _publish_to(state, loaded, dry_run=dry_run)

@@ -14,6 +14,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -79,11 +80,9 @@ async def _on_kafka(
 ) -> "tuple[Sequence[Pending], int]":
     from orchestrator.language import load
     from orchestrator.runtime.kafka.redelivering import given_up, redeliver
-    from orchestrator.runtime.kafka.settings import KafkaSettings
     from orchestrator.runtime.kafka.topics import Topics
 
-    said = sources.values(KafkaSettings.model_fields)
-    settings = KafkaSettings.of({"app_id": load(directory).catalog.project.name, **said})
+    settings = settings_for(load(directory).catalog.project, sources)
     topics = Topics.of(settings)
     rows = [row for row in await given_up(settings, topics) if reason in (None, row.reason)]
     if not dry_run:

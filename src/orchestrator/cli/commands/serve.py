@@ -16,6 +16,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -109,12 +110,10 @@ async def _serve_kafka(
     from orchestrator.runtime import interpreter
     from orchestrator.runtime.kafka import logs
     from orchestrator.runtime.kafka.gateway import Gateway
-    from orchestrator.runtime.kafka.settings import KafkaSettings
     from orchestrator.web.server import serve, stop_by_signal
 
     loaded = load(directory)
-    said = sources.values(KafkaSettings.model_fields)
-    kafka = KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})
+    kafka = settings_for(loaded.catalog.project, sources)
     logs.configure(kafka.log_level, kafka.log_format)
     gateway = Gateway(loaded, kafka, settings, copy, find)
 

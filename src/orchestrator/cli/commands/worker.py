@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.help import Example
+from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.settings import Sources
 
 EXAMPLES = [
@@ -33,9 +34,7 @@ def command(
     a restart. Stopped by SIGTERM: it finishes its batch, commits, leaves the group and exits 0.
     """
     from orchestrator.language import load
-    from orchestrator.runtime.kafka.settings import KafkaSettings
     from orchestrator.runtime.kafka.worker import run_worker
 
     loaded = load(directory)
-    said = Sources(config=config).values(KafkaSettings.model_fields)
-    raise typer.Exit(run_worker(loaded, KafkaSettings.of({"app_id": loaded.catalog.project.name, **said})))
+    raise typer.Exit(run_worker(loaded, settings_for(loaded.catalog.project, Sources(config=config))))

@@ -1,0 +1,20 @@
+"""What commands on Kafka go by: the operators' settings for a project.
+
+Owns the default that only the command line knows: an application goes by its project's name. Must never connect
+anywhere.
+"""
+
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.settings import Sources
+
+if TYPE_CHECKING:
+    from orchestrator.model.project import Project
+    from orchestrator.runtime.kafka.settings import KafkaSettings
+
+
+def settings_for(project: "Project", sources: Sources) -> "KafkaSettings":
+    """Give what is in force for a project on Kafka; raises OrchestratorError for what may not be."""
+    from orchestrator.runtime.kafka.settings import KafkaSettings
+
+    return KafkaSettings.of({"app_id": project.name, **sources.values(KafkaSettings.model_fields)})
