@@ -57,6 +57,23 @@ class Delivery(msgspec.Struct, frozen=True):
     unsubscribing: Unsubscribing | None = None
     tracking: Tracking = Tracking()
 
+    def outline(self) -> dict[str, object]:
+        """Tell what goes to whom and why, as programs of the company's own get it."""
+        action = self.action
+        return {
+            "id": self.key,
+            "channel": self.rendered.channel,
+            "to": self.to,
+            "customer_id": action.customer_id,
+            "profile_id": action.profile_id,
+            "journey": action.journey,
+            "step": action.step,
+            "message": action.message,
+            "purpose": action.purpose,
+            "language": self.rendered.language,
+            "content": self.rendered.fields,
+        }
+
 
 class Receipt(msgspec.Struct, frozen=True):
     """A provider took it. `reference` is the provider's own name for it, if it gave one.

@@ -203,21 +203,10 @@ class WebhookChannel:
 
 def payload_of(delivery: Delivery) -> bytes:
     """Write a delivery as Standard Webhooks recommends: a type, a time, and the data."""
-    action = delivery.action
     data = {
-        "id": delivery.key,
-        "channel": delivery.rendered.channel,
-        "to": delivery.to,
-        "customer_id": action.customer_id,
-        "profile_id": action.profile_id,
-        "journey": action.journey,
-        "step": action.step,
-        "message": action.message,
-        "purpose": action.purpose,
-        "language": delivery.rendered.language,
-        "content": delivery.rendered.fields,
+        **delivery.outline(),
         # What the send itself says: a comment to reply to, a topic to call about.
-        "data": action.data.get("data", {}),
+        "data": delivery.action.data.get("data", {}),
         "unsubscribe": delivery.unsubscribing.url if delivery.unsubscribing else None,
     }
     return _encode({"type": "message.send", "timestamp": instants.to_text(delivery.now_ms), "data": data})

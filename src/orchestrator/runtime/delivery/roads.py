@@ -222,9 +222,8 @@ class CaseRoad:
         await self._webhook.call(action.id, msgspec.json.encode(payload), now_ms)
         return []
 
-    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
-        """Report nothing to the journey: the case stands, and the dead letter tells people."""
-        return []
+    # The case stands, and the dead letter tells people.
+    failed = staticmethod(nothing_failed)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -247,9 +246,8 @@ class CaseMailRoad:
         await self._channel.send(Delivery(action.id, self._to, letter(data, data["summary"], link), action, now_ms))
         return []
 
-    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
-        """Report nothing to the journey: the case stands, and the dead letter tells people."""
-        return []
+    # The case stands, and the dead letter tells people.
+    failed = staticmethod(nothing_failed)
 
     async def close(self) -> None:
         """Close the channel."""
@@ -263,9 +261,7 @@ class InboxRoad:
         """Do nothing: it is there."""
         return []
 
-    def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
-        """Report nothing: the case stands."""
-        return []
+    failed = staticmethod(nothing_failed)
 
     async def close(self) -> None:
         """Do nothing: there is nothing."""
