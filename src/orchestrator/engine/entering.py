@@ -13,7 +13,7 @@ from orchestrator.model.audience import SEGMENT_ENTERED
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event, keep, pick
 from orchestrator.model.journey import Journey, Trigger
-from orchestrator.model.state import Entry
+from orchestrator.model.state import Entry, State
 
 # Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
 _ENTERED, _EVENT = Verdict.ENTERED.value, Reason.EVENT.value
@@ -120,7 +120,7 @@ def _refusal(turn: Turn, journey: Journey, holds: bool, key: str | None) -> str 
             inside += 1
             if again != "always" and entry.key == key:
                 return _ALREADY_INSIDE
-    if again in ("once", "after") and not _may_enter_again(turn, journey, key):
+    if again in ("once", "after") and not may_enter_again(turn.state, journey, key, turn.now_ms):
         return Reason.NOT_AGAIN
     if journey.limit is not None and not _has_room(turn, journey):
         return Reason.LIMIT_REACHED
@@ -136,9 +136,9 @@ def _has_room(turn: Turn, journey: Journey) -> bool:
     return admissions is None or admissions.has_room(journey, turn.now_ms, besides)
 
 
-def _may_enter_again(turn: Turn, journey: Journey, key: str | None) -> bool:
+def may_enter_again(state: State, journey: Journey, key: str | None, now_ms: int) -> bool:
     """Whether the customer never left before, or left long enough ago."""
-    left_ms = turn.state.exits.get(journey.id, {}).get(key or "")
+    left_ms = state.exits.get(journey.id, {}).get(key or "")
     if left_ms is None:
         return True
-    return journey.again.kind == "after" and turn.now_ms >= left_ms + journey.again.after_ms
+    return journey.again.kind == "after" and now_ms >= left_ms + journey.again.after_ms

@@ -11,6 +11,7 @@ then gives None before it has changed anything. Must never come to anything else
 from typing import Any
 
 from orchestrator.engine import cancelling, guards, matching
+from orchestrator.engine.entering import may_enter_again
 from orchestrator.engine.matching import ABOUT_A_MESSAGE
 from orchestrator.engine.turn import Turn
 from orchestrator.engine.waiting import keep_event
@@ -142,10 +143,8 @@ class _Arrival:
         again = journey.again.kind
         if entry is not None and again != "always" and entry.key == key:
             return _ALREADY_INSIDE
-        if again in ("once", "after"):
-            left_ms = state.exits.get(journey.id, {}).get(key or "")
-            if left_ms is not None and (again == "once" or now_ms < left_ms + journey.again.after_ms):
-                return _NOT_AGAIN
+        if again in ("once", "after") and not may_enter_again(state, journey, key, now_ms):
+            return _NOT_AGAIN
         return None
 
     def _open(
