@@ -92,13 +92,8 @@ class Published:
         return {key.split("/")[1] for key in self.sources if key.startswith("journey/")}
 
 
-def compile_catalog(published: Published) -> Catalog:
-    """Compile what is in force, with the older versions beside it; raises InvalidProject."""
-    return _compiled(published)[1]
-
-
-def _compiled(published: Published) -> "tuple[Loaded, Catalog]":
-    """Compile what is in force: the project, and its catalog with the older versions beside it."""
+def compile_published(published: Published) -> "tuple[Loaded, Catalog]":
+    """Compile what is in force: the project, and its catalog with the older versions beside it; or InvalidProject."""
     from orchestrator.language import compile_sources
 
     current = published.current()
@@ -202,7 +197,7 @@ class Catalogs:
         revision = self._published.release.revision
         try:
             # In a thread: heartbeats go on meanwhile.
-            self.loaded, catalog = await asyncio.to_thread(_compiled, self._published)
+            self.loaded, catalog = await asyncio.to_thread(compile_published, self._published)
         except InvalidProject as error:
             log.error("release %d cannot be used, the one before stays in force: %s", revision, error)
             return

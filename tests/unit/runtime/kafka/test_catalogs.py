@@ -3,7 +3,7 @@
 import msgspec
 
 from orchestrator.language import compile_sources
-from orchestrator.runtime.kafka.catalogs import Published, Release, Source, compile_catalog, keyed
+from orchestrator.runtime.kafka.catalogs import Published, Release, Source, compile_published, keyed
 
 PROJECT = "project: shop\npurposes: {service: {consent: none}}\n"
 
@@ -32,7 +32,7 @@ def test_an_older_version_stays_for_those_who_stand_on_it():
     published = Published()
     release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
     release(published, 2, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(2, "2h")})
-    catalog = compile_catalog(published)
+    _, catalog = compile_published(published)
     assert [(each.id, each.version) for each in catalog.current] == [("cart", 2)]
     assert catalog.journey("cart", 1) is not None
 
@@ -42,7 +42,7 @@ def test_a_journey_left_out_of_a_release_is_in_force_no_longer():
     release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
     release(published, 2, {"orchestrator.yaml": PROJECT})
     assert published.journeys() == {"cart"}
-    catalog = compile_catalog(published)
+    _, catalog = compile_published(published)
     assert catalog.current == ()
     assert catalog.journey("cart", 1) is not None
 
@@ -52,7 +52,7 @@ def test_an_older_version_that_fits_the_project_no_longer_stands_alone_aside():
     release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
     bare = PROJECT.replace("service", "care")
     release(published, 2, {"orchestrator.yaml": bare, "b.journey.yaml": journey(2).replace("service", "care")})
-    catalog = compile_catalog(published)
+    _, catalog = compile_published(published)
     assert set(catalog.versions) == {("cart", 2)}
 
 
