@@ -142,10 +142,18 @@ def _src():
     return os.path.dirname(os.path.dirname(package))
 
 
+# A shell begins its background jobs with interrupts ignored, and whatever such a job starts ignores them too.
+_INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("orchestrator", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_an_interrupt_ends_a_run_with_130(shop):
     events = (shop / "events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator", "run", str(shop), "--events", "-", "--in-order"],
+        [sys.executable, "-c", _INTERRUPTIBLE, "run", str(shop), "--events", "-", "--in-order"],
         env={**os.environ, "PYTHONPATH": _src()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

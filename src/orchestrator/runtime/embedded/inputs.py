@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from xxhash import xxh3_128
 
 from orchestrator.runtime.embedded import sources
-from orchestrator.runtime.embedded.sources import BLOCK_BYTES, STANDARD_INPUT, Bounded, Lines
+from orchestrator.runtime.embedded.sources import BLOCK_BYTES, STANDARD_INPUT, Bounded, Lines, Stream
 
 
 @dataclass(slots=True)
@@ -43,8 +43,7 @@ class Input:
 
     def all_lines(self) -> Iterator[Lines]:
         """Yield a stream's lines as they come."""
-        # What open and sys.stdin give for bytes; only their declared types say less.
-        raw = cast("io.BufferedReader", self.file)
+        raw = io.BufferedReader(Stream(self.file), BLOCK_BYTES)
         return sources.lines_of(sources.uncompressed(raw, self.name), self.name, live=True)
 
     def lines(self, size: int, line: int, offset: int) -> Iterator[Lines]:

@@ -6,6 +6,8 @@ into lines, and where each line stood. A line over the limit is never held whole
 
 import gzip
 import io
+import os
+import select
 import sys
 import zlib
 from array import array
@@ -160,6 +162,27 @@ class Bounded(io.RawIOBase):
         buffer[: len(block)] = block
         self.done += len(block)
         return len(block)
+
+
+class Stream(io.RawIOBase):
+    """A pipe or a terminal whose reading an interrupt always ends.
+
+    An interrupt that comes in the instant before a read begins is only noted, and that read would wait for bytes that
+    may never come; so it waits here for them, and looks up every second.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._descriptor = file.fileno()
+
+    def readable(self) -> bool:
+        """Tell that this can be read."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # all that anybody hands in
+        """Read what there is into a buffer, once there is something."""
+        while not select.select([self._descriptor], [], [], 1.0)[0]:
+            continue
+        return os.readv(self._descriptor, [buffer])
 
 
 class _Zstandard:
