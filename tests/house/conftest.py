@@ -53,10 +53,10 @@ def files() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def product(files: list[Path]) -> list[Source]:
-    return [Source(path) for path in files if path.suffix == ".py" and path.is_relative_to(ROOT / "src")]
+def python(files: list[Path]) -> list[Source]:
+    return [Source(path) for path in files if path.suffix == ".py"]
 
 
 @pytest.fixture(scope="session")
-def python(files: list[Path]) -> list[Source]:
-    return [Source(path) for path in files if path.suffix == ".py"]
+def product(python: list[Source]) -> list[Source]:
+    return [source for source in python if source.path.is_relative_to(ROOT / "src")]

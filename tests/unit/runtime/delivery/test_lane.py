@@ -288,7 +288,7 @@ async def test_an_outbox_that_breaks_ends_the_lane_and_is_told():
     shop.outbox.settle = settle
     await shop.run(action(1), milliseconds=SECOND)
     assert [str(error) for error in shop.failures] == ["no space"]
-    await shop.delivery.stop()
+    await shop.delivery.stop(grace_seconds=0)
 
 
 async def test_a_window_that_has_closed_meanwhile_is_reported_and_is_no_dead_letter():

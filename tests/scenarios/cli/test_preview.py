@@ -1,17 +1,12 @@
 """`preview` and `redeliver`, as a person calls them."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from orchestrator.storage import Batch, Pending, Settled, SqliteStore
 from providers.live import JOURNEY, write_project
 
-SOURCE = Path(__file__).parents[2] / "src"
 EXAMPLE = """
 examples:
   - name: a cart left alone
@@ -24,26 +19,20 @@ examples:
 
 
 @pytest.fixture
-def call(tmp_path):
+def call(tmp_path, orchestrator):
     write_project(tmp_path / "shop", JOURNEY + EXAMPLE)
-
-    def call(*words, **settings):
-        environment = {**os.environ, "PYTHONPATH": str(SOURCE), **settings}
-        command = [sys.executable, "-m", "orchestrator", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
-
-    return call
+    return orchestrator
 
 
 def test_a_message_is_shown_with_an_examples_data_by_channel_and_language(call, tmp_path):
     done = call("preview", "cart-reminder", "shop", "--json", "--html", "mail.html")
-    assert (done.returncode, done.stderr) == (0, "")
-    shown = json.loads(done.stdout)
+    assert (done.code, done.err) == (0, "")
+    shown = json.loads(done.out)
     assert [(one["channel"], one["language"]) for one in shown] == [("email", "es"), ("push", "es")]
     assert shown[0]["headers"]["Subject"] == "Bea, tu cesta te espera"
     assert shown[0]["text"].startswith("Hola Bea: vuelve (https://casaolmo.example/cesta?a=1&b=2)")
     assert "<strong>Bea</strong>" in (tmp_path / "mail.html").read_text()
-    assert call("preview", "cart-reminder", "shop", "--example", "left alone").returncode == 0
+    assert call("preview", "cart-reminder", "shop", "--example", "left alone").code == 0
 
 
 def test_a_text_message_is_shown_with_the_parts_that_are_billed(call, tmp_path):
@@ -53,9 +42,9 @@ def test_a_text_message_is_shown_with_the_parts_that_are_billed(call, tmp_path):
     text = "{{ profile.first_name }}, tu cesta te espera desde ayer. ¿Y si te la guardamos aquí o la soltamos?"
     (shop / "messages/nudge.message.yaml").write_text(f'message: nudge\nsms: {{text: "{text}"}}\n')
     done = call("preview", "nudge", "shop", "--json")
-    [shown] = json.loads(done.stdout)
+    [shown] = json.loads(done.out)
     assert shown["parts"] == {"count": 2, "alphabet": "UCS-2", "units": 74, "strangers": ["í"]}
-    assert "  2 parts: 74 units of UCS-2, because of í\n" in call("preview", "nudge", "shop").stdout
+    assert "  2 parts: 74 units of UCS-2, because of í\n" in call("preview", "nudge", "shop").out
 
 
 def test_what_there_is_not_is_said(call):
@@ -68,15 +57,15 @@ def test_what_there_is_not_is_said(call):
         (["thanks", "--send-to", "me@shop.example"], "set ORCHESTRATOR_CHANNEL_EMAIL"),
     ):
         done = call("preview", words[0], "shop", *words[1:])
-        assert done.returncode == 2
-        assert told in done.stderr
+        assert done.code == 2
+        assert told in done.err
 
 
 def test_a_preview_can_be_sent_by_the_channels_own_provider(call, tmp_path):
     done = call(
         "preview", "thanks", "shop", "--send-to", "me@shop.example", ORCHESTRATOR_CHANNEL_EMAIL=f"file:{tmp_path}/out"
     )
-    assert done.returncode == 0
+    assert done.code == 0
     [line] = (tmp_path / "out").read_text().splitlines()
     assert json.loads(line)["data"]["to"] == "me@shop.example"
 
@@ -87,10 +76,10 @@ def test_what_was_given_up_on_is_shown_and_sent_again(call, tmp_path):
         store.commit(Batch(pending=pending))
         gone = [Settled("a", reason="not_rendered", why="divided by 0"), Settled("b", reason="refused", why="no")]
         store.commit(Batch(settled=gone))
-    shown = json.loads(call("redeliver", "--state", "state.db", "--dry-run", "--json").stdout)
+    shown = json.loads(call("redeliver", "--state", "state.db", "--dry-run", "--json").out)
     assert [(row["action_id"], row["reason"]) for row in shown["given_up"]] == [("a", "not_rendered"), ("b", "refused")]
     done = call("redeliver", "--state", "state.db", "--reason", "not_rendered")
-    assert (done.returncode, done.stderr) == (0, "given up on: 1 not_rendered; 1 will be sent again\n")
+    assert (done.code, done.err) == (0, "given up on: 1 not_rendered; 1 will be sent again\n")
     with SqliteStore(tmp_path / "state.db") as store:
         assert [each.action_id for each in store.due("email", 1 << 60, 9)] == ["c", "a"]
         assert [each.action_id for each in store.given_up()] == ["b"]
