@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -327,6 +328,22 @@ def test_messages_are_read_in_their_order_after_a_place_each_once(store):
     last = store.casework.last_streamed()
     store.commit(Batch(streamed=[message("m5")]))
     assert store.casework.last_streamed() > last
+
+
+def test_a_message_that_was_copied_is_found_by_where_it_came_from(store):
+    origins = {"m1": 30, "m2": 7, "m3": 0, "m4": 31}
+    store.commit(Batch(streamed=[msgspec.structs.replace(message(name), origin=at) for name, at in origins.items()]))
+    assert [each.origin for each in store.casework.streamed("chat", None, 0, 1, 10)] == [30, 7, 0, 31]
+    numbers = {each.id: each.number for each in store.casework.streamed_of("ana")}
+    assert store.casework.first_streamed(7, 100) == numbers["m1"]
+    assert store.casework.first_streamed(0, 30) == numbers["m2"]
+    assert (store.casework.first_streamed(30, 31), store.casework.first_streamed(31, 99)) == (None, None)
+
+
+def test_a_case_is_dropped_only_where_it_is_that_profiles(store):
+    store.commit(Batch(cases=[case("c1", 1), case("c2", 2)]))
+    store.commit(Batch(dropped=[("ben", "c1"), ("ana", "c2"), ("ana", "c9")]))
+    assert [each.id for each in store.casework.every()] == ["c1"]
 
 
 def test_cases_and_messages_go_with_their_profile_and_move_with_a_merge(store):

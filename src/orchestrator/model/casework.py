@@ -34,11 +34,20 @@ class Line(msgspec.Struct):
     id: str = ""
 
 
+class TurnedDown(msgspec.Struct):
+    """Why one asking of an agent changed nothing, for whoever still waits to hear of it."""
+
+    asking: str
+    reason: str
+    message: str
+
+
 class CaseFile(msgspec.Struct):
     """One case. `kind` is `case` for a handoff of ours, `theirs` for the contact centre's own, `call` for a call task.
 
     `channel` is how the customer is answered best, `until_ms` when the claim of `agent` lapses, `claimed_ms` when
-    anybody first claimed it. `context` is what the journey told.
+    anybody first claimed it. `context` is what the journey told. `turned_down` are the newest refusals, where whoever
+    asked is told by the file alone.
     """
 
     id: str
@@ -61,6 +70,7 @@ class CaseFile(msgspec.Struct):
     outcome: str | None = None
     lines: list[Line] = []
     context: dict[str, Any] = {}
+    turned_down: list[TurnedDown] = []
 
     @property
     def rank(self) -> int:
@@ -101,7 +111,8 @@ class Wanted(msgspec.Struct, frozen=True):
 class Streamed(msgspec.Struct):
     """A message for a company's own app, till or tablet: `number` is its place, given by the store.
 
-    `message` is JSON as readers get it. Nobody gets it from `until_ms` on.
+    `message` is JSON as readers get it. Nobody gets it from `until_ms` on. `origin` is its place where it was copied
+    from, 0 where it was not.
     """
 
     id: str
@@ -111,3 +122,4 @@ class Streamed(msgspec.Struct):
     until_ms: int
     message: bytes
     number: int = 0
+    origin: int = 0

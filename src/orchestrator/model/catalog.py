@@ -97,9 +97,9 @@ class Catalog:
         }
         asked = frozenset().union(*(journey.asks for journey in self.versions.values()))
         read = RECEIPTS if any(journey.reads_receipts for journey in self.versions.values()) else TELLING_RECEIPTS
-        # What a customer writes opens a channel's window, whoever else asks for it.
-        has_windows = not WINDOWS_MS.keys().isdisjoint(project.channels)
-        self._of_profiles = PROFILE_EVENTS | ({WRITTEN} if has_windows else frozenset())
+        # What a customer writes opens a channel's window, and belongs to their open case, whoever else asks for it.
+        is_read = bool(project.teams) or not WINDOWS_MS.keys().isdisjoint(project.channels)
+        self._of_profiles = PROFILE_EVENTS | ({WRITTEN} if is_read else frozenset())
         self.wanted = asked | self._of_profiles | read | {ERASE}
         known = asked | self._of_profiles | RECEIPTS
         self.interests = {event_type: self._interest_in(event_type) for event_type in known}

@@ -13,14 +13,17 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry
-
 from orchestrator.channels.links import Links
+from orchestrator.channels.preparing import Preparer
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.state import State
+from orchestrator.runtime.agents import Agent
 from orchestrator.runtime.delivery.clock import Clock
+from orchestrator.runtime.inbox import Inbox
+from orchestrator.runtime.metrics import WebMetrics
+from orchestrator.runtime.streams import Streams
 
 
 class Busy(OrchestratorError):  # noqa: N818 - an answer to whoever asked
@@ -75,8 +78,33 @@ class Live(Protocol):
         ...
 
     @property
-    def registry(self) -> CollectorRegistry:
+    def metrics(self) -> WebMetrics:
         """What this process counts."""
+        ...
+
+    @property
+    def preparer(self) -> Preparer:
+        """What renders the messages and cases of the journeys in force."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """The cases that people work on."""
+        ...
+
+    @property
+    def streams(self) -> Streams:
+        """The messages that the company's own apps read."""
+        ...
+
+    @property
+    def agents(self) -> Sequence[Agent]:
+        """Who works on cases."""
+        ...
+
+    @property
+    def session_secret(self) -> bytes:
+        """What signs the sessions of agents, the same wherever the links' secret is."""
         ...
 
     @property
@@ -114,6 +142,14 @@ class Live(Protocol):
 
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state; None when it has none. Raises StorageError when that is not known."""
+        ...
+
+    async def known_of(self, profile_id: str, newest: int) -> Known | None:
+        """Give a profile's state and newest decisions; None when nothing is kept of it. Raises as `state_of` does."""
+        ...
+
+    async def profile_named(self, name: str) -> str:
+        """Give the profile that a name leads to: by itself where it is not known yet. Raises as `state_of` does."""
         ...
 
     async def find(self, name: str, newest: int) -> Known | None:

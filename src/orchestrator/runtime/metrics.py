@@ -10,6 +10,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LATENESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600)
+# People take minutes and days.
+CASES = (60, 300, 900, 1800, 3600, 14_400, 28_800, 86_400, 172_800, 604_800)
+# Where a contact centre names a team that the project does not know.
+OTHER_TEAMS = "other"
+_CLAIMED, _CLOSED = "How long cases waited for their first claim.", "How long cases were open until they were closed."
 _PREFIX = "orchestrator_"
 
 
@@ -32,8 +37,14 @@ class ProcessMetrics:
         self.commit_seconds = self.seconds("commit_seconds", "How long a commit took, from begin to end.")
         self.delivery_seconds = self.seconds("delivery_seconds", "How long a delivery took.", "channel")
         self.delivery = self.counter("delivery", "Actions delivered, by outcome.", "channel", "outcome")
+        self.case_claim = self.seconds("case_claim_seconds", _CLAIMED, "team", buckets=CASES)
+        self.case_close = self.seconds("case_close_seconds", _CLOSED, "team", buckets=CASES)
         self.coupons = self.gauge("coupons", "Codes in a coupon's file, given or not.", "coupon")
         self.coupons_left = self.gauge("coupons_left", "Codes of a coupon that nobody has yet.", "coupon")
+
+    def took(self, team: str, what: str, seconds: float) -> None:
+        """Measure how long a team took to `claim` or `close` a case."""
+        (self.case_claim if what == "claim" else self.case_close).labels(team).observe(seconds)
 
     def stock(self, coupons: Mapping[str, Sequence[str]], left: Mapping[str, int]) -> None:
         """Measure the pools of a project that is in force now."""
@@ -59,3 +70,12 @@ class ProcessMetrics:
     def seconds(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = SECONDS) -> Histogram:
         """Make a histogram of lengths of time, in seconds."""
         return Histogram(_PREFIX + name, text, labels, registry=self.registry, buckets=buckets)
+
+
+class WebMetrics(ProcessMetrics):
+    """The metrics of a process that is read over HTTP, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream_cuts = self.counter("stream_cuts", "Readers of streams that were cut.", "reason")
+        self.slow_readers = self.counter("slow_readers", "Readers of streams that were too slow.")

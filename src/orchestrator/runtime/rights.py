@@ -112,7 +112,7 @@ def export(store: Store, profile_id: str, now_ms: int) -> Export:
     pending = [msgspec.json.decode(each.action) for each in store.pending_of(profile_id)]
     names = store.names_of(profile_id)
     made = document(profile_id, None if record is None else codec.decode(record), now_ms, decisions, pending, names)
-    made.cases = [_named(each) for each in store.casework.of(profile_id)]
+    made.cases = [named(each) for each in store.casework.of(profile_id)]
     made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     return made
@@ -129,15 +129,15 @@ def document(
     """Write what is known of a customer as the document that they are given."""
     if state is None:
         return Export(instants.to_text(now_ms), profile_id, None, {}, [], {}, decisions, pending, names)
-    history = _named(state.history)
-    history["past"] = _named(state.past) if state.has_past else {}
+    history = named(state.history)
+    history["past"] = named(state.past) if state.has_past else {}
     history["events_seen"] = len(state.seen) // 8
     return Export(
         instants.to_text(now_ms),
         profile_id,
         state.profile.customer_id,
-        _named(state.profile),
-        [_named(entry) for entry in state.entries],
+        named(state.profile),
+        [named(entry) for entry in state.entries],
         history,
         decisions,
         pending,
@@ -145,7 +145,7 @@ def document(
     )
 
 
-def _named(value: object) -> dict[str, object]:
+def named(value: object) -> dict[str, object]:
     """Write a struct with its fields' names, which records leave out, and instants as text."""
     named = _plain(value)
     assert isinstance(named, dict)  # noqa: S101 - the caller hands over a struct

@@ -16,7 +16,7 @@ from orchestrator.model.casework import CaseFile, Streamed, Wanted
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(CaseFile).decode
-_STREAMED = "number, message_id, profile_id, channel, at_ms, until_ms, message"
+_STREAMED = "number, message_id, profile_id, channel, at_ms, until_ms, message, origin"
 
 
 class Casework(Protocol):
@@ -62,6 +62,10 @@ class Casework(Protocol):
         """Return the place of the newest message; 0 when there was none."""
         ...
 
+    def first_streamed(self, after: int, before: int) -> int | None:
+        """Return the place of the first message that came from between these places; None when none did."""
+        ...
+
     def drop_streamed(self, until_ms: int) -> int:
         """Forget the messages whose end has come; say how many."""
         ...
@@ -75,10 +79,13 @@ class SqliteCasework:
         self._many = connection.executemany
         self._explained = explained
 
-    def write(self, cases: Sequence[CaseFile], streamed: Sequence[Streamed]) -> None:
+    def write(
+        self, cases: Sequence[CaseFile], dropped: Sequence[tuple[str, str]], streamed: Sequence[Streamed]
+    ) -> None:
         """Write what a batch changes: cases replaced whole, messages that are there already left as they are."""
-        if not cases and not streamed:
+        if not cases and not dropped and not streamed:
             return
+        self._many("DELETE FROM cases WHERE profile_id = ? AND case_id = ?", dropped)
         self._many(
             "INSERT INTO cases (case_id, profile_id, team, skill, channel, rank, opened_ms, closed_ms, file)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (case_id) DO UPDATE SET profile_id = excluded.profile_id,"
@@ -90,9 +97,9 @@ class SqliteCasework:
             ],
         )
         self._many(
-            "INSERT OR IGNORE INTO streamed (message_id, profile_id, channel, at_ms, until_ms, message)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [(s.id, s.profile_id, s.channel, s.at_ms, s.until_ms, s.message) for s in streamed],
+            "INSERT OR IGNORE INTO streamed (message_id, profile_id, channel, at_ms, until_ms, message, origin)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(s.id, s.profile_id, s.channel, s.at_ms, s.until_ms, s.message, s.origin) for s in streamed],
         )
 
     def forget(self, profile_ids: Iterable[str]) -> None:
@@ -175,6 +182,11 @@ class SqliteCasework:
         """Tell the place of the newest message."""
         return next((int(row[0]) for row in self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'streamed'")), 0)
 
+    def first_streamed(self, after: int, before: int) -> int | None:
+        """Find the first message that came from between these places."""
+        where = "WHERE origin > 0 AND origin > ? AND origin < ? ORDER BY origin LIMIT 1"
+        return next((int(row[0]) for row in self._rows(f"SELECT number FROM streamed {where}", after, before)), None)  # noqa: S608
+
     def drop_streamed(self, until_ms: int) -> int:
         """Forget the messages whose end has come."""
         with self._explained():
@@ -188,8 +200,8 @@ def _read(profile_id: str, file: bytes) -> CaseFile:
 
 
 def _message(row: tuple[Any, ...]) -> Streamed:
-    number, message_id, profile_id, channel, at_ms, until_ms, message = row
-    return Streamed(message_id, profile_id, channel, at_ms, until_ms, message, number)
+    number, message_id, profile_id, channel, at_ms, until_ms, message, origin = row
+    return Streamed(message_id, profile_id, channel, at_ms, until_ms, message, number, origin)
 
 
 class CaseworkInMemory:
@@ -200,8 +212,13 @@ class CaseworkInMemory:
         self._streamed: dict[str, Streamed] = {}
         self._last = 0
 
-    def write(self, cases: Iterable[CaseFile], streamed: Iterable[Streamed]) -> None:
+    def write(
+        self, cases: Iterable[CaseFile], dropped: Iterable[tuple[str, str]], streamed: Iterable[Streamed]
+    ) -> None:
         """Take over what a batch changes."""
+        for profile_id, case_id in dropped:
+            if case_id in self._cases and self._cases[case_id].profile_id == profile_id:
+                del self._cases[case_id]
         for each in cases:
             self._cases[each.id] = _copied(each)
         for message in streamed:
@@ -271,6 +288,11 @@ class CaseworkInMemory:
     def last_streamed(self) -> int:
         """Tell the place of the newest message."""
         return self._last
+
+    def first_streamed(self, after: int, before: int) -> int | None:
+        """Find the first message that came from between these places."""
+        found = [each for each in self._streamed.values() if each.origin and after < each.origin < before]
+        return min(found, key=lambda each: each.origin).number if found else None
 
     def drop_streamed(self, until_ms: int) -> int:
         """Forget the messages whose end has come."""

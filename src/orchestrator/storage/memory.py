@@ -73,7 +73,7 @@ class MemoryStore:
             self._number += 1
             self._outbox.append(OutboxLines(self._number, target, joined))
         self._pending.write(batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
-        self.casework.write(batch.cases, batch.streamed)
+        self.casework.write(batch.cases, batch.dropped, batch.streamed)
         for before, profile_id in batch.merged:
             self._merge(before, profile_id)
         for name, known in batch.names.items():

@@ -65,6 +65,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX coupons_by_entry ON coupons (entry_id, coupon) WHERE entry_id <> ''",
         "CREATE INDEX coupons_by_profile ON coupons (profile_id)",
     ),
+    (
+        # Where a message stands in the log that it was copied from.
+        "ALTER TABLE streamed ADD COLUMN origin INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX streamed_by_origin ON streamed (origin) WHERE origin > 0",
+    ),
 )
 
 

@@ -141,7 +141,7 @@ class SqliteStore:
             self._write_outbox(batch)
             self._write_positions(batch)
             pending.write(self._connection, batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
-            self.casework.write(batch.cases, batch.streamed)
+            self.casework.write(batch.cases, batch.dropped, batch.streamed)
             if batch.given:
                 coupons.write(self._connection, batch.given)
             for before, profile_id in batch.merged:

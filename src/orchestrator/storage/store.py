@@ -69,7 +69,8 @@ class Batch:
     lead from the name of an identifier (its hash) to the profile that is known by it; None forgets one. `merged` are
     profiles that are another's now, as (from, to), in order: their records go, and whatever is known, decided or on its
     way under the one is the other's, what this batch adds included. `cases` are those that people work on, each as it
-    is now, `streamed` messages for a company's own apps; one that is there already stays as it is. `given` are codes
+    is now, `dropped` those that are not kept any more, as (profile id, case id): one that is another profile's stays.
+    `streamed` are messages for a company's own apps; one that is there already stays as it is. `given` are codes
     of coupons that are somebody's from now on; one that was given before is an error, and nothing of the batch is kept.
     """
 
@@ -87,6 +88,7 @@ class Batch:
     given: list[Given] = field(default_factory=list)
     merged: list[tuple[str, str]] = field(default_factory=list)
     cases: list[CaseFile] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
     streamed: list[Streamed] = field(default_factory=list)
 
 

@@ -55,7 +55,7 @@ class App:
                 Route("/metrics", self._metrics, methods=["GET"]),
                 Route("/openapi.json", self._openapi, methods=["GET"]),
             ],
-            exception_handlers={HTTPException: _no_page},
+            exception_handlers={HTTPException: _no_page, StorageError: _not_now},
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,10 +71,7 @@ class App:
         except HttpError as error:
             headers = {key.decode(): value.decode() for key, value in error.headers}
             return _json({"code": error.code, "message": error.message}, error.status, headers)
-        try:
-            known = await self._service.find(request.path_params["id"], lookup.NEWEST_DECISIONS)
-        except StorageError as error:
-            return _json({"code": "not_now", "message": str(error)}, 503, {"Retry-After": "5"})
+        known = await self._service.find(request.path_params["id"], lookup.NEWEST_DECISIONS)
         if known is None:
             return _json({"code": "unknown", "message": "nobody is known by that identifier"}, 404)
         return _json(lookup.told(known, self._service.catalog))
@@ -89,7 +86,7 @@ class App:
         return _json(told, 200 if is_ready else 503)
 
     async def _metrics(self, request: Request) -> Response:
-        return Response(generate_latest(self._service.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return Response(generate_latest(self._service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _openapi(self, request: Request) -> Response:
         return _json(document(self._service.links.base_url))
@@ -102,6 +99,11 @@ async def _no_page(request: Request, error: Exception) -> Response:
     code = "wrong_method" if error.status_code == 405 else "unknown"
     told = {"code": code, "message": f"there is nothing to {request.method} here"}
     return _json(told, error.status_code, dict(error.headers or {}))
+
+
+async def _not_now(request: Request, error: Exception) -> Response:
+    """Answer where what is kept cannot be asked: the copy of a process that has just begun may not be whole yet."""
+    return _json({"code": "not_now", "message": str(error)}, 503, {"Retry-After": "5"})
 
 
 def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

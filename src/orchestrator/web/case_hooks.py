@@ -23,8 +23,8 @@ from starlette.routing import Route
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids, instants
 from orchestrator.model.event import Event
+from orchestrator.runtime.delivery.routes import hook_secret
 from orchestrator.runtime.live import Live
-from orchestrator.runtime.serving import Service
 from orchestrator.web import bodies
 from orchestrator.web.answers import HttpError
 
@@ -82,16 +82,14 @@ class Closed:
 
 
 def routes_of(live: Live) -> list[Route]:
-    """Give the path; none for a process that keeps no cases."""
-    if not isinstance(live, Service):
-        return []
+    """Give the path."""
     return [Route("/hooks/cases/{team}", CaseHooks(live).take, methods=["POST"])]
 
 
 class CaseHooks:
     """Takes what teams' systems say."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Live) -> None:
         self._service = service
 
     async def take(self, request: Request) -> Response:
@@ -100,7 +98,7 @@ class CaseHooks:
         try:
             body = await bodies.read(request.scope, request.receive, MAX_BYTES)
             now_ms = self._service.clock.now_ms()
-            closed = read(body, request.headers, self._service.hook_secret(team), now_ms)
+            closed = read(body, request.headers, self._secret(team), now_ms)
             if closed is not None:
                 await self._close(team, closed, now_ms)
         except HttpError as error:
@@ -109,9 +107,11 @@ class CaseHooks:
             return _json(503, {"code": "not_kept", "message": str(error)})
         return _json(202, {"accepted": int(closed is not None)})
 
+    def _secret(self, team: str) -> str | None:
+        return hook_secret(self._service.setting, self._service.catalog.project.teams, team)
+
     async def _close(self, team: str, closed: Closed, now_ms: int) -> None:
-        store = self._service.intake.store
-        file = await self._service.intake.run(lambda: store.casework.case(closed.case_id))
+        file = await self._service.inbox.find(closed.case_id)
         if file is None or file.team != team:
             raise HttpError(404, "unknown", "this team has no such case")
         said = {"case_id": file.id, "outcome": OUTCOME, "team": team, "agent": closed.agent or team}

@@ -11,8 +11,8 @@ from typing import Any
 from orchestrator.model import instants
 from orchestrator.model.casework import CaseFile, Line
 from orchestrator.model.catalog import Catalog
+from orchestrator.runtime.desk import REACHED
 from orchestrator.runtime.live import Known
-from orchestrator.runtime.serving.desk import REACHED
 from orchestrator.web import lookup
 
 # How a call task ends; cases end as their team says.

@@ -66,7 +66,7 @@ class Hooks:
             "orchestrator_hooks",
             "What providers sent, by what it came to.",
             ("provider", "outcome"),
-            registry=service.registry,
+            registry=service.metrics.registry,
         )
 
     def provider_of(self, request: HttpRequest) -> Provider | None:

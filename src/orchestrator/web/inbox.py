@@ -4,8 +4,8 @@
     GET  /v1/inbox/cases, /v1/inbox/cases/{id}    the same for programs, with an agent's key
     POST /v1/inbox/cases/{id}/{claim,release,note,answer,close}
 
-Owns who is let in, and that no other site has a browser send a form of ours. Only a process that keeps its customers
-itself has an inbox. Must never decide anything about a case: the desk does.
+Owns who is let in, and that no other site has a browser send a form of ours. Must never decide anything about a case:
+the desk does.
 """
 
 import secrets
@@ -20,10 +20,9 @@ from starlette.routing import Route
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.casework import CaseFile
+from orchestrator.runtime.agents import Agent
+from orchestrator.runtime.desk import Ask, NotDone, Verb
 from orchestrator.runtime.live import Busy, Live
-from orchestrator.runtime.serving import Service
-from orchestrator.runtime.serving.agents import Agent
-from orchestrator.runtime.serving.desk import Ask, NotDone, Verb
 from orchestrator.web import bodies, dossier, inbox_pages, lookup
 from orchestrator.web.answers import HttpError
 from orchestrator.web.keys import key_in
@@ -53,9 +52,7 @@ _read_body = msgspec.json.Decoder(_Body).decode
 
 
 def routes_of(live: Live) -> list[Route]:
-    """Give the inbox's paths; none for a process that has no inbox."""
-    if not isinstance(live, Service):
-        return []
+    """Give the inbox's paths."""
     web = InboxWeb(live)
     return [
         Route("/inbox", web.queue, methods=["GET"]),
@@ -72,10 +69,10 @@ def routes_of(live: Live) -> list[Route]:
 class InboxWeb:
     """The inbox of one process, for browsers and programs."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Live) -> None:
         self._service = service
         self._inbox = service.inbox
-        is_secure = service.settings.public_url.startswith("https://")
+        is_secure = service.links.base_url.startswith("https://")
         self._sessions = Sessions(service.session_secret, service.agents, is_secure=is_secure)
 
     @property

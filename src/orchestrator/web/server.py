@@ -17,7 +17,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.runtime.live import Live
-from orchestrator.runtime.serving import Service
 from orchestrator.web import bodies
 from orchestrator.web.app import App
 from orchestrator.web.streams import ABORT
@@ -115,8 +114,7 @@ async def serve(service: Live, bound: socket.socket, ready: Callable[[], None], 
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         server.should_exit = True
-        if isinstance(service, Service):
-            service.streams.close()  # what would never end by itself
+        service.streams.close()  # what would never end by itself
         waiting.cancel()
         await serving
         await service.stop()

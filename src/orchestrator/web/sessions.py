@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from orchestrator.runtime.serving.agents import Agent
+from orchestrator.runtime.agents import Agent
 
 COOKIE = "inbox"
 PATH = "/inbox"

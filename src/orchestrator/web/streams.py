@@ -21,12 +21,12 @@ from starlette.routing import Route
 
 from orchestrator.channels.links import LIFETIMES_MS, About, Kind, LinkError
 from orchestrator.channels.receipts import Report
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import OrchestratorError, StorageError
 from orchestrator.model import instants
 from orchestrator.model.casework import Streamed
 from orchestrator.model.identity import CUSTOMER_ID, Identifier
 from orchestrator.runtime.live import Live
-from orchestrator.runtime.serving import Service
+from orchestrator.runtime.streams import NoPlace, Reader
 from orchestrator.web import bodies
 from orchestrator.web.answers import HttpError, Receive, Scope, Send
 from orchestrator.web.keys import KeyRing, key_in
@@ -64,9 +64,7 @@ class Cut(Exception):  # noqa: N818 - an end, and why
 
 
 def routes_of(live: Live) -> list[Route]:
-    """Give the paths of streams; none for a process that has none. On Kafka they are a topic."""
-    if not isinstance(live, Service):
-        return []
+    """Give the paths of streams."""
     web = StreamsWeb(live)
     return [
         Route("/v1/stream/{channel}", web.read, methods=["GET", "OPTIONS"]),
@@ -78,7 +76,7 @@ def routes_of(live: Live) -> list[Route]:
 class StreamsWeb:
     """The streams of one process, for its readers."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Live) -> None:
         self._service = service
         self._keys = KeyRing(service.keys.read)
 
@@ -89,14 +87,18 @@ class StreamsWeb:
         streams, channel = self._service.streams, request.path_params["channel"]
         try:
             profile_id, until_ms = self._reader(request, channel)
-            after = _place(request)
+            if streams.is_full or streams.is_closed:
+                raise HttpError(503, "busy", "there are too many readers; come back in a moment")
+            after = request.headers.get("last-event-id") or request.query_params.get("after")
+            is_new = request.query_params.get("from") == "now"
+            reader = await streams.open(channel, profile_id, after, is_new=is_new)
+        except NoPlace as error:
+            return _error(HttpError(400, "bad_place", str(error)))
         except HttpError as error:
             return _error(error)
-        if streams.is_full or streams.is_closed:
-            return _error(HttpError(503, "busy", "there are too many readers; come back in a moment"))
-        if after is None:
-            after = await streams.last() if request.query_params.get("from") == "now" else 0
-        return _Events(self._service, channel, profile_id, after, until_ms)
+        except StorageError as error:
+            return _error(HttpError(503, "not_now", str(error)))
+        return _Events(self._service, channel, profile_id, reader, until_ms)
 
     async def token(self, request: Request) -> Response:
         """Answer for POST /v1/stream/{channel}/tokens."""
@@ -164,13 +166,13 @@ class StreamsWeb:
 class _Events(Response):
     """An answer that goes on until somebody ends it."""
 
-    def __init__(self, service: Service, channel: str, profile_id: str | None, after: int, until_ms: int) -> None:
+    def __init__(self, service: Live, channel: str, profile_id: str | None, reader: Reader, until_ms: int) -> None:
         super().__init__()
         self._service = service
         self._streams = service.streams
         self._channel = channel
         self._profile_id = profile_id
-        self._after = after
+        self._reader = reader
         self._until_ms = until_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -222,10 +224,9 @@ class _Events(Response):
             if self._until_ms and self._service.clock.now_ms() >= self._until_ms:
                 raise Cut("expired")
             told.clear()
-            page = await self._streams.read(self._channel, self._profile_id, self._after)
-            for message in page:
-                await self._write(send, b"id: %d\nevent: message\ndata: %s\n\n" % (message.number, message.message))
-                self._after = message.number
+            page = await self._reader.page()
+            for place, message in page:
+                await self._write(send, b"id: %s\nevent: message\ndata: %s\n\n" % (place.encode(), message))
             if not page and not await _something(told, gone):
                 await self._write(send, b": still here\n\n")
 
@@ -247,16 +248,6 @@ def _chunk(body: bytes) -> dict[str, Any]:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _place(request: Request) -> int | None:
-    """Read where a reader resumes; None when it begins."""
-    text = request.headers.get("last-event-id") or request.query_params.get("after")
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise HttpError(400, "bad_place", "Last-Event-ID is the id of an event of this stream")
-    return int(text)
 
 
 async def _body(request: Request, kind: type[Any]) -> Any:

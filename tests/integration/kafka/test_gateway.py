@@ -92,10 +92,11 @@ async def test_a_batch_that_is_not_written_whole_is_answered_by_nobody(shop):
 
 
 @asynccontextmanager
-async def gateway_of(shop, copy, **changes):
+async def gateway_of(shop, copy, more=None):
     """Run a gateway with its HTTP in this loop; give it with a client."""
     settings = {"write_keys": WRITE, "read_keys": READ, "link_secret": SECRET, "public_url": "https://shop.example"}
-    gateway = Gateway(shop.loaded, shop.settings(**changes), ServeSettings.read(settings.get), copy, settings.get)
+    settings |= more or {}
+    gateway = Gateway(shop.loaded, shop.settings(), ServeSettings.read(settings.get), copy, settings.get)
     ready, stop = asyncio.Event(), asyncio.Event()
     with closing(listen("127.0.0.1", 0)) as bound:
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"

@@ -19,8 +19,11 @@ from jsonschema import Draft7Validator
 from orchestrator.cli.customers import candidates
 from orchestrator.language.schemas import schemas
 from orchestrator.model import instants
+from orchestrator.model.event import Event
+from orchestrator.runtime.kafka.cases import ASKED, PLACE, whose
 from orchestrator.runtime.kafka.exporting import export
 from orchestrator.runtime.kafka.reading import partitions_of
+from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.rights import CLEANING_MS, request_erasure
 from orchestrator.testing.streams import Loaded, committed, latest_by_key
 
@@ -32,6 +35,8 @@ PLANTED = {
     "cookie": "planted-cookie-0815",
     "name": "Plantina",
     "cart": "planted-cart-77",
+    "complaint": "planted-complaint-88",
+    "note": "planted-note-99",
 }
 WHO = {"email": PLANTED["email"], "cookie": PLANTED["cookie"]}
 KEY = "a-key-that-nobody-can-guess-4711"
@@ -41,6 +46,16 @@ project: shop
 channels: {email: {address: profile.email, preferred_order: 1}}
 purposes: {tips: {consent: opt_out}, news: {consent: opt_out}}
 identity: {identifiers: [customer_id, email, cookie]}
+teams: {care: {}}
+""",
+    "unhappy.journey.yaml": """
+journey: unhappy
+version: 1
+purpose: tips
+status: live
+enter: {event: comment_left, again: always}
+steps:
+  - {id: to-care, handoff: {to: care, reason: angry, summary: "{{ event.properties.text }}", until: closed}}
 """,
     "messages/tip.message.yaml": """
 message: tip
@@ -170,6 +185,8 @@ async def test_exported_means_everything_erased_means_nowhere_and_a_no_outlives_
     await shop.receive([told(4, "consent_changed", {"purpose": "news", "granted": False}, ana)])
     await shop.receive([told(8, "article_read", {}, ana)])
     await shop.until(lambda: decided(shop, "no_consent"))  # of one source, so one comes after the other
+    await shop.receive([told(12, "comment_left", {"text": PLANTED["complaint"]}, ana)])
+    await note(shop, PLANTED["note"])
     assert await planted_in(shop, list(compacted)) == set(PLANTED.values())
 
     await all_of_ana_is_exported(shop)
@@ -210,6 +227,31 @@ async def test_exported_means_everything_erased_means_nowhere_and_a_no_outlives_
     assert [value for value in (*PLANTED.values(), KEY) if value in said] == []
 
 
+async def note(shop, text: str) -> None:
+    """Have an agent write a note into the only case there is, as a gateway asks for it."""
+
+    async def noted() -> dict[str, bytes]:
+        found = latest_by_key(await committed(shop.servers, shop.topics.changelog, PARTITIONS))
+        return {place: file for place, file in found.items() if place.startswith(PLACE)}
+
+    await shop.until(noted)
+    [place] = await noted()
+    profile_id, case_id = whose(place)
+    asking = {"asking": "1", "case_id": case_id, "verb": "note", "agent": "eva", "once": "1", "text": text}
+    event = Event("1", ASKED, int(time.time() * 1000), decoded=asking)
+    producer = AIOKafkaProducer(bootstrap_servers=shop.servers)
+    await producer.start()
+    try:
+        await producer.send_and_wait(shop.topics.receipts, receipt_line(event), profile_id.encode())
+    finally:
+        await producer.stop()
+
+    async def is_noted() -> bool:
+        return text.encode() in (await noted())[place]
+
+    await shop.until(is_noted)
+
+
 async def all_of_ana_is_exported(shop) -> None:
     document = await export(shop.settings(), shop.topics, candidates(f"cookie:{PLANTED['cookie']}"), 0)
     text = json.dumps(msgspec.to_builtins(document))
@@ -217,7 +259,9 @@ async def all_of_ana_is_exported(shop) -> None:
     assert [value for value in PLANTED.values() if value not in text] == []
     assert "ben" not in text
     assert len(document.pending) == 1
-    assert [one["kind"] for one in document.actions] == ["message"]
+    assert [one["kind"] for one in document.actions] == ["message", "handoff"]
+    [case] = document.cases
+    assert [line["text"] for line in case["lines"]] == [PLANTED["note"]]
     assert sorted(document.names.values()) == ["cookie", "customer_id", "email"]
     assert await export(shop.settings(), shop.topics, candidates("nobody"), 0) is None
 

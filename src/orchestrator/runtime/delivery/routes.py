@@ -13,12 +13,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from orchestrator.channels import rendering
+from orchestrator.channels.links import Links
 from orchestrator.channels.port import Channel, Setup
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.registry import open_channel
 from orchestrator.channels.webhook import Webhook
 from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.language import Loaded
+from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.delivery.coupons import Claims
 from orchestrator.runtime.delivery.delivery import Route
 from orchestrator.runtime.delivery.pace import Manners
@@ -35,7 +38,7 @@ from orchestrator.runtime.delivery.roads import (
 
 DEFAULT_CHANNEL = "channel_default"
 # Channels that end in the process itself, and which command has them.
-SERVED_HERE = {"inbox": "serve", "stream": "serve` or `orchestrator deliver"}
+SERVED_HERE = {"inbox": "serve` or `orchestrator deliver", "stream": "serve` or `orchestrator deliver"}
 
 # Finds an operator's setting by its name in lower case; None when nobody set it.
 Find = Callable[[str], str | None]
@@ -77,6 +80,18 @@ def routes_of(
         if f"handoff:{name}" not in but:
             routes[f"handoff:{name}"] = _handoff(name, team.to, preparer, operator)
     return routes
+
+
+def preparer_of(loaded: Loaded, catalog: Catalog, links: Links) -> Preparer:
+    """Make what renders the messages and cases of a project, by this catalog."""
+    contents = {name: rendering.Content(each.channels, each.languages) for name, each in loaded.messages.items()}
+    project = catalog.project
+    return Preparer(catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables), links)
+
+
+def hook_secret(find: Find, teams: Collection[str], name: str) -> str | None:
+    """Give the secret that a team's own system signs with; None where the operator set none."""
+    return find(f"team_{name}_hook_secret".replace("-", "_")) if name in teams else None
 
 
 def _call(name: str, url: str, secret_name: str | None, operator: Operator) -> Route:

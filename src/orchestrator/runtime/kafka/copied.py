@@ -1,4 +1,4 @@
-"""The copy of the customers in a local file: what the changelogs and the decisions say, as a store that can be asked.
+"""The copy of the customers in a local file: what the changelogs, decisions and messages say, as a store to be asked.
 
 The file is a store as `serve` keeps one, so that everything that reads those reads this one too (`explain`, `stats`),
 but it is a copy: it may be thrown away, and must never be written by anything but the topics.
@@ -7,14 +7,17 @@ Owns how their records become the store's, and when the copy is too old to go on
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from orchestrator.errors import StorageError
 from orchestrator.model import instants
+from orchestrator.model.casework import CaseFile, Streamed
+from orchestrator.runtime.kafka.cases import PLACE, read_file, whose
 from orchestrator.runtime.kafka.header import HEADER_KEY
 from orchestrator.runtime.kafka.linking_partition import read_name
 from orchestrator.runtime.kafka.restore import OLDEST_CHECKPOINT_S
@@ -38,13 +41,41 @@ class News:
     links: list[ConsumerRecord] = field(default_factory=list)
     states: list[ConsumerRecord] = field(default_factory=list)
     decisions: list[ConsumerRecord] = field(default_factory=list)
+    messages: list[ConsumerRecord] = field(default_factory=list)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
 
 
-class Copy:
-    """The copy of one application (`of`) in one file; belongs to one thread."""
+class _Message(msgspec.Struct):
+    """What a message for the company's own apps says of itself."""
 
-    def __init__(self, path: Path, of: str, keeps_decisions_ms: int) -> None:
+    id: str
+    channel: str
+    at: str
+    expires_at: str
+
+
+_read_message = msgspec.json.Decoder(_Message).decode
+
+
+def origin_of(partition: int, number: int) -> int:
+    """Write a message's place in its topic as a number, which grows within a partition; `number` counts from 1."""
+    return partition << 47 | number
+
+
+def split_origin(origin: int) -> tuple[int, int]:
+    """Read a message's partition, and its number there."""
+    return origin >> 47, origin & (1 << 47) - 1
+
+
+class Copy:
+    """The copy of one application (`of`) in one file, of messages those in one topic; belongs to one thread.
+
+    `generation` counts how often it was begun.
+    """
+
+    def __init__(self, path: Path, of: str, keeps_decisions_ms: int, messages: str = "messages") -> None:
+        self._messages = messages
+        self.generation = 1
         self._path = path
         self._of = of
         self._keeps_decisions_ms = keeps_decisions_ms
@@ -81,10 +112,18 @@ class Copy:
         self.store.close()
         for ending in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        self.generation += 1
         self.store = self._opened()
 
-    def take(self, news: News, since_ms: int) -> None:
-        """Copy what was read; decisions from before an instant, about people of whom nothing is kept, are left out.
+    def read_of_messages(self) -> dict[int, int]:
+        """Tell how many messages of each partition were read."""
+        prefix = f"{POSITION}{self._messages}/"
+        return {int(name.removeprefix(prefix)): int(at) for name, at in self.store.positions(prefix).items()}
+
+    def take(self, news: News, since_ms: int) -> list[Streamed]:
+        """Copy what was read, and give the messages that are new to readers.
+
+        Decisions and messages from before an instant, for people of whom nothing is kept, are left out.
 
         They may be of somebody who was erased since. A customer's record that is gone was erased, or is part of
         another's: then the links, which are written before that, must be among what was read until now.
@@ -92,10 +131,13 @@ class Copy:
         self._take_links(news.links)
         records: dict[str, bytes | None] = {}
         gone: dict[str, int] = {}
+        files: dict[str, bytes | None] = {}
         for record in news.states:
             profile_id = (record.key or b"").decode()
-            if profile_id.startswith("@"):
-                continue  # the partition's own
+            if profile_id.startswith("@"):  # no customer's state
+                if profile_id.startswith(PLACE):
+                    files[profile_id] = record.value
+                continue
             records[profile_id] = record.value
             if record.value is None:
                 gone[profile_id] = record.timestamp
@@ -107,9 +149,24 @@ class Copy:
             f"{POSITION}{tp.topic}/{tp.partition}": str(offset).encode() for tp, offset in news.positions.items()
         }
         positions[AT] = str(time.time()).encode()
-        decisions = self._decisions(news.decisions, records, since_ms)
-        self.store.commit(Batch(records=records, names=names, decisions=decisions, positions=positions))
+        kept = self._kept(news.decisions, records, since_ms)
+        batch = Batch(records=records, names=names, decisions=_together(kept), positions=positions)
+        batch.cases, batch.dropped = self._cases(files)
+        batch.streamed = [_streamed(*each) for each in self._kept(news.messages, records, since_ms)]
+        self.store.commit(batch)
         self._is_scrubbed = self._is_scrubbed and not erased
+        return batch.streamed
+
+    def _cases(self, files: Mapping[str, bytes | None]) -> tuple[list[CaseFile], list[tuple[str, str]]]:
+        """Sort cases into those that are, and those that are not kept any more."""
+        cases, dropped = list[CaseFile](), list[tuple[str, str]]()
+        for place, file in files.items():
+            profile_id, case_id = whose(place)
+            if file is None:
+                dropped.append((profile_id, case_id))
+            elif self.store.named(profile_id) in (None, profile_id):  # else it is, or will be, in another partition
+                cases.append(read_file(file))
+        return cases, dropped
 
     def _take_links(self, links: Iterable[ConsumerRecord]) -> None:
         names: dict[str, Known | None] = {}
@@ -130,24 +187,24 @@ class Copy:
         while len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
 
-    def _decisions(
-        self, decided: Iterable[ConsumerRecord], records: Mapping[str, bytes | None], since_ms: int
-    ) -> list[tuple[str, bytes]]:
-        lines: dict[str, bytes] = {}
-        for record in decided:
+    def _kept(
+        self, found: Iterable[ConsumerRecord], records: Mapping[str, bytes | None], since_ms: int
+    ) -> Iterator[tuple[str, ConsumerRecord]]:
+        """Give what is about people who are known, by the profiles that they are now."""
+        for record in found:
             key = (record.key or b"").decode()
             profile_id = self.store.named(key) or key
             is_new = record.timestamp >= since_ms
             is_kept = is_new or records.get(profile_id) is not None or self.store.read(profile_id) is not None
             if is_kept and record.timestamp > self._gone.get(profile_id, 0):
-                lines[profile_id] = lines.get(profile_id, b"") + (record.value or b"") + b"\n"
-        return list(lines.items())
+                yield profile_id, record
 
     def tidy(self) -> None:
         """Let go of what nobody should find any more; called when there is nothing to copy."""
         if time.monotonic() - self._pruned_at > PRUNE_S:
             before_ms = int(time.time() * 1000) - self._keeps_decisions_ms
             self.store.drop_decisions(instants.to_text(before_ms))
+            self.store.casework.drop_streamed(int(time.time() * 1000))
             self._pruned_at = time.monotonic()
         if not self._is_scrubbed:
             self.store.scrub()
@@ -156,3 +213,19 @@ class Copy:
     def close(self) -> None:
         """Close the file."""
         self.store.close()
+
+
+def _together(decided: Iterable[tuple[str, ConsumerRecord]]) -> list[tuple[str, bytes]]:
+    """Join the lines of each profile."""
+    lines: dict[str, bytes] = {}
+    for profile_id, record in decided:
+        lines[profile_id] = lines.get(profile_id, b"") + (record.value or b"") + b"\n"
+    return list(lines.items())
+
+
+def _streamed(profile_id: str, record: ConsumerRecord) -> Streamed:
+    """Read a message as it is kept for readers."""
+    message = _read_message(record.value)
+    at_ms, until_ms = instants.parse(message.at) or 0, instants.parse(message.expires_at) or 0
+    origin = origin_of(record.partition, record.offset + 1)
+    return Streamed(message.id, profile_id, message.channel, at_ms, until_ms, record.value, origin=origin)

@@ -13,23 +13,21 @@ import random
 import secrets
 from typing import TYPE_CHECKING
 
-from orchestrator.channels import rendering
 from orchestrator.channels.links import Links
-from orchestrator.channels.preparing import Preparer
 from orchestrator.errors import OrchestratorError
-from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import interpreter
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.lane import GIVEN_UP
-from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
+from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, routes_of
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import Taken, host_agent
 from orchestrator.runtime.kafka.catalogs import Catalogs
 from orchestrator.runtime.kafka.coupons import LogClaims
 from orchestrator.runtime.kafka.delivery import KafkaOutbox
 from orchestrator.runtime.kafka.health import HealthServer
+from orchestrator.runtime.kafka.inbox import Tasks
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.streaming import KafkaStreams
@@ -50,10 +48,13 @@ class Deliverer:
         self._metrics = Metrics()
         self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded))
         self._links = _links(find)
-        self._preparer = _preparer(loaded, loaded.catalog, self._links)
+        self._preparer = preparer_of(loaded, loaded.catalog, self._links)
         hosts = (find("allowed_hosts") or "").lower().split(",")
         streams = KafkaStreams(settings, self.topics.messages)
-        self._operator = Operator(find, frozenset(filter(None, hosts)), own={"stream": streams.open_channel})
+        tasks = Tasks(settings, self.topics.receipts)
+        own = {"stream": streams.open_channel, "inbox": tasks.open_channel}
+        # Cases are in the inbox of every gateway since their decision was committed.
+        self._operator = Operator(find, frozenset(filter(None, hosts)), f"{self._links.base_url}/inbox", own)
         self._claims = LogClaims(settings, self.topics, self._metrics)
         self._folder = loaded
         self._catalogs = Catalogs(settings, self.topics, self._take_up)
@@ -131,7 +132,7 @@ class Deliverer:
         except OrchestratorError as error:
             log.error("what is published cannot be delivered, what was before stays in force: %s", error)
             return
-        self._preparer = _preparer(loaded, self._catalogs.catalog, self._links)
+        self._preparer = preparer_of(loaded, self._catalogs.catalog, self._links)
         self._claims.stock(loaded.catalog.project.coupons, self._catalogs.revision)
         await self._delivery.add(routes)
 
@@ -153,12 +154,6 @@ def run_deliverer(loaded: "Loaded", settings: KafkaSettings, find: Find) -> int:
     """Deliver a project's actions until SIGTERM; return the process's exit code."""
     logs.configure(settings.log_level, settings.log_format)
     return host_agent(lambda: Deliverer(loaded, settings, find), settings, Topics.of(settings).actions)
-
-
-def _preparer(loaded: "Loaded", catalog: Catalog, links: Links) -> Preparer:
-    contents = {name: rendering.Content(each.channels, each.languages) for name, each in loaded.messages.items()}
-    project = catalog.project
-    return Preparer(catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables), links)
 
 
 def _links(find: Find) -> Links:

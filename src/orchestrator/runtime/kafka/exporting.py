@@ -13,8 +13,10 @@ from aiokafka.structs import ConsumerRecord
 
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
+from orchestrator.model.casework import CaseFile
 from orchestrator.model.rights import Export
 from orchestrator.runtime import rights
+from orchestrator.runtime.kafka.cases import PLACE, read_file, whose
 from orchestrator.runtime.kafka.linking_partition import read_name
 from orchestrator.runtime.kafka.pendings import Row, decode_row
 from orchestrator.runtime.kafka.reading import partitions_of, read
@@ -53,6 +55,7 @@ async def export(settings: KafkaSettings, topics: Topics, candidates: Collection
     state = None if record is None else codec.decode(record)
     document = rights.document(profile_id, state, now_ms, decisions, pending, names)
     document.actions, document.streamed = actions, streamed
+    document.cases = [rights.named(file) for file in sorted(found.cases(), key=lambda file: file.opened_ms)]
     return document
 
 
@@ -81,6 +84,7 @@ class _Found:
         self._names = {name.encode(): name for name in names}
         self.states: dict[str, bytes] = {}
         self.lives: set[bytes] = set()
+        self._files: dict[str, bytes] = {}
         self.lines: dict[str, list[tuple[str, bytes]]] = {
             topic: [] for topic in (topics.decisions, topics.actions, topics.messages)
         }
@@ -90,6 +94,16 @@ class _Found:
         """Name those of whom anything was found."""
         told = {name for lines in self.lines.values() for name, _ in lines}
         return {*self.states, *told, *(row.profile_id for row in self.pending.values())}
+
+    def cases(self) -> list[CaseFile]:
+        """Give the cases that were found."""
+        return [read_file(file) for file in self._files.values()]
+
+    def _take_file(self, place: str, file: bytes | None) -> None:
+        if file is None:
+            self._files.pop(place, None)
+        elif whose(place)[0].encode() in self._names:
+            self._files[place] = file
 
     def take(self, record: ConsumerRecord) -> None:
         """Take a record of any of the topics."""
@@ -101,6 +115,8 @@ class _Found:
                 self.states[name] = record.value
             elif name is not None:
                 self.states.pop(name, None)
+            elif record.key.startswith(PLACE.encode()):
+                self._take_file(record.key.decode(), record.value)
             elif is_life_of(record.key, self._names):
                 (self.lives.discard if record.value is None else self.lives.add)(record.key)
         elif name is not None:

@@ -3,7 +3,8 @@
 What channel systems send goes, as it came, to the first of the events topics, keyed by the customer. What is known to
 be about a profile (a link's click, a page's answer, a provider's receipt) goes to the receipts topic, which its own
 partition of the workers reads. Both are answered for once every replica in step has them. What pages and lookups have
-to know of a customer is asked of the read side.
+to know of a customer is asked of the read side, and so are the cases that people work on, and the messages that the
+company's own apps read.
 Any number of these run beside each other: they share nothing but the topics and the settings, so keys and the links'
 secret are the operator's to name, and none is made here.
 Owns where what comes in goes, and the order of starting and ending. Must never decide anything about a customer.
@@ -18,23 +19,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from prometheus_client import CollectorRegistry
 
 from orchestrator.channels.links import Links
 from orchestrator.errors import EventError, OrchestratorError, StorageError
 from orchestrator.model import envelopes, instants
+from orchestrator.model.casework import Streamed
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.project import Project
 from orchestrator.model.state import State
+from orchestrator.runtime.agents import session_secret
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery.clock import Clock, WallClock
-from orchestrator.runtime.delivery.routes import Find
+from orchestrator.runtime.delivery.routes import Find, preparer_of
 from orchestrator.runtime.kafka.catalogs import Catalogs
+from orchestrator.runtime.kafka.inbox import Inbox
 from orchestrator.runtime.kafka.intake import OVERHEAD_BYTES, Intake
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.metrics import GatewayMetrics
 from orchestrator.runtime.kafka.outgoing import Line
+from orchestrator.runtime.kafka.readers import Streams
 from orchestrator.runtime.kafka.readside import ReadSide
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.settings import KafkaSettings, SettingError
@@ -72,10 +76,15 @@ class Gateway:
         self._settings = settings
         self._topics = Topics.of(settings)
         self._folder = loaded
-        self._metrics = GatewayMetrics()
-        self._catalogs = Catalogs(settings, self._topics)
-        self._intake = Intake(settings, self._metrics.intake_seconds.observe)
-        self._read_side = ReadSide(settings, self._topics, copy, self._metrics.read_side_lag.set)
+        self.agents = serving.agents
+        self.session_secret = session_secret(serving.link_secrets)
+        self.metrics = GatewayMetrics()
+        self.preparer = preparer_of(loaded, loaded.catalog, self.links)
+        self._catalogs = Catalogs(settings, self._topics, self._take_up)
+        self._intake = Intake(settings, self.metrics.intake_seconds.observe)
+        self._read_side = ReadSide(settings, self._topics, copy, self.metrics.read_side_lag.set, self._tell)
+        self.inbox = Inbox(self._read_side, self.hear, self.clock, serving.claim_ms)
+        self.streams = Streams(self._read_side, self.clock)
         self._counts: Mapping[str, int] = {}
         self._following: list[asyncio.Task[None]] = []
 
@@ -83,11 +92,6 @@ class Gateway:
     def catalog(self) -> Catalog:
         """The journeys in force: those that are published, the folder's as long as none are."""
         return self._catalogs.catalog if self._catalogs.revision else self._folder.catalog
-
-    @property
-    def registry(self) -> CollectorRegistry:
-        """What this process counts."""
-        return self._metrics.registry
 
     @property
     def is_ready(self) -> bool:
@@ -118,6 +122,11 @@ class Gateway:
     def setting(self, name: str) -> str | None:
         """Look up what the operator set."""
         return self._find(name)
+
+    async def _take_up(self) -> None:
+        """Show cases as what is published says."""
+        if self._catalogs.loaded is not None:
+            self.preparer = preparer_of(self._catalogs.loaded, self._catalogs.catalog, self.links)
 
     def _follow(self, *following: Coroutine[Any, Any, None]) -> None:
         for each in following:
@@ -161,8 +170,8 @@ class Gateway:
             accepted[topic, partition_of(key, self._counts[topic])].append((key, raw))
         await self._write(accepted, len(lines) - len(refusals))
         for refusal in refusals:
-            self._metrics.dead_letters.labels(refusal.reason).inc()
-        self._metrics.accepted.labels("refused").inc(len(refusals))
+            self.metrics.dead_letters.labels(refusal.reason).inc()
+        self.metrics.accepted.labels("refused").inc(len(refusals))
         return refusals
 
     async def hear(self, profile_id: str, *events: Event) -> None:
@@ -179,19 +188,31 @@ class Gateway:
         try:
             await self._intake.write(lines)
         except OrchestratorError:
-            self._metrics.accepted.labels("turned_away").inc(count)
+            self.metrics.accepted.labels("turned_away").inc(count)
             raise
-        self._metrics.accepted.labels("accepted").inc(count)
+        self.metrics.accepted.labels("accepted").inc(count)
 
     def _buried_in(self, raw: bytes) -> tuple[str, int]:
         topic = self._topics.dead_letters
         return topic, zlib.crc32(raw) % self._counts[topic]
+
+    def _tell(self, messages: Sequence[Streamed]) -> None:
+        for message in messages:
+            self.streams.tell(message.channel, message.profile_id)
 
     # What is asked
 
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state as far as the copy goes."""
         return await self._read_side.state_of(profile_id)
+
+    async def known_of(self, profile_id: str, newest: int) -> Known | None:
+        """Give a profile's state and newest decisions as far as the copy goes."""
+        return await self._read_side.known_of(profile_id, newest)
+
+    async def profile_named(self, name: str) -> str:
+        """Give the profile that a name leads to, as far as the copy goes."""
+        return await self._read_side.profile_named(name)
 
     async def find(self, name: str, newest: int) -> Known | None:
         """Find a customer by any identifier, as far as the copy goes."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from orchestrator.runtime.metrics import LATENESS, ProcessMetrics
+from orchestrator.runtime.metrics import LATENESS, ProcessMetrics, WebMetrics
 
 if TYPE_CHECKING:
     from orchestrator.runtime.kafka.unit import Tally, Unit
@@ -41,6 +41,8 @@ class Metrics(ProcessMetrics):
             self.dead_letters.labels(reason).inc(count)
         for late_ms in tally.lateness_ms:
             self.timer_lateness.observe(late_ms / 1000)
+        for team, what, seconds in tally.took:
+            self.took(team, what, seconds)
         tally.clear()
 
     def look_at(self, units: Iterable["Unit"], wall_ms: int) -> None:
@@ -59,7 +61,7 @@ class Metrics(ProcessMetrics):
         self.event_lag.set(max(0, wall_ms - min(clocks)) / 1000 if clocks else 0)
 
 
-class GatewayMetrics(ProcessMetrics):
+class GatewayMetrics(WebMetrics):
     """The metrics of one process that takes events in over HTTP; what they mean is counted by the workers."""
 
     def __init__(self) -> None:

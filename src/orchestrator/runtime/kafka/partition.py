@@ -8,7 +8,7 @@ Must never decide anything about a customer, nor talk to Kafka.
 
 import traceback
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from time import perf_counter
 
 from orchestrator.errors import EventError
@@ -21,6 +21,8 @@ from orchestrator.model.event import Event
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
+from orchestrator.runtime.kafka import cases
+from orchestrator.runtime.kafka.cases import Cases
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
@@ -39,6 +41,8 @@ from orchestrator.runtime.timers import Timers
 # Bound once: to look up an enum's member costs as much as a call.
 _MOVES = {Verdict.ENTERED.value: 1, Verdict.EXITED.value: -1}
 TIMER_SOURCE = "timer"
+# How long closed cases are kept, where nobody says otherwise.
+KEEPS_CASES_MS = 7 * instants.DAY_MS
 
 
 class Partition(Unit):
@@ -57,6 +61,7 @@ class Partition(Unit):
         most_facts: int,
         receipts: str | None = None,
         objections: Objections | None = None,
+        keeps_cases_ms: int = KEEPS_CASES_MS,
     ) -> None:
         super().__init__(number, inputs, clock, header.offsets, most_facts)
         self.revision = header.revision
@@ -65,21 +70,26 @@ class Partition(Unit):
         self._count = count
         self._checks_keys = checks_keys
         self._receipts = receipts
-        self._timers = Timers(self._found_due(state))
+        found: list[str] = []
+        self._timers = Timers(self._found_due(state, found.append))
+        self._cases = Cases(state, found, self._keep_at, self._measure, keeps_cases_ms)
         self._ended_ms = 0
         self._entries = Counter(header.entries)
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
         self._ledger = Ledger(header.admitted, number, count)
 
-    def _found_due(self, state: State) -> Iterator[tuple[int, str]]:
-        """Look at everything that is kept, once: who is due when, and the noes among it."""
+    def _found_due(self, state: State, found: Callable[[str], None]) -> Iterator[tuple[int, str]]:
+        """Look at everything that is kept, once: who is due when, and the noes and cases among it."""
         due_of = codec.due_of
         for name, record in state:
             if due_ms := due_of(record):
                 yield due_ms, name
-            elif name.startswith(PLACE):
-                self._objections.restore(name, record)
+            if name[:1] == "@":
+                if name.startswith(PLACE):
+                    self._objections.restore(name, record)
+                elif name.startswith(cases.PLACE):
+                    found(name)
 
     @property
     def waiting(self) -> int:
@@ -124,6 +134,7 @@ class Partition(Unit):
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Fire what an end of the log has passed, then process what was fetched."""
         catalog.admissions = self._ledger  # partitions share the catalog, and take turns
+        self._cases.teams = catalog.project.teams
         self._until = until
         # Before records that came after that end.
         if self._timers.next_ms <= self._ended_ms and not self._fire(
@@ -189,6 +200,8 @@ class Partition(Unit):
             if turned.record is not None or turned.decisions:
                 old_due_ms = 0 if old is None else codec.due_of(old)
                 self._apply(catalog, profile_id, turned, old_due_ms, wall_ms, record)
+            if self._cases.listens(event.type) and turned.outcome != "duplicate":
+                self._cases.hear(event, profile_id, turned.decisions, now_ms)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
@@ -213,10 +226,7 @@ class Partition(Unit):
 
     def _take_objection(self, place: str, told: bytes) -> None:
         """Remember the noes of somebody who was erased, here or elsewhere."""
-        kept = self._objections.keep(place, told)
-        self.state.put(place, kept)
-        self.outgoing.changes[place] = kept
-        self.outgoing.bytes += len(kept)
+        self._keep_at(place, self._objections.keep(place, told))
 
     def _erase(self, catalog: Catalog, profile_id: str, old: bytes | None, now_ms: int) -> None:
         """Erase a profile: its record, with its timers, and by a tombstone what the changelog holds of it."""
@@ -236,12 +246,61 @@ class Partition(Unit):
                 self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, "ignored"] += 1
                 self._miss(record)
                 return
-            turned = turn.on_event(catalog, event, old, now_ms)
-            self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
+            if event.type in (cases.ASKED, cases.TASK):
+                self._take_asking(catalog, event, profile_id, old, now_ms, wall_ms, record)
+                return
+            turned = self._let_hear(catalog, event, profile_id, old, now_ms, wall_ms, record)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
         self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, turned.outcome] += 1
+
+    def _let_hear(
+        self,
+        catalog: Catalog,
+        event: Event,
+        profile_id: str,
+        old: bytes,
+        now_ms: int,
+        wall_ms: int,
+        record: KafkaRecord,
+    ) -> turn.Turned:
+        """Let a customer's journeys and cases hear of what is known to be about them."""
+        turned = turn.on_event(catalog, event, old, now_ms)
+        self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
+        if self._cases.listens(event.type) and turned.outcome != "duplicate":
+            self._cases.hear(event, profile_id, turned.decisions, now_ms)
+        return turned
+
+    def _take_asking(
+        self,
+        catalog: Catalog,
+        event: Event,
+        profile_id: str,
+        old: bytes,
+        now_ms: int,
+        wall_ms: int,
+        record: KafkaRecord,
+    ) -> None:
+        """Do what an agent asks of a case; what it leads to is a turn in the same transaction."""
+        said = self._cases.take(event, profile_id, now_ms)
+        if said is not None:
+            self._let_hear(catalog, said, profile_id, old, now_ms, wall_ms, record)
+            self._cases.settle(event)
+
+    def _measure(self, team: str, what: str, seconds: float) -> None:
+        self.tally.took.append((team, what, seconds))
+
+    def _keep_at(self, place: str, kept: bytes | None) -> None:
+        """Keep what is no customer's state in a place of its own, or let go of it."""
+        if kept is None:
+            self.state.drop(place)
+        else:
+            before = self.state.get(place)
+            self._timers.schedule(place, 0 if before is None else codec.due_of(before), codec.due_of(kept))
+            self.state.put(place, kept)
+        self.outgoing.changes[place] = kept
+        self.outgoing.bytes += len(kept or b"")
 
     def _miss(self, record: KafkaRecord) -> None:
         """Do nothing about a receipt for nobody: without links, nobody is somebody else now."""
@@ -280,6 +339,9 @@ class Partition(Unit):
     ) -> None:
         """Let a profile know what time it is; it has a wake at `awaited_ms` or before (0: none)."""
         self.outgoing.facts += 1
+        if profile_id.startswith(cases.PLACE):
+            self._cases.expire(profile_id)
+            return
         due_ms = codec.due_of(record) or now_ms
         try:
             turned = turn.on_timers(catalog, record, now_ms)
@@ -299,6 +361,7 @@ class Partition(Unit):
             self._entries[journey] -= 1
         self.state.drop(profile_id)
         self.outgoing.changes[profile_id] = None
+        self._cases.forget(profile_id)
         self._ask(profile_id, forgetting.actions)
         for place, told in self._objections.hashed(forgetting.noes).items():
             self._take_objection(place, told)
@@ -353,6 +416,7 @@ class Partition(Unit):
                     self._entries[journey] += _MOVES[verdict]
         if turned.actions:
             self._ask(profile_id, turned.actions)
+            self._cases.hand_over(turned.actions)
         for failure in turned.failures:
             self._bury_entry(profile_id, failure, wall_ms, cause)
 

@@ -1,6 +1,7 @@
 """The read side: a copy of every customer in a local file, for pages and lookups, that follows what workers commit.
 
-It reads the turns' changelog, the links' (who is whose) and the decisions, and lags by what a commit takes. How far it
+It reads the turns' changelog (customers and cases), the links' (who is whose), the decisions, and the messages for the
+company's own apps, and lags by what a commit takes. How far it
 came is committed with what it copied, so a new process goes on where the last one stopped.
 Bounded by what it copies: one record a customer, and decisions for as long as their topic keeps them.
 Owns the following, and the thread that the copy belongs to. Must never be asked by whoever decides.
@@ -20,6 +21,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from orchestrator.errors import StorageError
+from orchestrator.model.casework import Streamed
 from orchestrator.model.project import Project
 from orchestrator.model.state import State
 from orchestrator.runtime import finding
@@ -28,6 +30,7 @@ from orchestrator.runtime.kafka.copied import Copy, News
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.live import Known
+from orchestrator.storage import Store
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +45,21 @@ Result = TypeVar("Result")
 
 
 class ReadSide:
-    """The copy that one process keeps. `lags(seconds)` is told how far behind it is."""
+    """The copy that one process keeps. `lags(seconds)` is told how far behind it is, `told(messages)` what is new.
 
-    def __init__(self, settings: KafkaSettings, topics: Topics, path: Path, lags: Callable[[float], None]) -> None:
+    `changed` is set, and another one in its place, whenever something was copied.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topics: Topics,
+        path: Path,
+        lags: Callable[[float], None],
+        told: Callable[[Sequence[Streamed]], None] = lambda messages: None,
+    ) -> None:
+        self.changed = asyncio.Event()
+        self._told = told
         self._settings = settings
         self._topics = topics
         self._path = path
@@ -59,7 +74,7 @@ class ReadSide:
     async def open(self) -> None:
         """Open the file; raises StorageError for one that is in use, or is no copy of this application."""
         of = f"{self._settings.topic_prefix}{self._settings.app_id}"
-        self._copy = await self._run(lambda: Copy(self._path, of, self._settings.retention_ms))
+        self._copy = await self._run(lambda: Copy(self._path, of, self._settings.retention_ms, self._topics.messages))
 
     async def close(self) -> None:
         """Close the file, behind whatever is being copied."""
@@ -69,11 +84,27 @@ class ReadSide:
 
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state; None when it has none. Raises StorageError while the copy is not whole."""
-        return await self._run(lambda: finding.state_of(self._whole().store, profile_id))
+        return await self.ask(lambda store: finding.state_of(store, profile_id))
 
     async def find(self, project: Project, name: str, newest: int) -> Known | None:
         """Find a customer by any identifier; raises StorageError while the copy is not whole."""
-        return await self._run(lambda: finding.find(self._whole().store, project, name, newest))
+        return await self.ask(lambda store: finding.find(store, project, name, newest))
+
+    async def known_of(self, profile_id: str, newest: int) -> Known | None:
+        """Give a profile's state and newest decisions; raises StorageError while the copy is not whole."""
+        return await self.ask(lambda store: finding.known(store, profile_id, newest))
+
+    async def profile_named(self, name: str) -> str:
+        """Give the profile that a name leads to; raises StorageError while the copy is not whole."""
+        return await self.ask(lambda store: store.named(name) or name)
+
+    async def ask(self, call: Callable[[Store], Result]) -> Result:
+        """Ask the copy something, between two commits; raises StorageError while it is not whole."""
+        return await self.look(lambda copy: call(copy.store))
+
+    async def look(self, call: Callable[[Copy], Result]) -> Result:
+        """Look at the copy itself, as `ask` does."""
+        return await self._run(lambda: call(self._whole()))
 
     async def follow(self, counts: Mapping[str, int]) -> None:
         """Copy for ever, whatever becomes of the brokers or the disk meanwhile. `counts` are the topics' partitions."""
@@ -92,7 +123,7 @@ class ReadSide:
         began = time.monotonic()
         links = [self._links] if self._settings.resolve else []
         states = _partitions(self._topics.changelog, counts)
-        decisions = _partitions(self._topics.decisions, counts)
+        decisions = [*_partitions(self._topics.decisions, counts), *_partitions(self._topics.messages, counts)]
         positions = await self._begin(consumer, [*links, *states], decisions)
         # Who is whose first, and decisions last: whose they are, and who is still known, is asked of the others.
         for assigned in filter(None, (links, [*links, *states], [*links, *states, *decisions])):
@@ -135,8 +166,11 @@ class ReadSide:
             await self._run(copy.tidy)
         news.positions = {tp: await consumer.position(tp) for tp in consumer.assignment()}
         if fetched:
-            await self._run(lambda: copy.take(news, self._since_ms))
-            newest = max((record.timestamp for record in (*news.states, *news.decisions)), default=None)
+            streamed = await self._run(lambda: copy.take(news, self._since_ms))
+            changed, self.changed = self.changed, asyncio.Event()
+            changed.set()
+            self._told(streamed)
+            newest = max((record.timestamp for record in (*news.states, *news.decisions, *news.messages)), default=None)
             if newest is not None:
                 self._lags(max(0.0, time.time() - newest / 1000))
         return news.positions
@@ -189,5 +223,7 @@ def _sort_in(news: News, topics: Topics, tp: TopicPartition, records: Sequence[C
         news.states += records
     elif tp.topic == topics.decisions:
         news.decisions += records
+    elif tp.topic == topics.messages:
+        news.messages += records
     else:
         news.links += records

@@ -1,10 +1,11 @@
 """The resolved topic, which joins resolve and turn: events keyed by their profile, and clocks between them.
 
-Where the project links identifiers, records of four more kinds travel here, named by a header, which is the last one:
+Where the project links identifiers, records of five more kinds travel here, named by a header, which is the last one:
 
     move     to the profile that is another's now, keyed by it: hand your life over
     life     from there to the other, keyed by that: here it is
     wait     to the other, keyed by it, before the event that linked: go on when all lives are here, and merge them
+    case     before a life, to the same: a case of its, which comes with it
     receipt  what became of a message to a profile that was merged meanwhile, keyed by the one it is now
 
 Whether it does or not, a partition tells all others of the noes of somebody it erased (`objection`, keyed by the place
@@ -54,7 +55,7 @@ def decode_tick(raw: bytes | None) -> Tick:
 
 # What a record is that is neither an event nor a clock.
 KIND_HEADER = "orchestrator-kind"
-MOVE, LIFE, WAIT, RECEIPT = b"move", b"life", b"wait", b"receipt"
+MOVE, LIFE, CASE, WAIT, RECEIPT = b"move", b"life", b"case", b"wait", b"receipt"
 OBJECTION, FORGET = b"objection", b"forget"
 
 # Whose identifiers an event names, as they are kept, where they were read and linked.
@@ -74,6 +75,14 @@ class Life(msgspec.Struct, array_like=True):
     link: str
     loser: str
     record: bytes
+
+
+class Brought(msgspec.Struct, array_like=True):
+    """A case of whoever was known as `loser`, as it was kept there."""
+
+    link: str
+    loser: str
+    file: bytes
 
 
 class Wait(msgspec.Struct, array_like=True):
@@ -96,6 +105,7 @@ class Who(msgspec.Struct, array_like=True):
 encode = msgspec.msgpack.Encoder().encode
 decode_move = msgspec.msgpack.Decoder(Move).decode
 decode_life = msgspec.msgpack.Decoder(Life).decode
+decode_brought = msgspec.msgpack.Decoder(Brought).decode
 decode_wait = msgspec.msgpack.Decoder(Wait).decode
 decode_who = msgspec.msgpack.Decoder(Who).decode
 

@@ -6,7 +6,8 @@ cost time, and timers keep to the sources' clock in any case.
 Owns that choice. Must never fire a timer that a source's clock has not passed.
 """
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
+from itertools import count
 from time import perf_counter
 
 from orchestrator.engine.linking import Refused
@@ -24,9 +25,10 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.partition import Partition
+from orchestrator.runtime.kafka.partition import KEEPS_CASES_MS, Partition
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import (
+    CASE,
     CLOCK_KEY,
     FORGET,
     KIND_HEADER,
@@ -36,7 +38,9 @@ from orchestrator.runtime.kafka.resolved import (
     ORIGIN_HEADER,
     RECEIPT,
     WAIT,
+    Brought,
     Life,
+    decode_brought,
     decode_life,
     decode_move,
     decode_tick,
@@ -64,6 +68,11 @@ def _place_of(link: str, loser: str) -> str:
     return f"@life {link} {loser}"
 
 
+def _brought_by(link: str, loser: str, number: int) -> str:
+    """Name the place where a case waits that comes with a life."""
+    return f"@brought {link} {loser} {number}"
+
+
 def is_life_of(place: bytes, names: Container[bytes]) -> bool:
     """Tell whether a life waits at this place that was known by one of these names."""
     return place.startswith(b"@life ") and place.rpartition(b" ")[2] in names
@@ -88,6 +97,7 @@ class ResolvedPartition(Partition):
         receipts: str | None = None,
         objections: Objections | None = None,
         links: bool = False,
+        keeps_cases_ms: int = KEEPS_CASES_MS,
     ) -> None:
         super().__init__(
             number,
@@ -100,6 +110,7 @@ class ResolvedPartition(Partition):
             most_facts=most_facts,
             receipts=receipts,
             objections=objections,
+            keeps_cases_ms=keeps_cases_ms,
         )
         self._topic = topic
         self._links = links
@@ -152,6 +163,9 @@ class ResolvedPartition(Partition):
                 aligned.pass_over(record.offset + 1)
             elif (kind := kind_of(record)) == LIFE:
                 self._take_life(record)
+                aligned.pass_over(record.offset + 1)
+            elif kind == CASE:
+                self._take_brought(record)
                 aligned.pass_over(record.offset + 1)
             elif kind == OBJECTION:
                 self._take_objection((record.key or b"").decode(), record.value or b"[]")
@@ -254,15 +268,13 @@ class ResolvedPartition(Partition):
         life = decode_life(record.value or b"")
         # Whoever waits stands before it in the log; where nobody does any more, this is read again after a crash.
         if life.link in self._waited:
-            self._keep_life(_place_of(life.link, life.loser), _PREFIX + life.record)
+            self._keep_at(_place_of(life.link, life.loser), _PREFIX + life.record)
 
-    def _keep_life(self, place: str, kept: bytes | None) -> None:
-        if kept is None:
-            self.state.drop(place)
-        else:
-            self.state.put(place, kept)
-        self.outgoing.changes[place] = kept
-        self.outgoing.bytes += len(kept or b"")
+    def _take_brought(self, record: KafkaRecord) -> None:
+        """Keep a case that comes with a life, until that is merged."""
+        brought = decode_brought(record.value or b"")
+        if brought.link in self._waited:
+            self._keep_at(self._next_place(brought.link, brought.loser), _PREFIX + brought.file)
 
     def _may_go(self, record: KafkaRecord) -> bool:
         """Whether a record may be taken: one that waits for lives only when all of them are here."""
@@ -289,11 +301,12 @@ class ResolvedPartition(Partition):
             self.outgoing.changes[loser] = None
             for entry in codec.decode(life).entries:
                 self._entries[entry.journey] -= 1
-        message = encode(Life(move.link, loser, life or b""))
-        self.outgoing.forwards[partition_of(key, self._count)].append(
-            (key, message, record.timestamp, [(KIND_HEADER, LIFE)])
-        )
-        self.outgoing.bytes += len(message)
+        brought = [(CASE, encode(Brought(move.link, loser, file))) for file in self._cases.leave(loser)]
+        for kind, message in [*brought, (LIFE, encode(Life(move.link, loser, life or b"")))]:
+            self.outgoing.forwards[partition_of(key, self._count)].append(
+                (key, message, record.timestamp, [(KIND_HEADER, kind)])
+            )
+            self.outgoing.bytes += len(message)
 
     def _meet(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         """Merge the lives that were handed over, and put on record what was merged and refused."""
@@ -303,8 +316,9 @@ class ResolvedPartition(Partition):
         lives = [kept[len(_PREFIX) :] for place in places if (kept := self.state.get(place)) is not None]
         lives = [life for life in lives if life]
         self._waited.discard(wait.link)
+        files = [file for loser in wait.losers for file in self._brought(wait.link, loser)]
         for place in places:
-            self._keep_life(place, None)
+            self._keep_at(place, None)
         refused = [Refused(*no) if no[1] else Unnamed(no[0], no[2]) for no in wait.refused]
         if not lives and not refused:
             return
@@ -315,6 +329,22 @@ class ResolvedPartition(Partition):
         event = Event(wait.event_id, "", record.timestamp, wait.customer_id)
         turned = turn.on_meeting(catalog, event, profile_id, old, Meeting(lives, refused), now_ms)
         self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
+        for file in files:
+            self._cases.adopt(file, profile_id)
+
+    def _next_place(self, link: str, loser: str) -> str:
+        """Find the first place that is free for a case of a life on its way; they are numbered without a gap."""
+        return next(place for number in count() if self.state.get(place := _brought_by(link, loser, number)) is None)
+
+    def _brought(self, link: str, loser: str) -> Iterator[bytes]:
+        """Take the cases out of their places that came with a life."""
+        for number in count():
+            place = _brought_by(link, loser, number)
+            kept = self.state.get(place)
+            if kept is None:
+                return
+            self._keep_at(place, None)
+            yield kept[len(_PREFIX) :]
 
     def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
         try:

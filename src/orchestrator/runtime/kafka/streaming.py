@@ -1,21 +1,17 @@
-"""Streams on Kafka: messages for the company's own apps, tills and tablets, into a topic that they read.
+"""Streams on Kafka: messages for the company's own apps, tills and tablets, into a topic that they and gateways read.
 
 Keyed by the profile, so that one customer's messages stay in order. Sending is at-least-once: a message that comes
-twice has the same id. Owns the producer. Must never read.
+twice has the same id. Owns how long a message is worth reading. Must never read.
 """
 
-import asyncio
-
 import msgspec
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from orchestrator.channels.port import Channel, Delivery, Receipt, Setup
 from orchestrator.channels.streaming import content_of
-from orchestrator.errors import Unavailable
 from orchestrator.model import instants
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.sending import Sender
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.streams import keep_of
 
 _encode = msgspec.json.Encoder().encode
 
@@ -29,40 +25,24 @@ class KafkaStreams:
 
     def open_channel(self, setup: Setup) -> Channel:
         """Make the channel that `stream:` names."""
-        return TopicChannel(self._settings, self._topic)
+        return TopicChannel(Sender(self._settings, self._topic), keep_of(setup, self._settings.retention_ms))
 
 
 class TopicChannel:
     """A channel whose messages are records."""
 
-    def __init__(self, settings: KafkaSettings, topic: str) -> None:
-        self._settings = settings
-        self._topic = topic
-        self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+    def __init__(self, sender: Sender, keep_ms: int) -> None:
+        self._sender = sender
+        self._keep_ms = keep_ms
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Write one message; it is there once this returns."""
-        until_ms = delivery.now_ms + self._settings.retention_ms
+        until_ms = delivery.now_ms + self._keep_ms
         expires_ms = instants.parse(delivery.action.expires_at) if delivery.action.expires_at else None
-        value = _encode(content_of(delivery, until_ms if expires_ms is None else expires_ms))
-        try:
-            producer = await self._ready()
-            await producer.send_and_wait(self._topic, value, delivery.action.profile_id.encode())
-        except KafkaError as error:
-            raise Unavailable(None, f"the topic {self._topic} cannot be written: {error!r}") from error
+        value = _encode(content_of(delivery, until_ms if expires_ms is None else min(until_ms, expires_ms)))
+        await self._sender.send(delivery.action.profile_id.encode(), value)
         return Receipt(delivery.key)
-
-    async def _ready(self) -> AIOKafkaProducer:
-        async with self._starting:
-            if self._producer is None:
-                producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._settings.connection())
-                await producer.start()
-                self._producer = producer
-        return self._producer
 
     async def close(self) -> None:
         """Let go of the producer."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await close(producer.stop())
+        await self._sender.close()

@@ -98,6 +98,7 @@ class TurnJob:
                 most_facts=most,
                 receipts=receipts,
                 objections=objections,
+                keeps_cases_ms=self.settings.retention_ms,
             )
         sourced = SourcedClock(header.clock_ms, header.heard, header.logged_ms)
         sourced.expect(self._sources)
@@ -114,6 +115,7 @@ class TurnJob:
             receipts=receipts,
             objections=objections,
             links=LINKS in self._sources,
+            keeps_cases_ms=self.settings.retention_ms,
         )
 
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:

@@ -39,6 +39,8 @@ class Tally:
         self.decisions: Counter[tuple[str, str, str]] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.lateness_ms: list[int] = []
+        # How long people took for cases: team, what for, seconds.
+        self.took: list[tuple[str, str, float]] = []
 
 
 class Unit(ABC):

@@ -9,22 +9,14 @@ from collections.abc import Mapping
 from prometheus_client import Counter, Histogram
 
 from orchestrator.runtime.delivery.lane import GIVEN_UP
-from orchestrator.runtime.metrics import ProcessMetrics
-
-# People take minutes and days.
-CASES = (60, 300, 900, 1800, 3600, 14_400, 28_800, 86_400, 172_800, 604_800)
-CLAIMED, CLOSED = "How long cases waited for their first claim.", "How long cases were open until they were closed."
+from orchestrator.runtime.metrics import WebMetrics
 
 
-class Metrics(ProcessMetrics):
+class Metrics(WebMetrics):
     """The metrics of one process that serves."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.stream_cuts = self.counter("stream_cuts", "Readers of streams that were cut.", "reason")
-        self.slow_readers = self.counter("slow_readers", "Readers of streams that were too slow.")
-        self.case_claim = self.seconds("case_claim_seconds", CLAIMED, "team", buckets=CASES)
-        self.case_close = self.seconds("case_close_seconds", CLOSED, "team", buckets=CASES)
         # Finding a metric by its labels costs more than counting.
         self._delivered: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 

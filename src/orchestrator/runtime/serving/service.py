@@ -7,28 +7,24 @@ handing over and settle it, the last batch is committed, the store is closed.
 """
 
 import asyncio
-import hmac
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import structlog
-from prometheus_client import CollectorRegistry
 
-from orchestrator.channels import rendering
 from orchestrator.channels.links import Links
-from orchestrator.channels.preparing import Preparer
 from orchestrator.language import Loaded, durations, load
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.state import State
 from orchestrator.runtime import finding, versions
+from orchestrator.runtime.agents import Agent, read_agents, session_secret
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
-from orchestrator.runtime.delivery.routes import Find, Operator, routes_of
+from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, routes_of
 from orchestrator.runtime.live import Keys, Known, Refusal
-from orchestrator.runtime.serving.agents import Agent, read_agents
 from orchestrator.runtime.serving.coupons import StoreClaims
 from orchestrator.runtime.serving.inbox import Inbox
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox
@@ -81,7 +77,7 @@ class Service:
         self.keys, secrets = await self.intake.run(lambda: _keys(self.intake.store, settings))
         self.agents = await self.intake.run(lambda: _agents(self.intake.store, settings))
         self.links = Links(settings.public_url, secrets)
-        self.session_secret = hmac.digest(secrets[-1].encode(), b"orchestrator.inbox", "sha256")
+        self.session_secret = session_secret(secrets)
         self._prepare(loaded)
         await self.intake.run(lambda: self.claims.open(self.intake.turns.catalog.project))
         self.delivery = Delivery(
@@ -105,22 +101,12 @@ class Service:
         return turns
 
     def _prepare(self, loaded: Loaded) -> None:
-        contents = {
-            name: rendering.Content(content.channels, content.languages) for name, content in loaded.messages.items()
-        }
-        project = self.intake.turns.catalog.project
-        renderer = rendering.Renderer(project.brand, project.languages, contents, project.tables)
-        self.preparer = Preparer(self.intake.turns.catalog, renderer, self.links)
+        self.preparer = preparer_of(loaded, self.intake.turns.catalog, self.links)
 
     @property
     def catalog(self) -> Catalog:
         """The journeys in force."""
         return self.intake.turns.catalog
-
-    @property
-    def registry(self) -> CollectorRegistry:
-        """What this process counts."""
-        return self.metrics.registry
 
     @property
     def is_ready(self) -> bool:
@@ -186,11 +172,6 @@ class Service:
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state; None when it has none."""
         return await self.intake.run(lambda: finding.state_of(self.intake.store, profile_id))
-
-    def hook_secret(self, team: str) -> str | None:
-        """Give the secret that a team's own system signs with; None where the operator set none."""
-        known = team in self.catalog.project.teams
-        return self._operator.find(f"team_{team}_hook_secret".replace("-", "_")) if known else None
 
     async def profile_named(self, name: str) -> str:
         """Give the profile that a name leads to: by itself where it is not known yet."""

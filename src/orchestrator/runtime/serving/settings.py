@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import durations
+from orchestrator.runtime.agents import Agent, read_agents
 from orchestrator.runtime.delivery.routes import Find
-from orchestrator.runtime.serving.agents import Agent, read_agents
-from orchestrator.runtime.serving.desk import CLAIM_MS
+from orchestrator.runtime.desk import CLAIM_MS
 from orchestrator.storage import Batch, Store
 
 HTTP = "127.0.0.1:8080"

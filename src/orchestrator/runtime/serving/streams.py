@@ -1,104 +1,69 @@
-"""Streams: messages that the company's own app, till or tablet reads from this process.
+"""Streams of an embedded store: a message is in it before its channel says that it was sent, and stays until its end.
 
-    ORCHESTRATOR_CHANNEL_IN_APP=stream:          kept for 7 days
-    ORCHESTRATOR_CHANNEL_TABLET=stream:?keep=1h
-
-A message is in the store before its channel says that it was sent, and stays until its end, so that a reader who was
-away misses nothing. Owns who is told that there is something new. Must never hold messages in memory for anybody: each
-reader reads the store, at its own pace.
+Owns the order of messages, which is the store's. Must never hold messages in memory for anybody.
 """
-
-import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from urllib.parse import parse_qs
 
 import msgspec
 
 from orchestrator.channels.port import Channel, Delivery, Receipt, Setup
 from orchestrator.channels.streaming import content_of
-from orchestrator.errors import OrchestratorError
-from orchestrator.language import durations
 from orchestrator.model import instants
 from orchestrator.model.casework import Streamed
+from orchestrator.runtime import streams
 from orchestrator.runtime.serving.inbox import place
 from orchestrator.runtime.serving.intake import Intake
 from orchestrator.runtime.serving.turns import Placed
-
-KEPT = "7d"
-# So many are read at once for one reader, and held for it while they go out.
-PAGE = 20
-# Readers beyond this are asked to come back: each costs a connection and a page.
-MAX_READERS = 1_000
+from orchestrator.runtime.streams import PAGE, NoPlace, Reader, keep_of
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Streams:
+class Streams(streams.Streams):
     """The streams of one process."""
 
     def __init__(self, intake: Intake) -> None:
+        super().__init__()
         self._intake = intake
-        self._readers: dict[tuple[str, str | None], set[asyncio.Event]] = {}
-        self._count = 0
-        self.is_closed = False
 
     def open_channel(self, setup: Setup) -> Channel:
         """Make the channel that a `stream:` URL names."""
-        written = parse_qs(setup.url.partition("#")[0].partition("?")[2]).get("keep", [KEPT])[-1]
-        keep_ms = durations.milliseconds(written)
-        if not keep_ms:
-            raise OrchestratorError(f"channel {setup.name}: keep={written} is no length of time; write stream:?keep=7d")
-        return StreamChannel(self, self._intake, keep_ms)
+        return StreamChannel(self, self._intake, keep_of(setup))
 
-    @contextmanager
-    def reading(self, channel: str, profile_id: str | None) -> Iterator[asyncio.Event]:
-        """Be told of what is new on a channel, or of what is new there for one customer, while inside."""
-        told, whose = asyncio.Event(), self._readers.setdefault((channel, profile_id), set())
-        whose.add(told)
-        self._count += 1
-        try:
-            yield told
-        finally:
-            self._count -= 1
-            whose.discard(told)
-            if not whose:
-                self._readers.pop((channel, profile_id), None)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there are as many readers as there may be."""
-        return self._count >= MAX_READERS
-
-    async def read(self, channel: str, profile_id: str | None, after: int) -> list[Streamed]:
-        """Give the next messages after a place; who was merged into another reads the other's."""
-        store, now_ms = self._intake.store, self._intake.now_ms()
-
-        def page() -> list[Streamed]:
-            whose = None if profile_id is None else store.named(profile_id) or profile_id
-            return store.casework.streamed(channel, whose, after, now_ms, PAGE)
-
-        return await self._intake.run(page)
-
-    async def last(self) -> int:
-        """Tell the place of the newest message."""
-        return await self._intake.run(self._intake.store.casework.last_streamed)
+    async def open(self, channel: str, profile_id: str | None, after: str | None, *, is_new: bool) -> Reader:
+        """Open a channel for a reader; places are numbers."""
+        if after is None:
+            last = await self._intake.run(self._intake.store.casework.last_streamed) if is_new else 0
+            return StoreReader(self._intake, channel, profile_id, last)
+        if not after.isascii() or not after.isdecimal() or len(after) > 18:
+            raise NoPlace("Last-Event-ID is the id of an event of this stream")
+        return StoreReader(self._intake, channel, profile_id, int(after))
 
     async def message(self, message_id: str) -> Streamed | None:
         """Give one message; None where there is none of this id, or none any more."""
         return await self._intake.run(lambda: self._intake.store.casework.streamed_message(message_id))
 
-    def tell(self, channel: str, profile_id: str) -> None:
-        """Tell those who read this customer's messages, or everybody's, that there is one more."""
-        for told in (*self._readers.get((channel, profile_id), ()), *self._readers.get((channel, None), ())):
-            told.set()
 
-    def close(self) -> None:
-        """End with every reader; they resume from the store when there is somebody to read from again."""
-        self.is_closed = True
-        for readers in self._readers.values():
-            for told in readers:
-                told.set()
+class StoreReader:
+    """One reader's way through a stream."""
+
+    def __init__(self, intake: Intake, channel: str, profile_id: str | None, after: int) -> None:
+        self._intake = intake
+        self._channel = channel
+        self._profile_id = profile_id
+        self._after = after
+
+    async def page(self) -> list[tuple[str, bytes]]:
+        """Give the next messages with their places; who was merged into another reads the other's."""
+        store, now_ms = self._intake.store, self._intake.now_ms()
+
+        def read() -> list[Streamed]:
+            whose = None if self._profile_id is None else store.named(self._profile_id) or self._profile_id
+            return store.casework.streamed(self._channel, whose, self._after, now_ms, PAGE)
+
+        found = await self._intake.run(read)
+        if found:
+            self._after = found[-1].number
+        return [(str(each.number), each.message) for each in found]
 
 
 class StreamChannel:

@@ -32,11 +32,11 @@ from orchestrator.runtime import faults, rights, settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
+from orchestrator.runtime.desk import CLAIM_MS, Ask, Desk, NotDone
 from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
 from orchestrator.runtime.objections import renewed
-from orchestrator.runtime.serving.desk import CLAIM_MS, Ask, Desk, NotDone
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -120,7 +120,7 @@ class Turns:
         self._resolver = Resolver(catalog.project, store)
         self._objections = rights.Objections(store, catalog.project.identity.region)
         self._ledger = Ledger.of(store.position(LIMITS))
-        self._desk = Desk(store, claim_ms)
+        self._desk = Desk(store.casework, claim_ms)
         # Whom nothing was heard of for too long; erased before the next event is taken.
         self._forgotten: list[str] = []
         self._pruned_ms = self._swept_ms = 0
@@ -453,8 +453,7 @@ class Turns:
 
     def _measure(self, team: str, what: str, seconds: float) -> None:
         # A contact centre may call its teams as it likes; a label is one of ours.
-        label = team if team in self.catalog.project.teams else OTHER
-        (self._metrics.case_claim if what == "claim" else self._metrics.case_close).labels(label).observe(seconds)
+        self._metrics.took(team if team in self.catalog.project.teams else OTHER, what, seconds)
 
     def _count(self) -> None:
         self._metrics.count_events(self._events)

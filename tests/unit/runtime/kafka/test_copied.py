@@ -3,14 +3,17 @@
 import time
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
-from orchestrator.model import codec
+from orchestrator.model import codec, instants
+from orchestrator.model.casework import CaseFile
 from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
 from orchestrator.runtime.kafka import copied
+from orchestrator.runtime.kafka.cases import place_of
 from orchestrator.runtime.kafka.copied import Copy, News
 from orchestrator.storage import Batch, SqliteStore
 
@@ -142,3 +145,59 @@ def test_the_copy_of_another_application_is_left_alone(copy, tmp_path):
     copy.close()
     with pytest.raises(StorageError, match="the copy of shop, not the copy of other"):
         Copy(tmp_path / "copy.db", "other", WEEK)
+
+
+def case(profile_id: str, case_id: str, agent: str | None = None) -> SimpleNamespace:
+    file = CaseFile(case_id, "case", profile_id, "care", NOW, agent=agent)
+    return record(place_of(profile_id, case_id), PREFIX + msgspec.msgpack.encode(file))
+
+
+def kept(copy) -> list[tuple[str, str, str | None]]:
+    return [(file.id, file.profile_id, file.agent) for file in copy.store.casework.every()]
+
+
+def test_cases_are_as_they_were_written_last_and_go_when_their_partition_lets_go_of_them(copy):
+    copy.take(
+        News(states=[record("ana", life("ana")), case("ana", "c1"), case("ana", "c 2"), case("ana", "c1", "eva")]), 0
+    )
+    assert kept(copy) == [("c1", "ana", "eva"), ("c 2", "ana", None)]
+    copy.take(News(states=[record(place_of("ana", "c 2"), None)]), 0)
+    assert kept(copy) == [("c1", "ana", "eva")]
+    copy.take(News(states=[record("ana", None), record(place_of("ana", "c1"), None)]), 0)
+    assert kept(copy) == []
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_case_that_moves_with_its_customer_is_not_lost_whichever_partition_is_read_first(copy, is_late):
+    copy.take(News(states=[record("visitor", life("visitor")), record("ana", life("ana")), case("visitor", "c1")]), 0)
+    leaving = News(states=[record("visitor", None), record(place_of("visitor", "c1"), None)])
+    coming = News(states=[case("ana", "c1", "eva")])
+    copy.take(News(links=[leads("visitor", "ana", "cookie")]), 0)
+    assert kept(copy) == [("c1", "ana", None)]
+    for news in (coming, leaving) if is_late else (leaving, coming):
+        copy.take(news, 0)
+    assert kept(copy) == [("c1", "ana", "eva")]
+
+
+def test_a_copy_that_begins_reads_what_was_before_a_move_and_keeps_what_came_of_it(copy):
+    copy.take(News(links=[leads("visitor", "ana", "cookie")]), 0)
+    copy.take(News(states=[case("ana", "c1", "eva"), case("visitor", "c1")]), 0)
+    copy.take(News(states=[record(place_of("visitor", "c1"), None)]), 0)
+    assert kept(copy) == [("c1", "ana", "eva")]
+
+
+def told(profile_id: str, message_id: str, at_ms: int) -> SimpleNamespace:
+    message = {"id": message_id, "channel": "in-app", "at": instants.to_text(at_ms)}
+    value = msgspec.json.encode({**message, "expires_at": instants.to_text(at_ms + WEEK)})
+    return SimpleNamespace(key=profile_id.encode(), value=value, timestamp=at_ms, partition=2, offset=7)
+
+
+def test_messages_for_somebody_who_was_erased_are_not_copied(copy):
+    copy.take(
+        News(states=[record("ana", life("ana"))], messages=[told("ana", "m1", NOW), told("ben", "m2", NOW)]), NOW + 1
+    )
+    [message] = copy.store.casework.streamed("in-app", None, 0, NOW, 9)
+    assert (message.id, message.until_ms, copied.split_origin(message.origin)) == ("m1", NOW + WEEK, (2, 8))
+    copy.take(News(states=[record("ana", None, NOW + 5)]), NOW)
+    copy.take(News(messages=[told("ana", "m3", NOW + 4)]), NOW)
+    assert copy.store.casework.streamed("in-app", None, 0, NOW, 9) == []

@@ -4,13 +4,13 @@
     answer, close ─► an event that the customer's journeys hear, in the same commit
 
 Owns who may do what with a case: one agent holds it, for as long as they do something about it, and only they may
-answer and close it. A claim that lapsed is nobody's, without any timer. Belongs to the store's thread. Must never
-decide whether an answer may leave: the engine does.
+answer and close it. A claim that lapsed is nobody's, without any timer. Belongs to whoever takes those turns. Must
+never decide whether an answer may leave: the engine does.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids, instants
@@ -19,7 +19,6 @@ from orchestrator.model.catalog import CASE_EVENTS, RECEIPTS
 from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
-from orchestrator.storage import Store
 
 CLAIM_MS = 30 * instants.MINUTE_MS
 MESSAGE = "message_received"
@@ -54,12 +53,29 @@ class NotDone(OrchestratorError):  # noqa: N818 - an answer to whoever asked
         self.reason = reason
 
 
-class Desk:
-    """The cases of one store, as this batch of turns changes them."""
+def line_of(ask: Ask) -> str:
+    """Name the line, and the event, that an asking leaves when it is done."""
+    return ids.derive(ask.case_id, ask.verb, ask.once)
 
-    def __init__(self, store: Store, claim_ms: int = CLAIM_MS) -> None:
-        self._store = store
-        self._claim_ms = claim_ms
+
+class Files(Protocol):
+    """The cases as they were before this batch."""
+
+    def case(self, case_id: str) -> CaseFile | None:
+        """Return one case; None when there is none of this id."""
+        ...
+
+    def opened(self) -> list[tuple[str, str]]:
+        """List the cases that are open, as (profile id, case id), the oldest first."""
+        ...
+
+
+class Desk:
+    """The cases of some customers, as this batch of turns changes them. `claim_ms` is how long a claim holds."""
+
+    def __init__(self, files: Files, claim_ms: int = CLAIM_MS) -> None:
+        self._files = files
+        self.claim_ms = claim_ms
         self._changed: dict[str, CaseFile] = {}
         self._measured: list[tuple[str, str, float]] = []
         self._open: dict[str, list[str]] = {}
@@ -71,7 +87,7 @@ class Desk:
         """Forget what this batch changed."""
         self._changed, self._measured = {}, []
         self._open = {}
-        for profile_id, case_id in self._store.casework.opened():
+        for profile_id, case_id in self._files.opened():
             self._open.setdefault(profile_id, []).append(case_id)
 
     def changes(self) -> list[CaseFile]:
@@ -116,6 +132,13 @@ class Desk:
     def put(self, file: CaseFile) -> None:
         """Open a case that somebody else made, such as a call task; one that is known stays as it is."""
         self._put_new(file)
+
+    def adopt(self, file: CaseFile) -> None:
+        """Take over a case, open or closed, as others knew it; one that is known stays as it is."""
+        if self._find(file.id) is None:
+            self._changed[file.id] = file
+            if not file.closed_ms:
+                self._open.setdefault(file.profile_id, []).append(file.id)
 
     def hear(self, event: Event, profile_id: str, decisions: Sequence[Decision], now_ms: int) -> None:
         """Take note of what an event says about a customer's cases; its turn came to these decisions."""
@@ -218,7 +241,7 @@ class Desk:
         file = self._find(ask.case_id)
         if file is None:
             raise NotDone("unknown", "there is no such case")
-        line_id = ids.derive(file.id, ask.verb, ask.once)
+        line_id = line_of(ask)
         if any(line.id == line_id for line in file.lines):
             return file, None
         if file.closed_ms:
@@ -256,7 +279,7 @@ class Desk:
         if not file.claimed_ms:
             file.claimed_ms = now_ms
             self._measured.append((file.team, "claim", (now_ms - file.opened_ms) / 1000))
-        file.agent, file.until_ms = agent, now_ms + self._claim_ms
+        file.agent, file.until_ms = agent, now_ms + self.claim_ms
         self._changed[file.id] = file
 
     def _event(self, file: CaseFile, ask: Ask, event_id: str, now_ms: int) -> Event | None:
@@ -290,7 +313,7 @@ class Desk:
     # Files
 
     def _find(self, case_id: str) -> CaseFile | None:
-        return self._changed.get(case_id) or self._store.casework.case(case_id)
+        return self._changed.get(case_id) or self._files.case(case_id)
 
     def _open_of(self, profile_id: str) -> list[CaseFile]:
         return [file for case_id in self._open.get(profile_id, ()) if (file := self._find(case_id)) is not None]

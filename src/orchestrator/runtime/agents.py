@@ -9,6 +9,7 @@ the channel `whatsapp`; with commas or line ends between them. Owns that form. M
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
@@ -35,6 +36,11 @@ class Agent:
 def hash_of(key: str) -> bytes:
     """Hash a key, which is kept nowhere as it is."""
     return hashlib.sha256(key.encode(errors="replace")).digest()
+
+
+def session_secret(link_secrets: Sequence[str]) -> bytes:
+    """Derive what signs the sessions of agents from what signs links: the newest of it."""
+    return hmac.digest(link_secrets[-1].encode(), b"orchestrator.inbox", "sha256")
 
 
 def read_agents(text: str | None) -> tuple[Agent, ...]:
