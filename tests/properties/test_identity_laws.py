@@ -14,6 +14,7 @@ from orchestrator.engine.merging import join
 from orchestrator.model import codec
 from orchestrator.model.identity import Identifier, Identity
 from orchestrator.model.state import DIGEST_BYTES, Purchase, State
+from shop.crowds import Name, Refusing, plain_union_find
 from shop.lives import lives, shop_of
 
 KINDS = ("customer_id", "email", "device_id", "cookie")
@@ -47,13 +48,12 @@ def clusters_of(graph: Clusters) -> set[frozenset[str]]:
     return {frozenset(members) for _, members in graph}
 
 
-def plain_union_find(events: Iterable[dict[str, str]], rules: Identity) -> set[frozenset[str]]:
-    clusters: list[set[str]] = []
-    for event in events:
-        together = {each.name for each in identifiers_of(event, rules)}
-        touched = [cluster for cluster in clusters if cluster & together]
-        clusters = [cluster for cluster in clusters if not cluster & together] + [together.union(*touched)]
-    return {frozenset(cluster) for cluster in clusters if len(cluster) > 1}
+def names_in(events: Iterable[dict[str, str]], rules: Identity) -> list[list[Name]]:
+    return [[(each.kind, each.name) for each in identifiers_of(event, rules)] for event in events]
+
+
+def as_names(clusters: Iterable[frozenset[Name]]) -> set[frozenset[str]]:
+    return {frozenset(name for _, name in cluster) for cluster in clusters}
 
 
 @settings(max_examples=60)
@@ -61,40 +61,19 @@ def plain_union_find(events: Iterable[dict[str, str]], rules: Identity) -> set[f
 def test_without_limits_any_order_and_any_duplication_gives_the_clusters_of_a_plain_union_find(events, dice):
     shuffled = [*events, *dice.choices(events, k=len(events) // 2)] if events else []
     dice.shuffle(shuffled)
-    expected = plain_union_find(events, FREE)
+    expected = as_names(plain_union_find(names_in(events, FREE)))
     assert clusters_of(linked(events, FREE)[0]) == expected
     assert clusters_of(linked(shuffled, FREE)[0]) == expected
-
-
-def refusing_union_find(events: Iterable[dict[str, str]], rules: Identity):
-    """Link as `linking` promises, by the simplest means: sets of (kind, name), and a look at all of them each time."""
-    clusters: list[set[tuple[str, str]]] = []
-    refused = []
-    for number, event in enumerate(events):
-        first, *others = [{(each.kind, each.name)} for each in identifiers_of(event, rules)]
-        own = next((cluster for cluster in clusters if cluster & first), first)
-        for other in others:
-            theirs = next((cluster for cluster in clusters if cluster & other), other)
-            together = own | theirs
-            kinds = [kind for kind, _ in together]
-            is_broken = len(kinds) > rules.limit or any(kinds.count(kind) > n for kind, n in rules.limits.items())
-            if theirs is own or other <= own:
-                continue
-            if is_broken:
-                refused.append((number, next(iter(other))[1]))
-                continue
-            clusters = [cluster for cluster in clusters if cluster not in (own, theirs)] + [together]
-            own = together
-    return {frozenset(name for _, name in cluster) for cluster in clusters if len(cluster) > 1}, refused
 
 
 @settings(max_examples=60)
 @given(walks(6))
 def test_with_limits_the_clusters_are_those_of_a_reference_and_every_refusal_is_told(events):
     graph, outcomes = linked(events, STRICT)
-    clusters, refused = refusing_union_find(events, STRICT)
-    assert clusters_of(graph) == clusters
-    assert [(at, no.name) for at, one in enumerate(outcomes) for no in one.refused] == refused
+    reference = Refusing(STRICT.limit, STRICT.limits)
+    refused = [reference.take(names) for names in names_in(events, STRICT)]
+    assert clusters_of(graph) == as_names(reference.all())
+    assert [[((no.kind, no.name), no.reason) for no in one.refused] for one in outcomes] == refused
 
 
 @settings(max_examples=40)

@@ -49,11 +49,15 @@ def profiles(draw: Any) -> Profile:
         traits["groups"] = groups
         said |= {f"groups.{name}": draw(INSTANTS) for name in groups}
     identifiers = draw(st.dictionaries(st.sampled_from(["email", "cookie"]), st.lists(NAMES, unique=True), max_size=2))
+    identified = {kind: [draw(INSTANTS) for _ in values] for kind, values in identifiers.items()}
+    customer_id = draw(_maybe(NAMES))
+    if customer_id is not None and (further := draw(st.sets(NAMES)) - {customer_id}):
+        identifiers["customer_id"], identified["customer_id"] = sorted(further), [0] * len(further)
     return Profile(
         id="profile",
-        customer_id=draw(_maybe(NAMES)),
+        customer_id=customer_id,
         identifiers=identifiers,
-        identified_ms={kind: [draw(INSTANTS) for _ in values] for kind, values in identifiers.items()},
+        identified_ms=identified,
         traits=traits,
         said_ms=said,
         consents=draw(st.lists(CONSENTS, max_size=3)),
@@ -62,6 +66,9 @@ def profiles(draw: Any) -> Profile:
         unreachable=draw(st.dictionaries(CHANNELS, NAMES, max_size=2)),
         last_seen_ms=draw(st.dictionaries(CHANNELS, INSTANTS, max_size=2)),
         first_seen_ms=draw(st.integers(0, 9)),
+        quiet_hours=draw(st.lists(st.fixed_dictionaries({"from": NAMES}), max_size=1)),
+        quiet_hours_ms=draw(INSTANTS),
+        wrote_ms=draw(st.dictionaries(CHANNELS, INSTANTS, max_size=2)),
     )
 
 

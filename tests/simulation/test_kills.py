@@ -42,7 +42,7 @@ def _write_day(path: Path, seed: int) -> None:
     path.write_bytes(b"\n".join(lines))
 
 
-def _options(folder: Path, events: Path, **more: Any) -> dict[str, Any]:
+def options_of(folder: Path, events: Path, **more: Any) -> dict[str, Any]:
     folder.mkdir()
     files = {kind: str(folder / kind) for kind in (*KINDS, "state")}
     # Too little memory to sort in, so that runs on disk are killed too.
@@ -96,13 +96,13 @@ def _content(options: dict[str, Any]) -> dict[str, bytes]:
 def _kill_until(folder: Path, sources: dict[str, str], events: Path, at_least: int, **more: Any) -> dict[str, bytes]:
     """Run with kills, over and over with other seeds, until there were enough; each run must leave what one leaves."""
     with closing(Runs(sources)) as runs:
-        whole = _options(folder / "whole", events, **more)
+        whole = options_of(folder / "whole", events, **more)
         assert runs.run(whole) == 0
         expected = _content(whole)
         kills, seed = 0, 0
         while kills < at_least:
             seed += 1
-            killed = _options(folder / f"killed-{seed}", events, **more)
+            killed = options_of(folder / f"killed-{seed}", events, **more)
             kills += runs.run_killed(killed, random.Random(seed))
             assert _content(killed) == expected, f"seed {seed}"
     print(f"{kills} kills in {seed} runs")  # noqa: T201 - what a round of chaos has to say
@@ -153,7 +153,7 @@ def test_killed_in_the_middle_of_a_move_to_another_version_everybody_moves_once_
     day.write_text("".join(json.dumps(each) + "\n" for each in carts))
     more.write_text(json.dumps({"id": "last", "type": "page_viewed", "customer_id": "c1", "time": 90_000}) + "\n")
     with closing(Runs(SOURCES)) as before, closing(Runs(EDITED)) as after:
-        whole = _options(tmp_path / "whole", day)
+        whole = options_of(tmp_path / "whole", day)
         assert before.run(whole) == 0
         assert after.run({**whole, "events": [str(more)], "drain": True}) == 0
         expected = _content(whole)
@@ -162,7 +162,7 @@ def test_killed_in_the_middle_of_a_move_to_another_version_everybody_moves_once_
         kills, seed = 0, 0
         while kills < 10 * rounds:
             seed += 1
-            killed = _options(tmp_path / f"killed-{seed}", day)
+            killed = options_of(tmp_path / f"killed-{seed}", day)
             assert before.run(killed) == 0
             moving = {**killed, "events": [str(more)], "drain": True}
             kills += after.run_killed(moving, random.Random(seed))

@@ -44,7 +44,7 @@ from orchestrator.engine.past import MAX_COUNTED, MAX_LATELY
 from orchestrator.engine.turn import Turn
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.decision import Reason, Verdict
-from orchestrator.model.identity import Unnamed
+from orchestrator.model.identity import CUSTOMER_ID, Unnamed
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Consent, Profile
 from orchestrator.model.state import DIGEST_BYTES, Case, Entry, Past, Purchase, Purchases, Sent, State
@@ -130,8 +130,10 @@ def _join_identifiers(mine: Profile, other: Profile) -> None:
                 of_kind[value] = min(of_kind.get(value, since_ms), since_ms)
     if ids_of_both:
         mine.customer_id = ids_of_both[0]
-        for further in ids_of_both[1:]:
-            known.setdefault("customer_id", {}).setdefault(further, 0)
+        # Without instants: whichever life's own id is the further one now was known since nobody knows when.
+        further = {*ids_of_both, *known.pop(CUSTOMER_ID, {})} - {mine.customer_id}
+        if further:
+            known[CUSTOMER_ID] = dict.fromkeys(further, 0)
     mine.identifiers, mine.identified_ms = {}, {}
     for kind in sorted(known):
         ordered = sorted(known[kind].items(), key=lambda pair: (pair[1], pair[0]))

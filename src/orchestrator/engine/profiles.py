@@ -10,6 +10,7 @@ from orchestrator.engine import cancelling, guards
 from orchestrator.engine.turn import Turn
 from orchestrator.model.catalog import UNREACHABLE, WRITTEN
 from orchestrator.model.event import Event
+from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.profile import Consent, Profile
 from orchestrator.model.project import WINDOWS_MS
 
@@ -37,9 +38,8 @@ def apply(turn: Turn, event: Event) -> None:
 def identify(turn: Turn, event: Event) -> None:
     """Put the event's identifiers on record, the newest last."""
     profile = turn.state.profile
-    if profile.customer_id is None and event.customer_id is not None:
-        profile.customer_id = event.customer_id
-        turn.changed = True
+    if event.customer_id is not None and event.customer_id != profile.customer_id:
+        _know_by(turn, profile, event.customer_id)
     for kind, value in event.identifiers.items():
         known = profile.identifiers.setdefault(kind, [])
         if value not in known:
@@ -48,6 +48,19 @@ def identify(turn: Turn, event: Event) -> None:
             known.append(value)
             since.append(event.time_ms)
             turn.changed = True
+
+
+def _know_by(turn: Turn, profile: Profile, customer_id: str) -> None:
+    """Know a customer by a customer id: their own, or a further one, where the project's limits allow several."""
+    if profile.customer_id is None:
+        profile.customer_id = customer_id
+        turn.changed = True
+        return
+    further = profile.identifiers.get(CUSTOMER_ID, [])
+    if customer_id not in further:
+        profile.identifiers[CUSTOMER_ID] = sorted([*further, customer_id])
+        profile.identified_ms[CUSTOMER_ID] = [0] * (len(further) + 1)  # as merging writes them
+        turn.changed = True
 
 
 def _update_traits(turn: Turn, profile: Profile, traits: dict[str, Any], at_ms: int) -> None:

@@ -27,8 +27,6 @@ identity:
   limit: 8
   never: {email: [null@shop.example]}
 """
-# Of resolve's, the linker's or the turns': whose is reached first is chance.
-POINTS = ["commit.lines:4", "commit.check:8", "commit.end:11", "commit.ended:6", "commit.changes:5", "begin.opened:7"]
 
 
 @pytest.fixture
@@ -94,18 +92,6 @@ async def test_people_with_shared_devices_over_all_partitions_are_whom_one_proce
     verdicts = [json.loads(line)["reason"] for line in expected.decisions]
     assert {"same_customer", "kind_limit", "never"} <= set(verdicts)
     assert verdicts.count("same_customer") > 40
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(240)
-async def test_killed_at_fault_points_of_all_three_hops_nobody_is_lost_doubled_or_mixed_up(open_shop, a_day):
-    records = walked(a_day(4000, seed=62), seed=62)
-    await open_shop.receive(records)
-    same = {"INSTANCE_ID": "w", "TRANSACTION_FACTS": "100"}
-    worker = await open_shop.killed_at(POINTS, **same)
-    await open_shop.resolved()
-    assert worker.stop() == 0, open_shop.said()
-    await open_shop.check(records)
 
 
 @pytest.mark.slow

@@ -43,6 +43,16 @@ def test_identifiers_are_kept_by_kind_the_newest_last():
     assert (profile.value("email"), profile.value("cookie"), profile.value("phone")) == ("c@d.example", "x", None)
 
 
+def test_a_further_customer_id_where_a_project_allows_several_is_kept_beside_the_first():
+    ana = nobody()
+    for minute, name in enumerate(("ana", "zoe", "bea", "ana", "bea")):
+        event = ana.event("profile_updated", ana.start_ms + minute, identifiers={"cookie": "k"})
+        event.customer_id = name
+        ana.take(event)
+    profile = ana.state.profile
+    assert (profile.customer_id, profile.identifiers["customer_id"]) == ("ana", ["bea", "zoe"])
+
+
 def test_a_trait_comes_before_an_identifier_of_the_same_name():
     ana = nobody()
     ana.does("profile_updated", identifiers={"email": "a@b.example"}, email="trait@b.example")

@@ -60,8 +60,13 @@ class Alignment:
 
     @property
     def late(self) -> list[int]:
-        """The offsets of those that wait although they belong before what was already taken."""
-        return sorted(key[1] for key in self._heap if key <= self.mark) if self.is_late else []
+        """The offsets of those that wait although they belong before what was already taken.
+
+        Until all that an earlier incarnation left is here again, what it knew of the rest is known on.
+        """
+        unread = [] if self.is_whole else [offset for offset in self._left_late if offset >= self._seen]
+        waiting = [key[1] for key in self._heap if key <= self.mark] if self.is_late else []
+        return sorted([*unread, *waiting])
 
     def was_taken(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation has processed this record."""

@@ -2,9 +2,10 @@
 
 Every event that names more than a customer id comes here from resolve. It is linked, and goes on to the partition of
 the profile that it belongs to. Where it makes two lives one, the lives' partitions are told before it, each in its own
-log: `move` to the one that hands its life over, `wait` to the one that takes it, both with the event's time. There they
-are taken in the order of time like any record, so a timer that is due before goes before, and the event itself finds
-both lives merged. A life only ever moves towards the root of its cluster, which leads nowhere else: there is no loop.
+log: `move` to the one that hands its life over, `wait` to the one that takes it, both with the event's time, or with
+that of an earlier link where the event comes late: what is passed on bears times in the order of the links. There it is
+taken in the order of time like any record, so a timer that is due before goes before, and the event itself finds both
+lives merged. A life only ever moves towards the root of its cluster, which leads nowhere else: there is no loop.
 
 Two partitions may wait for each other's lives, never in a circle: each takes what it is sent in the order of time and
 of its log, and all of that was written here, in one order.
@@ -29,6 +30,7 @@ from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, source_of
 from orchestrator.runtime.kafka.resolved import (
+    CAME_HEADER,
     CLOCK_KEY,
     FORGET,
     KIND_HEADER,
@@ -160,7 +162,9 @@ class LinkingPartition(ResolvedPartition):
 
     def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
         self.outgoing.facts += 1
-        at_ms = min(record.timestamp, wall_ms)
+        # Never before what was linked before: whoever is told takes all of it in the order of its times, and a life
+        # that was moved away by an event that came late would otherwise leave before what it was sent earlier.
+        at_ms = self._aligned.mark[0]
         kind = kind_of(record)
         if kind == RECEIPT:
             self._pass_receipt(record, at_ms)
@@ -169,7 +173,7 @@ class LinkingPartition(ResolvedPartition):
             self._unlearn((record.key or b"").decode())
             return
         try:
-            self._link(catalog, event_of(record), record, at_ms)
+            self._link(catalog, event_of(record), record, at_ms, wall_ms)
         except EventError as error:
             self.tally.events[OTHER_TYPES, "dead"] += 1
             self.bury(dead_letter(record, error.reason, error.message, wall_ms))
@@ -181,11 +185,14 @@ class LinkingPartition(ResolvedPartition):
         if root is not None and root != before:
             self._send(root, record.value or b"", at_ms, [(KIND_HEADER, RECEIPT)])
 
-    def _link(self, catalog: Catalog, event: Event, record: KafkaRecord, at_ms: int) -> None:
+    def _link(self, catalog: Catalog, event: Event, record: KafkaRecord, at_ms: int, wall_ms: int) -> None:
+        came = [*record.headers]
+        if record.timestamp != at_ms:
+            came.append((CAME_HEADER, str(min(record.timestamp, wall_ms)).encode()))
         together = (event.customer_id, *event.identifiers.items())
         if (known := self._together.get(together)) is not None and event.type != ERASE:
             if event.type in catalog.wanted:
-                self._send(known.root, record.value or b"", at_ms, [*record.headers, (WHO_HEADER, known.who)])
+                self._send(known.root, record.value or b"", at_ms, [*came, (WHO_HEADER, known.who)])
             else:  # no news: the customer was told of these identifiers when they came first
                 self.tally.events[OTHER_TYPES, "ignored"] += 1
             return
@@ -211,7 +218,7 @@ class LinkingPartition(ResolvedPartition):
             )
             self._send(linked.root, encode(wait), at_ms, [(KIND_HEADER, WAIT)])
         who = encode(Who(customer_id, {each.kind: each.value for each in kept if each.kind != CUSTOMER_ID}))
-        self._send(linked.root, record.value or b"", at_ms, [*record.headers, (WHO_HEADER, who)])
+        self._send(linked.root, record.value or b"", at_ms, [*came, (WHO_HEADER, who)])
         if event.type == ERASE:
             self._unlearn(linked.root)
         elif not refused and len(linking) == len(named):

@@ -27,18 +27,19 @@ class KafkaRecord(Protocol):
     headers: Sequence[tuple[str, bytes]]
 
 
-def event_of(record: KafkaRecord) -> Event:
-    """Read the event that a record holds; its own time is the event's where that names none.
+def event_of(record: KafkaRecord, came_ms: int | None = None) -> Event:
+    """Read the event that a record holds; its own time, or when it came, is the event's where that names none.
 
     Raises EventError for a record that holds none.
     """
     raw = record.value
     if raw is None:
         raise EventError("not_json", "the record has no value; a tombstone is no event")
+    at_ms = record.timestamp if came_ms is None else came_ms
     if record.headers and any(name.lower() == "ce_specversion" for name, _ in record.headers):
         headers = [(name, value or b"") for name, value in record.headers]
-        return envelopes.read_binary_cloud_event(headers, raw, record.timestamp)
-    return envelopes.read(raw, record.timestamp)
+        return envelopes.read_binary_cloud_event(headers, raw, at_ms)
+    return envelopes.read(raw, at_ms)
 
 
 class _Receipt(msgspec.Struct, omit_defaults=True):

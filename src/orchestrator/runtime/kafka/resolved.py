@@ -60,6 +60,8 @@ OBJECTION, FORGET = b"objection", b"forget"
 
 # Whose identifiers an event names, as they are kept, where they were read and linked.
 WHO_HEADER = "orchestrator-who"
+# When an event came, in front of that, where it was late and is passed on with the time of an earlier link.
+CAME_HEADER = "orchestrator-came"
 
 
 class Move(msgspec.Struct, array_like=True):
@@ -114,6 +116,18 @@ def kind_of(record: KafkaRecord) -> bytes | None:
     """Tell what a record is; None for an event."""
     headers = record.headers
     return headers[-1][1] if headers and headers[-1][0] == KIND_HEADER else None
+
+
+def came_of(record: KafkaRecord) -> int:
+    """Tell when a record came, before the linker passed it on."""
+    headers = record.headers
+    return int(headers[-2][1]) if len(headers) > 1 and headers[-2][0] == CAME_HEADER else record.timestamp
+
+
+def is_linkers(record: KafkaRecord) -> bool:
+    """Tell whether a record was passed on by the linker, whose times are in the order of its links."""
+    headers = record.headers
+    return bool(headers) and headers[-1][0] in (WHO_HEADER, KIND_HEADER)
 
 
 def who_of(record: KafkaRecord) -> Who | None:

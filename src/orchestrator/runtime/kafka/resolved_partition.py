@@ -40,12 +40,14 @@ from orchestrator.runtime.kafka.resolved import (
     WAIT,
     Brought,
     Life,
+    came_of,
     decode_brought,
     decode_life,
     decode_move,
     decode_tick,
     decode_wait,
     encode,
+    is_linkers,
     kind_of,
     who_of,
 )
@@ -175,7 +177,8 @@ class ResolvedPartition(Partition):
             else:
                 if kind == WAIT:
                     self._waited.add(decode_wait(record.value or b"").link)
-                aligned.add(record, wall_ms)
+                # The linker's keep their order, whatever this machine's clock makes of their times.
+                aligned.add(record, max(wall_ms, record.timestamp) if is_linkers(record) else wall_ms)
         self._at = at
         self._release(catalog, wall_ms)
 
@@ -235,7 +238,7 @@ class ResolvedPartition(Partition):
                 self._take_message(catalog, kind, record, now_ms, wall_ms)
                 return
             else:
-                event = event_of(record)
+                event = event_of(record, came_of(record))
                 if (who := who_of(record)) is not None:
                     event.customer_id, event.identifiers = who.customer_id, who.identifiers
         except EventError as error:

@@ -28,6 +28,20 @@ def test_records_come_in_the_order_of_their_times(record):
     assert aligned.position == 3
 
 
+def test_what_waits_late_is_known_over_a_second_restart_before_all_of_it_is_read_again(record):
+    aligned = Alignment()
+    for offset, at in enumerate([50, 60, 20, 30]):
+        aligned.add(record(offset, at, "x"), WALL)
+        if offset == 1:
+            taken(aligned, 60)
+    assert aligned.late == [2, 3]  # they wait for a life, say
+    again = Alignment(aligned.read, aligned.mark, aligned.position, aligned.late)
+    again.add(record(2, 20, "x"), WALL)
+    assert again.late == [2, 3]
+    third = Alignment(again.read, again.mark, again.position, again.late)
+    assert not third.was_taken(record(3, 30, "x"))
+
+
 def test_a_record_before_what_was_taken_is_late(record):
     aligned = Alignment()
     aligned.add(record(0, 50, "x"), WALL)

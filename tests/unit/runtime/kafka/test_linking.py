@@ -23,7 +23,7 @@ from orchestrator.model.project import Purpose, Retention
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
-from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition
+from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition, read_name
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.records import receipt_line
@@ -31,6 +31,8 @@ from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.resolving import Resolver
 from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.simulated import SimulatedRuntime
+from shop.crowds import KINDS as CROWD_KINDS
+from shop.crowds import NOBODY, Refusing, crowd, plain_union_find
 
 HOUR = 3_600_000
 MINUTE = 60_000
@@ -143,16 +145,20 @@ class LittleKafka:
             self.actions += [{**json.loads(line), "partition": number} for _, line in lines]
         self.letters += [json.loads(line) for _, line in outgoing.dead_letters]
 
+    def work_all(self, dice: random.Random, kills: float, most: int = 9) -> None:
+        """Work every unit once, in any order; some die before they commit."""
+        for name in dice.sample(self.names(), len(self.names())):
+            if dice.random() < kills:
+                self.work(name, dice.randint(1, most), commits=False)
+                self.kill(name)
+            self.work(name, dice.randint(1, most) if kills else 500, commits=dice.random() < 0.8 or not kills)
+
     def settle(self, dice: random.Random, kills: float = 0.0) -> None:
         """Work every unit until nothing moves any more, and the wall clock's end is told to all."""
         quiet = 0
         while quiet < 6:
             before = sum(map(len, self.logs.values()))
-            for name in dice.sample(self.names(), len(self.names())):
-                if dice.random() < kills:
-                    self.work(name, dice.randint(1, 9), commits=False)
-                    self.kill(name)
-                self.work(name, dice.randint(1, 9) if kills else 500, commits=dice.random() < 0.8 or not kills)
+            self.work_all(dice, kills)
             behind = any(
                 self.read[name].get(topic, 0) < len(self.logs[topic, int(name.partition("-")[2])])
                 for name in self.names() if name in self.read for topic in self.topics_of(name)
@@ -171,10 +177,10 @@ def event_line(number: int, at_ms: int, event: dict) -> bytes:
     ).encode()
 
 
-def linking(catalog: Catalog, **rules) -> Catalog:
+def linking(catalog: Catalog, kinds: tuple[str, ...] = KINDS, **rules) -> Catalog:
     """Let the project of these tests link."""
-    identity = Identity(kinds=KINDS, **rules)
-    return Catalog(dataclasses.replace(catalog.project, identifiers=KINDS, identity=identity), catalog.current)
+    identity = Identity(kinds=kinds, **rules)
+    return Catalog(dataclasses.replace(catalog.project, identifiers=kinds, identity=identity), catalog.current)
 
 
 def simulated(catalog: Catalog, lines: list[tuple[int, bytes]]) -> SimulatedRuntime:
@@ -238,6 +244,62 @@ def test_behind_any_partitions_and_over_any_crashes_it_comes_to_what_one_process
         who: codec.decode(record) for who, record in runtime.records().items()
     }
     assert [key for n in range(TURNS) for key in kafka.kept[f"turn-{n}"] if key[0] == "@"] == []
+
+
+FREE = {"limit": 10_000, "limits": {}}
+STRICT = {"limit": 6, "limits": {"customer_id": 1}}
+
+
+# Without limits no order is better than another, and many an event comes late.
+@pytest.mark.parametrize(("limits", "seed"), [(STRICT, 7), (FREE, 7), (FREE, 8)])
+def test_a_crowd_all_over_the_partitions_is_whom_a_plain_union_find_says_it_is_over_any_crashes(catalog, limits, seed):
+    dice, sightings = random.Random(seed), crowd(900, seed, people=200)
+    kafka = LittleKafka(linking(catalog, kinds=CROWD_KINDS, never={"email": frozenset({NOBODY})}, **limits))
+    sightings = [each for each in sightings for _ in range(dice.choice([1, 1, 1, 2]))]
+    records = []
+    for at, each in enumerate(sightings):
+        line = json.dumps(each.event(dice.choice(["cart_updated", "order_placed", "x"]), START + at * 1_000)).encode()
+        records.append((START + at * 1_000, line))
+    moments = [at_ms for at_ms, _ in records]
+    if limits is FREE:
+        dice.shuffle(moments)
+    for at_ms, (_, line) in zip(moments, records, strict=True):
+        kafka.append("events", dice.randrange(SOURCES), None, line, at_ms)
+    for number in range(SOURCES):
+        end = event_line(-1 - number, END, {"type": "x", "customer_id": f"end{number}"})
+        kafka.append("events", number, None, end, END)
+    for _ in range(60):
+        kafka.work_all(dice, kills=0.2, most=60)
+    kafka.settle(dice)
+    reference = Refusing(**limits)
+    expected = reference.told(sightings)
+    clusters = {frozenset(profile_id_of(*name) for name in cluster) for cluster in reference.all()}
+    assert set(clusters_of(kafka).values()) == clusters
+    everybody_has_one_life(kafka)
+    if limits is FREE:
+        assert reference.all() == plain_union_find(each.names for each in sightings)
+    else:
+        said = [one for one in kafka.decisions if one["verdict"] == "not_merged"]
+        assert Counter((one["cause"], one["saw"]["kind"], one["reason"]) for one in said) == expected
+        assert {reason for _, _, reason in expected} == {"never", "kind_limit", "profile_limit"}
+
+
+def clusters_of(kafka) -> dict[str, frozenset[str]]:
+    """Read from the graph who is whose, by root."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, record in kafka.kept["links-0"].items():
+        found[read_name(record)[0]].add(name)
+    return {root: frozenset(names) for root, names in found.items()}
+
+
+def everybody_has_one_life(kafka) -> None:
+    """Look whether everybody who was linked has one record, under their root, with all their names and no others."""
+    kept = {who: record for n in range(TURNS) for who, record in kafka.kept[f"turn-{n}"].items()}
+    profiles = {who: codec.decode(record).profile for who, record in kept.items()}
+    rules = Identity(CROWD_KINDS)
+    named = {who: frozenset(rules.names_of(each.customer_id, each.identifiers)) for who, each in profiles.items()}
+    assert {who: names for who, names in named.items() if len(names) > 1} == clusters_of(kafka)
+    assert sum(map(len, named.values())) == len(frozenset().union(*named.values()))
 
 
 # Among these are some in which a crash comes while an event that is late waits for a life.
