@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 
 # A transaction that only moves offsets hurries less: doing ignored events again changes nothing.
 IDLE_COMMIT_S = 1.0
+# Nor does one of a partition that lags and has more to read: a transaction costs a dozen round trips, however little it
+# carries, and who waits for a decision of ten seconds ago does not see one more.
+LAGGING_MS = 10_000
+LAGGING_COMMIT_S = 1.0
 
 
 class Kept:
@@ -125,13 +129,18 @@ class Incarnation:
             unit.start_at(started)
             await self.commit()
 
-    def commit_is_due(self, interval_s: float) -> bool:
+    def commit_is_due(self, interval_s: float, wall_ms: int) -> bool:
         """Tell whether a commit should start now."""
-        outgoing = self.unit.outgoing
+        unit, outgoing = self.unit, self.unit.outgoing
         if self.committing is not None or outgoing.is_empty:
             return False
-        since = time.monotonic() - self._committed_at
-        return outgoing.is_full or since >= (interval_s if outgoing.is_urgent else max(interval_s, IDLE_COMMIT_S))
+        if outgoing.is_full:
+            return True
+        if unit.backlog and wall_ms - unit.turned_ms > LAGGING_MS:
+            interval_s = max(interval_s, LAGGING_COMMIT_S)
+        elif not outgoing.is_urgent:
+            interval_s = max(interval_s, IDLE_COMMIT_S)
+        return time.monotonic() - self._committed_at >= interval_s
 
     async def commit(self) -> None:
         """Carry what lies in memory in one transaction; raises whatever went wrong, and the incarnation is over."""
