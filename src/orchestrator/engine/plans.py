@@ -89,6 +89,8 @@ class _Arrival:
         self._first = first
         self._draws = bool(journey.holdout_percent or catalog.project.holdout_percent)
         self._standing = _steps_standing(journey, event_type)
+        # Conditions under which the same event ends an entry; an untaken one is never told of beside what is told here.
+        self._exits = [rule.trigger.where for rule in journey.exits_by_event.get(event_type, ())]
 
     def take(self, state: State, event: Event, now_ms: int) -> Planned | None:
         """Let the event start a wait again, and open an entry or not."""
@@ -100,11 +102,16 @@ class _Arrival:
                 return None
             step = self._standing[entry.step]
         properties = event.properties
-        scope = Scope(self._catalog.project, state, now_ms, event)
+        scope = Scope(self._catalog.project, state, now_ms, event, entry)
+        key = None if journey.key is None else matching.as_key(properties.get(journey.key))
+        if entry is not None and self._exits and (key is None or key == entry.key):
+            for condition in self._exits:
+                if condition is None or condition.evaluate(scope):
+                    return None
+        scope.entry = None
         where = self._where
         saw = {} if where is None else where.values_seen(scope)
         holds = where is None or where.evaluate(scope)
-        key = None if journey.key is None else matching.as_key(properties.get(journey.key))
         event_id, profile_id = event.id, state.profile_id
         turn_id, at = ids.derive(profile_id, event_id), instants.to_text(now_ms)
         told: list[Decision] = []
@@ -196,7 +203,8 @@ class _Arrival:
 def _arrival(catalog: Catalog, journey: Journey, event_type: str) -> Plan | None:
     triggers = journey.enters_by_event[event_type]
     first = journey.steps.get(journey.first or "")
-    asked_otherwise = (journey.exits_by_event, journey.goals_by_event, journey.untils_by_event)
+    asked_otherwise = (journey.goals_by_event, journey.untils_by_event)
+    exits = journey.exits_by_event.get(event_type, ())
     if (
         len(triggers) > 1
         or triggers[0].segment is not None
@@ -204,6 +212,7 @@ def _arrival(catalog: Catalog, journey: Journey, event_type: str) -> Plan | None
         or journey.status != "live"
         or journey.limit is not None
         or any(event_type in rules for rules in asked_otherwise)
+        or any(rule.trigger.segment is not None for rule in exits)
     ):
         return None
     return _Arrival(catalog, journey, event_type, first).take
@@ -268,10 +277,14 @@ class _Departure:
         told: list[Decision] = []
         if is_reached and not entry.converted:
             entry.converted = True
+            value = None if self._goal is None else self._goal.value
+            saw = {}
+            if value is not None:
+                saw["value"] = value.evaluate(Scope(self._catalog.project, state, now_ms, event, entry))
             told.append(
                 Decision(
                     f"{turn_id}-0", at, profile_id, journey.id, journey.version, entry.id, entry.step,
-                    _CONVERTED, _GOAL, event_id, {},
+                    _CONVERTED, _GOAL, event_id, saw,
                 )
             )  # fmt: skip
         told.append(
@@ -299,7 +312,7 @@ def _departure(catalog: Catalog, journey: Journey, event_type: str) -> _Departur
         not triggers
         or len(goals) > 1
         or any(trigger.where is not None or trigger.segment is not None for trigger in triggers)
-        or any(not goal.ends or goal.value is not None for goal in goals)
+        or any(not goal.ends for goal in goals)
         or event_type in journey.untils_by_event
         or any(isinstance(step, Wait) and event_type in step.restart_on for step in journey.steps.values())
         or catalog.is_paused(journey.id)

@@ -15,7 +15,7 @@ from orchestrator.model.catalog import Catalog, Planned
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.expression import Scope
-from orchestrator.model.journey import Exit, Journey, Send, Step, Wait, WaitFor
+from orchestrator.model.journey import Choose, Exit, Journey, Send, Split, Step, Wait, WaitFor, WaitUntil
 from orchestrator.model.project import WINDOWS_MS, Project
 from orchestrator.model.state import Entry, Result, Sent, State
 
@@ -29,7 +29,7 @@ class Wakes:
     """The timers of a catalog that go by plan, by journey, version and step."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._steps: dict[tuple[str, int, str], _Wake] = {}
+        self._steps: dict[tuple[str, int, str], _Wake | _Walk] = {}
         if catalog.audiences is not None or catalog.migrating:
             return
         for journey in catalog.versions.values():
@@ -51,14 +51,45 @@ class Wakes:
             or entry.parked is not None
             or entry.stopped_ms
             or entry.done
-            or entry.held
+            or (not entry.held_ms if wake.is_held else entry.held)
         ):
             return None
         return wake.take(state, entry, now_ms)
 
 
+class _Walk:
+    """The end of one wait, or of the quiet hours that held a message, where the steps that follow say what follows."""
+
+    def __init__(self, catalog: Catalog, journey: Journey, step: Step) -> None:
+        self.is_held = type(step) is Send
+        self._catalog = catalog
+        self._journey = journey
+        self._step_id = step.id
+        self._reason = _TIMED_OUT if isinstance(step, WaitFor) else _TIME_PASSED
+        self._following = step.id if self.is_held else _following(step)
+
+    def take(self, state: State, entry: Entry, now_ms: int) -> Planned:
+        """Wake the entry."""
+        turn_id, at = ids.derive(entry.id, self._step_id, str(entry.due_ms)), instants.to_text(now_ms)
+        actions: list[Action] = []
+        told: list[Decision] = []
+        journey, entry.due_ms = self._journey, 0
+        if not self.is_held:
+            told.append(
+                Decision(
+                    f"{turn_id}-0", at, state.profile_id, journey.id, journey.version, entry.id, self._step_id,
+                    _RESUMED, self._reason, TIMER, {},
+                )
+            )  # fmt: skip
+        turn = Turn(self._catalog, state, now_ms, {}, actions, told, _id=turn_id, _at=at)
+        walking.walk(turn, journey, entry, self._following)
+        return Planned(True, told, actions)
+
+
 class _Wake:
     """The end of one wait, and all that follows until the next one or the end."""
+
+    is_held = False
 
     def __init__(self, catalog: Catalog, journey: Journey, step: Step, send: Send | None, last: Step | None) -> None:
         self._send_id = None if send is None else send.id
@@ -187,13 +218,17 @@ def _is_unguarded(project: Project, journey: Journey, step: Send, channel: str) 
     )
 
 
-def _wake_of(catalog: Catalog, journey: Journey, step: Step) -> _Wake | None:
-    if isinstance(step, Wait):
-        following = step.next
-    elif isinstance(step, WaitFor):
-        following = step.on_timeout
-    else:
+def _following(step: Step) -> str | None:
+    """Name the step that the end of a wait leads to."""
+    return step.on_timeout if isinstance(step, WaitFor) else step.next
+
+
+def _wake_of(catalog: Catalog, journey: Journey, step: Step) -> _Wake | _Walk | None:
+    if type(step) is Send:
+        return _Walk(catalog, journey, step) if _is_walked_alone(journey, step.id) else None
+    if not isinstance(step, (Wait, WaitFor, WaitUntil)):
         return None
+    following = _following(step)
     last = None if following is None else journey.steps[following]
     send = None
     if type(last) is Send:
@@ -201,7 +236,30 @@ def _wake_of(catalog: Catalog, journey: Journey, step: Step) -> _Wake | None:
     is_simple = last is None or isinstance(last, (Exit, WaitFor))
     if isinstance(last, Wait):
         is_simple = not (last.kept.event or last.kept.events)
-    return _Wake(catalog, journey, step, send, last) if is_simple else None
+    if is_simple:
+        return _Wake(catalog, journey, step, send, last)
+    return _Walk(catalog, journey, step) if _is_walked_alone(journey, following) else None
+
+
+def _is_walked_alone(journey: Journey, first: str | None) -> bool:
+    """Whether whatever is walked from a step on, until the next wait or the end, concerns its own entry alone."""
+    seen: set[str] = set()
+    ahead = [first]
+    while ahead:
+        step_id = ahead.pop()
+        if step_id is None or step_id in seen:
+            continue
+        seen.add(step_id)
+        step = journey.steps[step_id]
+        if isinstance(step, Choose):
+            ahead += [step.next, *(first for _, first in step.branches)]
+        elif isinstance(step, Split):
+            ahead += [branch.first for branch in step.branches]
+        elif type(step) is Send or isinstance(step, WaitUntil):  # a date that has passed leads on
+            ahead.append(step.next)
+        elif not isinstance(step, (Exit, Wait, WaitFor)):
+            return False
+    return True
 
 
 def _sending_of(catalog: Catalog, journey: Journey, step: Send) -> _Sending | None:

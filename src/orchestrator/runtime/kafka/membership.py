@@ -1,9 +1,10 @@
 """The membership in a consumer group, and the loop that fetches, works and commits: of the turns, and of resolve.
 
-Owns the loop and its order: fetch what every partition has room for, take it into the units, work, start the commits
-that are due. Commits run beside the next work; each partition has one at a time. A fenced member leaves the group and
-joins it again. Must never await between a fetch and what it does with it: a rebalance or a restore that came
-in between would make it another incarnation's.
+Owns the loop and its order: fetch what every partition has room for and take it into the units; then each partition
+works, starts its commit if one is due, and gives way. Commits run beside the next work; each partition has one at a
+time. A fenced member leaves the group and joins it again. Must never await between a fetch and taking it in, nor work
+for an incarnation without having looked, after the last await, whether it is still the one: a rebalance or a restore
+that came in between would make the records another incarnation's.
 """
 
 import asyncio
