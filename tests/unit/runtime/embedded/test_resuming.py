@@ -11,7 +11,7 @@ from orchestrator.runtime.embedded import processing, sorting, sources
 from orchestrator.storage import SqliteStore
 
 KINDS = ("actions", "decisions", "dead_letters")
-POINTS = ["run.before_commit", "run.after_commit", "run.within_append", "run.after_append"]
+POINTS = ["run.before_commit", "run.after_commit", "run.within_append", "run.within_sync", "run.after_append"]
 MINUTE_MS = 60_000
 
 
