@@ -411,3 +411,15 @@ def test_the_codes_of_a_merged_profile_are_the_others(store):
     store.commit(Batch(given=[Given("gift", "A", "entry-1", "visitor")]))
     store.commit(Batch(merged=[("visitor", "ana")]))
     assert store.codes_of("ana") == [Given("gift", "A", "entry-1", "ana")]
+
+
+def test_an_address_is_found_with_all_whose_it_is_until_they_are_forgotten(store):
+    store.commit(Batch(addressed=[("home", "ana"), ("home", "ben"), ("work", "ana"), ("home", "ana")]))
+    store.commit(Batch(addressed=[("home", "visitor"), ("till", "visitor")], merged=[("visitor", "ana")]))
+    assert store.addresses.owners("home", 9) == ["ana", "ben"]
+    assert store.addresses.owners("home", 1) == ["ana"]
+    assert store.addresses.of("ana") == ["home", "till", "work"]
+    assert store.erase("ana", [])["addresses"] == 3
+    assert (store.addresses.owners("home", 9), store.addresses.owners("work", 9)) == (["ben"], [])
+    store.commit(Batch(records={"ben": None}))
+    assert (store.addresses.owners("home", 9), store.addresses.of("ben")) == ([], [])

@@ -61,6 +61,7 @@ async def test_twilio_gets_a_text_message_that_its_reports_can_be_told_by(tmp_pa
     assert callback.startswith("https://shop.example/hooks/sms/twilio?")
     assert query_of(callback) == {"action_id": one.action.id, "profile_id": PROFILE}
     assert (receipt.reference, receipt.details) == ("SM" + "1".zfill(32), {"parts": 1, "alphabet": "GSM-7"})
+    assert (receipt.named, receipt.to) == (Twilio.SENDER, "+34600000001")
 
 
 async def test_twilio_by_a_messaging_service_and_without_anywhere_to_report_to(tmp_path):
@@ -93,7 +94,7 @@ async def test_meta_gets_the_text_while_the_window_is_open_and_the_template_afte
         await sent(provider, "whatsapp", at_its_end)
         await sent(provider, "whatsapp", text("whatsapp"))
     first, second, third = provider.taken
-    assert receipt.reference == "wamid.1"
+    assert (receipt.reference, receipt.named, receipt.to) == ("wamid.1", "wamid.1", "+34600000001")
     assert first["to"] == "+34600000001"
     assert first["biz_opaque_callback_data"] == f"{inside.key}.{PROFILE}"
     assert (first["type"], first["text"]["body"]) == ("text", "Hola Ana")
@@ -139,7 +140,7 @@ async def test_telegram_gets_title_text_and_link(tmp_path):
         "text": "Tienda\nTu cesta te espera\nhttps://shop.example/c",
         "disable_notification": True,
     }
-    assert receipt.reference == "42:1"
+    assert (receipt.reference, receipt.named, receipt.to) == ("42:1", "42:1", "42")
 
 
 @pytest.mark.parametrize("form", ["on", "off"])

@@ -78,11 +78,15 @@ class Delivery(msgspec.Struct, frozen=True):
 class Receipt(msgspec.Struct, frozen=True):
     """A provider took it. `reference` is the provider's own name for it, if it gave one.
 
-    `details` is what else the receipt tells, such as how many parts a text message was.
+    `details` is what else the receipt tells, such as how many parts a text message was. Where customers answer by the
+    same channel, `named` is how an answer names the message (the reference, or the number of ours that it came from),
+    and `to` the address as the provider was told it.
     """
 
     reference: str | None = None
     details: Mapping[str, str | int] = {}
+    named: str = ""
+    to: str = ""
 
 
 class Channel(Protocol):

@@ -31,6 +31,7 @@ from orchestrator.errors import Bounced, ChannelError, OrchestratorError, Refuse
 from orchestrator.model import instants
 
 HOST = "api.twilio.com"
+WHATSAPP = "whatsapp:"
 OPTIONS = ("account", "from", "service", "key", "region", "status")
 EXAMPLE = "twilio:?account=AC…&from=+15551230001"
 # Twilio gives a message up after so many seconds, if it is told; it takes 1 to 36,000.
@@ -71,6 +72,7 @@ class TwilioChannel:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         self._sender = dict([sender])
+        self._from = sender[1]
         self._status = status
         self._content = content
 
@@ -84,7 +86,10 @@ class TwilioChannel:
         answer = await self._api.post(self._url, self._headers, urlencode(fields).encode())
         said = answer.read(_Said)
         if answer.status in (200, 201) and not said.error_code:
-            return Receipt(said.sid, details)
+            to = fields["To"].removeprefix(WHATSAPP)
+            # A text names nothing that it answers but the number that it goes to; a chat names the message.
+            named = said.sid if to != fields["To"] else self._from
+            return Receipt(said.sid, details, named or "", to)
         raise _trouble(answer, said, delivery.now_ms)
 
     async def close(self) -> None:
@@ -121,7 +126,7 @@ def _text_message(delivery: Delivery, region: str | None) -> tuple[dict[str, str
 
 
 def _whatsapp_message(delivery: Delivery, region: str | None) -> tuple[dict[str, str], Mapping[str, str | int]]:
-    fields = {"To": f"whatsapp:{number_of(delivery.to.removeprefix('whatsapp:'), region)}"}
+    fields = {"To": f"{WHATSAPP}{number_of(delivery.to.removeprefix(WHATSAPP), region)}"}
     form = form_of(delivery)
     if isinstance(form, Template):
         variables = {str(number): text for number, text in enumerate(form.parameters, start=1)}
@@ -137,7 +142,7 @@ def open_twilio(setup: Setup) -> TwilioChannel:
 
 def open_twilio_whatsapp(setup: Setup) -> TwilioChannel:
     """Make the channel that a `twilio+whatsapp:` URL names."""
-    return _open(setup, _whatsapp_message, "whatsapp:")
+    return _open(setup, _whatsapp_message, WHATSAPP)
 
 
 def _open(

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.engine import cancelling, guards
 from orchestrator.engine.turn import Turn
-from orchestrator.model.catalog import UNREACHABLE, WRITTEN
+from orchestrator.model.catalog import ANSWERABLE, UNREACHABLE, WRITTEN
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.profile import Consent, Profile
@@ -33,6 +33,8 @@ def apply(turn: Turn, event: Event) -> None:
             mark_unreachable(turn, channel, [one for one in gone if isinstance(one, str)])
     elif event.type == WRITTEN:
         _note_written(turn, profile, event)
+    elif event.type == ANSWERABLE:
+        _note_answerable(turn, event)
 
 
 def identify(turn: Turn, event: Event) -> None:
@@ -148,6 +150,19 @@ def _note_written(turn: Turn, profile: Profile, event: Event) -> None:
         if at_ms > profile.wrote_ms.get(channel, 0):
             profile.wrote_ms[channel] = at_ms
             turn.changed = True
+
+
+def _note_answerable(turn: Turn, event: Event) -> None:
+    """Remember how an answer names a message, and the address that it went to."""
+    said = event.properties
+    sent = next((sent for sent in turn.state.sent if sent.action_id == said.get("action_id")), None)
+    if sent is None:
+        return
+    named, to = _text(said.get("named")), _text(said.get("to"))
+    if to is not None and to != sent.address:
+        sent.reached, turn.changed = to, True
+    if named is not None and turn.catalog.hears_answers:
+        sent.named, turn.changed = named, True
 
 
 def _text(value: object) -> str | None:

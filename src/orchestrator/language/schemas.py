@@ -82,6 +82,7 @@ _WORDS = {
         "cases": "The cases that people work or worked on, with all that was written in them.",
         "streamed": "The messages that the company's own apps can still read.",
         "coupons": "The codes that they were given, each with its coupon.",
+        "addresses": "The hashes of the addresses that they are found by when they write.",
     },
     "receipt": {
         "id": "The receipt's own id; it names nobody.",

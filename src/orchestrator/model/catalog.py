@@ -25,9 +25,11 @@ from orchestrator.model.state import Entry, State
 UNREACHABLE = "address_unreachable"
 # What a customer wrote to us.
 WRITTEN = "message_received"
+# A message left by a channel on which it can be answered, and this is how an answer names it.
+ANSWERABLE = "message_answerable"
 # What happens in a case, ours or the contact centre's own.
 CASE_EVENTS = frozenset({"case_opened", "case_answered", "case_closed"})
-PROFILE_EVENTS = frozenset({"profile_updated", "consent_changed", "preference_changed", UNREACHABLE}) | CASE_EVENTS
+PROFILE_EVENTS = CASE_EVENTS | {"profile_updated", "consent_changed", "preference_changed", UNREACHABLE, ANSWERABLE}
 RECEIPTS = frozenset(
     f"message_{what}"
     for what in ("sent", "delivered", "opened", "clicked", "bounced", "complained", "failed", "unsubscribed")
@@ -100,6 +102,8 @@ class Catalog:
         # What a customer writes opens a channel's window, and belongs to their open case, whoever else asks for it.
         is_read = bool(project.teams) or not WINDOWS_MS.keys().isdisjoint(project.channels)
         self._of_profiles = PROFILE_EVENTS | ({WRITTEN} if is_read else frozenset())
+        # Which message was answered is nobody's question where nobody hears of answers.
+        self.hears_answers = WRITTEN in asked
         self.wanted = asked | self._of_profiles | read | {ERASE}
         known = asked | self._of_profiles | RECEIPTS
         self.interests = {event_type: self._interest_in(event_type) for event_type in known}

@@ -95,6 +95,9 @@ class Sent(msgspec.Struct, array_like=True, gc=False):
 
     Until `until_ms` it may still be on its way to its provider, as far as is known here; 0 when it is not.
     `version` is the journey's. `profile_id` is the customer's as it was when the message left, "" for the one it is.
+    `named` is how an answer names the message: the provider's id of it, or the number of ours that a text came from; ""
+    while it is not known to have left, or where no answer could. `reached` is the address as its provider was told it,
+    where that is written otherwise than `address`.
     """
 
     action_id: str
@@ -109,6 +112,8 @@ class Sent(msgspec.Struct, array_like=True, gc=False):
     until_ms: int = 0
     version: int = 0
     profile_id: str = ""
+    named: str = ""
+    reached: str = ""
 
 
 class Case(msgspec.Struct, array_like=True, gc=False):

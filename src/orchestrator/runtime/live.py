@@ -19,6 +19,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.state import State
+from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import Agent
 from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.inbox import Inbox
@@ -157,4 +158,8 @@ class Live(Protocol):
 
         A name is a customer id, `kind:value`, or the value alone.
         """
+        ...
+
+    async def reached(self, channel: str, address: str) -> Sequence[Reached]:
+        """Find who is reached at an address by a channel, be it an identifier or not; raises as `state_of` does."""
         ...

@@ -115,6 +115,7 @@ def export(store: Store, profile_id: str, now_ms: int) -> Export:
     made.cases = [named(each) for each in store.casework.of(profile_id)]
     made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
+    made.addresses = store.addresses.of(profile_id)
     return made
 
 

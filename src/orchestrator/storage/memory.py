@@ -11,6 +11,7 @@ from itertools import count
 from typing import Self
 
 from orchestrator.model.codec import due_of
+from orchestrator.storage.addresses import AddressesInMemory
 from orchestrator.storage.casework import CaseworkInMemory
 from orchestrator.storage.coupons import Given, GivenInMemory
 from orchestrator.storage.erasing import made_before, quotes, without
@@ -35,6 +36,7 @@ class MemoryStore:
         self._release: Release | None = None
         self._pending = PendingInMemory()
         self.casework = CaseworkInMemory()
+        self.addresses = AddressesInMemory()
         self._given = GivenInMemory()
         self._names: dict[str, Known] = {}
         self._names_of: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -52,6 +54,7 @@ class MemoryStore:
         erased = {profile_id for profile_id, record in batch.records.items() if record is None}
         self._pending.forget(erased)
         self.casework.forget(erased)
+        self.addresses.forget(erased)
         self._given.forget(erased)
         for profile_id in erased:
             for number in self._decisions_of.pop(profile_id, []):
@@ -74,6 +77,7 @@ class MemoryStore:
             self._outbox.append(OutboxLines(self._number, target, joined))
         self._pending.write(batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
         self.casework.write(batch.cases, batch.dropped, batch.streamed)
+        self.addresses.write(batch.addressed)
         for before, profile_id in batch.merged:
             self._merge(before, profile_id)
         for name, known in batch.names.items():
@@ -84,6 +88,7 @@ class MemoryStore:
         self._records.pop(before, None)
         self._pending.merge(before, profile_id)
         self.casework.merge(before, profile_id)
+        self.addresses.merge(before, profile_id)
         self._given.merge(before, profile_id)
         self._decisions_of[profile_id] = sorted(self._decisions_of[profile_id] + self._decisions_of.pop(before, []))
         for name, kind in self._names_of.pop(before, {}).items():
@@ -222,6 +227,7 @@ class MemoryStore:
             "cases": len(self.casework.of(profile_id)),
             "streamed": len(self.casework.streamed_of(profile_id)),
             "coupons": len(self.codes_of(profile_id)),
+            "addresses": len(self.addresses.of(profile_id)),
         }
         letters = [line for line in self._pending.dead_letters if not quotes(line, profile_id, values)]
         counts["dead_letters"] = len(self._pending.dead_letters) - len(letters)

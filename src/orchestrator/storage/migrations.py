@@ -70,6 +70,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE streamed ADD COLUMN origin INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX streamed_by_origin ON streamed (origin) WHERE origin > 0",
     ),
+    (
+        "CREATE TABLE addresses (name TEXT NOT NULL, profile_id TEXT NOT NULL, PRIMARY KEY (name, profile_id))"
+        " WITHOUT ROWID",
+        "CREATE INDEX addresses_by_profile ON addresses (profile_id)",
+    ),
 )
 
 

@@ -19,6 +19,7 @@ record. The page of its tables:
     cases        what people work on, open and closed, each with its whole file
     streamed     messages that a company's own apps read, until their end
     coupons      codes that were given, and to which entry, until that is forgotten
+    addresses    which customers are reached at an address, by its hash
 
 The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a console) see the last
 commit and never hold up the writer. Beside it lies `<file>-lock`, which the writing process holds.
@@ -38,6 +39,7 @@ from xxhash import xxh3_64_intdigest
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
 from orchestrator.storage import bulk, coupons, migrations, pending
+from orchestrator.storage.addresses import SqliteAddresses
 from orchestrator.storage.casework import SqliteCasework
 from orchestrator.storage.coupons import Given
 from orchestrator.storage.erasing import made_before, quotes, without
@@ -95,6 +97,7 @@ class SqliteStore:
         execute = self._connection.execute
         self._select = self._connection.cursor().execute
         self.casework = SqliteCasework(self._connection, self._explained)
+        self.addresses = SqliteAddresses(self._connection, self._explained)
         if not self._writes:
             if migrations.check(self._connection, self._name) < len(migrations.MIGRATIONS):
                 raise StorageError(
@@ -140,6 +143,7 @@ class SqliteStore:
             self._write_positions(batch)
             pending.write(self._connection, batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
             self.casework.write(batch.cases, batch.dropped, batch.streamed)
+            self.addresses.write(batch.addressed)
             if batch.given:
                 coupons.write(self._connection, batch.given)
             for before, profile_id in batch.merged:
@@ -179,6 +183,7 @@ class SqliteStore:
         )
         pending.forget(self._connection, erased)
         self.casework.forget([each for (each,) in erased])
+        self.addresses.forget(erased)
         coupons.forget(self._connection, erased)
 
     def _execute(self, statement: str, values: Sequence[Sequence[object]]) -> None:
@@ -216,6 +221,7 @@ class SqliteStore:
         )
         pending.merge(self._connection, before, profile_id)
         self.casework.merge(before, profile_id)
+        self.addresses.merge(before, profile_id)
         coupons.merge(self._connection, before, profile_id)
 
     def _last_number(self) -> int:
@@ -372,6 +378,7 @@ class SqliteStore:
             "cases": len(self.casework.of(profile_id)),
             "streamed": len(self.casework.streamed_of(profile_id)),
             "coupons": len(self.codes_of(profile_id)),
+            "addresses": len(self.addresses.of(profile_id)),
         }
         with self._explained(), self._transaction():
             self._write_profiles({}, [(profile_id,)])

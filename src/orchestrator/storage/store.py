@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol, Self
 
 from orchestrator.errors import StorageError
 from orchestrator.model.casework import CaseFile, Streamed
+from orchestrator.storage.addresses import Addresses
 from orchestrator.storage.casework import Casework
 from orchestrator.storage.coupons import Given
 from orchestrator.storage.pending import Pending, Settled
@@ -72,6 +73,7 @@ class Batch:
     is now, `dropped` those that are not kept any more, as (profile id, case id): one that is another profile's stays.
     `streamed` are messages for a company's own apps; one that is there already stays as it is. `given` are codes
     of coupons that are somebody's from now on; one that was given before is an error, and nothing of the batch is kept.
+    `addressed` are hashes of addresses with the profiles that are reached there.
     """
 
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
@@ -90,6 +92,7 @@ class Batch:
     cases: list[CaseFile] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
     streamed: list[Streamed] = field(default_factory=list)
+    addressed: list[tuple[str, str]] = field(default_factory=list)
 
 
 class StoreInUse(StorageError):  # noqa: N818 - what is the matter with it
@@ -207,6 +210,10 @@ class Store(Protocol):
     @property
     def casework(self) -> Casework:
         """The cases that people work on, and the messages that the company's own apps read."""
+
+    @property
+    def addresses(self) -> Addresses:
+        """Which customers are reached at an address."""
 
     def codes(self) -> set[str]:
         """Return every code of a coupon that was ever given."""

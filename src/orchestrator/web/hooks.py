@@ -14,7 +14,8 @@ well: a provider that is told "no" says it again. Must never act on a request wh
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -42,8 +43,9 @@ from orchestrator.model import ids
 from orchestrator.model.event import Event
 from orchestrator.model.project import Project
 from orchestrator.runtime.live import Busy, Live
-from orchestrator.web import bodies
+from orchestrator.web import bodies, whose
 from orchestrator.web.answers import HttpError
+from orchestrator.web.whose import Whose
 
 # A request beyond this is read beside the loop: others must not wait for one mail.
 SMALL_BYTES = 32 << 10
@@ -135,7 +137,6 @@ class Hooks:
     async def _keep(self, provider: Provider, channel: str, findings: list[Finding]) -> Response:
         """Let everything be durable, then answer; where something is not, all of it comes again and is the same."""
         now_ms = self._service.clock.now_ms()
-        project = self._service.catalog.project
         records: list[bytes] = []
         about: dict[str, list[Event]] = {}
         for finding in findings:
@@ -145,8 +146,12 @@ class Hooks:
                 event = finding.report.event(now_ms, each=finding.each)
                 about.setdefault(finding.report.profile_id, []).append(event)
             elif not isinstance(finding, Other):
-                says = _Says(provider.name, channel, project, self._keywords(project), now_ms)
-                records += map(_encode, says.records(finding))
+                says = _Says(provider.name, channel, self._service, self._keywords(), now_ms)
+                told, whose = await says.read(finding)
+                if whose.named:
+                    records.append(_encode(says.record(finding, told)))
+                for profile_id in whose.told:
+                    about.setdefault(profile_id, []).append(says.event(finding, told))
         waiting = [self._service.hear(profile_id, *events) for profile_id, events in about.items()]
         if records:
             waiting.append(self._take(records, f"/hooks/{channel}/{provider.name}"))
@@ -159,7 +164,8 @@ class Hooks:
         # What is refused is a dead letter; that the provider sends it again would not mend it.
         await self._service.take(records, source)
 
-    def _keywords(self, project: Project) -> Keywords:
+    def _keywords(self) -> Keywords:
+        project = self._service.catalog.project
         if self._words[0] is not project:
             self._words = (project, keywords_of(project.languages, project.stop_words, project.start_words))
         return self._words[1]
@@ -188,61 +194,76 @@ def _challenged(provider: Provider, asked: Request) -> Response:
     return PlainTextResponse(provider.challenge(asked)[:1_000], headers={"X-Content-Type-Options": "nosniff"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What somebody said, as an event of ours: its type and properties."""
+
+    type: str
+    properties: dict[str, Any]
+
+
 class _Says:
     """Writes what customers say as events, as any producer would."""
 
-    def __init__(self, provider: str, channel: str, project: Project, words: Keywords, now_ms: int) -> None:
+    def __init__(self, provider: str, channel: str, service: Live, words: Keywords, now_ms: int) -> None:
         self._provider = provider
         self._channel = channel
-        self._project = project
+        self._service = service
         self._words = words
         self._now_ms = now_ms
 
-    def records(self, said: Written | Stated) -> Iterator[dict[str, Any]]:
-        """Write one."""
+    async def read(self, said: Written | Stated) -> tuple[_Event, Whose]:
+        """Say what it means, and whose it is."""
+        kind = self._kind(said.kind)
         if isinstance(said, Stated):
-            yield self._consent(said, said.granted, said.wording, said.method)
-            return
+            event = self._consent(said, said.granted, said.wording, said.method)
+            return event, await whose.of_order(self._service, self._channel, said, kind, not said.granted)
         meaning = None if said.is_public else said.word or self._words.meaning(said.text)
-        if meaning is None:
-            yield self._event(said, "message_received", self._message(said))
-        else:
-            yield self._consent(said, meaning == "start", said.text, "keyword")
+        if meaning is not None:
+            leaves = meaning != "start"
+            event = self._consent(said, not leaves, said.text, "keyword")
+            return event, await whose.of_order(self._service, self._channel, said, kind, leaves)
+        found = await whose.of_message(self._service, self._channel, said, kind)
+        told = {"text": said.text, "conversation_id": said.conversation_id, **said.properties}
+        answered = {} if found.action_id is None else {"action_id": found.action_id}
+        return _Event("message_received", {"channel": self._channel, **told, **answered}), found
 
-    def _event(self, said: Written | Stated, event_type: str, properties: dict[str, Any]) -> dict[str, Any]:
+    def record(self, said: Written | Stated, told: _Event) -> dict[str, Any]:
+        """Write it as an event that says itself whose it is."""
         return {
-            "id": ids.derive("hook", self._provider, self._channel, said.id),
-            "type": event_type,
+            "id": self._id(said),
+            "type": told.type,
             "time": self._now_ms,
             "identifiers": {self._kind(said.kind): said.sender},
             "channel": self._channel,
-            "properties": {"channel": self._channel, **properties},
+            "properties": told.properties,
         }
+
+    def event(self, said: Written | Stated, told: _Event) -> Event:
+        """Write it as an event about a profile that is known by its id."""
+        return Event(self._id(said), told.type, self._now_ms, channel=self._channel, decoded=told.properties)
+
+    def _id(self, said: Written | Stated) -> str:
+        return ids.derive("hook", self._provider, self._channel, said.id)
 
     def _kind(self, kind: str) -> str:
         """Name the identifier that this channel's addresses are: what the project's address reads, where it is one."""
-        channel = self._project.channels.get(self._channel)
+        channel = self._service.catalog.project.channels.get(self._channel)
         found = None if channel is None else _IN_PROFILE.fullmatch(channel.address.source.strip())
         return kind if found is None else found[1]
 
-    def _message(self, said: Written) -> dict[str, Any]:
-        told = {"text": said.text, "conversation_id": said.conversation_id, **said.properties}
-        return {**told, "action_id": said.reference[0]} if said.reference else told
-
-    def _consent(self, said: Written | Stated, granted: bool, wording: str, method: str) -> dict[str, Any]:
+    def _consent(self, said: Written | Stated, granted: bool, wording: str, method: str) -> _Event:
         """State a consent. Who writes from a phone or a chat has shown that it is theirs; a mail's sender has not."""
-        return self._event(
-            said,
-            "consent_changed",
-            {
-                "granted": granted,
-                "confirmed": granted and said.kind != "email",
-                "source": self._provider,
-                "wording": wording,
-                "method": method,
-                "evidence": {"message_id": said.id},
-            },
-        )
+        stated = {
+            "channel": self._channel,
+            "granted": granted,
+            "confirmed": granted and said.kind != "email",
+            "source": self._provider,
+            "wording": wording,
+            "method": method,
+            "evidence": {"message_id": said.id},
+        }
+        return _Event("consent_changed", stated)
 
 
 def _told(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:

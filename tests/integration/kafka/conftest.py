@@ -25,6 +25,7 @@ from aiokafka.structs import TopicPartition
 from orchestrator.language import Loaded as LoadedProject
 from orchestrator.language import load as load_project
 from orchestrator.model import codec
+from orchestrator.model.project import Project
 from orchestrator.runtime.kafka.catalogs import Catalogs, keyed, publish
 from orchestrator.runtime.kafka.header import decode_header
 from orchestrator.runtime.kafka.keys import partition_of
@@ -304,7 +305,7 @@ class Shop:
         """Keep a copy of the customers in a file; give what opens it for reading."""
         settings, topics = self.settings(), self.topics
         counts = await ensure(settings, topics)
-        side = ReadSide(settings, topics, path, lambda seconds: None)
+        side = ReadSide(settings, topics, path, lambda: Project("shop"), lambda seconds: None)
         await side.open()
         following = asyncio.create_task(side.follow(counts))
         try:

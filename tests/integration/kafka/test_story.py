@@ -13,16 +13,34 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from integration.kafka.conftest import Door, Shop
 from orchestrator.channels.machines import TOO_SOON_MS
+from orchestrator.model import codec, ids
+from orchestrator.storage import SqliteStore
 from orchestrator.testing.streams import WorkerProcess, committed
-from providers import MailServer
+from providers import MailServer, hooks
+from providers.apis import Twilio
 from providers.deliveries import SECRET
 from providers.live import JOURNEY, MESSAGES, PROJECT
 
 PARTITIONS = 4
+PHONE = "+34600000001"
+SIZE = """
+journey: size
+version: 1
+purpose: service
+status: live
+enter: {event: size_asked}
+steps:
+  - {id: ask, send: {message: size, channels: [sms]}}
+  - id: answer
+    wait_for: {event: message_received, within: 1d}
+    then: [{id: thank, send: {message: size, channels: [same], data: {said: event.properties.text}}}]
+"""
+SIZES = "message: size\nsms: {text: \"{{ data.said | default: 'Your size?' }}\"}\n"
 
 
 def told(customer: str, event_type: str, **properties) -> dict:
@@ -70,6 +88,7 @@ class Town:
     processes: list[WorkerProcess]
     doors: list[Door]
     pushed: Path
+    phones: Twilio
 
     async def until(self, seen: Callable[[], bool]) -> None:
         """Look until something of it can be seen from outside."""
@@ -89,18 +108,23 @@ class Town:
 @pytest.fixture
 async def town(shop, project, tmp_path) -> AsyncIterator[Town]:
     (project / "cart.journey.yaml").unlink()
-    (project / "orchestrator.yaml").write_text(PROJECT)
+    texting = "channels:\n  sms: {address: profile.phone}"
+    (project / "orchestrator.yaml").write_text(PROJECT.replace("channels:", texting))
+    (project / "size.journey.yaml").write_text(SIZE)
+    (project / "messages" / "size.message.yaml").write_text(SIZES)
     (project / "abandoned-cart.journey.yaml").write_text(JOURNEY.replace("for: 1h", "for: 2s"))
     for name, text in MESSAGES.items():
         (project / "messages" / f"{name}.message.yaml").write_text(text)
     pushed = tmp_path / "pushed.jsonl"
-    shop.variables |= {"PUBLIC_URL": "https://shop.example", "RESOLVE": "on"}
-    async with MailServer() as server:
+    shop.variables |= {"PUBLIC_URL": "https://shop.example", "RESOLVE": "on", "HOOK_TWILIO_SECRET": hooks.SECRET}
+    async with MailServer() as server, Twilio(tmp_path) as phones:
         server.refuse["carla@example.com"] = "550 5.1.1 unknown"
-        channels = {"CHANNEL_EMAIL": server.url, "CHANNEL_PUSH": f"file:{pushed}"}
+        channels = {"CHANNEL_EMAIL": server.url, "CHANNEL_PUSH": f"file:{pushed}", "ALLOWED_HOSTS": "127.0.0.1"}
+        sms = f"twilio://{phones.host}?account={Twilio.ACCOUNT}&from=%2B{Twilio.SENDER[1:]}&ca={phones.ca}"
+        channels |= {"CHANNEL_SMS": sms, "CHANNEL_SMS_SECRET": Twilio.TOKEN}
         processes = [shop.start_worker(), shop.start_worker("deliver", LINK_SECRET=SECRET, **channels)]
         doors = list(await asyncio.gather(shop.open_door(), shop.open_door()))
-        yield Town(shop, server, [*processes, *(door.process for door in doors)], doors, pushed)
+        yield Town(shop, server, [*processes, *(door.process for door in doors)], doors, pushed, phones)
 
 
 async def left_alone(town: Town) -> None:
@@ -123,7 +147,7 @@ async def unsubscribe(town: Town, one_click: str) -> None:
     [preferences] = re.findall(r'href="(/u/[^"]+)"', page)
 
     async def is_out() -> bool:
-        return await chosen(door, preferences) == {("marketing", "push")}
+        return await chosen(door, preferences) == {("marketing", "push"), ("marketing", "sms")}
 
     await town.shop.until(is_out, 60)
 
@@ -134,6 +158,38 @@ async def click(town: Town, mail: EmailMessage, mailed_ms: float) -> None:
     [shop_link] = [link for link in links_of(mail) if link.startswith("https://shop.example/r/")]
     assert await town.doors[1].get(shop_link) == (302, "https://casaolmo.example/cesta?a=1&b=2")
     await town.until(lambda: "Gracias" in town.said())
+
+
+async def texted(door: Door, said: str, sid: str) -> None:
+    """Write from Ana's phone, which no identifier names."""
+    form, headers = hooks.twilio({"MessageSid": sid, "From": PHONE, "To": Twilio.SENDER, "Body": said})
+    async with (
+        aiohttp.ClientSession() as client,
+        client.post(f"{door.url}/hooks/sms/twilio", data=form, headers=headers) as response,
+    ):
+        assert response.status == 204
+
+
+def answerable(copy: Path) -> str:
+    """Give the id of the message that Ana's phone is known to have got, as the copy of a door has it."""
+    with SqliteStore(copy, writes=False) as store:
+        record = store.read(ids.profile_id_of("customer_id", "ana"))
+    return next((each.action_id for each in codec.decode(record).sent if each.named), "") if record else ""
+
+
+async def text_back(town: Town) -> None:
+    """Answer a text from a phone that is only a trait, and then have enough: both are Ana's."""
+    door = town.doors[0]
+    assert await door.post(told("ana", "profile_updated", phone=PHONE), told("ana", "size_asked")) == 202
+    await town.until(lambda: answerable(door.copy) != "")
+    await texted(door, "38", "SM1")
+    await town.until(lambda: [form["Body"] for form in town.phones.taken] == ["Your size?", "38"])
+    await texted(door, "STOP", "SM2")
+
+    async def has_left() -> bool:
+        return ("sms", False) in [(each["channel"], each["granted"]) for each in (await door.known("ana"))["consents"]]
+
+    await town.shop.until(has_left, 60)
 
 
 @pytest.mark.slow
@@ -160,6 +216,7 @@ async def test_a_cart_left_alone_becomes_a_mail_and_what_is_done_with_it_changes
 
     await shop.until(carla_is_unreachable, 60)
     ana = await other.known("ana")
+    await text_back(town)
     assert ana["traits"]["first_name"] == "Ana"
     assert [each["message"] for each in ana["messages"]] == ["thanks", "cart-reminder"]
     assert [each["verdict"] for each in ana["timeline"]][-2:] == ["waited", "entered"]
@@ -167,4 +224,6 @@ async def test_a_cart_left_alone_becomes_a_mail_and_what_is_done_with_it_changes
     receipts = [json.loads(each.value) for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)]
     types = Counter(each["type"] for each in receipts)
     assert [types[f"message_{what}"] for what in ("bounced", "clicked", "unsubscribed")] == [1, 1, 1]
+    answers = [each["properties"] for each in receipts if each["type"] == "message_received"]
+    assert [(each["text"], each["action_id"]) for each in answers] == [("38", answerable(door.copy))]
     assert "thanks" in await asyncio.to_thread(explain, shop.project, other.copy)

@@ -57,6 +57,8 @@ class Written:
 
     `kind` is the identifier that `sender` is, where the project's channel does not say. `reference` is the message of
     ours that it answers, where it names one. What is `public` (a comment) is no order to us, whatever word it is.
+    `answers` is the same as its provider names it (`Receipt.named`). `ours` are the numbers of ours that a text, which
+    names nothing, came to: none where that is not known, and None for what is no such text.
     """
 
     id: str
@@ -68,6 +70,8 @@ class Written:
     is_public: bool = False
     word: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
+    answers: str = ""
+    ours: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

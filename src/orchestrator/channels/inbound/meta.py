@@ -96,6 +96,7 @@ def _message(request: Request, number: str, message: dict[str, Any]) -> Finding:
         said,
         ids.derive("conversation", request.channel, number, sender),
         properties={} if said else {"media": kind},
+        answers=bodies.text(bodies.part(message, "context").get("id")),
     )
 
 

@@ -3,7 +3,8 @@
     {"type": "message.received" | "comment.received", "data": {"id", "from", "text", …}}     keys: secret (whsec_…)
 
 The shape for live chats, and for social channels without an adapter of their own. `from` is the sender's address or
-id; `identifier` names its kind; `conversation_id` and `reference` (what we gave with a message) are optional.
+id; `identifier` names its kind; `conversation_id`, `reference` (what we gave with a message) and `to` (the number of
+ours that a text came to) are optional.
 Owns that shape. Must never read a request that was signed more than five minutes ago, or will be.
 """
 
@@ -32,8 +33,9 @@ def read(request: Request) -> list[Finding]:
         raise Unreadable("data needs an id, and whom it is from")
     thread = bodies.text(data.get("conversation_id")) or ids.derive("conversation", request.channel, sender)
     named = bodies.text(data.get("identifier")) or f"{request.channel}_id"
-    about = read_reference(data.get("reference"))
-    return [Written(event, sender, named, bodies.text(data.get("text")), thread, about, is_public=_TYPES[kind])]
+    about, to, text = read_reference(data.get("reference")), bodies.text(data.get("to")), bodies.text(data.get("text"))
+    is_public = _TYPES[kind]
+    return [Written(event, sender, named, text, thread, about, is_public, ours=(to,) if to else ())]
 
 
 def _check(request: Request) -> None:

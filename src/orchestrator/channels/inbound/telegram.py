@@ -42,21 +42,26 @@ def _message(event: str, message: dict[str, Any], request: Request) -> Finding:
         media = next((name for name in ("photo", "voice", "video", "document", "sticker") if name in message), None)
         if media is None:
             return Other("passing")  # somebody joined, a message was pinned
-        return _written(event, chat, "", request, {"media": media})
-    return _written(event, chat, said, request, {})
+        return _written(event, chat, "", request, {"media": media}, bodies.part(message, "reply_to_message"))
+    return _written(event, chat, said, request, {}, bodies.part(message, "reply_to_message"))
 
 
 def _pressed(event: str, query: dict[str, Any], request: Request) -> Finding:
-    chat = bodies.part(query, "message", "chat")
+    message = bodies.part(query, "message")
+    chat = bodies.part(message, "chat")
     said = bodies.text(query.get("data"))
     if chat.get("type") != "private" or not said:
         return Other("passing")
-    return _written(event, chat, said, request, {"pressed": True})
+    return _written(event, chat, said, request, {"pressed": True}, message)
 
 
-def _written(event: str, chat: dict[str, Any], said: str, request: Request, further: dict[str, Any]) -> Written:
-    number = bodies.text(chat.get("id"))
-    return Written(event, number, _kind(request), said, f"telegram {number}", properties=further)
+def _written(
+    event: str, chat: dict[str, Any], said: str, request: Request, further: dict[str, Any], about: dict[str, Any]
+) -> Written:
+    """Write down what was said; `about` is the message that it answers, or whose button was pressed."""
+    number, answered = bodies.text(chat.get("id")), bodies.text(about.get("message_id"))
+    named = f"{number}:{answered}" if answered else ""
+    return Written(event, number, _kind(request), said, f"telegram {number}", properties=further, answers=named)
 
 
 def _membership(event: str, change: dict[str, Any], request: Request) -> Finding:

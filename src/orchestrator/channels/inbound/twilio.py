@@ -72,6 +72,7 @@ def _ways_to_write(url: str) -> tuple[str, str]:
 
 def _written(request: Request, fields: Mapping[str, str]) -> Written:
     sender, ours = (_number(fields.get(name, "")) for name in ("From", "To"))
+    is_chat = fields.get("From", "").startswith("whatsapp:")
     said = fields.get("Body", "") or fields.get("ButtonText", "")
     media = [fields[f"MediaUrl{at}"] for at in range(10) if fields.get(f"MediaUrl{at}")]
     return Written(
@@ -82,6 +83,8 @@ def _written(request: Request, fields: Mapping[str, str]) -> Written:
         ids.derive("conversation", request.channel, ours, sender),
         word=_WORDS.get(fields.get("OptOutType", "")),
         properties={"media": media} if media else {},
+        answers=fields.get("OriginalRepliedMessageSid", ""),
+        ours=None if is_chat else tuple(filter(None, (ours, fields.get("MessagingServiceSid", "")))),
     )
 
 

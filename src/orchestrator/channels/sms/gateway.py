@@ -41,7 +41,8 @@ class _Said(msgspec.Struct):
 class GatewayChannel:
     """Sends by one gateway."""
 
-    def __init__(self, api: Api, url: URL, headers: Mapping[str, str], options: Mapping[str, str]) -> None:
+    def __init__(self, name: str, api: Api, url: URL, headers: Mapping[str, str], options: Mapping[str, str]) -> None:
+        self._name = name
         self._api = api
         self._url = url
         self._headers = headers
@@ -66,7 +67,9 @@ class GatewayChannel:
         if 200 <= answer.status < 300:
             said = answer.read(_Said)
             reference = said.id if said.id is not None else said.message_id
-            return Receipt(None if reference is None else str(reference)[:200], details)
+            # Without a sender of ours it is the gateway's, and there is one.
+            named = self._sender or self._name
+            return Receipt(None if reference is None else str(reference)[:200], details, named, values["to"])
         if answer.status in _ABOUT_THE_NUMBER:
             raise Bounced(f"the gateway answered {answer.status}", hard=True)
         raise answered(answer.status, answer.retry_after, delivery.now_ms)
@@ -84,7 +87,7 @@ def open_gateway(setup: Setup) -> GatewayChannel:
     told = read_url(Setup(setup.name, f"sms+https://{parts.netloc}?{options}"), parts.netloc, OPTIONS)
     auth = _auth(setup, told.options.get("auth", "bearer" if setup.secret else ""))
     url = URL(parts._replace(scheme="https", fragment="").geturl(), encoded=True)
-    return GatewayChannel(Api(told, setup.allowed_hosts), url, auth, told.options)
+    return GatewayChannel(setup.name, Api(told, setup.allowed_hosts), url, auth, told.options)
 
 
 def _auth(setup: Setup, way: str) -> dict[str, str]:

@@ -57,7 +57,8 @@ class TelegramChannel:
         answer = await self._api.post_json(self._url, {}, content)
         said = answer.read(_Said)
         if answer.status == 200 and said.ok and said.result is not None:
-            return Receipt(f"{delivery.to}:{said.result.message_id}")
+            reference = f"{delivery.to}:{said.result.message_id}"
+            return Receipt(reference, named=reference, to=delivery.to)
         raise _trouble(answer, said, delivery.now_ms)
 
     async def close(self) -> None:

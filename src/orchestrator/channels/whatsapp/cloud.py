@@ -58,10 +58,12 @@ class WhatsappChannel:
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Hand one message to Meta."""
-        answer = await self._api.post_json(self._url, self._headers, self._content(delivery))
+        content = self._content(delivery)
+        answer = await self._api.post_json(self._url, self._headers, content)
         said = answer.read(_Said)
         if answer.status == 200 and said.messages:
-            return Receipt(said.messages[0].id)
+            reference = said.messages[0].id
+            return Receipt(reference, named=reference, to=content["to"])
         raise _trouble(answer, said.error or _Error(), delivery.now_ms)
 
     def _content(self, delivery: Delivery) -> dict[str, Any]:

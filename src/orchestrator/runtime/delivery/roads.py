@@ -1,7 +1,7 @@
 """Roads: what actually sends an action of each kind, and what its outcome is as events.
 
     message   rendered, then by its channel           message_sent, message_bounced, message_failed,
-                                                      address_unreachable
+                                                      address_unreachable, message_answerable
     call      the project's webhook of that name      call_answered, with whatever it answered
     handoff   the team's webhook or mailbox           nothing: the case is open since the decision
 
@@ -21,7 +21,7 @@ from orchestrator.channels.receipts import Report
 from orchestrator.channels.webhook import Rejected, Webhook
 from orchestrator.errors import Bounced, ChannelError, Refused, TryLater, Unavailable
 from orchestrator.model import ids, instants
-from orchestrator.model.catalog import UNREACHABLE
+from orchestrator.model.catalog import ANSWERABLE, UNREACHABLE
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime import faults
@@ -88,6 +88,8 @@ class MessageRoad:
         reference = next((each.reference for each in reversed(taken) if each.reference), None)
         properties = {**taken[-1].details, **({"reference": reference} if reference else {})}
         receipts = [_report(action, "sent", properties).event(now_ms)]
+        if taken[-1].named:
+            receipts.append(_answerable(action, taken[-1], now_ms))
         gone = [to for to, error in troubles if isinstance(error, Bounced) and error.hard]
         return [*receipts, _unreachable(action, gone, now_ms)] if gone else receipts
 
@@ -136,6 +138,13 @@ def _unreachable(action: Action, gone: list[str], now_ms: int) -> Event:
     return Event(
         ids.derive(action.id, UNREACHABLE, *gone), UNREACHABLE, now_ms, channel=action.channel, decoded=properties
     )
+
+
+def _answerable(action: Action, taken: Receipt, now_ms: int) -> Event:
+    """Report how an answer to the message names it, and whom it went to."""
+    properties = {"channel": action.channel, "named": taken.named, "to": taken.to, "action_id": action.id}
+    event_id = ids.derive(action.id, ANSWERABLE, taken.named)
+    return Event(event_id, ANSWERABLE, now_ms, channel=action.channel, decoded=properties)
 
 
 def message_failed(action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:

@@ -7,7 +7,7 @@ Owns how their records become the store's, and when the copy is too old to go on
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from orchestrator.errors import StorageError
 from orchestrator.model import instants
 from orchestrator.model.casework import CaseFile, Streamed
+from orchestrator.model.project import Project
+from orchestrator.runtime import addressing
 from orchestrator.runtime.kafka.cases import PLACE, read_file, whose
 from orchestrator.runtime.kafka.header import HEADER_KEY
 from orchestrator.runtime.kafka.linking_partition import read_name
@@ -70,10 +72,13 @@ def split_origin(origin: int) -> tuple[int, int]:
 class Copy:
     """The copy of one application (`of`) in one file, of messages those in one topic; belongs to one thread.
 
-    `generation` counts how often it was begun.
+    `project()` is the one in force. `generation` counts how often it was begun.
     """
 
-    def __init__(self, path: Path, of: str, keeps_decisions_ms: int, messages: str = "messages") -> None:
+    def __init__(
+        self, path: Path, of: str, keeps_decisions_ms: int, project: Callable[[], Project], messages: str = "messages"
+    ) -> None:
+        self._project = project
         self._messages = messages
         self.generation = 1
         self._path = path
@@ -153,6 +158,7 @@ class Copy:
         batch = Batch(records=records, names=names, decisions=_together(kept), positions=positions)
         batch.cases, batch.dropped = self._cases(files)
         batch.streamed = [_streamed(*each) for each in self._kept(news.messages, records, since_ms)]
+        batch.addressed = self._addressed(records)
         self.store.commit(batch)
         self._is_scrubbed = self._is_scrubbed and not erased
         return batch.streamed
@@ -167,6 +173,13 @@ class Copy:
             elif self.store.named(profile_id) in (None, profile_id):  # else it is, or will be, in another partition
                 cases.append(read_file(file))
         return cases, dropped
+
+    def _addressed(self, records: Mapping[str, bytes | None]) -> list[tuple[str, str]]:
+        """Give the addresses that customers are found by; all of them anew where they are written otherwise now."""
+        project = self._project()
+        addressing.index(self.store, project)
+        kept = ((profile_id, record) for profile_id, record in records.items() if record is not None)
+        return [(name, profile_id) for profile_id, record in kept for name in addressing.of_record(project, record)]
 
     def _take_links(self, links: Iterable[ConsumerRecord]) -> None:
         names: dict[str, Known | None] = {}

@@ -28,6 +28,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.project import Project
 from orchestrator.model.state import State
+from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import session_secret
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery.clock import Clock, WallClock
@@ -82,7 +83,8 @@ class Gateway:
         self.preparer = preparer_of(loaded, loaded.catalog, self.links)
         self._catalogs = Catalogs(settings, self._topics, self._take_up)
         self._intake = Intake(settings, self.metrics.intake_seconds.observe)
-        self._read_side = ReadSide(settings, self._topics, copy, self.metrics.read_side_lag.set, self._tell)
+        lags = self.metrics.read_side_lag.set
+        self._read_side = ReadSide(settings, self._topics, copy, lambda: self.catalog.project, lags, self._tell)
         self.inbox = Inbox(self._read_side, self.hear, self.clock, serving.claim_ms)
         self.streams = Streams(self._read_side, self.clock)
         self._counts: Mapping[str, int] = {}
@@ -217,6 +219,10 @@ class Gateway:
     async def find(self, name: str, newest: int) -> Known | None:
         """Find a customer by any identifier, as far as the copy goes."""
         return await self._read_side.find(self.catalog.project, name, newest)
+
+    async def reached(self, channel: str, address: str) -> list[Reached]:
+        """Find who is reached at an address by a channel, as far as the copy goes."""
+        return await self._read_side.reached(self.catalog.project, channel, address)
 
 
 def _check(serving: ServeSettings) -> None:

@@ -24,7 +24,8 @@ from orchestrator.errors import StorageError
 from orchestrator.model.casework import Streamed
 from orchestrator.model.project import Project
 from orchestrator.model.state import State
-from orchestrator.runtime import finding
+from orchestrator.runtime import addressing, finding
+from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.copied import Copy, News
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -45,9 +46,9 @@ Result = TypeVar("Result")
 
 
 class ReadSide:
-    """The copy that one process keeps. `lags(seconds)` is told how far behind it is, `told(messages)` what is new.
+    """The copy that one process keeps. `project()` is in force; `lags(seconds)` is told how far behind the copy is.
 
-    `changed` is set, and another one in its place, whenever something was copied.
+    `told(messages)` is told what is new. `changed` is set, and another one in its place, whenever something was copied.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ReadSide:
         settings: KafkaSettings,
         topics: Topics,
         path: Path,
+        project: Callable[[], Project],
         lags: Callable[[float], None],
         told: Callable[[Sequence[Streamed]], None] = lambda messages: None,
     ) -> None:
@@ -63,6 +65,7 @@ class ReadSide:
         self._settings = settings
         self._topics = topics
         self._path = path
+        self._project = project
         self._lags = lags
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="copy")
         self._copy: Copy | None = None
@@ -74,7 +77,8 @@ class ReadSide:
     async def open(self) -> None:
         """Open the file; raises StorageError for one that is in use, or is no copy of this application."""
         of = f"{self._settings.topic_prefix}{self._settings.app_id}"
-        self._copy = await self._run(lambda: Copy(self._path, of, self._settings.retention_ms, self._topics.messages))
+        messages = self._topics.messages
+        self._copy = await self._run(lambda: Copy(self._path, of, self._settings.retention_ms, self._project, messages))
 
     async def close(self) -> None:
         """Close the file, behind whatever is being copied."""
@@ -105,6 +109,10 @@ class ReadSide:
     async def look(self, call: Callable[[Copy], Result]) -> Result:
         """Look at the copy itself, as `ask` does."""
         return await self._run(lambda: call(self._whole()))
+
+    async def reached(self, project: Project, channel: str, address: str) -> list[Reached]:
+        """Find who is reached at an address by a channel; raises StorageError while the copy is not whole."""
+        return await self.ask(lambda store: addressing.reached(store, project, channel, address))
 
     async def follow(self, counts: Mapping[str, int]) -> None:
         """Copy for ever, whatever becomes of the brokers or the disk meanwhile. `counts` are the topics' partitions."""

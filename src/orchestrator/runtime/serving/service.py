@@ -18,7 +18,8 @@ from orchestrator.language import Loaded, durations, load
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.state import State
-from orchestrator.runtime import finding, versions
+from orchestrator.runtime import addressing, finding, versions
+from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import Agent, read_agents, session_secret
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import Clock, WallClock
@@ -184,6 +185,12 @@ class Service:
     async def find(self, name: str, newest: int) -> Known | None:
         """Find a customer by any identifier: a customer id, `kind:value`, or the value alone."""
         return await self.intake.run(lambda: finding.find(self.intake.store, self.catalog.project, name, newest))
+
+    async def reached(self, channel: str, address: str) -> list[Reached]:
+        """Find who is reached at an address by a channel."""
+        return await self.intake.run(
+            lambda: addressing.reached(self.intake.store, self.catalog.project, channel, address)
+        )
 
     async def stop(self) -> None:
         """End in order."""

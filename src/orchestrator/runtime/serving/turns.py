@@ -15,7 +15,7 @@ get in is known by its id.
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -28,7 +28,7 @@ from orchestrator.model.casework import CaseFile, Streamed
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.rights import ERASE
-from orchestrator.runtime import faults, rights, settling, turn
+from orchestrator.runtime import addressing, faults, rights, settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
@@ -36,7 +36,7 @@ from orchestrator.runtime.desk import CLAIM_MS, Ask, Desk, NotDone
 from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
-from orchestrator.runtime.objections import renewed
+from orchestrator.runtime.objections import TELLING, renewed
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -124,6 +124,7 @@ class Turns:
         # Whom nothing was heard of for too long; erased before the next event is taken.
         self._forgotten: list[str] = []
         self._pruned_ms = self._swept_ms = 0
+        addressing.index(store, catalog.project)
         self._begin()
 
     @property
@@ -195,6 +196,7 @@ class Turns:
     def take_up(self, catalog: Catalog) -> None:
         """Go by these journeys from the next batch on, and let those go on or move whom they move."""
         self.catalog = catalog
+        addressing.index(self._store, catalog.project)
         self._unsettled = deque(settling.unsettled(catalog, self._store))
         self._settled = settling.noted(catalog, self._store)
         if not self._unsettled and self._settled:
@@ -286,6 +288,8 @@ class Turns:
                 continue
             self._events[event.type if event.type in catalog.named else OTHER, turned.outcome] += 1
             self._keep(profile_id, record, turned)
+            if event.type == TELLING and turned.record is not None:
+                self._address(profile_id, addressing.of_record(catalog.project, turned.record))
         return refusals
 
     def profile_of(self, profile_id: str) -> str:
@@ -380,6 +384,7 @@ class Turns:
             return
         self._events[event.type, turned.outcome] += 1
         self._keep(profile_id, record, turned)
+        self._address(profile_id, addressing.of_receipt(self.catalog.project, event))
 
     def _do(self, asked: Asked, now_ms: int) -> None:
         """Do what an agent asks, and let the customer's journeys hear of it in the same commit."""
@@ -417,6 +422,7 @@ class Turns:
             if lane is None:
                 continue  # `event` is for other systems; nobody but a log of actions hands those over
             self._worked.lanes.add(lane)
+            self._address(profile_id, addressing.of_action(self.catalog.project, action))
             due_ms = timing.first_due(action, self.release_over_ms)
             self._batch.pending.append(Pending(action.id, lane, due_ms, profile_id, _encode(action)))
         if turned.decisions:
@@ -428,6 +434,10 @@ class Turns:
             message = f"entry {each.entry_id} of {each.journey} is parked"
             letter = DeadLetter(each.reason, message, "turn", 0, "", profile_id=profile_id, traceback=each.traceback)
             self._bury(msgspec.structs.replace(letter, entry_id=each.entry_id, journey=each.journey))
+
+    def _address(self, profile_id: str, names: Iterable[str]) -> None:
+        """Note that a customer is found by these addresses from now on."""
+        self._batch.addressed += [(name, profile_id) for name in names]
 
     def _bury(self, letter: DeadLetter) -> None:
         self._letters.append(letter)

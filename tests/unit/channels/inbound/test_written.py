@@ -176,7 +176,7 @@ def of_standard(kind="message.received", **data):
 
 def test_a_live_chat_and_any_other_system():
     found = of_standard(reference=REFERENCE, conversation_id="c1", identifier="customer_id")
-    assert found == Written("1", "ana", "customer_id", "Hola", "c1", ABOUT)
+    assert found == Written("1", "ana", "customer_id", "Hola", "c1", ABOUT, ours=())
     assert of_standard("comment.received").is_public
     assert of_standard().kind == "chat_id"
 

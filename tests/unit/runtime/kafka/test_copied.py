@@ -11,6 +11,7 @@ from orchestrator.errors import StorageError
 from orchestrator.model import codec, instants
 from orchestrator.model.casework import CaseFile
 from orchestrator.model.profile import Profile
+from orchestrator.model.project import Project
 from orchestrator.model.state import State
 from orchestrator.runtime.kafka import copied
 from orchestrator.runtime.kafka.cases import place_of
@@ -20,6 +21,7 @@ from orchestrator.storage import Batch, SqliteStore
 WEEK = 7 * 24 * 3_600_000
 NOW = 1_800_000_000_000
 PREFIX = bytes(9)
+SHOP = Project("shop")
 
 
 def record(key: str, value: bytes | None, at_ms: int = NOW) -> SimpleNamespace:
@@ -36,7 +38,7 @@ def leads(name: str, root: str, kind: str = "email") -> SimpleNamespace:
 
 @pytest.fixture
 def copy(tmp_path):
-    opened = Copy(tmp_path / "copy.db", "shop", WEEK)
+    opened = Copy(tmp_path / "copy.db", "shop", WEEK, lambda: SHOP)
     yield opened
     opened.close()
 
@@ -51,7 +53,7 @@ def test_it_goes_on_where_it_stopped(copy, tmp_path):
     reached = {TopicPartition("shop-turn-changelog", 3): 17, TopicPartition("decisions", 0): 4}
     copy.take(News(states=[record("ana", life("ana"))], positions=reached), 0)
     copy.close()
-    again = Copy(tmp_path / "copy.db", "shop", WEEK)
+    again = Copy(tmp_path / "copy.db", "shop", WEEK, lambda: SHOP)
     assert (again.kept(), again.store.profiles()) == (reached, 1)
     again.close()
 
@@ -109,7 +111,7 @@ def test_whoever_came_back_before_the_tombstone_was_read_keeps_their_names(copy)
 def test_whoever_was_merged_while_nobody_copied_keeps_what_was_decided(copy, tmp_path):
     copy.take(News(states=[record("visitor", life("visitor"))], decisions=[record("visitor", b'{"at": "1"}')]), 0)
     copy.close()
-    again = Copy(tmp_path / "copy.db", "shop", WEEK)
+    again = Copy(tmp_path / "copy.db", "shop", WEEK, lambda: SHOP)
     again.take(News(links=[leads("visitor", "ana", "cookie")]), NOW + 1)
     again.take(News(states=[record("visitor", None), record("ana", life("ana"))]), NOW + 1)
     assert list(again.store.decisions_of("ana")) == [b'{"at": "1"}']
@@ -136,7 +138,7 @@ def test_a_store_of_serve_is_never_written_over(tmp_path):
     with SqliteStore(path) as store:
         store.commit(Batch(positions={"serve.write_key": b"k"}))
     with pytest.raises(StorageError, match="a store of its own, not the copy of shop; name another file"):
-        Copy(path, "shop", WEEK)
+        Copy(path, "shop", WEEK, lambda: SHOP)
     with SqliteStore(path) as store:  # and it is free again
         assert store.position("serve.write_key") == b"k"
 
@@ -144,7 +146,7 @@ def test_a_store_of_serve_is_never_written_over(tmp_path):
 def test_the_copy_of_another_application_is_left_alone(copy, tmp_path):
     copy.close()
     with pytest.raises(StorageError, match="the copy of shop, not the copy of other"):
-        Copy(tmp_path / "copy.db", "other", WEEK)
+        Copy(tmp_path / "copy.db", "other", WEEK, lambda: SHOP)
 
 
 def case(profile_id: str, case_id: str, agent: str | None = None) -> SimpleNamespace:

@@ -26,7 +26,7 @@ class Gate:
     """The streams of one gateway, over a copy of its own."""
 
     def __init__(self, path):
-        self.copy = Copy(path, "shop", WEEK)
+        self.copy = Copy(path, "shop", WEEK, lambda: Project("shop"))
         self.streams = Streams(self, SimpleNamespace(now_ms=lambda: NOW))
 
     async def look(self, call):
