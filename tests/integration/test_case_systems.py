@@ -1,6 +1,5 @@
 """Teams with a system of their own: a case told in its form, and what it says of the case, signed."""
 
-import base64
 import hmac
 import json
 
@@ -37,6 +36,10 @@ def shop_of(tmp_path, url, template, **settings):
     live = LiveShop(tmp_path, email=settings.pop("email", f"file:{tmp_path}/mails.jsonl"))
     live.settings |= {"agents": f"eva:{KEY}", "team_care_hook_secret": HOOK, **settings}
     return live
+
+
+# What Zendesk signs with before a webhook is made ("Verifying webhooks").
+ZENDESK_TEST_KEY = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="
 
 
 async def told(shop, server):
@@ -148,9 +151,28 @@ async def test_a_teams_mailbox_is_told_with_the_way_to_the_case(tmp_path):
 
 
 def test_a_signature_of_zendesk_is_over_the_timestamp_and_then_the_body():
-    secret, stamp, body = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==", "2021-07-25T10:00:00Z", b'{"say": "hello"}'
-    made = hmac.new(secret.encode(), b'2021-07-25T10:00:00Z{"say": "hello"}', "sha256")
-    assert zendesk_signature(secret, stamp, body) == base64.b64encode(made.digest()).decode()
+    """Zendesk publishes its test key and the rule, and no signature by it.
+
+    The one value that an older edition of its page printed (key HRkRd4…, tRDSF7…) is over the body and then the
+    timestamp, which is not the rule any more. So this value is an independent program's: webhookx, a gateway, has it
+    in its tests, made with Zendesk's published key.
+    """
+    stamp, body = "1531420618", b'{"event_type": "foo.bar","data": {"key": "value"}}'
+    signature = "qtmu3iClLKujnujOBkwe7yjI34o5CzsLD04Uy4LbE2A="
+    assert zendesk_signature(ZENDESK_TEST_KEY, stamp, body) == signature
+    assert zendesk_signature(ZENDESK_TEST_KEY, stamp, body + b" ") != signature
+    assert zendesk_signature(ZENDESK_TEST_KEY, stamp[::-1], body) != signature
+
+
+def test_a_signature_of_chatwoot_is_over_the_timestamp_a_dot_and_the_body():
+    """Chatwoot publishes the rule (its pull request 13573), and no value: its own specs reckon it anew each time.
+
+    So this is reckoned here as well, by other means than the product's.
+    """
+    secret, stamp, body = "a secret of the webhook's", "1700000000", b'{"event":"conversation_status_changed"}'
+    made = hmac.new(secret.encode(), b"1700000000." + body, "sha256").hexdigest()
+    assert chatwoot_signature(secret, stamp, body) == f"sha256={made}"
+    assert chatwoot_signature(secret, "1700000001", body) != f"sha256={made}"
 
 
 @pytest.mark.parametrize("template", ['{a: "{{ unclosed"}', '{a: {b: ["{{ x | nosuch }}"]}}'])

@@ -337,7 +337,33 @@ def test_the_published_standard_webhook_changed_anywhere_or_old_is_not(changed):
         standard.read(standard_request(**changed))
 
 
-# Mailgun publishes the form of its signature ("Securing webhooks"), and a value without the key that made it.
+# From mailgun-php's tests of its verification: the key, and what it signs. ("Securing webhooks" gives no key.)
+MAILGUN_KEY = "key-3ax6xnjp29jd6fds4gc373sgvjxteol0"
+MAILGUN_AT_S = 1_403_645_220
+MAILGUN_SIGNED = {
+    "timestamp": str(MAILGUN_AT_S),
+    "token": "5egbgr1vjgqxtrnp65xfznchgdccwh5d6i09vijqi3whgowmn6",
+    "signature": "9cfc5c41582e51246e73c88d34db3af0a3a2692a76fbab81492842f000256d33",
+}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"token": "owyldpe6nxhmrn78epljl6bj0orrki1u3d2v5e6cnlmmuox8jr"},
+        {"timestamp": str(MAILGUN_AT_S + 1)},
+        {"signature": "8" + MAILGUN_SIGNED["signature"][1:]},
+    ],
+)
+def test_mailguns_published_signature_is_let_in_and_none_that_was_changed(changed):
+    body = json.dumps({"signature": {**MAILGUN_SIGNED, **changed}, "event-data": {}}).encode()
+    made = request(body, {"content-type": hooks.JSON}, secret=MAILGUN_KEY, now_ms=MAILGUN_AT_S * 1000)
+    if changed:
+        with pytest.raises(Forbidden):
+            mailgun.read(made)
+    else:
+        assert mailgun.read(made) == [Other("not_ours")]
 
 
 @pytest.mark.parametrize(
