@@ -423,3 +423,10 @@ def test_an_address_is_found_with_all_whose_it_is_until_they_are_forgotten(store
     assert (store.addresses.owners("home", 9), store.addresses.owners("work", 9)) == (["ben"], [])
     store.commit(Batch(records={"ben": None}))
     assert (store.addresses.owners("home", 9), store.addresses.of("ben")) == ([], [])
+
+
+def test_what_is_left_of_an_action_is_tried_again_in_its_place(store):
+    store.commit(Batch(pending=[Pending("a1", "push", 1, "ana", b'{"to":["t1","t2"]}')]))
+    store.commit(Batch(settled=[Settled("a1", 5, 1, why="busy", action=b'{"to":["","t2"]}')]))
+    store.commit(Batch(settled=[Settled("a1", 9, 2, why="busy")]))
+    assert store.due("push", 9, 1) == [Pending("a1", "push", 9, "ana", b'{"to":["","t2"]}', 2, why="busy")]

@@ -30,7 +30,10 @@ class Preparer:
         self._untracked = Tracking(own=f"{links.base_url}/")
 
     def prepare(self, action: Action, now_ms: int, coupons: Mapping[str, str] = rendering.NO_COUPONS) -> list[Delivery]:
-        """Render an action for each of its addresses, with these codes; raises Refused for what can never be sent."""
+        """Render an action for each of its addresses, with these codes; raises Refused for what can never be sent.
+
+        An address that is "" took it before: the others keep their places, and their keys.
+        """
         if action.channel is None or not action.to:
             raise Refused("the action lacks a channel or an address")
         if action.message is None:
@@ -44,6 +47,7 @@ class Preparer:
         return [
             Delivery(_key(action.id, number), to, rendered, action, now_ms, unsubscribing, tracking)
             for number, to in enumerate(addresses, start=1)
+            if to
         ]
 
     def _links_of(self, action: Action, channel: str, language: str, now_ms: int) -> MessageLinks:
@@ -118,7 +122,9 @@ def _answer(action: Action, now_ms: int) -> list[Delivery]:
     rendered = Rendered(channel, action.language or "en", fields)
     addresses = [action.to] if isinstance(action.to, str) else action.to or []
     return [
-        Delivery(_key(action.id, number), to, rendered, action, now_ms) for number, to in enumerate(addresses, start=1)
+        Delivery(_key(action.id, number), to, rendered, action, now_ms)
+        for number, to in enumerate(addresses, start=1)
+        if to
     ]
 
 

@@ -35,13 +35,17 @@ class Pending(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What became of one: with `due_ms` it is tried again then; with `reason` it is given up on; else it is done."""
+    """What became of one: with `due_ms` it is tried again then; with `reason` it is given up on; else it is done.
+
+    `action` is what is left of one that is tried again, where some of its addresses took it; None where all of it is.
+    """
 
     action_id: str
     due_ms: int | None = None
     attempts: int = 0
     reason: str | None = None
     why: str | None = None
+    action: bytes | None = None
 
 
 _decode_due = msgspec.json.Decoder(list[tuple[int, int, str, str, str, int, int, str | None]]).decode
@@ -92,9 +96,9 @@ def _put_back(connection: sqlite3.Connection, settled: Settled) -> None:
     else:
         connection.execute(
             # One that was cancelled while it was tried has nothing to wait for.
-            "UPDATE pending SET due_ms = CASE cancelled WHEN 1 THEN 0 ELSE ? END, why = ?, attempts = ?"
-            " WHERE action_id = ?",
-            (settled.due_ms, settled.why, settled.attempts, settled.action_id),
+            "UPDATE pending SET due_ms = CASE cancelled WHEN 1 THEN 0 ELSE ? END, why = ?, attempts = ?,"
+            " action = coalesce(?, action) WHERE action_id = ?",
+            (settled.due_ms, settled.why, settled.attempts, settled.action, settled.action_id),
         )
 
 
@@ -199,7 +203,8 @@ class PendingInMemory:
             changed = replace(row, reason=settled.reason, why=settled.why, attempts=settled.attempts)
         elif settled.due_ms is not None:
             due_ms = 0 if row.cancelled else settled.due_ms
-            changed = replace(row, due_ms=due_ms, why=settled.why, attempts=settled.attempts)
+            action = settled.action or row.action
+            changed = replace(row, due_ms=due_ms, why=settled.why, attempts=settled.attempts, action=action)
         else:
             del self._rows[settled.action_id]
             return

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from orchestrator.errors import Bounced, ChannelError, TryLater, Unavailable, WindowClosed
 from orchestrator.model.decision import Reason
@@ -30,7 +31,7 @@ from orchestrator.runtime.delivery.coupons import NoCoupon, NotClaimed
 from orchestrator.runtime.delivery.outbox import Outbox, Outcome
 from orchestrator.runtime.delivery.pace import Manners, Ramp, Rate
 from orchestrator.runtime.delivery.patience import Backoff, Breaker
-from orchestrator.runtime.delivery.roads import NotRendered, Road
+from orchestrator.runtime.delivery.roads import NotRendered, PartlyTaken, Road
 from orchestrator.storage import Pending, Settled
 
 # The outbox is looked at again after so long whatever happens: clocks are set, machines sleep.
@@ -48,7 +49,7 @@ UNSETTLED_PER_SENDER = 4
 GIVEN_UP = frozenset({"refused", "not_rendered", "failure"})
 
 Observe = Callable[[str, str, float], None]
-_decode = msgspec.json.Decoder(Action).decode
+_decode, _encode = msgspec.json.Decoder(Action).decode, msgspec.json.Encoder().encode
 _log = structlog.get_logger(__name__)
 
 
@@ -113,6 +114,7 @@ class Lane:
     async def start(self) -> None:
         """Begin to hand over."""
         self._ramp = Ramp(self._manners.ramp, await self._outbox.recall(self._note))
+        self._rate = Rate(self._manners.rate, await self._outbox.recall(self._rate_note))
         self._tasks = [asyncio.create_task(self._send_all()) for _ in range(self._manners.concurrency)]
         self._tasks += [asyncio.create_task(self._fetch()), asyncio.create_task(self._settle_all())]
         for task in self._tasks:
@@ -121,6 +123,10 @@ class Lane:
     @property
     def _note(self) -> str:
         return f"ramp {self.name}"
+
+    @property
+    def _rate_note(self) -> str:
+        return f"rate {self.name}"
 
     def wake(self) -> None:
         """Look at the outbox: something may be due."""
@@ -257,12 +263,21 @@ class Lane:
                 return True
             wait_ms = self.breaker.wait_ms(self._clock.now_ms())
             if not wait_ms:
-                rate_ms = self._rate.reserve(self._clock.now_ms())
-                if rate_ms:
-                    await self._clock.sleep(rate_ms / 1000)
-                return True
+                return await self._wait_turn(pending, self._rate.reserve(self._clock.now_ms()))
             await self._clock.sleep(min(wait_ms / 1000, self._look_every))
         return False
+
+    async def _wait_turn(self, pending: Pending, wait_ms: int) -> bool:
+        """Wait for a place that was taken, which may be hours away; whoever is cancelled leaves it unused."""
+        while wait_ms > 0:
+            if self._stopping:
+                return False
+            if self._is_cancelled(pending):
+                break
+            a_while_ms = min(wait_ms, int(self._look_every * 1000))
+            await self._clock.sleep(a_while_ms / 1000)
+            wait_ms -= a_while_ms
+        return True
 
     def _is_cancelled(self, pending: Pending) -> bool:
         return pending.cancelled or pending.action_id in self._cancelled
@@ -284,12 +299,23 @@ class Lane:
             return Settled(action.id, verdict.due_ms, pending.attempts), (), "held", {}
         try:
             receipts = await self.road.send(action, now_ms)
+            settled = Settled(action.id)
+        except PartlyTaken as part:
+            receipts = part.receipts
+            settled = replace(self._again(pending, action, part), action=_encode(part.left))
         except ChannelError as error:
             self._ramp.give_back()
             return self._refusal(pending, action, error)
         self.breaker.succeeded()
-        noted = self._ramp.note()
-        return Settled(action.id), receipts, "sent", {} if noted is None else {self._note: noted}
+        notes = {self._note: self._ramp.note(), self._rate_note: self._rate.note(now_ms)}
+        return settled, receipts, "sent", {name: noted for name, noted in notes.items() if noted is not None}
+
+    def _again(self, pending: Pending, action: Action, error: TryLater) -> Settled:
+        """Say when an action is tried again."""
+        now_ms, attempts = self._clock.now_ms(), pending.attempts + 1
+        # Looked at once more at its end, so that its end is on record when it comes.
+        due_ms = min(now_ms + self._backoff.delay_ms(attempts, error.after, self._dice), timing.end_of(action)[0])
+        return Settled(action.id, max(due_ms, now_ms + 1), attempts, why=str(error))
 
     def _refusal(
         self, pending: Pending, action: Action, error: ChannelError
@@ -305,9 +331,7 @@ class Lane:
                 _log.warning("a provider is in trouble", lane=self.name, why=why, attempts=attempts)
             else:
                 self.breaker.succeeded()
-            # Looked at once more at its end, so that its end is on record when it comes.
-            due_ms = min(now_ms + self._backoff.delay_ms(attempts, error.after, self._dice), timing.end_of(action)[0])
-            return Settled(action.id, max(due_ms, now_ms + 1), attempts, why=why), (), "retried", {}
+            return self._again(pending, action, error), (), "retried", {}
         if isinstance(error, NotRendered | NoCoupon):
             self.breaker.abandoned()  # the provider was never asked
         else:

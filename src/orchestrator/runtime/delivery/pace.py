@@ -20,6 +20,8 @@ from orchestrator.model.instants import DAY_MS
 CONCURRENCY = 20
 # After so many doublings no limit is left that anybody could reach.
 _DOUBLINGS = 30
+# Places that lie further apart are remembered over a restart.
+_NOTED_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +53,28 @@ class Manners:
 
 
 class Rate:
-    """At most so many a second, spread evenly; without a limit, all at once."""
+    """At most so many a second, spread evenly; without a limit, all at once. `noted` is what `note` gave last."""
 
-    def __init__(self, per_second: float | None) -> None:
+    def __init__(self, per_second: float | None, noted: bytes | None = None) -> None:
         self._interval_ms = 0.0 if per_second is None else 1000 / per_second
-        self._next_ms = 0.0
+        sent_ms = msgspec.msgpack.decode(noted, type=int) if noted else 0
+        self._next_ms = sent_ms + self._interval_ms if sent_ms else 0.0
+        self._seen_ms = sent_ms
 
     def reserve(self, now_ms: int) -> int:
         """Take the next place; say how long to wait for it."""
         if not self._interval_ms:
             return 0
-        at_ms = max(self._next_ms, float(now_ms))
         # A clock that was set back must not hold the lane up for as long as it was set back.
-        if at_ms - now_ms > 60_000:
-            at_ms = float(now_ms)
+        self._next_ms -= max(self._seen_ms - now_ms, 0)
+        self._seen_ms = now_ms
+        at_ms = max(self._next_ms, float(now_ms))
         self._next_ms = at_ms + self._interval_ms
         return int(at_ms - now_ms)
+
+    def note(self, sent_ms: int) -> bytes | None:
+        """Give what to remember of one that was sent; None where a restart takes as long as the next place."""
+        return msgspec.msgpack.encode(sent_ms) if self._interval_ms >= _NOTED_MS else None
 
 
 class _Days(msgspec.Struct, array_like=True):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from orchestrator.channels.cases import letter
 from orchestrator.channels.coupons import Asked
@@ -35,11 +36,24 @@ class NotRendered(Refused):
     """A message whose template fails; sending it again changes nothing before the template does."""
 
 
+class PartlyTaken(TryLater):
+    """A message that some of a customer's devices took while others may take it later.
+
+    `receipts` are those of the message, which has left; `left` is what of it is tried again, where none else is told.
+    """
+
+    def __init__(self, error: TryLater, receipts: Sequence[Event], left: Action) -> None:
+        super().__init__(error.after, error.why)
+        self.args = (error, receipts, left)
+        self.receipts = receipts
+        self.left = left
+
+
 class Road(Protocol):
     """What sends the actions of a lane."""
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
-        """Send one; give its receipts. Raises ChannelError."""
+        """Send one; give its receipts. Raises ChannelError, PartlyTaken among them."""
         ...
 
     def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
@@ -72,26 +86,30 @@ class MessageRoad:
         self._claims = claims
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
-        """Render a message and send it to each of the customer's addresses; one that takes it is enough.
+        """Render a message and send it to each of the customer's addresses; it has left once one of them takes it.
 
-        Of the others, those that are gone for good are reported beside it.
+        Of the others, those that are gone for good are reported beside it, and those that may take it later are tried
+        again: a customer reads on the device in their hand, which need not be the one that was switched on.
         """
-        deliveries = await self._prepared(action, now_ms)
         taken, troubles = list[Receipt](), list[tuple[str, ChannelError]]()
-        for delivery in deliveries:
+        for delivery in await self._prepared(action, now_ms):
             try:
                 taken.append(await self._channel.send(delivery))
             except ChannelError as error:
                 troubles.append((delivery.to, error))
-        if not taken:
+        has_left = _has_left(action)
+        later = [error for _, error in troubles if isinstance(error, TryLater)]
+        if not taken and (later or not has_left):
             raise min((error for _, error in troubles), key=_finality)
-        reference = next((each.reference for each in reversed(taken) if each.reference), None)
-        properties = {**taken[-1].details, **({"reference": reference} if reference else {})}
-        receipts = [_report(action, "sent", properties).event(now_ms)]
-        if taken[-1].named:
-            receipts.append(_answerable(action, taken[-1], now_ms))
+        receipts = [] if has_left else _sent(action, taken, now_ms)
         gone = [to for to, error in troubles if isinstance(error, Bounced) and error.hard]
-        return [*receipts, _unreachable(action, gone, now_ms)] if gone else receipts
+        if gone:
+            receipts.append(_unreachable(action, gone, now_ms))
+        if later:
+            waiting = {to for to, error in troubles if isinstance(error, TryLater)}
+            left = [to if to in waiting else "" for to in action.to or ()]
+            raise PartlyTaken(later[0], receipts, replace(action, to=left))
+        return receipts
 
     async def _prepared(self, action: Action, now_ms: int) -> list[Delivery]:
         """Render a message, and once more with codes if it asks for any."""
@@ -115,12 +133,24 @@ class MessageRoad:
         return codes
 
     def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:
-        """Report a bounce, or a failure with its reason."""
-        return message_failed(action, reason, error, now_ms)
+        """Report a bounce, or a failure with its reason; nothing of a message that has left already."""
+        return [] if _has_left(action) else message_failed(action, reason, error, now_ms)
 
     async def close(self) -> None:
         """Close the channel."""
         await self._channel.close()
+
+
+def _has_left(action: Action) -> bool:
+    """Tell whether one of several addresses took a message before, of which this is what is left."""
+    return isinstance(action.to, list) and "" in action.to
+
+
+def _sent(action: Action, taken: Sequence[Receipt], now_ms: int) -> list[Event]:
+    reference = next((each.reference for each in reversed(taken) if each.reference), None)
+    properties = {**taken[-1].details, **({"reference": reference} if reference else {})}
+    receipts = [_report(action, "sent", properties).event(now_ms)]
+    return [*receipts, _answerable(action, taken[-1], now_ms)] if taken[-1].named else receipts
 
 
 def _finality(error: ChannelError) -> int:

@@ -70,7 +70,8 @@ class Row(msgspec.Struct, omit_defaults=True):
             return change(self, reason=settled.reason, why=settled.why, attempts=settled.attempts)
         if settled.due_ms is not None:
             due_ms = 0 if self.cancelled else settled.due_ms
-            return change(self, due_ms=due_ms, why=settled.why, attempts=settled.attempts)
+            action = self.action if settled.action is None else msgspec.Raw(settled.action)
+            return change(self, due_ms=due_ms, why=settled.why, attempts=settled.attempts, action=action)
         return Row(self.id, self.partition, self.offset)
 
     def again(self, offset: int, now_ms: int) -> "Row | None":

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.errors import Bounced, Refused, StorageError, TryLater, Unavailable, WindowClosed
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.lane import FETCHED_AT, QUEUED_PER_SENDER
-from orchestrator.runtime.delivery.pace import Manners
+from orchestrator.runtime.delivery.pace import Manners, Rate
 from orchestrator.runtime.delivery.roads import MessageRoad, UnsetRoad, message_failed
 from orchestrator.storage import Batch
 from providers import action, preparer
@@ -211,6 +211,37 @@ async def test_no_more_than_the_rate_and_no_more_than_so_many_at_once():
         assert len(instants) == 30
         assert all(after - before >= 99 for before, after in itertools.pairwise(instants))
         assert shop.email.most_at_once <= 3
+
+
+async def test_a_rate_of_less_than_one_a_minute_holds_and_outlives_a_restart():
+    shop, manners = Setting(manners=Manners(rate=1 / 3_600)), Manners(rate=1 / 3_600)
+    actions = [action(number, stale_after="90d") for number in range(50)]
+    await shop.run(*actions, milliseconds=6 * HOUR)
+    instants = [at for _, at in shop.email.sent]
+    assert [at - NOW_MS for at in instants] == [number * HOUR for number in range(7)]
+    await shop.delivery.stop()
+    again = Setting(manners=manners, after=shop)
+    async with again:
+        await again.run(milliseconds=HOUR - 1)
+        assert again.email.sent == []
+        await shop.clock.advance(HOUR + 1)
+        assert len(again.email.sent) == 2
+
+
+async def test_what_is_taken_back_while_it_waits_for_its_turn_is_on_record_at_once():
+    async with Setting(manners=Manners(rate=1 / 3_600)) as shop:
+        await shop.run(action(1), action(2), milliseconds=SECOND)
+        shop.outbox.store.commit(Batch(cancelled=[action(2).id]))
+        shop.delivery.cancel([action(2).id])
+        await shop.clock.advance(MINUTE)
+        assert shop.outcomes == [("email", "sent"), ("email", "cancelled")]
+
+
+def test_a_clock_that_is_set_back_does_not_hold_up_a_rate():
+    rate = Rate(1 / 60)
+    assert [rate.reserve(DAY), rate.reserve(DAY)] == [0, MINUTE]
+    assert rate.reserve(DAY - HOUR) == 2 * MINUTE
+    assert rate.reserve(2 * DAY) == 0
 
 
 async def test_a_new_sender_doubles_day_by_day_also_over_a_restart():

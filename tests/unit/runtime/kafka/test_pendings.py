@@ -33,6 +33,8 @@ def test_an_outcome_moves_ends_or_gives_up():
     later = waiting.settled(Settled("a", due_ms=50, attempts=1, why="busy"))
     assert (later.due_ms, later.attempts, later.waits) == (50, 1, True)
     assert row("a", cancelled=True).settled(Settled("a", due_ms=50)).due_ms == 0
+    left = waiting.settled(Settled("a", due_ms=50, action=b"{}"))
+    assert (bytes(left.action), bytes(left.settled(Settled("a", due_ms=60)).action)) == (b"{}", b"{}")
     given_up = waiting.settled(Settled("a", attempts=3, reason="stale"))
     assert (given_up.waits, given_up.reason, given_up.action) == (False, "stale", CONTENT)
     assert waiting.settled(Settled("a")) == Row("a", 0, 7)
