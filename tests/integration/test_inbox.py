@@ -7,7 +7,10 @@ import re
 import aiohttp
 import pytest
 
+from orchestrator.errors import OrchestratorError
+from orchestrator.runtime.agents import read_agents
 from orchestrator.storage import SqliteStore
+from orchestrator.web import inbox_words
 from providers.live import HOUR, PROJECT, LiveShop, until, write_project
 from providers.pages import Page
 
@@ -343,3 +346,61 @@ async def test_a_cookie_is_secure_where_the_shop_is(shop):
     async with shop.client.post("/inbox/login", data={"name": "eva", "key": AGENTS["eva"]},
                                 allow_redirects=False) as response:  # fmt: skip
         assert "; Secure" in response.headers["Set-Cookie"]
+
+
+async def test_the_page_speaks_the_browsers_language_and_tells_the_time_of_the_project_or_the_agent(tmp_path, project):
+    live = LiveShop(tmp_path, email=f"file:{tmp_path}/mails.jsonl", push=f"file:{tmp_path}/pushed.jsonl")
+    agents = [f"eva:{AGENTS['eva']}", f"tom:{AGENTS['tom']}:care+tz=Asia/Kolkata"]
+    live.settings |= {"agents": ",".join(agents), "public_url": "http://shop.example"}
+    live.clock.shift_ms = JULY_MS - live.clock.now_ms()
+    async with live as shop, Browser(shop) as browser, Browser(shop) as another:
+        await shop.greet()
+        case = await opened(shop)
+        browser.client.headers["Accept-Language"] = "fr;q=0.9, es-MX, en;q=0.5"
+        await browser.sign_in(key="wrong-and-long-enough")
+        assert "No hay ningún agente con ese nombre y esa clave." in browser.text
+        await browser.sign_in()
+        assert '<html lang="es">' in browser.text
+        assert "Casos abiertos" in browser.page.titles
+        assert "2026-07-05 12:00 CEST" in browser.text
+        await browser.open(f"/inbox/cases{case}")
+        await browser.do(case, "claim")
+        assert "El caso es tuyo." in browser.text
+        assert "2026-07-05 12:00 CEST eva tomó el caso" in browser.text
+        assert re.search(r"2026-07-05 12:00 CEST <span lang=.en.>[^<]*[Hh]anded over to care", browser.text)
+        assert ">Resuelto</option>" in browser.text
+        assert "Take" not in browser.text
+        await browser.do(case, "note", text="{}{0}")
+        assert "La nota está guardada." in browser.text
+        assert "eva anotó: {}{0}" in browser.text
+        await another.sign_in("tom")
+        assert '<html lang="en">' in another.text
+        assert "2026-07-05 15:30 IST" in another.text
+
+
+JULY_MS = 1_783_245_600_000  # 2026-07-05T10:00Z
+
+
+def test_every_language_has_every_text_with_as_many_names_in_it():
+    english, *others = (inbox_words.words_in(language) for language in inbox_words.LANGUAGES)
+    for texts in others:
+        assert [name for name in texts if not name.startswith("called_")] == list(english)
+        assert [text.count("{}") for name, text in texts.items() if name in english] == [
+            text.count("{}") for text in english.values()
+        ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("", "en"), ("es", "es"), ("ES-ar", "es"), ("fr, es;q=0.1", "es"), ("en;q=0.2, es;q=0.3", "es"), ("de", "en"),
+     ("es;q=0", "en"), ("es;q=x, en", "en"), (";;,,=", "en")],
+)  # fmt: skip
+def test_the_language_is_the_first_of_ours_that_the_browser_likes(accepted, language):
+    assert inbox_words.language_of(accepted) == language
+
+
+def test_an_agents_time_zone_is_one():
+    [agent] = read_agents(f"tom:{AGENTS['tom']}:care/stores+tz=America/Argentina/Buenos_Aires+@email")
+    assert (agent.timezone, agent.sees.channels) == ("America/Argentina/Buenos_Aires", frozenset({"email"}))
+    with pytest.raises(OrchestratorError, match="tom's time zone is none"):
+        read_agents(f"tom:{AGENTS['tom']}:tz=Mars/Olympus")

@@ -1,32 +1,39 @@
 """Agents: who works on cases, and which of them they see.
 
-    ORCHESTRATOR_AGENTS=eva:KEY,tom:KEY:care/complaints+stores+@whatsapp
+    ORCHESTRATOR_AGENTS=eva:KEY,tom:KEY:care/complaints+stores+@whatsapp+tz=America/Mexico_City
 
 names two: one who sees every case, and one who sees those of two teams, of the first only the skill `complaints`, on
-the channel `whatsapp`; with commas or line ends between them. Owns that form. Must never be printed: keys stand in it.
+the channel `whatsapp`, and reads times on the clock of another zone than the project's; with commas or line ends
+between them. Owns that form. Must never be printed: keys stand in it.
 """
 
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.casework import Wanted
+from orchestrator.model.zones import zone_named
 
 # Short keys can be guessed; ours have 43 characters.
 MIN_KEY = 16
+_ZONE = "tz="
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A person who takes cases: a name, the hash of their key, and the cases that they see."""
+    """A person who takes cases: a name, the hash of their key, and the cases that they see.
+
+    `timezone` is the one that they read times in, "" for the project's.
+    """
 
     name: str
     key_hash: bytes
     sees: Wanted
+    timezone: str = ""
 
     def opens(self, key: str) -> bool:
         """Tell whether this is their key."""
@@ -61,13 +68,18 @@ def _read(written: str) -> Agent:
             f"ORCHESTRATOR_AGENTS: {name[:20]!r} is no agent; write NAME:KEY, or NAME:KEY:TEAM/SKILL+@CHANNEL,"
             f" with a key of at least {MIN_KEY} characters"
         )
-    return Agent(name, hash_of(key), _sees(scope))
+    parts = [part for part in scope.split("+") if part]
+    zones = [part.removeprefix(_ZONE) for part in parts if part.startswith(_ZONE)]
+    if any(zone_named(zone).key != zone for zone in zones):
+        raise OrchestratorError(f"ORCHESTRATOR_AGENTS: {name}'s time zone is none; write tz=Europe/Madrid")
+    sees = _sees(part for part in parts if not part.startswith(_ZONE))
+    return Agent(name, hash_of(key), sees, zones[-1] if zones else "")
 
 
-def _sees(scope: str) -> Wanted:
+def _sees(parts: Iterable[str]) -> Wanted:
     teams: dict[str, frozenset[str] | None] = {}
     channels = set()
-    for part in filter(None, scope.split("+")):
+    for part in parts:
         if part.startswith("@"):
             channels.add(part[1:])
             continue

@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 class App:
-    """The ASGI application of a live process."""
+    """The ASGI application of a live process. `served` are the paths that it answers for."""
 
     def __init__(self, service: Live) -> None:
         self._service = service
@@ -37,26 +37,25 @@ class App:
         hooks = Hooks(service)
         receipts, customers = Receipts(service, write, hooks), CustomersPages(service)
         both = ["GET", "POST"]
-        self._pages = Starlette(
-            routes=[
-                *inbox.routes_of(service),
-                *streams.routes_of(service),
-                *case_hooks.routes_of(service),
-                Route("/v1/customers/{id:path}", self._customer, methods=["GET"]),
-                Route("/u/{token}", customers.unsubscribe, methods=both),
-                Route("/c/{token}", customers.confirm, methods=both),
-                Route("/s/{token}", customers.survey, methods=both),
-                Route("/r/{token}", receipts.clicked, methods=["GET"]),
-                Route("/o/{token}", receipts.opened, methods=["GET"]),
-                Route("/hooks/{channel}", receipts.hook, methods=["POST"]),
-                Route("/hooks/{channel}/{provider}", hooks.take, methods=["GET", "POST"]),
-                Route("/healthz", self._health, methods=["GET"]),
-                Route("/readyz", self._ready, methods=["GET"]),
-                Route("/metrics", self._metrics, methods=["GET"]),
-                Route("/openapi.json", self._openapi, methods=["GET"]),
-            ],
-            exception_handlers={HTTPException: _no_page, StorageError: _not_now},
-        )
+        routes = [
+            *inbox.routes_of(service),
+            *streams.routes_of(service),
+            *case_hooks.routes_of(service),
+            Route("/v1/customers/{id:path}", self._customer, methods=["GET"]),
+            Route("/u/{token}", customers.unsubscribe, methods=both),
+            Route("/c/{token}", customers.confirm, methods=both),
+            Route("/s/{token}", customers.survey, methods=both),
+            Route("/r/{token}", receipts.clicked, methods=["GET"]),
+            Route("/o/{token}", receipts.opened, methods=["GET"]),
+            Route("/hooks/{channel}", receipts.hook, methods=["POST"]),
+            Route("/hooks/{channel}/{provider}", hooks.take, methods=["GET", "POST"]),
+            Route("/healthz", self._health, methods=["GET"]),
+            Route("/readyz", self._ready, methods=["GET"]),
+            Route("/metrics", self._metrics, methods=["GET"]),
+            Route("/openapi.json", self._openapi, methods=["GET"]),
+        ]
+        self._pages = Starlette(routes=routes, exception_handlers={HTTPException: _no_page, StorageError: _not_now})
+        self.served = {*self._ingestion.paths, *(route.path.replace(":path", "") for route in routes)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; ingestion without a detour."""
@@ -89,7 +88,7 @@ class App:
         return Response(generate_latest(self._service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _openapi(self, request: Request) -> Response:
-        return _json(document(self._service.links.base_url))
+        return _json(document(self._service.links.base_url, self.served))
 
 
 async def _no_page(request: Request, error: Exception) -> Response:

@@ -118,7 +118,13 @@ def _timeline(decisions: Sequence[dict[str, Any]], cases: Sequence[CaseFile]) ->
     told = [{"at": each["at"], "what": each["verdict"], "text": each["sentence"]} for each in decisions]
     for file in cases:
         told += [
-            {"at": instants.to_text(line.at_ms), "what": line.what, "text": in_words(line), "case": file.id}
+            {
+                "at": instants.to_text(line.at_ms),
+                "what": line.what,
+                "text": in_words(line),
+                "case": file.id,
+                "line": _line(line),
+            }
             for line in file.lines
         ]
     return sorted(told, key=lambda each: str(each["at"]), reverse=True)

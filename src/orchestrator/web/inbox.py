@@ -20,11 +20,13 @@ from starlette.routing import Route
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.casework import CaseFile
+from orchestrator.model.zones import zone_named
 from orchestrator.runtime.agents import Agent
 from orchestrator.runtime.desk import Ask, NotDone, Verb
 from orchestrator.runtime.live import Busy, Live
 from orchestrator.web import bodies, dossier, inbox_pages, lookup
 from orchestrator.web.answers import HttpError
+from orchestrator.web.inbox_words import language_of
 from orchestrator.web.keys import key_in
 from orchestrator.web.sessions import COOKIE, Session, Sessions
 
@@ -75,24 +77,29 @@ class InboxWeb:
         is_secure = service.links.base_url.startswith("https://")
         self._sessions = Sessions(service.session_secret, service.agents, is_secure=is_secure)
 
-    @property
-    def _brand(self) -> str:
-        return str(self._service.catalog.project.brand.get("name") or "")
+    def _look(self, request: Request, session: Session | None = None) -> inbox_pages.Look:
+        """Say whose page it is: in the language that their browser asks for, on their own clock or the project's."""
+        project = self._service.catalog.project
+        brand, language = str(project.brand.get("name") or ""), language_of(request.headers.get("accept-language", ""))
+        if session is None:
+            return inbox_pages.Look(brand, language, zone_named(project.timezone))
+        agent = session.agent
+        return inbox_pages.Look(brand, language, zone_named(agent.timezone, project.timezone), agent.name, session.form)
 
     # Pages
 
     async def login(self, request: Request) -> Response:
         """Answer for /inbox/login."""
         if request.method == "GET":
-            return inbox_pages.login(self._brand)
+            return inbox_pages.login(self._look(request))
         if not _is_own(request):
-            return inbox_pages.login(self._brand, failed=True)
+            return inbox_pages.login(self._look(request), failed=True)
         try:
             form = await _form(request)
         except HttpError as error:
-            return inbox_pages.page("The form cannot be read", self._brand, "", status=error.status)
+            return inbox_pages.unreadable(self._look(request), error.status)
         cookie = self._sessions.sign_in(form.get("name", ""), form.get("key", ""), self._service.clock.now_ms())
-        return inbox_pages.login(self._brand, failed=True) if cookie is None else _to("/inbox", cookie)
+        return inbox_pages.login(self._look(request), failed=True) if cookie is None else _to("/inbox", cookie)
 
     async def logout(self, request: Request) -> Response:
         """Answer for /inbox/logout."""
@@ -108,7 +115,7 @@ class InboxWeb:
             return _to("/inbox/login")
         is_closed = request.query_params.get("state") == "closed"
         cases = await self._briefs(session.agent, is_closed)
-        return inbox_pages.queue(self._brand, session.agent.name, session.form, cases, is_closed)
+        return inbox_pages.queue(self._look(request, session), cases, is_closed)
 
     async def page(self, request: Request) -> Response:
         """Answer for /inbox/cases/{id}."""
@@ -116,11 +123,10 @@ class InboxWeb:
         if session is None:
             return _to("/inbox/login")
         found = await self._dossier(session.agent, request.path_params["id"])
-        agent, form = session.agent.name, session.form
+        look = self._look(request, session)
         if found is None:
-            return inbox_pages.missing(self._brand, agent, form)
-        told = request.query_params.get("told")
-        return inbox_pages.case(self._brand, agent, form, secrets.token_urlsafe(12), found, told)
+            return inbox_pages.missing(look)
+        return inbox_pages.case(look, secrets.token_urlsafe(12), found, request.query_params.get("told"))
 
     async def form(self, request: Request) -> Response:
         """Do what a form of ours asks, and show the case again."""
@@ -137,9 +143,9 @@ class InboxWeb:
         except NotDone as error:
             told = error.reason
         except HttpError as error:
-            return inbox_pages.page("The form cannot be read", self._brand, "", status=error.status)
+            return inbox_pages.unreadable(self._look(request), error.status)
         except OrchestratorError:
-            return inbox_pages.page("Nothing was kept", self._brand, "<p>Try it again in a moment.</p>", status=503)
+            return inbox_pages.not_kept(self._look(request))
         return _to(f"{path}?told={told}")
 
     def _session(self, request: Request) -> Session | None:

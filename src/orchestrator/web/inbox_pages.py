@@ -1,19 +1,23 @@
 """The inbox's pages: how they look.
 
 Owns the HTML for people who work on cases: a queue, a case with its whole context, and forms that work without a
-script, with labels that screen readers read. Everything put into a page is escaped here. Must never decide what an
-agent may see: it is handed that.
+script, with labels that screen readers read, in the agent's language and on their clock. Everything put into a page is
+escaped here. Must never decide what an agent may see: it is handed that.
 """
 
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.responses import HTMLResponse, Response
 
 from orchestrator.web import pages
+from orchestrator.web.inbox_words import words_in
 
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;margin:0;color:#1a1a1a;background:#fff}"
@@ -38,220 +42,259 @@ _STYLE = (
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 # Forms need a Referer's origin to be told apart from other sites' where a browser sends no Origin.
 HEADERS = {**pages.HEADERS, "Content-Security-Policy": pages.policy(_HASH), "Referrer-Policy": "same-origin"}
-# What is told after something was done, by a word in the address; whether it is a failure.
-_TOLD: Mapping[str, tuple[str, bool]] = {
-    "claim": ("The case is yours.", False),
-    "release": ("The case is free again.", False),
-    "note": ("The note is kept.", False),
-    "answer": ("The answer is on its way.", False),
-    "close": ("The case is closed.", False),
-    "unreachable": ("Nothing left: there is no usable address for that channel. It is on record.", True),
-    "no_consent": ("Nothing left: the customer wants nothing by that channel. It is on record.", True),
-    "taken": ("Somebody else works on this case.", True),
-    "unclaimed": ("Take the case first.", True),
-    "closed": ("The case is closed already.", True),
-    "empty": ("There is no text.", True),
-    "no_outcome": ("Say how the case ended.", True),
-    "no_channel": ("Nothing is known of how to reach the customer; choose a channel.", True),
-    "form": ("The page was too old; look at it anew and send again.", True),
-}
+# What is told after something was done, by a word in the address, and of these what is a failure.
+_DONE = ("claim", "release", "note", "answer", "close")
+_FAILED = ("unreachable", "no_consent", "taken", "unclaimed", "closed", "empty", "no_outcome", "no_channel", "form")
 
 
-def page(title: str, brand: str, content: str, agent: str | None = None, form: str = "", status: int = 200) -> Response:
-    """Give a whole page; `content` is HTML already."""
-    signed_in = ""
-    if agent is not None:
-        signed_in = (
-            f'<nav aria-label="Cases"><a href="/inbox">Open</a> · <a href="/inbox?state=closed">Closed</a></nav>'
-            f'<form class="inline" method="post" action="/inbox/logout">{_hidden(form)}'
-            f'<button type="submit">Sign out {escape(agent)}</button></form>'
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Whose page it is: the brand, the agent's language and time zone, and who is signed in, with their forms."""
+
+    brand: str
+    language: str
+    zone: ZoneInfo
+    agent: str | None = None
+    form: str = ""
+
+    def say(self, name: str, *filled: str) -> str:
+        """Give one of our texts in the agent's language."""
+        return words_in(self.language)[name].format(*filled)
+
+    def called(self, name: str) -> str:
+        """Give what the product calls something, in the agent's language; a name of the project's own as it reads."""
+        return words_in(self.language).get(f"called_{name}") or name.replace("_", " ").replace("-", " ").capitalize()
+
+    def time(self, text: str) -> str:
+        """Show an instant to the minute, on the agent's clock."""
+        at = datetime.fromisoformat(text).astimezone(self.zone)
+        return f"{at:%Y-%m-%d %H:%M} {at.tzname()}"
+
+    def page(self, title: str, content: str, status: int = 200) -> Response:
+        """Give a whole page; `content` is HTML already."""
+        signed_in = ""
+        if self.agent is not None:
+            signed_in = (
+                f'<nav aria-label="{self.say("cases")}"><a href="/inbox">{self.say("nav_open")}</a> · '
+                f'<a href="/inbox?state=closed">{self.say("nav_closed")}</a></nav>'
+                f'<form class="inline" method="post" action="/inbox/logout">{_hidden(self.form)}'
+                f'<button type="submit">{escape(self.say("sign_out", self.agent))}</button></form>'
+            )
+        html = (
+            f'<!doctype html><html lang="{self.language}"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
+            f"<body><header><strong>{escape(self.brand or self.say('inbox'))}</strong>{signed_in}</header>"
+            f"<main><h1>{escape(title)}</h1>{content}</main></body></html>"
         )
-    html = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body><header><strong>{escape(brand or 'Inbox')}</strong>{signed_in}</header>"
-        f"<main><h1>{escape(title)}</h1>{content}</main></body></html>"
-    )
-    return HTMLResponse(html, status, HEADERS)
+        return HTMLResponse(html, status, HEADERS)
 
 
-def login(brand: str, failed: bool = False) -> Response:
+def login(look: Look, failed: bool = False) -> Response:
     """Give the page to sign in."""
-    told = '<p role="alert">That is no agent, or not their key.</p>' if failed else ""
+    told = f'<p role="alert">{look.say("sign_in_failed")}</p>' if failed else ""
     form = (
-        f'{told}<form method="post" action="/inbox/login"><label for="name">Name</label>'
+        f'{told}<form method="post" action="/inbox/login"><label for="name">{look.say("name")}</label>'
         '<input id="name" name="name" autocomplete="username" required>'
-        '<label for="key">Key</label><input id="key" name="key" type="password" autocomplete="current-password"'
-        ' required><p><button type="submit">Sign in</button></p></form>'
+        f'<label for="key">{look.say("key")}</label>'
+        '<input id="key" name="key" type="password" autocomplete="current-password" required>'
+        f'<p><button type="submit">{look.say("sign_in")}</button></p></form>'
     )
-    return page("Sign in", brand, form, status=401 if failed else 200)
+    return look.page(look.say("sign_in"), form, 401 if failed else 200)
 
 
-def queue(brand: str, agent: str, form: str, cases: Sequence[Mapping[str, Any]], closed: bool) -> Response:
+def queue(look: Look, cases: Sequence[Mapping[str, Any]], closed: bool) -> Response:
     """Give the cases that an agent sees."""
-    title = "Closed cases" if closed else "Open cases"
+    title = look.say("closed_cases" if closed else "open_cases")
     if not cases:
-        return page(title, brand, '<p role="status">There are none.</p>', agent, form)
-    rows = "".join(_row(case, closed) for case in cases)
-    last = "Outcome" if closed else "Who works on it"
-    heads = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Urgency", "Case", "Customer", "Team", "Channel", "Opened", last)
-    )
-    order = "the newest first" if closed else "the most urgent first, then the oldest"
-    caption = f"{len(cases)} {'cases' if len(cases) > 1 else 'case'}, {order}"
+        return look.page(title, f'<p role="status">{look.say("no_cases")}</p>')
+    rows = "".join(_row(look, case, closed) for case in cases)
+    named = ("urgency", "case", "customer", "team", "channel", "opened", "outcome" if closed else "works_on_it")
+    heads = "".join(f'<th scope="col">{look.say(name)}</th>' for name in named)
+    count = look.say("many_cases", str(len(cases))) if len(cases) > 1 else look.say("one_case")
+    caption = f"{count}, {look.say('order_closed' if closed else 'order_open')}"
     table = f"<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-    return page(title, brand, table, agent, form)
+    return look.page(title, table)
 
 
-def _row(case: Mapping[str, Any], closed: bool) -> str:
-    name = case["summary"] or _readable(case["reason"] or case["id"])
+def _row(look: Look, case: Mapping[str, Any], closed: bool) -> str:
+    name = case["summary"] or look.called(case["reason"] or case["id"])
     link = f'<a href="/inbox/cases/{escape(case["id"])}">{escape(name[:160])}</a>'
-    team = " / ".join(_readable(each) for each in (case["team"], case["skill"]) if each) or "any"
-    last = _readable(case["outcome"] or "none") if closed else case["agent"] or "nobody"
-    cells = (case["customer_id"] or "unknown", team, case["channel"] or "unknown", _time(case["opened_at"]), last)
+    unknown = look.say("unknown")
+    last = case["agent"] or look.say("nobody")
+    if closed:
+        last = look.called(case["outcome"]) if case["outcome"] else look.say("none")
+    opened = look.time(case["opened_at"])
+    cells = (case["customer_id"] or unknown, _team(look, case), case["channel"] or unknown, opened, last)
     told = "".join(f"<td>{escape(each)}</td>" for each in cells)
-    return f'<tr><td>{escape(_readable(case["priority"]))}</td><th scope="row">{link}</th>{told}</tr>'
+    return f'<tr><td>{escape(look.called(case["priority"]))}</td><th scope="row">{link}</th>{told}</tr>'
 
 
-def case(brand: str, agent: str, form: str, once: str, found: Mapping[str, Any], told: str | None) -> Response:
+def _team(look: Look, case: Mapping[str, Any]) -> str:
+    return " / ".join(look.called(each) for each in (case["team"], case["skill"]) if each) or look.say("any")
+
+
+def case(look: Look, once: str, found: Mapping[str, Any], told: str | None) -> Response:
     """Give one case with its whole context, and the forms to work on it."""
-    title = found["summary"] or _readable(found["reason"] or "Case")
+    title = found["summary"] or (look.called(found["reason"]) if found["reason"] else look.say("case"))
     note = ""
-    if told is not None and told in _TOLD:
-        words, is_failure = _TOLD[told]
-        note = f'<p role="{"alert" if is_failure else "status"}">{escape(words)}</p>'
+    if told in _DONE or told in _FAILED:
+        note = f'<p role="{"alert" if told in _FAILED else "status"}">{escape(look.say(f"told_{told}"))}</p>'
+    happened = (_happened(look, each) for each in found["timeline"])
     content = (
         note
-        + _facts(found)
-        + ('<div class="columns">' + _about(found) + _feelings(found) + "</div>")
-        + _section("Conversation", _lines(found["lines"]), ordered=True)
-        + (_forms(found, agent, form, once) if not found["closed_at"] else "")
-        + _section("Where they stand", (each["sentence"] for each in found["journeys"]))
-        + _section("What was sent", (_sent(each) for each in found["messages"]))
-        + _section("What happened, the newest first", (_happened(each) for each in found["timeline"]), ordered=True)
-        + _section("Other cases", (_other(each) for each in found["other_cases"]), is_html=True)
+        + _facts(look, found)
+        + ('<div class="columns">' + _about(look, found) + _feelings(look, found) + "</div>")
+        + _section(look, "conversation", (escape(_line(look, line)) for line in found["lines"]), ordered=True)
+        + (_forms(look, found, once) if not found["closed_at"] else "")
+        + _section(look, "where_they_stand", (_in_english(look, each["sentence"]) for each in found["journeys"]))
+        + _section(look, "what_was_sent", (escape(_sent(look, each)) for each in found["messages"]))
+        + _section(look, "what_happened", happened, ordered=True)
+        + _section(look, "other_cases", (_other(look, each) for each in found["other_cases"]))
     )
-    return page(title[:160], brand, content, agent, form)
+    return look.page(title[:160], content)
 
 
-def missing(brand: str, agent: str, form: str) -> Response:
+def missing(look: Look) -> Response:
     """Give the page of a case that is not there, or not this agent's to see."""
-    return page("There is no such case", brand, '<p><a href="/inbox">To the open cases</a></p>', agent, form, 404)
+    return look.page(look.say("missing"), f'<p><a href="/inbox">{look.say("to_open_cases")}</a></p>', 404)
 
 
-def _facts(found: Mapping[str, Any]) -> str:
+def unreadable(look: Look, status: int) -> Response:
+    """Give the page for a form that cannot be read."""
+    return look.page(look.say("bad_form"), "", status)
+
+
+def not_kept(look: Look) -> Response:
+    """Give the page for what could not be done now."""
+    return look.page(look.say("not_kept"), f"<p>{look.say('try_again')}</p>", 503)
+
+
+def _facts(look: Look, found: Mapping[str, Any]) -> str:
+    at = look.say("journey_at", found["journey"], str(found["step"])) if found["journey"] else look.say("no_journey")
     facts = {
-        "Urgency": _readable(found["priority"]),
-        "Team": " / ".join(_readable(each) for each in (found["team"], found["skill"]) if each) or "any",
-        "Reason": _readable(found["reason"] or "not given"),
-        "Opened": _time(found["opened_at"]),
-        "Journey": f"{found['journey']}, at {found['step']}" if found["journey"] else "none of ours",
-        "Works on it": found["agent"] or "nobody",
+        "urgency": look.called(found["priority"]),
+        "team": _team(look, found),
+        "reason": look.called(found["reason"]) if found["reason"] else look.say("no_reason"),
+        "opened": look.time(found["opened_at"]),
+        "journey": at,
+        "works_on_it": found["agent"] or look.say("nobody"),
     }
     if found["closed_at"]:
-        facts |= {"Closed": _time(found["closed_at"]), "Outcome": _readable(found["outcome"] or "none")}
-    return _definitions(facts)
+        outcome = look.called(found["outcome"]) if found["outcome"] else look.say("none")
+        facts |= {"closed_at": look.time(found["closed_at"]), "outcome": outcome}
+    return _definitions({look.say(name): value for name, value in facts.items()})
 
 
-def _about(found: Mapping[str, Any]) -> str:
-    who = found["customer"]
+def _about(look: Look, found: Mapping[str, Any]) -> str:
+    who, title = found["customer"], look.say("who")
     if who is None:
-        return "<section><h2>Who</h2><p>Nothing is known of them.</p></section>"
+        return f"<section><h2>{title}</h2><p>{look.say('nothing_known')}</p></section>"
     named = {kind: ", ".join(values) for kind, values in who["identifiers"].items()}
     traits = {name: _value(value) for name, value in who["traits"].items()}
-    facts = {"Customer": who["customer_id"] or "unknown", **named, **traits, "Time zone": who["timezone"]}
-    facts["Prefers"] = ", ".join(who["prefers"]) or "nothing said"
-    facts["Not reachable by"] = ", ".join(who["unreachable"]) or "none"
-    return f"<section><h2>Who</h2>{_definitions(facts)}</section>"
+    facts = {look.say("customer"): who["customer_id"] or look.say("unknown"), **named, **traits}
+    facts[look.say("timezone")] = who["timezone"]
+    facts[look.say("prefers")] = ", ".join(who["prefers"]) or look.say("nothing_said")
+    facts[look.say("unreachable_by")] = ", ".join(who["unreachable"]) or look.say("none")
+    return f"<section><h2>{title}</h2>{_definitions(facts)}</section>"
 
 
-def _feelings(found: Mapping[str, Any]) -> str:
+def _feelings(look: Look, found: Mapping[str, Any]) -> str:
     said = found["said"] or {}
-    text = (said.get("properties") or {}).get("text")
-    words = f'<p class="said">{escape(str(text))}</p>' if text else "<p>They wrote nothing.</p>"
-    channel = f" by {escape(str(said['channel']))}" if said.get("channel") else ""
+    text, by = (said.get("properties") or {}).get("text"), said.get("channel")
+    words = f'<p class="said">{escape(str(text))}</p>' if text else f"<p>{look.say('wrote_nothing')}</p>"
+    title = look.say("what_they_said_by", str(by)) if by else look.say("what_they_said")
     judged = [
-        f"{_readable(each['step'])}: {each['label']}"
+        f"{look.called(each['step'])}: {each['label']}"
         + (f" ({each['value']:g})" if isinstance(each["value"], int | float) else "")
-        + (f", because of: {', '.join(map(str, each['why']))}" if each["why"] else "")
+        + (f", {look.say('because_of', ', '.join(map(str, each['why'])))}" if each["why"] else "")
         for each in found["sentiment"]
     ]
-    return f"<section><h2>What they said{channel}</h2>{words}{_list(judged)}</section>"
+    return f"<section><h2>{escape(title)}</h2>{words}{_list(map(escape, judged))}</section>"
 
 
-def _lines(lines: Iterable[Mapping[str, Any]]) -> list[str]:
-    told = []
-    for line in lines:
-        what = {"claimed": "took the case", "released": "gave it back", "closed": "closed the case"}.get(line["what"])
-        by = f" by {line['channel']}" if line["channel"] else ""
-        status = f" ({_readable(line['status'])})" if line["status"] else ""
-        verb = what or {"note": "noted", "answer": f"answered{by}", "customer": f"wrote{by}"}[line["what"]]
-        text = f": {line['text']}" if line["text"] else ""
-        told.append(f"{_time(line['at'])} {line['who']} {verb}{text}{status}")
-    return told
+def _line(look: Look, line: Mapping[str, Any]) -> str:
+    """Say a line of the conversation."""
+    what, by = f"line_{line['what']}", line["channel"]
+    filled = [] if line["what"] == "customer" else [line["who"]]
+    if by and line["what"] in ("answer", "customer"):
+        what, filled = f"{what}_by", [*filled, by]
+    text = f": {line['text']}" if line["text"] else ""
+    status = f" ({look.called(line['status'])})" if line["status"] else ""
+    return f"{look.time(line['at'])} {look.say(what, *filled)}{text}{status}"
 
 
-def _forms(found: Mapping[str, Any], agent: str, form: str, once: str) -> str:
+def _forms(look: Look, found: Mapping[str, Any], once: str) -> str:
     base = f"/inbox/cases/{escape(found['id'])}"
-    mine = found["agent"] == agent
-    hidden = f'{_hidden(form)}<input type="hidden" name="once" value="{escape(once)}">'
+    hidden = f'{_hidden(look.form)}<input type="hidden" name="once" value="{escape(once)}">'
 
     def one(verb: str, inner: str, button: str, legend: str = "") -> str:
-        body = f'{hidden}{inner}<p><button type="submit">{escape(button)}</button></p>'
-        body = f"<fieldset><legend>{escape(legend)}</legend>{body}</fieldset>" if legend else body
+        body = f'{hidden}{inner}<p><button type="submit">{escape(look.say(button))}</button></p>'
+        body = f"<fieldset><legend>{escape(look.say(legend))}</legend>{body}</fieldset>" if legend else body
         return f'<form method="post" action="{base}/{verb}">{body}</form>'
 
-    note = one(
-        "note", '<label for="note">Note</label><textarea id="note" name="text" required></textarea>', "Keep", "Note"
+    title = f"<h2>{look.say('work_on_it')}</h2>"
+    words = f'<label for="note">{look.say("note")}</label><textarea id="note" name="text" required></textarea>'
+    note = one("note", words, "keep", "note")
+    if found["agent"] != look.agent:
+        somebody = found["agent"]
+        taken = f"<p>{escape(look.say('somebody_works', somebody))}</p>" if somebody else one("claim", "", "take")
+        return f"<section>{title}{taken}{note}</section>"
+    answer = one("answer", _answer_fields(look, found), "send", "answer_customer")
+    close = one("close", _close_fields(look, found), "close", "close_case")
+    parts = [*([] if found["kind"] == "call" else [answer]), note, close, one("release", "", "give_back")]
+    return f"<section>{title}{''.join(parts)}</section>"
+
+
+def _answer_fields(look: Look, found: Mapping[str, Any]) -> str:
+    return (
+        f'<label for="channel">{look.say("by")}</label>'
+        f'<select id="channel" name="channel">{_options(look, found["channels"])}</select>'
+        f'<label for="subject">{look.say("subject")}</label><input id="subject" name="subject" maxlength="200">'
+        f'<label for="answer">{look.say("answer")}</label><textarea id="answer" name="text" required></textarea>'
     )
-    if not mine:
-        taken = f"<p>{escape(found['agent'])} works on it.</p>" if found["agent"] else one("claim", "", "Take the case")
-        return f"<section><h2>Work on it</h2>{taken}{note}</section>"
-    channels = _options(found["channels"])
-    answer = one(
-        "answer",
-        f'<label for="channel">By</label><select id="channel" name="channel">{channels}</select>'
-        '<label for="subject">Subject, for e-mail</label><input id="subject" name="subject" maxlength="200">'
-        '<label for="answer">Answer</label><textarea id="answer" name="text" required></textarea>',
-        "Send",
-        "Answer the customer",
+
+
+def _close_fields(look: Look, found: Mapping[str, Any]) -> str:
+    return (
+        f'<label for="outcome">{look.say("outcome")}</label>'
+        f'<select id="outcome" name="outcome" required>{_options(look, found["outcomes"])}</select>'
+        f'<label for="comment">{look.say("comment")}</label><textarea id="comment" name="text"></textarea>'
     )
-    close = one(
-        "close",
-        f'<label for="outcome">Outcome</label><select id="outcome" name="outcome" required>'
-        f'{_options(found["outcomes"])}</select><label for="comment">Comment</label>'
-        '<textarea id="comment" name="text"></textarea>',
-        "Close",
-        "Close the case",
-    )
-    is_call = found["kind"] == "call"
-    parts = [*([] if is_call else [answer]), note, close, one("release", "", "Give it back")]
-    return f"<section><h2>Work on it</h2>{''.join(parts)}</section>"
 
 
-def _sent(message: Mapping[str, Any]) -> str:
-    why = f"{message['journey']}, {message['step']}, for {message['purpose']}" if message["purpose"] else "by a person"
-    return f"{_time(message['at'])} {message['message']} by {message['channel']} ({why})"
+def _sent(look: Look, message: Mapping[str, Any]) -> str:
+    told = (message["journey"], message["step"], message["purpose"])
+    why = look.say("sent_why", *told) if message["purpose"] else look.say("sent_by_person")
+    return f"{look.time(message['at'])} {look.say('sent_by', message['message'], message['channel'], why)}"
 
 
-def _happened(told: Mapping[str, Any]) -> str:
-    return f"{_time(str(told['at']))} {told['text']}"
+def _happened(look: Look, told: Mapping[str, Any]) -> str:
+    if told.get("line"):
+        return escape(_line(look, told["line"]))
+    return f"{escape(look.time(str(told['at'])))} {_in_english(look, told['text'])}"
 
 
-def _other(other: Mapping[str, Any]) -> str:
-    state = f"closed, {_readable(other['outcome'] or 'without an outcome')}" if other["closed_at"] else "open"
-    name = _readable(other["reason"] or "case")
+def _in_english(look: Look, sentence: str) -> str:
+    """Mark a sentence of the product's that is in English wherever it is read, so that it is read out as such."""
+    return escape(sentence) if look.language == "en" else f'<span lang="en">{escape(sentence)}</span>'
+
+
+def _other(look: Look, other: Mapping[str, Any]) -> str:
+    outcome = look.called(other["outcome"]) if other["outcome"] else look.say("without_outcome")
+    state = look.say("state_closed", outcome) if other["closed_at"] else look.say("state_open")
+    name = look.called(other["reason"]) if other["reason"] else look.say("case")
     return f'<a href="/inbox/cases/{escape(other["id"])}">{escape(name)}</a> ({escape(state)})'
 
 
-def _section(title: str, items: Iterable[str], *, ordered: bool = False, is_html: bool = False) -> str:
-    made = _list(items, ordered=ordered, is_html=is_html)
-    return f"<section><h2>{escape(title)}</h2>{made or '<p>Nothing.</p>'}</section>"
+def _section(look: Look, title: str, items: Iterable[str], *, ordered: bool = False) -> str:
+    """Give a section with a list; the items are HTML already."""
+    made = _list(items, ordered=ordered) or f"<p>{look.say('nothing')}</p>"
+    return f"<section><h2>{escape(look.say(title))}</h2>{made}</section>"
 
 
-def _list(items: Iterable[str], *, ordered: bool = False, is_html: bool = False) -> str:
-    made = "".join(f"<li>{each if is_html else escape(each)}</li>" for each in items)
+def _list(items: Iterable[str], *, ordered: bool = False) -> str:
+    made = "".join(f"<li>{each}</li>" for each in items)
     tag = "ol" if ordered else "ul"
     return f"<{tag}>{made}</{tag}>" if made else ""
 
@@ -260,8 +303,8 @@ def _definitions(facts: Mapping[str, str]) -> str:
     return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items()) + "</dl>"
 
 
-def _options(values: Iterable[str]) -> str:
-    return "".join(f'<option value="{escape(each)}">{escape(_readable(each))}</option>' for each in values)
+def _options(look: Look, values: Iterable[str]) -> str:
+    return "".join(f'<option value="{escape(each)}">{escape(look.called(each))}</option>' for each in values)
 
 
 def _hidden(form: str) -> str:
@@ -270,12 +313,3 @@ def _hidden(form: str) -> str:
 
 def _value(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
-
-
-def _time(text: str) -> str:
-    """Show an instant to the minute, and that it is UTC."""
-    return f"{text[:10]} {text[11:16]} UTC"
-
-
-def _readable(name: str) -> str:
-    return name.replace("_", " ").replace("-", " ").capitalize()

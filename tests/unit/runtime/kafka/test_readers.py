@@ -8,6 +8,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from orchestrator.model import instants
+from orchestrator.model.project import Project
 from orchestrator.runtime.kafka.copied import Copy, News
 from orchestrator.runtime.kafka.readers import Streams, read_place, write_place
 from orchestrator.runtime.streams import PAGE, NoPlace
