@@ -118,6 +118,8 @@ async def test_a_token_that_is_refused_is_renewed_once(tmp_path):
         ("gone", Bounced, True, None),
         ("stranger", Bounced, True, None),
         ("misspelt", Bounced, True, None),
+        ("no token", Bounced, True, None),
+        ("too big", Refused, None, None),
         ("fat", Refused, None, None),
         ("apple", Unavailable, None, None),
         ("many", Unavailable, None, timedelta(seconds=9)),
@@ -213,6 +215,7 @@ async def test_what_apple_says_about_a_device(tmp_path, device, error, hard, aft
         ("hang", Unavailable),
         ("reset", Unavailable),
         ("half", Unavailable),
+        ("endless", Unavailable),
     ],
 )
 async def test_what_becomes_of_a_message_when_apple_misbehaves(tmp_path, fault, error):
@@ -222,6 +225,7 @@ async def test_what_becomes_of_a_message_when_apple_misbehaves(tmp_path, fault, 
             await road.send(notice())
         assert type(caught.value) is error
         await sent(road, notice())  # and by the same channel, when it behaves
+        assert provider.endless_bytes < 1 << 20
     assert len(provider.taken) == 1
 
 
@@ -238,6 +242,9 @@ async def test_apple_without_anybody_there_or_without_its_certificate(tmp_path):
 
 async def test_a_notice_that_is_too_long_or_empty_is_not_sent(tmp_path):
     long = {"push": {"title": "T", "body": "x" * 4_200}}
+    async with Firebase(tmp_path) as google:
+        assert "4,096" in str(await refused(firebase(google), notice(content=long)))
+    assert google.taken == []
     async with Apple(tmp_path) as provider, PushService(tmp_path) as browser:
         assert "4,096" in str(await refused(apple(provider), notice(content=long)))
         assert "3,993" in str(await refused(browsers(browser), notice(browser.subscription(), content=long)))

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, RequestReceived, StreamEnded
+from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset
 
 from providers.apis import HERE, Provider, told
 from providers.certificates import pem_pair
@@ -104,6 +104,8 @@ class Firebase(Provider):
             "gone": (404, "NOT_FOUND", "UNREGISTERED", []),
             "stranger": (403, "PERMISSION_DENIED", "SENDER_ID_MISMATCH", []),
             "misspelt": (400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", ["message.token"]),
+            "no token": (400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", [], NO_TOKEN),
+            "too big": (400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", [], "Android message is too big"),
             "fat": (400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", ["message.notification.image"]),
             "apple": (401, "UNAUTHENTICATED", "THIRD_PARTY_AUTH_ERROR", []),
             "many": (429, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", []),
@@ -114,7 +116,9 @@ class Firebase(Provider):
         return told(200, {"name": f"projects/shop-1/messages/{len(self.taken)}"})
 
 
-def _firebase_error(status: int, name: str, code: str = "", fields: list[str] | None = None) -> bytes:
+def _firebase_error(
+    status: int, name: str, code: str = "", fields: list[str] | None = None, message: str = "no"
+) -> bytes:
     details: list[dict[str, Any]] = []
     if code:
         details.append({"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": code})
@@ -122,7 +126,10 @@ def _firebase_error(status: int, name: str, code: str = "", fields: list[str] | 
         violations = [{"field": each, "description": "is not valid"} for each in fields]
         details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations})
     more = {"Retry_After": "9"} if status == 429 else {}
-    return told(status, {"error": {"code": status, "message": "no", "status": name, "details": details}}, **more)
+    return told(status, {"error": {"code": status, "message": message, "status": name, "details": details}}, **more)
+
+
+NO_TOKEN = "The registration token is not a valid FCM registration token"
 
 
 class PushService(Provider):
@@ -185,7 +192,7 @@ def decrypted(body: bytes, key: ec.EllipticCurvePrivateKey, auth: bytes) -> byte
 
 
 class Apple:
-    """api.push.apple.com. `faults` are (status, reason) answered first, or "hang", "reset" or "half"."""
+    """api.push.apple.com. `faults` are (status, reason) answered first, or "hang", "reset", "half" or "endless"."""
 
     TEAM, KEY_ID, TOPIC = "DEF123GHIJ", "ABC123DEFG", "com.example.shop"
 
@@ -196,6 +203,7 @@ class Apple:
         self.tokens: list[str] = []
         self.expired: set[str] = set()
         self.connections = 0
+        self._endless = self.endless_bytes = 0
         self.ca = pem_pair(folder)
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(self.ca)
@@ -238,6 +246,9 @@ class Apple:
                         connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                     elif isinstance(event, StreamEnded):
                         self._answer(connection, writer, event.stream_id, *requests.pop(event.stream_id))
+                    elif isinstance(event, StreamReset):
+                        self._endless = 0
+                self._go_on(connection)
                 writer.write(connection.data_to_send())
                 await writer.drain()
         except ConnectionError:
@@ -245,6 +256,12 @@ class Apple:
         finally:
             self._writers.discard(writer)
             writer.close()
+
+    def _go_on(self, connection: H2Connection) -> None:
+        """Send as much of an answer without end as the client takes."""
+        while self._endless and (room := connection.local_flow_control_window(self._endless)):
+            connection.send_data(self._endless, bytes(min(room, 16_384)))
+            self.endless_bytes += min(room, 16_384)
 
     def _answer(
         self, connection: H2Connection, writer: Any, stream: int, headers: dict[str, str], body: bytearray
@@ -254,6 +271,11 @@ class Apple:
             return
         if fault == "reset":
             writer.transport.abort()
+            return
+        if fault == "endless":
+            self._endless = stream
+            connection.send_headers(stream, [(":status", "500")])
+            self._go_on(connection)
             return
         is_half = fault == "half"
         status, reason, more = (

@@ -88,8 +88,8 @@ class TwilioChannel:
         if answer.status in (200, 201) and not said.error_code:
             to = fields["To"].removeprefix(WHATSAPP)
             # A text names nothing that it answers but the number that it goes to; a chat names the message.
-            named = said.sid if to != fields["To"] else self._from
-            return Receipt(said.sid, details, named or "", to)
+            answered_as = said.sid if to != fields["To"] else self._from
+            return Receipt(said.sid, details, answered_as or "", to)
         raise _trouble(answer, said, delivery.now_ms)
 
     async def close(self) -> None:

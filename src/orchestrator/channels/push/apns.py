@@ -11,13 +11,14 @@ Owns the provider token (ES256, renewed every 40 minutes and once when it is ref
 Apple's reasons says. Must never try again for any other reason.
 """
 
+import asyncio
 import ssl
 import uuid
 
 import httpx
 import msgspec
 
-from orchestrator.channels.api import Told, needed, read_url, secret_of
+from orchestrator.channels.api import Answer, Told, needed, read_url, secret_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.push.notices import Notice, notice_of
 from orchestrator.channels.push.tokens import Kept, Token, read_p256, signed
@@ -30,6 +31,7 @@ EXAMPLE = "apns:?team=DEF123GHIJ&key=ABC123DEFG&topic=com.example.shop"
 # Apple refuses tokens older than an hour, and new ones more often than every twenty minutes.
 TOKEN_MS = 40 * 60 * 1000
 LONGEST_PAYLOAD = 4_096
+LONGEST_ANSWER = 64 << 10
 _EXPIRED = "ExpiredProviderToken"
 _GONE = frozenset({"Unregistered", "BadDeviceToken", "ExpiredToken"})
 # About our key, our topic or our certificate: nothing goes out before an operator mends it.
@@ -61,16 +63,15 @@ class ApnsChannel:
         notice = notice_of(delivery)
         payload = _payload(notice, delivery)
         token = await self._kept.at(delivery.now_ms)
-        response = await self._post(delivery, token, notice, payload)
-        if _reason_in(response) == _EXPIRED:
+        answer = await self._post(delivery, token, notice, payload)
+        if answer.read(_Said).reason == _EXPIRED:
             self._kept.drop(token)
-            response = await self._post(delivery, await self._kept.at(delivery.now_ms), notice, payload)
-        if response.status_code == 200:
-            return Receipt(response.headers.get("apns-id"))
-        reason, retry_after = _reason_in(response), response.headers.get("retry-after")
-        raise _trouble(response.status_code, reason, retry_after, delivery.now_ms)
+            answer = await self._post(delivery, await self._kept.at(delivery.now_ms), notice, payload)
+        if answer.status == 200:
+            return Receipt(answer.headers.get("apns-id"))
+        raise _trouble(answer, delivery.now_ms)
 
-    async def _post(self, delivery: Delivery, token: str, notice: Notice, payload: bytes) -> httpx.Response:
+    async def _post(self, delivery: Delivery, token: str, notice: Notice, payload: bytes) -> Answer:
         headers = {
             "authorization": f"bearer {token}",
             "apns-topic": self._topic,
@@ -82,8 +83,12 @@ class ApnsChannel:
         }
         url = str(self._base / "3" / "device" / delivery.to)
         try:
-            return await self._client.post(url, headers=headers, content=payload)
-        except httpx.TimeoutException as error:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._client.stream("POST", url, headers=headers, content=payload) as response,
+            ):
+                return Answer(response.status_code, await _beginning_of(response), response.headers)
+        except (TimeoutError, httpx.TimeoutException) as error:
             raise Unavailable(None, f"no answer within {self._timeout:g} s") from error
         except httpx.TransportError as error:
             raise Unavailable(None, f"the connection broke: {str(error) or type(error).__name__}") from error
@@ -115,14 +120,18 @@ def _payload(notice: Notice, delivery: Delivery) -> bytes:
     return payload
 
 
-def _reason_in(response: httpx.Response) -> str:
-    try:
-        return msgspec.json.decode(response.content, type=_Said).reason if response.content else ""
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
+async def _beginning_of(response: httpx.Response) -> bytes:
+    """Read what may count of an answer; whoever goes on for ever is not listened to."""
+    body = b""
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > LONGEST_ANSWER:
+            break
+    return body
 
 
-def _trouble(status: int, reason: str, retry_after: str | None, now_ms: int) -> ChannelError:
+def _trouble(answer: Answer, now_ms: int) -> ChannelError:
+    status, reason, retry_after = answer.status, answer.read(_Said).reason, answer.retry_after
     why = f"Apple answered {status}" + (f", {reason}" if reason else "")
     if status == 410 or reason in _GONE:
         return Bounced(why, hard=True)

@@ -31,7 +31,9 @@ OPTIONS = ("project",)
 _HOUR_S, _MARGIN_S = 3_600, 300
 _FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 # How it calls the address, where it says what is wrong with a request.
-_ADDRESS = "message.token"
+_ADDRESS, _TOKEN = "message.token", "registration token"
+# In bytes, of what is shown and what the app gets.
+LONGEST_PAYLOAD = 4_096
 
 
 class Account(msgspec.Struct):
@@ -61,6 +63,7 @@ class _Detail(msgspec.Struct):
 
 class _Error(msgspec.Struct):
     status: str = ""
+    message: str = ""
     details: list[_Detail] = []
 
 
@@ -120,10 +123,16 @@ def _message(delivery: Delivery) -> dict[str, Any]:
     shown = {"title": notice.title, "body": notice.body, "image": notice.image}
     until_s = delivery.now_ms // 1000 + notice.lasts_s
     data = {"action_id": delivery.action.id, "url": notice.url}
-    return {
-        "token": delivery.to,
+    told = {
         "notification": {name: text for name, text in shown.items() if text},
         "data": {name: text for name, text in data.items() if text},
+    }
+    size = len(msgspec.json.encode(told))
+    if size > LONGEST_PAYLOAD:
+        raise Refused(f"the notification has {size:,} bytes, and Firebase takes {LONGEST_PAYLOAD:,}")
+    return {
+        "token": delivery.to,
+        **told,
         "android": {"ttl": f"{notice.lasts_s}s", "notification": {"tag": delivery.key}},
         "apns": {"headers": {"apns-collapse-id": delivery.key, "apns-expiration": str(until_s)}},
     }
@@ -141,9 +150,10 @@ def _trouble(answer: Answer, said: _Said, now_ms: int) -> ChannelError:
     if code in ("UNREGISTERED", "SENDER_ID_MISMATCH"):
         return Bounced(why, hard=True)
     if code == "INVALID_ARGUMENT":
-        # What it names beside the device is about the message; what names nothing is about the device.
+        # Said of a token that is none, and of messages too, such as one that is too big: then no device is to blame.
         about = ", ".join(sorted(violated - {_ADDRESS}))
-        return Refused(f"{why}: {about}") if about else Bounced(why, hard=True)
+        is_token = _ADDRESS in violated or _TOKEN in (said.error or _Error()).message.lower()
+        return Bounced(why, hard=True) if is_token and not about else Refused(f"{why}: {about}" if about else why)
     if answer.status < 300:
         return Unavailable(None, f"{why} and nothing that says it was taken")
     found = answered(answer.status, answer.retry_after, now_ms)
