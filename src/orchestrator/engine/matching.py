@@ -7,7 +7,7 @@ where somebody asks for them.
 from typing import Any
 
 from orchestrator.engine.turn import Turn
-from orchestrator.model.catalog import RECEIPTS
+from orchestrator.model.catalog import ANSWERABLE, CASE_EVENTS, RECEIPTS, UNREACHABLE
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey, Trigger
@@ -17,6 +17,12 @@ from orchestrator.model.state import Entry
 _WAITED, _CONDITION_FALSE = Verdict.WAITED.value, Reason.CONDITION_FALSE.value
 _UNREAD = "\x1f"  # no key: what ids are joined with
 _MACHINE_MADE = frozenset({"message_opened", "message_clicked"})
+# What others report about a customer is not the customer's doing: our own message that arrives breaks no silence.
+_OF_OTHERS = (
+    (RECEIPTS - {"message_opened", "message_clicked", "message_unsubscribed", "message_complained"})
+    | CASE_EVENTS
+    | {"call_answered", UNREACHABLE, ANSWERABLE}
+)
 # Answers name the message they are about as receipts do.
 ABOUT_A_MESSAGE = RECEIPTS | {"survey_answered", "message_received", "call_answered"}
 
@@ -59,6 +65,11 @@ def concerns(turn: Turn, event: Event, journey: Journey, entry: Entry) -> bool:
 def is_machine_made(event: Event) -> bool:
     """Whether a proxy or scanner, not the customer, opened or clicked."""
     return event.type in _MACHINE_MADE and event.properties.get("machine") is True
+
+
+def is_sign_of_life(turn: Turn, event: Event) -> bool:
+    """Whether the customer did something; what we emit ourselves while we handle an event is none of their doing."""
+    return not turn.emitted_count and event.type not in _OF_OTHERS and not is_machine_made(event)
 
 
 def takes(turn: Turn, trigger: Trigger, entry: Entry | None) -> bool:

@@ -1,8 +1,8 @@
 """The past: what an event adds to it, as far as anybody asks.
 
-Owns counts, purchases and when a customer was last seen. An event counts as of the time it happened, never later
-than now: orders that a shop hands in afterwards count for the days they were made on. Never keeps what no condition,
-template or segment in force reads.
+Owns counts, purchases and when a customer was last seen, which is when they did something, and not when we sent them
+anything. An event counts as of the time it happened, never later than now: orders that a shop hands in afterwards
+count for the days they were made on. Never keeps what no condition, template or segment in force reads.
 """
 
 from bisect import insort
@@ -28,7 +28,7 @@ def take(turn: Turn, audiences: Audiences, event: Event) -> None:
     within_ms = asked.counts.get(event.type)
     if within_ms is not None and at_ms > turn.now_ms - within_ms:
         _count(turn, event.type, at_ms, turn.now_ms - within_ms)
-    if asked.last_seen and event.channel is not None:
+    if asked.last_seen and event.channel is not None and matching.is_sign_of_life(turn, event):
         _see(turn, event.channel, at_ms)
     purchase = turn.project.purchase
     if asked.purchases and purchase is not None and event.type == purchase.event:

@@ -11,19 +11,10 @@ from orchestrator.engine import calendars, matching
 from orchestrator.engine.turn import Turn
 from orchestrator.model import instants
 from orchestrator.model.audience import Audiences, Inactive, Moment, OnDate, Schedule, Silence, Watched
-from orchestrator.model.catalog import RECEIPTS
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey
 from orchestrator.model.state import Past
 from orchestrator.model.zones import zone_of
-
-# What others report about a customer is not the customer's doing: our own message that arrives breaks no silence.
-_OF_OTHERS = (RECEIPTS - {"message_opened", "message_clicked", "message_unsubscribed", "message_complained"}) | {
-    "case_opened",
-    "case_answered",
-    "case_closed",
-    "call_answered",
-}
 
 
 def arm(turn: Turn, watched: Iterable[Watched]) -> None:
@@ -61,7 +52,7 @@ def arm_again(turn: Turn, watched: Iterable[Watched]) -> None:
 def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
     """Let an event break the silences that it breaks."""
     at_ms = min(event.time_ms, turn.now_ms)
-    if audiences.retention and _is_sign_of_life(turn, event):
+    if audiences.retention and matching.is_sign_of_life(turn, event):
         _live_on(turn, audiences, at_ms)
     for each in audiences.inactive:
         if not _breaks(turn, each, event):
@@ -85,14 +76,7 @@ def _live_on(turn: Turn, audiences: Audiences, at_ms: int) -> None:
 def _breaks(turn: Turn, each: Silence, event: Event) -> bool:
     if matching.is_machine_made(event):
         return False
-    return event.type in each.moment.events if each.moment.events else _is_sign_of_life(turn, event)
-
-
-def _is_sign_of_life(turn: Turn, event: Event) -> bool:
-    if matching.is_machine_made(event):
-        return False
-    # What we emit ourselves while we handle an event is none of the customer's doing.
-    return not turn.emitted_count and event.type not in _OF_OTHERS
+    return event.type in each.moment.events if each.moment.events else matching.is_sign_of_life(turn, event)
 
 
 def leave(turn: Turn, journey: Journey) -> None:

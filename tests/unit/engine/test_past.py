@@ -119,6 +119,20 @@ def test_a_customer_is_last_seen_by_channel_and_late_news_do_not_turn_that_back(
     assert ana.holds(2)
 
 
+@pytest.mark.parametrize(
+    "ours",
+    ["message_sent", "message_delivered", "message_bounced", "message_answerable", "address_unreachable",
+     "case_answered", "call_answered"],
+)  # fmt: skip
+def test_what_we_send_a_customer_is_not_seeing_them(ours):
+    ana = Ana(catalog_of("exists(profile.last_seen.sms)"))
+    ana.does("profile_updated", 0, channel="web", first_name="Ana")
+    ana.does(ours, 1, channel="sms", action_id="a1")
+    assert not ana.holds(2)
+    ana.does("message_clicked", 3, channel="sms", action_id="a1")
+    assert ana.holds(4)
+
+
 def test_without_a_purchase_in_the_project_these_are_fields_like_any_other():
     ana = Ana(catalog_of("profile.frequency == 'often'", project=PROJECT))
     ana.does("profile_updated", 0, frequency="often")

@@ -83,11 +83,9 @@ class ApnsChannel:
         }
         url = str(self._base / "3" / "device" / delivery.to)
         try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._client.stream("POST", url, headers=headers, content=payload) as response,
-            ):
-                return Answer(response.status_code, await _beginning_of(response), response.headers)
+            async with self._client.stream("POST", url, headers=headers, content=payload) as response:
+                async with asyncio.timeout(self._timeout):
+                    return Answer(response.status_code, await _beginning_of(response), response.headers)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise Unavailable(None, f"no answer within {self._timeout:g} s") from error
         except httpx.TransportError as error:
