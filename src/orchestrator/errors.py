@@ -9,6 +9,7 @@
           Unavailable       and no other action either: the provider as a whole is in trouble
         Refused             never again for this action
           Bounced           because of the address, for good (hard) or for now (soft)
+            OptedOut          because whoever has it told the provider that they want nothing more
           WindowClosed      because of the hour: the customer has not written for too long
       InputError          the operator's    an input that cannot be read, or an output that cannot be written
       StorageError        the operator's
@@ -157,6 +158,17 @@ class Bounced(Refused):
         super().__init__(why)
         self.args = (why, hard)  # what pickling hands back to __init__ in another process
         self.hard = hard
+
+
+class OptedOut(Bounced):
+    """The customer has told the provider that they want nothing more from this sender; the address is as good as ever.
+
+    That is a no on record, like one that was told to us.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, hard=False)
+        self.args = (why,)
 
 
 class WindowClosed(Refused):

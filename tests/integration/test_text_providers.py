@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.channels.port import Setup
 from orchestrator.channels.registry import open_channel
-from orchestrator.errors import Bounced, OrchestratorError, Refused, TryLater, Unavailable, WindowClosed
+from orchestrator.errors import Bounced, OptedOut, OrchestratorError, Refused, TryLater, Unavailable, WindowClosed
 from orchestrator.model import instants
 from providers import action, delivery
 from providers.apis import HERE, Gateway, Meta, Telegram, Twilio, query_of, told
@@ -197,10 +197,11 @@ async def test_what_becomes_of_a_message_when_the_provider_misbehaves(tmp_path, 
 
 SAID = [
     ("sms", "+15005550009", Bounced, True),  # no mobile number
-    ("sms", "+15005550004", Bounced, False),  # said STOP to this sender
+    ("sms", "+15005550004", OptedOut, False),  # said STOP to this sender
     ("sms", "+3", Bounced, True),
     ("sms", "600000001", Bounced, True),  # without its country, and no region says which
     ("whatsapp", "+34600000009", Bounced, True),
+    ("whatsapp", "+34600000012", OptedOut, False),
     ("whatsapp", "+34600000010", WindowClosed, None),
     ("whatsapp", "+34600000011", Unavailable, None),  # too fast for one customer
     ("telegram", "666", Bounced, True),

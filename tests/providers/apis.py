@@ -125,7 +125,9 @@ class Meta(Provider):
                 assert component["type"] == "body"
                 if any(not one["text"] or "\n" in one["text"] for one in component["parameters"]):
                     return 131008
-        return {"+34600000009": 131026, "+34600000010": 131047, "+34600000011": 131056}.get(said["to"])
+        return {"+34600000009": 131026, "+34600000010": 131047, "+34600000011": 131056, "+34600000012": 131050}.get(
+            said["to"]
+        )
 
 
 class Telegram(Provider):

@@ -27,7 +27,7 @@ from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.sms import text_of
 from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.channels.whatsapp.window import Template, form_of
-from orchestrator.errors import Bounced, ChannelError, OrchestratorError, Refused, Unavailable, WindowClosed
+from orchestrator.errors import Bounced, ChannelError, OptedOut, OrchestratorError, Refused, Unavailable, WindowClosed
 from orchestrator.model import instants
 
 HOST = "api.twilio.com"
@@ -39,8 +39,10 @@ _LONGEST_VALIDITY = 36_000
 
 # Of the address, for good: no number, not reachable by text, a landline, unknown to its network, not on WhatsApp.
 _HARD = frozenset({21211, 21214, 21614, 21635, 30005, 30006, 63003, 63024})
-# Of the address, for now: whoever has it said STOP to this sender, or it is switched off.
-_SOFT = frozenset({21610, 30003})
+# Of the address, for now: it is switched off.
+_SOFT = frozenset({30003})
+# Whoever has it said STOP to this sender.
+_OPTED_OUT = frozenset({21610, 63033})
 # Of our account or sender: nothing goes out before an operator mends it.
 _SETUP = frozenset({20003, 20404, 21212, 21603, 21606, 21659, 21660, 63007})
 # Of how fast we are.
@@ -101,6 +103,8 @@ def _trouble(answer: Answer, said: _Said, now_ms: int) -> ChannelError:
     code = said.error_code or said.code or 0
     # Twilio's words may hold the number; its codes say the same in public.
     why = f"Twilio answered {answer.status}, code {code}" if code else f"Twilio answered {answer.status}"
+    if code in _OPTED_OUT:
+        return OptedOut(why)
     if code in _HARD or code in _SOFT:
         return Bounced(why, code in _HARD)
     if code == _CLOSED:

@@ -18,14 +18,14 @@ from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.references import reference_of
 from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.channels.whatsapp.window import Template, form_of
-from orchestrator.errors import Bounced, ChannelError, Refused, Unavailable, WindowClosed
+from orchestrator.errors import Bounced, ChannelError, OptedOut, Refused, Unavailable, WindowClosed
 
 HOST = "graph.facebook.com"
 VERSION = "v23.0"
 OPTIONS = ("phone_id", "version", "region")
 
-# Of the address: it is on no WhatsApp, or has blocked us.
-_HARD = frozenset({131026, 131050})
+# Of the address: it is on no WhatsApp, or has blocked us; of whoever has it, that they want no marketing from us.
+_HARD, _OPTED_OUT = frozenset({131026}), 131050
 # Of the hour: more than 24 hours since the customer wrote.
 _CLOSED = 131047
 # Of our account: token, permission, payment, a number that is not registered or restricted, a policy strike.
@@ -95,6 +95,8 @@ def _trouble(answer: Answer, error: _Error, now_ms: int) -> ChannelError:
     why = f"Meta answered {answer.status}" + (f", code {error.code}" if error.code >= 0 else "")
     if error.code in _HARD:
         return Bounced(why, hard=True)
+    if error.code == _OPTED_OUT:
+        return OptedOut(why)
     if error.code == _CLOSED:
         return WindowClosed(why)
     if error.code in _SETUP or error.code in _BUSY:

@@ -20,7 +20,7 @@ from orchestrator.channels.port import Channel, Delivery, Receipt
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.webhook import Rejected, Webhook
-from orchestrator.errors import Bounced, ChannelError, Refused, TryLater, Unavailable
+from orchestrator.errors import Bounced, ChannelError, OptedOut, Refused, TryLater, Unavailable
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import ANSWERABLE, UNREACHABLE
 from orchestrator.model.effects import Action
@@ -181,7 +181,9 @@ def message_failed(action: Action, reason: str, error: ChannelError | None, now_
     """Report that a message bounced, or failed with its reason."""
     why = {} if error is None else {"why": getattr(error, "why", str(error))[:_WHY_LENGTH]}
     if isinstance(error, Bounced):
-        return [_report(action, "bounced", {"kind": "hard" if error.hard else "soft", **why}).event(now_ms)]
+        bounced = _report(action, "bounced", {"kind": "hard" if error.hard else "soft", **why}).event(now_ms)
+        has_left = isinstance(error, OptedOut)
+        return [bounced, *([_report(action, "unsubscribed", why).event(now_ms)] if has_left else [])]
     return [_report(action, "failed", {"reason": reason, **why}).event(now_ms)]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.errors import Bounced, Refused, StorageError, TryLater, Unavailable, WindowClosed
+from orchestrator.errors import Bounced, OptedOut, Refused, StorageError, TryLater, Unavailable, WindowClosed
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.lane import FETCHED_AT, QUEUED_PER_SENDER
 from orchestrator.runtime.delivery.pace import Manners, Rate
@@ -202,6 +202,14 @@ async def test_cancelling_what_is_on_its_way_to_the_provider_is_too_late():
         shop.delivery.cancel([action(1).id])
         await shop.clock.advance(MINUTE)
         assert [event_type for event_type, _ in shop.outbox.receipts] == ["message_sent"]
+
+
+async def test_whoever_told_the_provider_to_stop_has_told_us():
+    async with Setting(OptedOut("code 21610")) as shop:
+        await shop.run(action(1), milliseconds=MINUTE)
+        about = {"action_id": action(1).id, "channel": "email", "why": "code 21610"}
+        assert shop.outbox.receipts == [("message_bounced", {**about, "kind": "soft"}), ("message_unsubscribed", about)]
+        assert shop.outbox.store.lanes() == {}
 
 
 async def test_no_more_than_the_rate_and_no_more_than_so_many_at_once():
