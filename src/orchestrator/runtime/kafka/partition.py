@@ -9,12 +9,13 @@ Must never decide anything about a customer, nor talk to Kafka.
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from operator import attrgetter
 from time import perf_counter
 
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
-from orchestrator.model.decision import Verdict
+from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
@@ -40,6 +41,7 @@ from orchestrator.runtime.timers import Timers
 
 # Bound once: to look up an enum's member costs as much as a call.
 _MOVES = {Verdict.ENTERED.value: 1, Verdict.EXITED.value: -1}
+_counted = attrgetter("journey", "verdict", "reason")
 TIMER_SOURCE = "timer"
 # How long closed cases are kept, where nobody says otherwise.
 KEEPS_CASES_MS = 7 * instants.DAY_MS
@@ -75,6 +77,8 @@ class Partition(Unit):
         self._cases = Cases(state, found, self._keep_at, self._measure, keeps_cases_ms)
         self._ended_ms = 0
         self._entries = Counter(header.entries)
+        # Decisions that are not counted yet: in bulk, because one by one it costs as much as writing them.
+        self._decided: list[Decision] = []
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
         self._ledger = Ledger(header.admitted, number, count)
@@ -99,6 +103,7 @@ class Partition(Unit):
     @property
     def entries(self) -> dict[str, int]:
         """Count the customers inside each journey that anybody is in."""
+        self._count_decisions()
         return {journey: count for journey, count in self._entries.items() if count}
 
     @property
@@ -397,7 +402,7 @@ class Partition(Unit):
         cause: KafkaRecord | int,
     ) -> None:
         """Take over what a turn came to; its cause is a record, or a timer's due instant."""
-        sink, tally = self.outgoing, self.tally
+        sink = self.outgoing
         record = turned.record
         if record is not None:
             self.state.put(profile_id, record)
@@ -408,17 +413,21 @@ class Partition(Unit):
             self._ledger.note(catalog, turned.decisions)
         if turned.decisions:
             sink.write_all(sink.decisions, profile_id.encode(), turned.decisions)
-            decided = tally.decisions
-            for decision in turned.decisions:
-                journey, verdict = decision.journey, decision.verdict
-                decided[journey, verdict, decision.reason] += 1
-                if verdict in _MOVES:
-                    self._entries[journey] += _MOVES[verdict]
+            self._decided += turned.decisions
         if turned.actions:
             self._ask(profile_id, turned.actions)
             self._cases.hand_over(turned.actions)
         for failure in turned.failures:
             self._bury_entry(profile_id, failure, wall_ms, cause)
+
+    def _count_decisions(self) -> None:
+        """Count what was decided since the last time, and who came into a journey or left it by that."""
+        decided, self._decided = self._decided, []
+        counts = Counter(map(_counted, decided))
+        self.tally.decisions.update(counts)
+        for (journey, verdict, _), count in counts.items():
+            if verdict in _MOVES:
+                self._entries[journey] += _MOVES[verdict] * count
 
     def _bury_record(self, record: KafkaRecord, error: EventError, wall_ms: int) -> None:
         self.tally.events[OTHER_TYPES, "dead"] += 1
