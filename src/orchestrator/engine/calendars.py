@@ -106,20 +106,25 @@ def _anniversary(day: date, year: int) -> date:
 def quiet_until(now_ms: int, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> int:
     """Find when the quiet hours that hold now end; 0 when it is not quiet. A window is [from, to)."""
     until_ms = 0
-    for start_ms, end_ms in _quiet_around(local(now_ms, zone).date(), zone, windows):
+    for start_ms, end_ms in _quiet_around(now_ms // instants.HOUR_MS, zone, windows):
         if start_ms <= now_ms < end_ms:
             until_ms = max(until_ms, end_ms)
     return until_ms
 
 
-# Every message of a day asks for the same few: working them out costs more than the rest of its guards.
-@lru_cache(maxsize=1024)
-def _quiet_around(today: date, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> tuple[tuple[int, int], ...]:
-    """List the quiet hours that begin on a local day or on the day before, as [start, end) in ms."""
+# Every message of an hour asks for the same few: working them out, or only the local day, costs more than the rest of
+# its guards.
+@lru_cache(maxsize=4096)
+def _quiet_around(hour: int, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> tuple[tuple[int, int], ...]:
+    """List the quiet hours that may hold within an hour since 1970, as [start, end) in ms.
+
+    They begin on the local day of its first instant, on the day before, or on the day after, which may begin in it.
+    """
+    today = local(hour * instants.HOUR_MS, zone).date()
     found = []
     for window in windows:
         length = (window.to_minute - window.from_minute) % MINUTES_A_DAY or MINUTES_A_DAY
-        for begins in (today - timedelta(days=1), today):
+        for begins in (today - timedelta(days=1), today, today + timedelta(days=1)):
             if window.days and begins.weekday() not in window.days:
                 continue
             start_ms = at_minute(begins, window.from_minute, zone)

@@ -19,6 +19,10 @@ from orchestrator.model.project import WINDOWS_MS, Cap, Channel, Message, Projec
 from orchestrator.model.state import Entry
 from orchestrator.model.zones import zone_of
 
+# Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
+_UNREACHABLE, _NO_CONSENT, _NOT_ALLOWED = Reason.UNREACHABLE, Reason.NO_CONSENT, Reason.NOT_ALLOWED
+_CASE_OPEN, _WINDOW_CLOSED, _HOLDOUT = Reason.CASE_OPEN, Reason.WINDOW_CLOSED, Reason.HOLDOUT
+_CAP_REACHED, _QUIET_HOURS = Reason.CAP_REACHED, Reason.QUIET_HOURS
 # Which holdout somebody is in, as `saw` of an entry says.
 UNIVERSAL, OWN = "universal", "journey"
 Address = str | list[str]
@@ -47,34 +51,35 @@ class Answer:
 
 def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: Purpose, message: Message) -> Answer:
     """Ask every guard of one channel, in order; the first "no" is the answer."""
-    profile = turn.state.profile
+    state, project, now_ms, name = turn.state, turn.catalog.project, turn.now_ms, channel.name
+    profile = state.profile
     address = reachable_of(turn, channel)
     if address is None:
-        return Answer(channel.name, Reason.UNREACHABLE)
+        return Answer(name, _UNREACHABLE)
     # Consent comes before quiet hours: a customer who withdrew at 23:00 is on record as `no_consent`,
     # not as held until the morning and then refused.
-    if not consents(profile, channel.name, purpose):
-        return Answer(channel.name, Reason.NO_CONSENT)
+    if not consents(profile, name, purpose):
+        return Answer(name, _NO_CONSENT)
     if purpose.only_if is not None and not purpose.only_if.holds(turn.scope_of(entry)):
-        return Answer(channel.name, Reason.NOT_ALLOWED)
-    if cases.is_silenced(turn.state, purpose):
-        return Answer(channel.name, Reason.CASE_OPEN)
-    window_ms = window_until(turn, channel.name)
-    if window_ms <= turn.now_ms and needs_window(turn, entry, channel.name, message):
-        return Answer(channel.name, Reason.WINDOW_CLOSED)
+        return Answer(name, _NOT_ALLOWED)
+    if state.cases and cases.is_silenced(state, purpose):
+        return Answer(name, _CASE_OPEN)
+    window_ms = window_until(turn, name)
+    if window_ms <= now_ms and needs_window(turn, entry, name, message):
+        return Answer(name, _WINDOW_CLOSED)
     if is_held_out(turn, journey, purpose):
-        return Answer(channel.name, Reason.HOLDOUT)
+        return Answer(name, _HOLDOUT)
     for cap in purpose.caps:
-        if is_reached(turn, cap, channel.name, purpose):
-            return Answer(channel.name, Reason.CAP_REACHED, cap=cap)
-    windows = quiet_windows(turn.catalog.project, profile, purpose, channel.name)
+        if is_reached(turn, cap, name, purpose):
+            return Answer(name, _CAP_REACHED, cap=cap)
+    windows = quiet_windows(project, profile, purpose, name)
     if not windows:
-        return Answer(channel.name, None, address, window_ms=window_ms)
-    zone = zone_of(profile, turn.catalog.project)
-    until_ms = calendars.quiet_until(turn.now_ms, zone, windows)
+        return Answer(name, None, address, window_ms=window_ms)
+    zone = zone_of(profile, project)
+    until_ms = calendars.quiet_until(now_ms, zone, windows)
     if until_ms:
-        return Answer(channel.name, Reason.QUIET_HOURS, address, until_ms)
-    return Answer(channel.name, None, address, quiet=calendars.as_data(zone, windows), window_ms=window_ms)
+        return Answer(name, _QUIET_HOURS, address, until_ms)
+    return Answer(name, None, address, quiet=calendars.as_data(zone, windows), window_ms=window_ms)
 
 
 def window_until(turn: Turn, channel: str) -> int:
@@ -82,7 +87,9 @@ def window_until(turn: Turn, channel: str) -> int:
 
     The window is [written, written + its length).
     """
-    wrote_ms = turn.state.profile.wrote_ms.get(channel, 0) if channel in WINDOWS_MS else 0
+    if channel not in WINDOWS_MS:
+        return 0
+    wrote_ms = turn.state.profile.wrote_ms.get(channel, 0)
     return wrote_ms + WINDOWS_MS[channel] if wrote_ms else 0
 
 
@@ -97,6 +104,8 @@ def needs_window(turn: Turn, entry: Entry, channel: str, message: Message) -> bo
 def address_of(turn: Turn, channel: Channel) -> Address | None:
     """Find where a channel is to reach the customer: text, or several (their devices); None when nowhere."""
     found: Any = channel.address.evaluate(turn.scope_at(None))
+    if found.__class__ is str:  # as nearly all are
+        return found.strip() or None
     if isinstance(found, list):
         return [text for one in found if (text := _device_in(one))] or None
     return _device_in(found) or (str(found) if isinstance(found, int) and not isinstance(found, bool) else None)
@@ -157,8 +166,10 @@ def is_held_out(turn: Turn, journey: Journey, purpose: Purpose | None) -> bool:
 
 def holdout_of(turn: Turn, journey: Journey, purpose: Purpose | None) -> str | None:
     """Name the holdout that the customer is in, the universal one first; None outside of both."""
-    profile_id = turn.state.profile_id
     percent = turn.catalog.project.holdout_percent
+    if not percent and not journey.holdout_percent:
+        return None
+    profile_id = turn.state.profile_id
     is_asked = purpose is None or purpose.consent != "none"
     if percent and is_asked and draw(turn, "", "holdout", profile_id) < percent:
         return UNIVERSAL
@@ -171,9 +182,12 @@ def is_reached(turn: Turn, cap: Cap, channel: str, purpose: Purpose) -> bool:
     """Whether one more message now would break a cap: the window is (now - per, now]."""
     if cap.channel is not None and cap.channel != channel:
         return False
+    messages = turn.state.sent
+    if len(messages) < cap.at_most:
+        return False
     since_ms = turn.now_ms - cap.per_ms
     count = 0
-    for sent in turn.state.sent:
+    for sent in messages:
         if sent.at_ms > since_ms and (cap.channel is None or sent.channel == cap.channel):
             count += _counts(turn.catalog.project, cap, sent.purpose, purpose)
     return count >= cap.at_most

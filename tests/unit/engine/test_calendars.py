@@ -1,9 +1,12 @@
 """Calendars: local times, dates and their anniversaries, through wait_until and quiet hours."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from orchestrator.engine.calendars import at_minute, local, quiet_until
+from orchestrator.model.project import QuietHours
 from shop import Customer, const, journey, leave, project, purpose, quiet, send, trait, wait_until
 
 MADRID, NEW_YORK, LORD_HOWE, KOLKATA = "Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"
@@ -269,3 +272,24 @@ def test_a_whole_day_of_quiet_is_left_at_its_end_only_to_be_held_again():
         ("suppressed", "expired", "say", "2026-03-04T09:00"),
         ("exited", "completed", None, "2026-03-04T09:00"),
     ]
+
+
+@pytest.mark.parametrize("zone", [MADRID, NEW_YORK, LORD_HOWE, KOLKATA, NEPAL, CAIRO, "America/Asuncion"])
+@pytest.mark.parametrize("window", [(1290, 510), (0, 0), (1410, 1409), (45, 75), (0, 60), (600, 601)])
+def test_quiet_hours_are_the_same_however_many_messages_of_an_hour_ask(zone, window):
+    zone, windows = ZoneInfo(zone), (QuietHours(*window),)
+    for day in ("2026-03-28", "2026-04-23", "2026-10-24", "2024-03-23"):
+        noon_ms = int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp() * 1000)
+        for now_ms in range(noon_ms, noon_ms + 86_400_000, 1_500_000):
+            assert quiet_until(now_ms, zone, windows) == reckoned_for_itself(now_ms, zone, *window)
+
+
+def reckoned_for_itself(now_ms, zone, from_minute, to_minute):
+    today, until_ms = local(now_ms, zone).date(), 0
+    for days in (-2, -1, 0, 1):
+        begins = today + timedelta(days=days)
+        length = (to_minute - from_minute) % 1440 or 1440
+        end_ms = at_minute(begins, from_minute + length, zone)
+        if at_minute(begins, from_minute, zone) <= now_ms < end_ms:
+            until_ms = max(until_ms, end_ms)
+    return until_ms

@@ -4,7 +4,7 @@ Owns the choice of the channel, holding, and what is kept of a message that left
 is `guards`' to say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from orchestrator.engine import guards, payload
@@ -18,7 +18,8 @@ from orchestrator.model.journey import Journey, Send
 from orchestrator.model.state import Entry, Result, Sent
 
 # Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
-_SENT, _ALLOWED = Verdict.SENT.value, Reason.ALLOWED.value
+_SENT, _ALLOWED, _SUPPRESSED = Verdict.SENT.value, Reason.ALLOWED.value, Verdict.SUPPRESSED.value
+_QUIET_HOURS, _UNREACHABLE = Reason.QUIET_HOURS, Reason.UNREACHABLE
 # What may become of a message that is offered.
 SENT, HELD, REFUSED = "sent", "held", "refused"
 
@@ -47,40 +48,41 @@ def offer(turn: Turn, journey: Journey, entry: Entry, step: Send) -> str:
 
 
 def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_ms: int) -> str:
-    purpose = turn.catalog.project.purposes[step.purpose]
-    message = turn.catalog.project.messages[step.message]
+    project = turn.catalog.project
+    purpose, message, channels = project.purposes[step.purpose], project.messages[step.message], project.channels
     refused: list[Answer] = []
     for name in _channels(turn, entry, step):
-        answer = guards.ask(turn, journey, entry, turn.catalog.project.channels[name], purpose, message)
+        answer = guards.ask(turn, journey, entry, channels[name], purpose, message)
         if answer.reason is None:
-            _refuse(turn, journey, entry, step, refused)
+            if refused:
+                _refuse(turn, journey, entry, step, refused)
             _leave(turn, journey, entry, step, answer, asked_ms, visit_of(entry, step.inside))
             return SENT
         refused.append(answer)
-    quiet = next((answer for answer in refused if answer.reason is Reason.QUIET_HOURS), None)
+    quiet = next((answer for answer in refused if answer.reason is _QUIET_HOURS), None)
     if quiet is not None:
-        _refuse(turn, journey, entry, step, [no for no in refused if no.reason is not Reason.QUIET_HOURS])
+        _refuse(turn, journey, entry, step, [no for no in refused if no.reason is not _QUIET_HOURS])
         return _hold(turn, journey, entry, step, quiet, asked_ms)
     # No channel at all, such as `same` for an event that came by none of ours, is a "no" on record like any other.
-    _refuse(turn, journey, entry, step, refused or [Answer("", Reason.UNREACHABLE)])
+    _refuse(turn, journey, entry, step, refused or [Answer("", _UNREACHABLE)])
     entry.results[step.id] = Result(status="suppressed")
     return REFUSED
 
 
 def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
     """Resolve `same` and `preferred`, without doubles and without channels that the message has no content for."""
-    content = turn.catalog.project.messages[step.message].channels
-    seen = set()
+    project = turn.catalog.project
+    content, channels = project.messages[step.message].channels, project.channels
+    seen: list[str] = []
     for name in step.channels:
+        names: Iterable[str] = (name,)
         if name == "same":
-            names: tuple[str, ...] = (entry.channel,) if entry.channel else ()
+            names = (entry.channel,) if entry.channel else ()
         elif name == "preferred":
-            names = tuple(turn.state.profile.prefers) or turn.catalog.project.preferred_channels
-        else:
-            names = (name,)
+            names = turn.state.profile.prefers or project.preferred_channels
         for found in names:
-            if found in content and found in turn.catalog.project.channels and found not in seen:
-                seen.add(found)
+            if found in content and found in channels and found not in seen:
+                seen.append(found)
                 yield found
 
 
@@ -97,7 +99,7 @@ def _say_no(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answ
     saw = _about(step, answer.channel or None)
     if answer.cap is not None:
         saw["cap"] = str(answer.cap)
-    turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, str(answer.reason), saw)
+    turn.decide(journey, entry, step.id, _SUPPRESSED, str(answer.reason), saw)
 
 
 def _about(step: Send, channel: str | None) -> dict[str, Any]:
