@@ -9,7 +9,8 @@ Twice a second, while it lags at the end of every transaction, it tells its cloc
 transactions: what was sent before that instant is in the resolved topic before that record, so an order that still
 waits here holds the reminder back.
 Where the project links identifiers, an event that names more than a customer id makes a second hop: the linker's
-(`linking_partition`), which knows who is whose.
+(`linking_partition`), which knows who is whose. What the same customer does next follows it there, so that an order
+does not overtake the login before it.
 Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` does.
 """
 
@@ -40,6 +41,9 @@ TICK_MS = 500
 # While catching up, records wait for clocks, so those are told with every transaction; and whoever reads on after a
 # crash finds with the last record how far that one reached.
 LAGGING_MS = 3_000
+# So long at least, what a customer does follows what went to the linker. Where that lags by more, the turns go by the
+# times of records (`resolved_partition.LIVE_MS`), and nothing overtakes anything.
+FOLLOWING_MS = 5_000
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
 
@@ -57,6 +61,10 @@ class Resolver(Unit):
         self._told_at_ms = 0
         self._is_live = False
         self._lags = False
+        # Customers of whom something went to the linker lately, and in the time before that.
+        self._linked: set[str] = set()
+        self._linked_before: set[str] = set()
+        self._linked_since_ms = 0
 
     @property
     def has_work(self) -> bool:
@@ -83,7 +91,19 @@ class Resolver(Unit):
         if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS:
             self._tell(wall_ms)
 
+    def _may_go_directly(self, rules: Identity, event: Event) -> bool:
+        """Whether an event leads to its profile by itself, and nothing of that customer is with the linker."""
+        customer_id = event.customer_id
+        if not _is_plain(rules, event):
+            if customer_id is not None:
+                self._linked.add(customer_id)
+            return False
+        return customer_id not in self._linked and customer_id not in self._linked_before
+
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
+        if not 0 <= wall_ms - self._linked_since_ms < FOLLOWING_MS:
+            self._linked_before, self._linked = self._linked, set()
+            self._linked_since_ms = wall_ms
         records, clock, outgoing = self._records, self.clock, self.outgoing
         rules, wanted, count, at, began = catalog.project.identity, catalog.wanted, self._count, self._at, self._at
         room, ignored = outgoing.most_facts - outgoing.facts, 0
@@ -105,7 +125,7 @@ class Resolver(Unit):
                 continue
             origin = (ORIGIN_HEADER, b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset))
             forward = (key, value or b"", record.timestamp, [*headers, origin] if headers else [origin])
-            if self._links and not _is_plain(rules, event):
+            if self._links and not self._may_go_directly(rules, event):
                 outgoing.links.append(forward)
             else:
                 outgoing.forwards[partition_of(key, count)].append(forward)

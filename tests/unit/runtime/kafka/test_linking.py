@@ -330,6 +330,23 @@ def test_while_all_is_live_and_events_come_late_each_is_taken_once_over_any_cras
     assert [key for key in kept if key[0] == "@"] == []
 
 
+def test_an_order_right_behind_a_login_does_not_overtake_it_though_it_names_a_customer_id_alone(catalog):
+    kafka = LittleKafka(linking(catalog))
+    kafka.wall_ms = START
+    happen(kafka, [{"type": "cart_updated", "cookie": "k1"}])
+    happened = [{"type": "x", "cookie": "k1", "customer_id": "ana"}, {"type": "order_placed", "customer_id": "ana"}]
+    for number, event in enumerate(happened, 5):
+        kafka.append("events", 0, None, event_line(number, START + number, event), START + number)
+    kafka.wall_ms += 100
+    for name in ("resolve-0", *(f"turn-{n}" for n in range(TURNS))):  # the linker is behind
+        kafka.work(name, 500, commits=True)
+    kafka.settle(random.Random(3))
+    assert [(one["verdict"], one["reason"]) for one in kafka.decisions][-2:] == [
+        ("merged", "same_customer"),
+        ("exited", "order_placed"),
+    ]
+
+
 def test_a_receipt_for_a_merged_visitor_follows_them(catalog):
     catalog = linking(catalog)
     kafka = LittleKafka(catalog)
