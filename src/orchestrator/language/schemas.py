@@ -90,6 +90,7 @@ _WORDS = {
         "erased": "How much is gone, by what it was.",
         "objections": "How many addresses with an explicit no are remembered, as keyed hashes.",
         "remains": "Copies that an erasure does not reach, and when the last of them is gone.",
+        "in_force_at": "From when on whoever comes back under an address with a no is refused; null while unseen.",
     },
 }
 

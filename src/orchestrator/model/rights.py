@@ -27,13 +27,18 @@ class Remains(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct):
-    """What an erasure did: how much of what is gone, what stays, and nothing about whose it was."""
+    """What an erasure did: how much of what is gone, what stays, and nothing about whose it was.
+
+    It is in force at `in_force_at`, and whoever comes back under an address with an objection is refused from then on.
+    Without that nobody has waited for it, or nobody has carried it out yet.
+    """
 
     id: str
     at: str
     erased: dict[str, int]
     objections: int = 0
     remains: list[Remains] = []
+    in_force_at: str | None = None
 
 
 class Objection(msgspec.Struct, array_like=True, frozen=True):

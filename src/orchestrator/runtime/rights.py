@@ -73,7 +73,8 @@ def erase(
     files = sorted(store.lengths())
     if files:
         remains = [*remains, Remains("output files, which are the company's own", files)]
-    receipt = Receipt(receipt_id, instants.to_text(now_ms), counts, len(kept), list(remains))
+    at = instants.to_text(now_ms)
+    receipt = Receipt(receipt_id, at, counts, len(kept), list(remains), in_force_at=at)
     store.commit(Batch(positions={RECEIPT + receipt_id: _encode(receipt)}))
     if scrubs:
         store.scrub()

@@ -191,9 +191,9 @@ async def test_exported_means_everything_erased_means_nowhere_and_a_no_outlives_
 
     await all_of_ana_is_exported(shop)
     now_ms = int(time.time() * 1000)
-    receipt = await request_erasure(shop.settings(), topics, None, {"cookie": PLANTED["cookie"]}, now_ms)
+    receipt = await request_erasure(shop.settings(), topics, None, {"cookie": PLANTED["cookie"]}, now_ms, 60)
+    assert (receipt.in_force_at is not None, await remembered(shop)) == (True, True)  # every partition knows the no
     await shop.until(lambda: waiting(1))  # ben's
-    await shop.until(lambda: remembered(shop))
     await change(shop, list(compacted), CLEANED)
 
     async def cleaned() -> bool:
@@ -210,8 +210,8 @@ async def test_exported_means_everything_erased_means_nowhere_and_a_no_outlives_
 
     await shop.receive([told(6, "article_read", {}, cookie="new", email="Planted.ANA@example.com")])
     await shop.until(lambda: decided(shop, "no_consent", 2))
-    await request_erasure(shop.settings(), topics, None, {"cookie": "new"}, now_ms)
-    await shop.until(lambda: remembered(shop))
+    await request_erasure(shop.settings(), topics, None, {"cookie": "new"}, now_ms, 60)
+    assert await remembered(shop)
     # All that remains goes by age.
     await change(shop, expiring, EXPIRED)
 

@@ -34,6 +34,9 @@ def command(
         typer.Option("--state", metavar="FILE", exists=True, help="The store of `run` or `serve`; else on Kafka."),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    wait: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="On Kafka, wait so long until it is in force.")
+    ] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as one JSON object.")] = False,
 ) -> None:
     """Erase all that is kept of a customer.
@@ -41,12 +44,12 @@ def command(
     Their state, timers, identifiers, messages on their way, decisions, and lines that quote them; the file is
     rewritten, so that nothing is left in it. Later events of the same identifiers start afresh. A keyed hash of each
     address with an explicit no remains, so that whoever comes back under it is still refused. A running `serve` takes
-    the event profile_erase_requested instead. On Kafka that event is sent, and the workers carry it out. Exit code 1:
-    nothing is known of them.
+    the event profile_erase_requested instead. On Kafka that event is sent, the workers carry it out, and the receipt
+    says since when it is in force, everywhere. Exit code 1: nothing is known of them.
     """
     import msgspec
 
-    receipt = _erased_from(state, customer) if state is not None else _asked_for(customer, directory, config)
+    receipt = _erased_from(state, customer) if state is not None else _asked_for(customer, directory, config, wait)
     if as_json:
         screen.out_json(msgspec.to_builtins(receipt))
         return
@@ -57,6 +60,7 @@ def command(
     for remains in receipt.remains:
         until = f", until {remains.until}" if remains.until else ""
         screen.out(f"not reached: {remains.what}: {', '.join(remains.where)}{until}")
+    screen.out("in force: " + (receipt.in_force_at or "not yet, as far as was waited for; the workers carry it out"))
     screen.out(f"receipt {receipt.id}, {receipt.at}")
 
 
@@ -77,7 +81,7 @@ def _erased_from(state: Path, customer: str) -> "Receipt":
         return rights.erase(store, project, found.profile_id, time.time_ns() // 1_000_000)
 
 
-def _asked_for(customer: str, directory: Path, config: Path | None) -> "Receipt":
+def _asked_for(customer: str, directory: Path, config: Path | None, wait_s: float) -> "Receipt":
     from orchestrator.language import load
     from orchestrator.runtime.kafka.rights import request_erasure
     from orchestrator.runtime.kafka.topics import Topics
@@ -88,4 +92,4 @@ def _asked_for(customer: str, directory: Path, config: Path | None) -> "Receipt"
     is_other = bool(value) and kind in project.identifiers and kind != "customer_id"
     customer_id, identifiers = (None, {kind: value}) if is_other else (customer, {})
     now_ms = time.time_ns() // 1_000_000
-    return asyncio.run(request_erasure(settings, Topics.of(settings), customer_id, identifiers, now_ms))
+    return asyncio.run(request_erasure(settings, Topics.of(settings), customer_id, identifiers, now_ms, wait_s))

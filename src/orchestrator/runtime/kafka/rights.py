@@ -4,18 +4,26 @@ Owns the request and the receipt. What is erased, and in which order with everyt
 business, as with any event. Must never write a person's value into the receipt.
 """
 
+import asyncio
 import json
+import logging
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 
 from orchestrator.model import ids, instants
 from orchestrator.model.rights import ERASE, Receipt, Remains
 from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.passing import until_everywhere
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics, look
+
+log = logging.getLogger(__name__)
 
 # For the workers to carry it out, and for the brokers to look for what is to be deleted, with time to spare.
 CLEANING_MS = 3600 * 1000
@@ -24,9 +32,20 @@ FOR_EVER_MS = 2**63 - 1
 
 
 async def request_erasure(
-    settings: KafkaSettings, topics: Topics, customer_id: str | None, identifiers: dict[str, str], now_ms: int
+    settings: KafkaSettings,
+    topics: Topics,
+    customer_id: str | None,
+    identifiers: dict[str, str],
+    now_ms: int,
+    wait_s: float = 0.0,
 ) -> Receipt:
-    """Ask for the erasure of whoever is known so; on return the request is in the log, and will be carried out."""
+    """Ask for the erasure of whoever is known so; on return the request is in the log, and will be carried out.
+
+    With `wait_s`, wait so long for that. Where the receipt says since when it is in force, it was carried out, and
+    every partition refuses whoever comes back under an address with a no. Until then, some commits of each hop, a
+    partition that has not heard of it takes who comes back for somebody new. To close that too, everybody's events
+    would have to wait for every erasure, or the noes lie in one place that each event asks.
+    """
     receipt_id = ids.derive("erased", secrets.token_hex(16))
     named = {"customer_id": customer_id} if customer_id is not None else {"identifiers": identifiers}
     event = {"id": receipt_id, "type": ERASE, "time": now_ms, **named}
@@ -35,11 +54,22 @@ async def request_erasure(
     await producer.start()
     try:
         # Keyed as the customer's own events are, for applications without resolve.
-        await producer.send_and_wait(topics.events[0], json.dumps(event).encode(), key.encode(), timestamp_ms=now_ms)
+        sent = await producer.send_and_wait(
+            topics.events[0], json.dumps(event).encode(), key.encode(), timestamp_ms=now_ms
+        )
     finally:
         await close(producer.stop())
+    in_force_at = None
+    if wait_s:
+        try:
+            async with asyncio.timeout(wait_s):
+                await until_everywhere(settings, topics, TopicPartition(sent.topic, sent.partition), sent.offset)
+                in_force_at = instants.to_text(time.time_ns() // 1_000_000)
+        except (TimeoutError, KafkaError) as error:
+            # The request stands in the log, whatever becomes of the waiting.
+            log.warning("the erasure is not seen to be carried out yet: %r", error)
     remains = remaining(settings, topics, (await look(settings, topics)).config, now_ms)
-    return Receipt(receipt_id, instants.to_text(now_ms), {"requested": 1}, remains=remains)
+    return Receipt(receipt_id, instants.to_text(now_ms), {"requested": 1}, remains=remains, in_force_at=in_force_at)
 
 
 def remaining(
