@@ -3,6 +3,8 @@
 Must never know how either of them does it.
 """
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +34,35 @@ def test_a_dropped_profile_is_gone_before_and_after_the_commit(state):
     assert (state.get("ana"), dict(state)) == (None, {"ben": b"1"})
     state.commit({"ana": None}, Checkpoint(3, 0.0))
     assert (state.get("ana"), dict(state)) == (None, {"ben": b"1"})
+
+
+def content_of(path):
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # it was merged into another one just now
+        return b""
+
+
+def test_what_is_dropped_leaves_the_files_too(tmp_path):
+    state = RocksState(tmp_path / "state", cleaning_s=0.0)
+    many = [(f"c{number}", b"x" * 100) for number in range(500)]
+    state.load([*many, ("ana", b"planted-value")], Checkpoint(501, 0.0))
+    state.drop("c1")
+    state.commit({"c1": None}, Checkpoint(502, 0.0))
+
+    def found() -> list[str]:
+        return [path.name for path in (tmp_path / "state").iterdir() if b"planted-value" in content_of(path)]
+
+    assert found() != []
+    state.drop("ana")
+    deadline = time.monotonic() + 30
+    changes = {"ana": None}
+    while found():  # RocksDB merges its files in the background
+        state.commit(changes, Checkpoint(503, 0.0))
+        changes = {}
+        assert time.monotonic() < deadline
+    assert len(dict(state)) == 499
+    state.close()
 
 
 def test_all_records_are_run_over_committed_or_not(state):

@@ -7,6 +7,7 @@ Must never read a record beyond its header, nor talk to Kafka.
 """
 
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -110,6 +111,8 @@ class MemoryState:
         """Do nothing: the last reference frees the memory."""
 
 
+# What is dropped leaves the files so often at most; commits come at least once a second.
+CLEANING_S = 60.0
 # In RocksDB profile ids are keys as they are; this one cannot be a profile's.
 _CHECKPOINT = "\x00checkpoint"
 _encode = msgspec.msgpack.Encoder().encode
@@ -119,9 +122,12 @@ _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 class RocksState:
     """Records in a RocksDB of the partition's own, and in memory only what is not committed yet."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cleaning_s: float = CLEANING_S) -> None:
         self._folder = folder
         self._uncommitted: dict[str, bytes | None] = {}
+        self._cleaning_s = cleaning_s
+        self._cleaned_at = time.monotonic()
+        self._has_dropped = False
         self._open()
 
     def _open(self) -> None:
@@ -135,7 +141,10 @@ class RocksState:
         try:
             # Not synced to the disk at each write: what a power cut takes, the next restore reads from the changelog,
             # because the checkpoint goes with it.
-            self._db: Any = Rdict(str(self._folder), Options(raw_mode=True))
+            options = Options(raw_mode=True)
+            # A file that says that something is gone is merged at once, in the background, with those that hold it.
+            options.add_compact_on_deletion_collector_factory(1, 1, 0.0)
+            self._db: Any = Rdict(str(self._folder), options)
         except Exception as error:  # rocksdict raises bare Exceptions
             raise StorageError(f"{self._folder} cannot be opened: {error}; is another worker using it?") from error
 
@@ -160,6 +169,9 @@ class RocksState:
         for profile_id, record in changes.items():
             if self._uncommitted.get(profile_id, b"") is record:
                 del self._uncommitted[profile_id]
+        if self._has_dropped and time.monotonic() - self._cleaned_at >= self._cleaning_s:
+            self._db.flush()  # out of the log of writes, which would keep what was dropped until it is full
+            self._has_dropped, self._cleaned_at = False, time.monotonic()
 
     def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
         """Write changes and the checkpoint in one batch."""
@@ -168,6 +180,7 @@ class RocksState:
         batch = WriteBatch(raw_mode=True)
         for profile_id, record in changes:
             if record is None:
+                self._has_dropped = True
                 batch.delete(profile_id.encode())
             else:
                 batch.put(profile_id.encode(), record)
