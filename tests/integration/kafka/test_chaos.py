@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from integration.kafka.test_crowds import PARTITIONS, STRICT, as_committed, identity, records_of
 from orchestrator.testing.streams import Loaded, WorkerProcess
+from shop.crowds import crowd
 
 EVENTS = 12_000
+CROWD = 4_000
 MOST_WORKERS = 3
 DEEDS = 6
 POINTS = ["begin.opened", "begin.restored", "begin.positioned", "restore.records", "restore.end", "turn.fetched"]
@@ -121,15 +124,23 @@ async def test_whatever_happens_nothing_is_lost_doubled_or_wrong(
     shop_to_break, rounds, first_round, a_day, scatter, tmp_path, fresh_name, capsys
 ):
     total: Counter[str] = Counter()
+    written = shop_to_break.project / "orchestrator.yaml"
+    text = written.read_text()
     for number in range(first_round, first_round + rounds):
         dice = random.Random(number)
         shop = type(shop_to_break)(shop_to_break.broker, fresh_name("shop"), tmp_path, shop_to_break.project)
         # Every second round with resolve: then customers are all over the partitions, in the order of their times,
         # because nobody could say what late records come to there.
         shop.variables["RESOLVE"] = "on" if number % 2 else "off"
+        # Every fourth, they are people with shared devices besides.
+        links = number % 4 == 3
+        written.write_text(text + identity(STRICT) if links else text)
         await shop.open()
-        a_days = a_day(EVENTS, seed=number)
-        records = scatter(a_days, seed=number) if number % 2 else disturbed(a_days, dice)
+        a_days, people = a_day(EVENTS, seed=number), crowd(CROWD, number) if links else []
+        if links:
+            records = records_of(people, a_days[-PARTITIONS:], dice)
+        else:
+            records = scatter(a_days, seed=number) if number % 2 else disturbed(a_days, dice)
         await shop.receive(records)
         chaos = Chaos(shop, dice, tmp_path / f"round-{number}")
         try:
@@ -139,13 +150,15 @@ async def test_whatever_happens_nothing_is_lost_doubled_or_wrong(
                 await chaos.act()
             await chaos.end()
             expected = await shop.check(records)
+            if links:
+                await as_committed(shop, people)
         finally:
             shop.close()
         total += chaos.deeds + Counter(
             actions=len(expected.actions), decisions=len(expected.decisions), rebalances=rebalances(shop.said_all())
         )
         with capsys.disabled():
-            done = f"{number - first_round + 1} of {rounds}, resolve {shop.variables['RESOLVE']}"
+            done = f"{number - first_round + 1} of {rounds}, resolve {shop.variables['RESOLVE']}, links {links}"
             print(f"\nchaos round {done}: 0 lost, 0 doubled, 0 wrong;", dict(total), flush=True)  # noqa: T201
 
 

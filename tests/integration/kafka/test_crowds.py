@@ -33,6 +33,12 @@ POINTS = ["commit.lines:4", "commit.check:8", "commit.end:11", "commit.ended:6",
 STEP_MS = 20_000
 
 
+def identity(rules) -> str:
+    """Write what a project says of a crowd's identifiers."""
+    said = {"identifiers": list(KINDS), "never": {"email": [NOBODY]}, **rules}
+    return f"identity: {json.dumps(said)}\n"
+
+
 @pytest.fixture
 async def open_shop(broker, fresh_name, project, tmp_path):
     """Return what opens a shop that links by these limits."""
@@ -40,8 +46,7 @@ async def open_shop(broker, fresh_name, project, tmp_path):
     text, opened = written.read_text(), []
 
     async def open_by(rules) -> Shop:
-        identity = {"identifiers": list(KINDS), "never": {"email": [NOBODY]}, **rules}
-        written.write_text(text + f"identity: {json.dumps(identity)}\n")
+        written.write_text(text + identity(rules))
         shop = Shop(broker, fresh_name("shop"), tmp_path, project)
         opened.append(shop)
         shop.variables |= {"RESOLVE": "on", "TRANSACTION_FACTS": "60"}
