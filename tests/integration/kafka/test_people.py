@@ -6,7 +6,6 @@ import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import aiohttp
 import msgspec
@@ -19,6 +18,7 @@ from integration.test_streams import reading, token_of
 from orchestrator.channels.port import Setup
 from orchestrator.model import ids
 from orchestrator.runtime.kafka.catalogs import keyed
+from orchestrator.runtime.kafka.inbox import Tasks
 from orchestrator.runtime.kafka.streaming import KafkaStreams
 from orchestrator.runtime.kafka.topics import ensure
 from orchestrator.runtime.kafka.worker import Worker
@@ -73,6 +73,10 @@ class Gate:
     gateway: object
     client: aiohttp.ClientSession
 
+    @property
+    def url(self):
+        return str(self.client._base_url).rstrip("/")
+
     async def ask(self, path="", agent="eva", verb=None, **said):
         headers = {"Authorization": f"Bearer {AGENTS[agent]}"}
         url = f"/v1/inbox/cases{path}" + (f"/{verb}" if verb else "")
@@ -98,7 +102,7 @@ class Gate:
     async def call(self, path, body, headers=None):
         """Send what a provider or a team's system sends, without a key of ours."""
         async with (
-            aiohttp.ClientSession(self.client._base_url) as client,
+            aiohttp.ClientSession(self.url) as client,
             client.post(path, data=body, headers=headers) as response,
         ):
             return response.status
@@ -190,7 +194,9 @@ async def test_a_case_is_one_agents_whichever_gateway_they_ask_and_all_that_is_h
     assert (await one.ask(case, winner, "note", text="more"))[1]["code"] == "closed"
     assert [each["id"] for each in await one.cases("?state=closed")] == [case[1:]]
     await closed_by_their_system(shop, gates)
+    await called(shop, gates)
     await taken_back_by_stop(shop, gates)
+    await seen_in_a_browser(gates, case)
 
 
 async def heard_of(shop, gates, case):
@@ -230,6 +236,36 @@ async def closed_by_their_system(shop, gates):
 
     await shop.until(is_closed)
     assert await decided(shop, "made_good") == ["made_good"] * 2
+
+
+async def called(shop, gates):
+    """Let a deliverer make a call task of a message; who makes the call says what came of it."""
+    one, other = gates
+    channel = Tasks(shop.settings(), shop.topics.receipts).open_channel(Setup("sms", "inbox:care"))
+    for _ in range(2):  # delivery repeats what it is not sure of
+        await channel.send(delivery(channel="push", to=PHONE))
+    await channel.close()
+
+    async def is_open():
+        return [each["kind"] for each in await other.cases()] == ["call"]
+
+    await shop.until(is_open)
+    [task] = await one.cases()
+    assert (await one.ask(f"/{task['id']}", "tom", "claim"))[0] == 200
+    assert (await other.ask(f"/{task['id']}", "tom", "close", outcome="reached"))[1]["outcome"] == "reached"
+
+
+async def seen_in_a_browser(gates, case):
+    """Sign in at one gateway; the other knows who it is, too."""
+    one, other = gates
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(cookie_jar=jar) as browser:
+        form = {"name": "eva", "key": AGENTS["eva"]}
+        async with browser.post(f"{one.url}/inbox/login", data=form, allow_redirects=False) as response:
+            cookie = response.cookies["inbox"]
+        headers = {"Cookie": f"inbox={cookie.value}"}  # it is for https alone
+        async with browser.get(f"{other.url}/inbox/cases{case}", headers=headers) as response:
+            assert "Lo siento, Ana" in await response.text()
 
 
 async def taken_back_by_stop(shop, gates):
@@ -275,19 +311,18 @@ async def test_a_reader_of_messages_goes_on_at_any_gateway_and_says_what_was_rea
     await streamed(shop, *((f"c{number}", number) for number in range(12)))
     async with AsyncExitStack() as stack:
         gates = [Gate(*await stack.enter_async_context(gateway_of(shop, tmp_path / f"{n}.db"))) for n in range(2)]
-        urls = [SimpleNamespace(url=gate.client._base_url) for gate in gates]
         for gate in gates:
             await shop.until(gate.is_whole)
-        async with reading(urls[0], "push") as reader, reading(urls[1], "push", query="?from=now") as new:
+        async with reading(gates[0], "push") as reader, reading(gates[1], "push", query="?from=now") as new:
             await until(lambda: numbers(reader) == list(range(12)))
             await streamed(shop, ("c3", 12), ("ana", 13))
             await until(lambda: numbers(reader) == list(range(14)) and numbers(new) == [12, 13])
             places = [place for place, _, _ in reader.events]
-        async with reading(urls[1], "push", last=places[9]) as again:
+        async with reading(gates[1], "push", last=places[9]) as again:
             await until(lambda: len(again.events) == 4)
             seen = {data["id"] for _, _, data in reader.events[:10]}
             assert {data["id"] for _, _, data in again.events} == {data["id"] for _, _, data in reader.events} - seen
-        async with reading(urls[1], "push", await token_of(gates[0], "c3", "push")) as mine:
+        async with reading(gates[1], "push", await token_of(gates[0], "c3", "push")) as mine:
             await until(lambda: numbers(mine) == [3, 12])
         async with gates[1].client.get("/v1/stream/push?after=77", headers={"Authorization": f"Bearer {READ}"}) as got:
             assert (got.status, (await got.json())["code"]) == (400, "bad_place")

@@ -45,13 +45,18 @@ class Story(told.Story):
 def project(project):
     shutil.rmtree(project)
     shutil.copytree(told.ROOT / "journeys", project)
+    sent = set()
     for journey in project.glob("*.journey.yaml"):
         name = journey.name.removesuffix(".journey.yaml")
         if name in JOURNEYS:
             text = journey.read_text().partition("\nexamples:")[0] + "\n"
             journey.write_text(text.replace(*JOURNEYS[name]) if JOURNEYS[name] else text)
+            sent |= set(re.findall(r"message: ([a-z-]+)", text))
         else:
             journey.unlink()
+    for message in (project / "messages").glob("*.message.yaml"):
+        if message.name.removesuffix(".message.yaml") not in sent:
+            message.unlink()
     settings = project / "orchestrator.yaml"
     settings.write_text(re.sub(r"\n *quiet_hours: .*", "", settings.read_text()))
     return project

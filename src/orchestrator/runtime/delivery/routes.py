@@ -37,8 +37,8 @@ from orchestrator.runtime.delivery.roads import (
 )
 
 DEFAULT_CHANNEL = "channel_default"
-# Channels that end in the process itself, and which command has them.
-SERVED_HERE = {"inbox": "serve` or `orchestrator deliver", "stream": "serve` or `orchestrator deliver"}
+# Channels that end in ourselves.
+SERVED_HERE = frozenset({"inbox", "stream"})
 
 # Finds an operator's setting by its name in lower case; None when nobody set it.
 Find = Callable[[str], str | None]
@@ -144,7 +144,7 @@ def _channel(name: str, preparer: Callable[[], Preparer], operator: Operator, cl
         return Route(UnsetRoad(missing, message_failed))
     scheme = setup.url.partition(":")[0]
     if scheme in SERVED_HERE and scheme not in operator.own:
-        raise OrchestratorError(f"channel {name}: {scheme}: is for `orchestrator {SERVED_HERE[scheme]}`")
+        raise OrchestratorError(f"channel {name}: {scheme}: is for `orchestrator serve` and `orchestrator deliver`")
     return Route(
         MessageRoad(operator.own.get(scheme, open_channel)(setup), preparer, claims), Manners.from_url(setup.url)
     )

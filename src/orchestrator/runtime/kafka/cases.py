@@ -32,6 +32,8 @@ PLACE = "@case "
 ASKED, TASK = "case_asked", "call_tasked"
 # A record of a log has two million bytes at most; the oldest lines go first.
 MOST_BYTES = 512 << 10
+# Of a customer whose cases nobody ever closes the oldest go.
+MOST_CASES = 200
 # So many refusals stand in a file, until whoever asked has read theirs.
 MOST_TURNED_DOWN = 50
 
@@ -131,10 +133,11 @@ class Cases:
 
     def hand_over(self, actions: Iterable[Action]) -> None:
         """Open the cases that journeys hand over."""
-        for action in actions:
-            if action.kind == "handoff":
-                self._desk.hand_over(action, instants.parse(action.at) or 0)
-        self._flush()
+        handed = [action for action in actions if action.kind == "handoff"]
+        for action in handed:
+            self._desk.hand_over(action, instants.parse(action.at) or 0)
+        if handed:
+            self._flush()
 
     def forget(self, profile_id: str) -> None:
         """Leave nothing of a customer's cases."""
@@ -214,6 +217,8 @@ class Cases:
         place = place_of(file.profile_id, file.id)
         if file.id not in self._places:
             self._list(place)
+            if len(self._of[file.profile_id]) > MOST_CASES:
+                self.expire(self._places[self._of[file.profile_id][0]])
         due_ms = file.closed_ms + self._keep_ms if file.closed_ms else 0
         self._keep(place, (due_ms << 8).to_bytes(_PREFIX_BYTES, "big") + _bounded(file))
 

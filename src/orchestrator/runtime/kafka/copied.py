@@ -157,7 +157,8 @@ class Copy:
         kept = self._kept(news.decisions, records, since_ms)
         batch = Batch(records=records, names=names, decisions=_together(kept), positions=positions)
         batch.cases, batch.dropped = self._cases(files)
-        batch.streamed = [_streamed(*each) for each in self._kept(news.messages, records, since_ms)]
+        streamed = [_streamed(*each) for each in self._kept(news.messages, records, since_ms)]
+        batch.streamed = [message for message in streamed if message is not None]
         batch.addressed = self._addressed(records)
         self.store.commit(batch)
         self._is_scrubbed = self._is_scrubbed and not erased
@@ -236,9 +237,13 @@ def _together(decided: Iterable[tuple[str, ConsumerRecord]]) -> list[tuple[str, 
     return list(lines.items())
 
 
-def _streamed(profile_id: str, record: ConsumerRecord) -> Streamed:
-    """Read a message as it is kept for readers."""
-    message = _read_message(record.value)
+def _streamed(profile_id: str, record: ConsumerRecord) -> Streamed | None:
+    """Read a message as it is kept for readers; None for what is none."""
+    try:
+        message = _read_message(record.value or b"")
+    except msgspec.DecodeError as error:
+        log.warning("no reader gets record %d of partition %d: %s", record.offset, record.partition, error)
+        return None
     at_ms, until_ms = instants.parse(message.at) or 0, instants.parse(message.expires_at) or 0
     origin = origin_of(record.partition, record.offset + 1)
     return Streamed(message.id, profile_id, message.channel, at_ms, until_ms, record.value, origin=origin)

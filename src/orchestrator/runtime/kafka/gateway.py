@@ -107,6 +107,8 @@ class Gateway:
 
     async def start(self) -> None:
         """Check the topics, open the producer and the copy, and begin to follow what workers commit."""
+        if not self.agents:
+            log.info("nobody works on cases here: ORCHESTRATOR_AGENTS names whom the inbox lets in")
         await self._read_side.open()
         try:
             self._counts = await once_brokers_answer(self._settings, self._prepare)

@@ -31,10 +31,8 @@ class Streams(streams.Streams):
 
     async def open(self, channel: str, profile_id: str | None, after: str | None, *, is_new: bool) -> Reader:
         """Open a channel for a reader."""
-        if after is not None:
-            seen = read_place(after)
-        else:
-            seen = await self._read_side.look(lambda copy: copy.read_of_messages() if is_new else {})
+        there = await self._read_side.look(lambda copy: copy.read_of_messages())
+        seen = read_place(after) if after is not None else there if is_new else {}
         return CopyReader(self._read_side, self._clock, channel, profile_id, seen)
 
     async def message(self, message_id: str) -> Streamed | None:

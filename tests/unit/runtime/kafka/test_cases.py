@@ -9,6 +9,7 @@ from orchestrator.language import compile_sources
 from orchestrator.model import codec, ids
 from orchestrator.model.casework import CaseFile
 from orchestrator.model.event import Event
+from orchestrator.runtime.kafka import cases
 from orchestrator.runtime.kafka.cases import ASKED, MOST_BYTES, PLACE, TASK, place_of, read_file
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
@@ -202,3 +203,10 @@ def test_cases_go_with_their_customer_who_is_another_one_now(handing_over, recor
     assert {case.id for case in codec.decode(unit.state.get(ben)).cases} == {file.id for file in office.files}
     office.take("receipts", receipt_line(Event("r", "case_closed", WALL, decoded={"case_id": case})), ben)
     assert next(file for file in office.files if file.id == case).closed_ms == WALL
+
+
+def test_of_a_customer_whose_cases_nobody_closes_the_oldest_go(office, monkeypatch):
+    monkeypatch.setattr(cases, "MOST_CASES", 2)
+    for number in range(3):
+        office.happens("case_opened", case_id=f"theirs-{number}")
+    assert sorted(file.id for file in office.files) == ["theirs-1", "theirs-2"]

@@ -203,3 +203,24 @@ def test_messages_for_somebody_who_was_erased_are_not_copied(copy):
     copy.take(News(states=[record("ana", None, NOW + 5)]), NOW)
     copy.take(News(messages=[told("ana", "m3", NOW + 4)]), NOW)
     assert copy.store.casework.streamed("in-app", None, 0, NOW, 9) == []
+
+
+def test_nothing_of_a_case_or_a_message_stays_in_the_file_of_whoever_is_erased(copy, tmp_path):
+    def bytes_kept() -> bytes:
+        return b"".join(path.read_bytes() for path in tmp_path.glob("copy.db*"))
+
+    message = told("ana", "m1", NOW)
+    message.value = message.value.replace(b'"m1"', b'"planted-message"')
+    copy.take(News(states=[record("ana", life("ana")), case("ana", "c1", "planted-agent")], messages=[message]), 0)
+    assert [planted in bytes_kept() for planted in (b"planted-agent", b"planted-message")] == [True, True]
+    copy.take(News(states=[record("ana", None), record(place_of("ana", "c1"), None)]), 0)
+    copy.tidy()
+    assert b"planted" not in bytes_kept()
+
+
+def test_a_record_that_is_no_message_hides_none_of_the_others(copy, caplog):
+    broken = told("ana", "m1", NOW)
+    broken.value = b'{"id": 7}'
+    copy.take(News(states=[record("ana", life("ana"))], messages=[broken, told("ana", "m2", NOW)]), 0)
+    assert [each.id for each in copy.store.casework.streamed("in-app", None, 0, NOW, 9)] == ["m2"]
+    assert "record 7 of partition 2" in caplog.text
