@@ -27,7 +27,7 @@ from orchestrator.language.reads import Reads
 from orchestrator.language.tables import read_tables
 from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
-from orchestrator.model.identity import CUSTOMER_ID, Identity, regions
+from orchestrator.model.identity import CUSTOMER_ID, Identity, kept_form, regions
 from orchestrator.model.project import (
     NO_RETENTION,
     Cap,
@@ -82,14 +82,20 @@ class Shop:
 
     @property
     def identity(self) -> Identity:
-        """How identifiers make one customer; values that name nobody are compared without case."""
+        """How identifiers make one customer; what names nobody is compared without case, and as it is kept."""
         said = self.definition.identity
         if said is None:
             return Identity()
         return Identity(
             kinds=self.identifiers,
             never={
-                kind: frozenset(value.strip().casefold() for value in values) for kind, values in said.never.items()
+                kind: frozenset(
+                    form.strip().casefold()
+                    for value in values
+                    for form in (value, kept_form(kind, value, said.region))
+                    if form is not None
+                )
+                for kind, values in said.never.items()
             },
             limit=said.limit,
             limits={CUSTOMER_ID: 1, **said.limits},

@@ -5,6 +5,7 @@ Must never look at journeys or messages, but for the one that the sound project 
 
 import pytest
 
+from orchestrator.model.identity import Unnamed
 from orchestrator.model.project import Cap, QuietHours
 
 SMALL = """\
@@ -46,6 +47,14 @@ caps: [{at_most: 5, per: 1w}]
 quiet_hours: {from: 22:00, to: 07:00}
 meta: {anything: goes}
 """
+
+
+def test_a_value_that_names_nobody_does_so_however_it_is_written(compiled, sound):
+    written = SMALL + "identity: {identifiers: [phone], region: ES, never: {phone: ['600 00 00 00']}}\n"
+    identity = compiled(sound["hello.journey.yaml"], project=written).catalog.project.identity
+    assert [identity.read("phone", value) for value in ("600 00 00 00", "+34600000000", "600-000-000")] == [
+        Unnamed("phone", "never")
+    ] * 3
 
 
 def test_everything_a_project_says_is_compiled(compiled, sound):
