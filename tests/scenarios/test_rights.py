@@ -162,6 +162,7 @@ def test_serve_erases_with_what_is_on_its_way_and_dead_letters_and_whoever_comes
         ana = profile_of(store, PLANTED["customer_id"])
         assert len(store.pending_of(ana)) == 2 or store.lanes()
         assert len(store.dead_letters()) == 2
+        assert len(rights.export(store, ana, START).dead_letters) == 2
         erased = line(9, "profile_erase_requested", customer_id=PLANTED["customer_id"])
         back = line(10, "cart_updated", {"cart_id": "c9"}, email="Planted.Ana@Example.com")
         turns.work([Records([erased], "http")], START + 9)

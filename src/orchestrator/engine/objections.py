@@ -27,6 +27,12 @@ def objections_of(project: Project, state: State, now_ms: int) -> dict[str, list
     return found
 
 
+def addresses_of(project: Project, state: State, now_ms: int) -> list[str]:
+    """List where the customer is reached by any channel, by the addresses that they had before too."""
+    found = [each for channel in project.channels.values() for each in _addresses(project, state, channel, now_ms)]
+    return list(dict.fromkeys(found))
+
+
 def _addresses(project: Project, state: State, channel: Channel, now_ms: int) -> list[str]:
     """List where a channel reaches the customer, by the addresses that they had before too."""
     now = channel.address.evaluate(Scope(project, state, now_ms))

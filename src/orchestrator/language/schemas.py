@@ -81,6 +81,7 @@ _WORDS = {
         "names": "The hashes that lead to them, with the kind of identifier that each stands for.",
         "cases": "The cases that people work or worked on, with all that was written in them.",
         "streamed": "The messages that the company's own apps can still read.",
+        "dead_letters": "What came to nothing and quotes them.",
         "coupons": "The codes that they were given, each with its coupon.",
         "addresses": "The hashes of the addresses that they are found by when they write.",
     },

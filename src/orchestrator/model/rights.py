@@ -55,9 +55,9 @@ class Export(msgspec.Struct):
     `profile` is what they are and said, `journeys` where they stand, `history` what was before as far as it still
     counts. `decisions` are all that are kept, oldest first, `pending` what is on its way to them, `names` the hashes
     that lead to them, by kind. `cases` are those that people work on or worked on, `streamed` the messages that the
-    company's own apps can still read, `coupons` the codes that they were given, `addresses` the hashes of those that
-    they are found by. `actions` are those that are still in their topic, on Kafka; on one machine they are in files,
-    which are the company's own.
+    company's own apps can still read, `dead_letters` what came to nothing and quotes them, `coupons` the codes that
+    they were given, `addresses` the hashes of those that they are found by. `actions` are those that are still in
+    their topic, on Kafka; on one machine they, and dead letters of `run`, are in files, which are the company's own.
     """
 
     at: str
@@ -73,6 +73,7 @@ class Export(msgspec.Struct):
     streamed: list[dict[str, Any]] = []
     coupons: list[dict[str, str]] = []
     actions: list[dict[str, Any]] = []
+    dead_letters: list[dict[str, Any]] = []
     addresses: list[str] = []
 
 

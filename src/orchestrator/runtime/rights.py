@@ -16,13 +16,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from orchestrator.engine.objections import objections_of
+from orchestrator.engine.objections import addresses_of, objections_of
 from orchestrator.model import codec, ids, instants
 from orchestrator.model.project import Project
 from orchestrator.model.rights import Export, Objection, Receipt, Remains, objection_hash
 from orchestrator.model.state import State
 from orchestrator.runtime.objections import together
 from orchestrator.storage import Batch, Store
+from orchestrator.storage.erasing import quotes
 
 KEY = "identity.key"
 OBJECTION = "objection."
@@ -69,7 +70,9 @@ def erase(
     receipt_id = ids.derive("erased", secrets.token_hex(16))
     if kept:
         store.commit(Batch(positions=kept))  # before what they are made from is gone
-    counts = store.erase(profile_id, [] if state is None else values_of(state))
+    named = list(store.names_of(profile_id))  # as what was said of a visitor, who is this customer now
+    reached = [] if state is None else [*values_of(state), *addresses_of(project, state, now_ms)]
+    counts = store.erase(profile_id, [*named, *reached])
     files = sorted(store.lengths())
     if files:
         remains = [*remains, Remains("output files, which are the company's own", files)]
@@ -115,6 +118,8 @@ def export(store: Store, profile_id: str, now_ms: int) -> Export:
     made = document(profile_id, None if record is None else codec.decode(record), now_ms, decisions, pending, names)
     made.cases = [named(each) for each in store.casework.of(profile_id)]
     made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
+    quoted = [*names, *([] if record is None else values_of(codec.decode(record)))]
+    made.dead_letters = [msgspec.json.decode(line) for line in store.dead_letters() if quotes(line, profile_id, quoted)]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     made.addresses = store.addresses.of(profile_id)
     return made

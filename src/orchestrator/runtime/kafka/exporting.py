@@ -1,8 +1,9 @@
 """Exporting on Kafka: all that topics of ours keep of one customer, as the one document that they are given.
 
-Two readings: of the linker's changelog, by which names they are known; then of every partition that may hold something
-under one of those names. What is on its way between partitions at that moment is not waited for: a customer whose
-lives are being merged right then is asked for again.
+Three readings: of the linker's changelog, by which names they are known; then of every partition that may hold
+something under one of those names; then of the dead letters, which quote whom they are about. What is on its way
+between partitions at that moment is not waited for: a customer whose lives are being merged right then is asked for
+again.
 Owns what is read and how it comes together; the document itself is `runtime.rights`'. Must never write.
 """
 
@@ -23,6 +24,7 @@ from orchestrator.runtime.kafka.reading import partitions_of, read
 from orchestrator.runtime.kafka.resolved_partition import is_life_of
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.storage.erasing import quotes
 
 _decode = msgspec.json.decode
 
@@ -55,8 +57,24 @@ async def export(settings: KafkaSettings, topics: Topics, candidates: Collection
     state = None if record is None else codec.decode(record)
     document = rights.document(profile_id, state, now_ms, decisions, pending, names)
     document.actions, document.streamed = actions, streamed
+    quoted = [*keys, *([] if state is None else rights.values_of(state))]
+    document.dead_letters = await _letters(settings, topics, profile_id, quoted)
     document.cases = [rights.named(file) for file in sorted(found.cases(), key=lambda file: file.opened_ms)]
     return document
+
+
+async def _letters(
+    settings: KafkaSettings, topics: Topics, profile_id: str, quoted: Collection[str]
+) -> list[dict[str, object]]:
+    """Find the dead letters that quote a customer."""
+    found: list[dict[str, object]] = []
+
+    def take(record: ConsumerRecord) -> None:
+        if record.value is not None and quotes(record.value, profile_id, quoted):
+            found.append(_decode(record.value))
+
+    await read(settings, await partitions_of(settings, [topics.dead_letters]), take)
+    return found
 
 
 async def _names_of(settings: KafkaSettings, topics: Topics, candidates: Collection[str]) -> dict[str, str]:
