@@ -134,6 +134,11 @@ class Door:
         async with self._client() as client, client.get(self.at(link), allow_redirects=False) as response:
             return response.status, response.headers.get("Location") or await response.text()
 
+    async def fetch(self, link: str) -> int:
+        """Fetch what a link leads to here, whatever it is; give the status."""
+        async with self._client() as client, client.get(self.at(link), allow_redirects=False) as response:
+            return response.status
+
     async def send_form(self, link: str, form: dict[str, Any]) -> int:
         """Press the button of a page, or do as a mail program does in one click."""
         async with self._client() as client, client.post(self.at(link), data=form) as response:

@@ -25,6 +25,7 @@ from providers import MailServer, hooks
 from providers.apis import Twilio
 from providers.deliveries import SECRET
 from providers.live import JOURNEY, MESSAGES, PROJECT
+from providers.one_customer import Storyteller, it_can_be_told, write
 
 PARTITIONS = 4
 PHONE = "+34600000001"
@@ -115,6 +116,7 @@ async def town(shop, project, tmp_path) -> AsyncIterator[Town]:
     (project / "abandoned-cart.journey.yaml").write_text(JOURNEY.replace("for: 1h", "for: 2s"))
     for name, text in MESSAGES.items():
         (project / "messages" / f"{name}.message.yaml").write_text(text)
+    write(project)
     pushed = tmp_path / "pushed.jsonl"
     shop.variables |= {"PUBLIC_URL": "https://shop.example", "RESOLVE": "on", "HOOK_TWILIO_SECRET": hooks.SECRET}
     async with MailServer() as server, Twilio(tmp_path) as phones:
@@ -125,6 +127,30 @@ async def town(shop, project, tmp_path) -> AsyncIterator[Town]:
         processes = [shop.start_worker(), shop.start_worker("deliver", LINK_SECRET=SECRET, **channels)]
         doors = list(await asyncio.gather(shop.open_door(), shop.open_door()))
         yield Town(shop, server, [*processes, *(door.process for door in doors)], doors, pushed, phones)
+
+
+async def one_customer(town: Town) -> None:
+    """Tell of a visitor who is known by a phone, a laptop and a card, and is one customer."""
+    door, other = town.doors
+
+    async def read(address: str, subject: str) -> EmailMessage:
+        def come() -> list[EmailMessage]:
+            return [mail for mail in town.server.mails if (mail["To"], mail["Subject"]) == (address, subject)]
+
+        await town.until(lambda: bool(come()))
+        return come()[0]
+
+    async def opened(link: str) -> None:
+        assert await other.fetch(link) in (200, 302)
+
+    story = Storyteller(door.post, read, opened, other.known, town.shop.until)
+    mail = await story.joins("phone", "Ana@Example.com")
+    mailed_ms = time.time() * 1000
+    await town.until(lambda: time.time() * 1000 - mailed_ms > TOO_SOON_MS)
+    await story.opens(mail)
+    await story.buys()
+    await story.is_one_customer()
+    await asyncio.to_thread(it_can_be_told, town.shop.project, other.copy)
 
 
 async def left_alone(town: Town) -> None:
@@ -220,10 +246,11 @@ async def test_a_cart_left_alone_becomes_a_mail_and_what_is_done_with_it_changes
     assert ana["traits"]["first_name"] == "Ana"
     assert [each["message"] for each in ana["messages"]] == ["thanks", "cart-reminder"]
     assert [each["verdict"] for each in ana["timeline"]][-2:] == ["waited", "entered"]
+    await one_customer(town)
     assert [await asyncio.to_thread(each.stop) for each in reversed(town.processes)] == [0] * 4, shop.said()
     receipts = [json.loads(each.value) for each in await committed(shop.servers, shop.topics.receipts, PARTITIONS)]
     types = Counter(each["type"] for each in receipts)
-    assert [types[f"message_{what}"] for what in ("bounced", "clicked", "unsubscribed")] == [1, 1, 1]
+    assert [types[f"message_{what}"] for what in ("bounced", "clicked", "unsubscribed")] == [1, 2, 1]
     answers = [each["properties"] for each in receipts if each["type"] == "message_received"]
     assert [(each["text"], each["action_id"]) for each in answers] == [("38", answerable(door.copy))]
     assert "thanks" in await asyncio.to_thread(explain, shop.project, other.copy)
