@@ -97,8 +97,11 @@ def kafka(
     events: Events = 1_000_000,
     rounds: Rounds = 1,
     only: Annotated[
-        str, typer.Option("--only", metavar="NAMES", help="Some of throughput, latency, timers, restore, idle.")
-    ] = "throughput,latency,timers,restore,idle",
+        str,
+        typer.Option(
+            "--only", metavar="NAMES", help="Some of throughput, latency, timers, restore, linking, merging, idle."
+        ),
+    ] = "throughput,latency,timers,restore,linking,merging,idle",
     project: Annotated[
         Path, typer.Option("--project", help="The shop's journeys; its abandoned-cart.journey.yaml is measured alone.")
     ] = Path("journeys"),

@@ -46,3 +46,16 @@ def test_the_other_figures_are_taken_and_only_when_asked_for(bench):
     assert figures["timers"][0]["visible_seconds"] >= figures["timers"][0]["first_seconds"] >= 0
     assert figures["restore"][0]["customers"] == 300
     assert figures["idle"][0]["commits"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_what_linking_and_merging_cost_is_measured_and_comes_to_what_the_memory_run_does(bench):
+    figures = bench("linking,merging")
+    off, on, direct, linked = figures["linking"]
+    assert (off["speed_kept"], off["actions"]) == (1, on["actions"])
+    assert all(0 < row["actions"] == row["expected_actions"] and row["speed_kept"] > 0 for row in (on, direct, linked))
+    alone, beside = figures["merging"]
+    assert (alone["merges"], alone["merged_after_ms"]) == (0, None)
+    assert beside["merges"] == 2500
+    assert all(0 < row["p50_ms"] <= row["p99_ms"] for row in (alone, beside))

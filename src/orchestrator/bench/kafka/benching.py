@@ -16,6 +16,7 @@ from orchestrator.bench.kafka import report
 from orchestrator.bench.kafka.cluster import Cluster
 from orchestrator.bench.kafka.idle import idle
 from orchestrator.bench.kafka.latency import latency
+from orchestrator.bench.kafka.linking import linking, merging
 from orchestrator.bench.kafka.setting import Setting, Sizes
 from orchestrator.bench.kafka.throughput import throughput
 from orchestrator.bench.kafka.waiting import restore, timers
@@ -52,6 +53,8 @@ async def _bench(
                 "latency": lambda: latency(setting),
                 "timers": lambda: timers(setting),
                 "restore": lambda: restore(setting),
+                "linking": lambda: linking(setting, begin_ms, say),
+                "merging": lambda: merging(setting),
                 "idle": lambda: idle(setting),
             }
             try:

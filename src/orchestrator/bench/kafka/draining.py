@@ -51,8 +51,8 @@ class Input:
     group: str
     topic: str
     events: int
-    # With resolve on, the events are done when what resolve made of them is.
-    behind: tuple[str, str] | None = None
+    # With resolve on, the events are done when what each hop made of them is: group, topic and its partitions.
+    behind: tuple[tuple[str, str, int], ...] = ()
     # So many of the events only lead up to what is measured.
     beginning: int = 0
 
@@ -62,17 +62,15 @@ async def drain(
     program: Program,
     work: Input,
     kind: str,
-    partitions: int,
     settled: Callable[[], Awaitable[None]] | None = None,
 ) -> Drained:
     """Watch a program until all is committed and `settled` returns; StorageError if it ends or stands still."""
     looks: list[Look] = []
     await _until(cluster, program, work.group, work.topic, work.events, looks)
-    if work.behind is not None:
+    for group, topic, count in work.behind:
         # Resolve goes on telling its clock there; what matters is what it had passed on by now.
-        group, topic = work.behind
-        end = await cluster.ends(topic, partitions)
-        await _until(cluster, program, group, topic, end, [])
+        await _until(cluster, program, group, topic, await cluster.ends(topic, count), [])
+    if work.behind:
         if settled is not None:
             await settled()
         looks.append(Look(time.monotonic(), work.events, program.cpu_seconds))

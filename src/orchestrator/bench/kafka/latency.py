@@ -60,8 +60,8 @@ async def _at(setting: Setting, app: str, rate: int, *, resolve: bool) -> Latenc
             setting.cluster.producer() as producer,
         ):
             span_ms = UNCOUNTED_MS + setting.sizes.seconds * 1000
-            offering = asyncio.create_task(_offer(producer, events, partitions, rate, span_ms))
-            seen = await _watch(reader, offering)
+            offering = asyncio.create_task(offer(producer, events, partitions, rate, span_ms))
+            seen = await watch(reader, offering)
             await offering
         worker.check()
         await worker.stop()
@@ -70,25 +70,34 @@ async def _at(setting: Setting, app: str, rate: int, *, resolve: bool) -> Latenc
     return Latency(kind, rate, len(taken), quantile(taken, 0.5), quantile(taken, 0.99), taken[-1])
 
 
-async def _offer(producer: AIOKafkaProducer, topic: str, partitions: int, rate: int, span_ms: int) -> int:
-    """Offer the stream in ticks of ten milliseconds; return how many answers it asks for."""
+async def offer(
+    producer: AIOKafkaProducer,
+    topic: str,
+    partitions: int,
+    rate: int,
+    span_ms: int,
+    beside: workload.Becoming | None = None,
+) -> int:
+    """Offer the stream in ticks of ten milliseconds, others beside it; return how many answers it asks for."""
     begin_ms, number, answers = time.time_ns() // 1_000_000, 0, 0
     for tick in range(span_ms // TICK_MS):
         at_ms = begin_ms + tick * TICK_MS
         await asyncio.sleep(max(0.0, at_ms / 1000 - time.time()))
         batches: dict[int, Any] = {}
-        while number < (tick + 1) * rate * TICK_MS // 1000:
-            partition, timestamp, key, value = workload.order(number, at_ms, partitions)
+        end = (tick + 1) * rate * TICK_MS // 1000
+        orders = [workload.order(each, at_ms, partitions) for each in range(number, end)]
+        answers += sum(each % 10 == 0 for each in range(number, end))
+        number = end
+        others = () if beside is None else beside.tick(tick, at_ms, partitions, TICK_MS)
+        for partition, timestamp, key, value in (*orders, *others):
             batch = batches.get(partition) or batches.setdefault(partition, producer.create_batch())
             batch.append(key=key, value=value, timestamp=timestamp)
-            answers += number % 10 == 0
-            number += 1
         for partition, batch in batches.items():
             await producer.send_batch(batch, topic, partition=partition)
     return answers
 
 
-async def _watch(reader: AIOKafkaConsumer, offering: "asyncio.Task[int]") -> list[tuple[float, float]]:
+async def watch(reader: AIOKafkaConsumer, offering: "asyncio.Task[int]") -> list[tuple[float, float]]:
     """Collect (offered, visible) of each answer, until all that were asked for have come."""
     seen: list[tuple[float, float]] = []
     heard = time.monotonic()

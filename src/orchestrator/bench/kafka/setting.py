@@ -94,10 +94,14 @@ class Setting:
         (target / ABANDONED_CART).write_text(text.partition("\nexamples:")[0] + "\n", encoding="utf-8")
         return target
 
-    def small_project(self) -> Path:
-        """Write a project without quiet hours, so that what is measured does not depend on the time of day."""
-        target = self.folder / "small"
+    def small_project(self, folder: str = "small", more: str = "") -> Path:
+        """Write a project without quiet hours, so that what is measured does not depend on the time of day.
+
+        `more` are further lines of its orchestrator.yaml.
+        """
+        target = self.folder / folder
         for name, text in {**SOURCES, **THANKS}.items():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            (target / name).write_text(text, encoding="utf-8")
+            further = more if name == "orchestrator.yaml" else ""
+            (target / name).write_text(text + further, encoding="utf-8")
         return target

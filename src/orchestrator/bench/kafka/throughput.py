@@ -51,6 +51,7 @@ class Mode:
     project: Path
     resolve: bool = False
     in_one_topic: bool = False
+    links: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Day:
     count: int
     begin_ms: int
     lines: Path
-    # People and events together: see `_in_one_topic`.
+    # People and events together: see `in_one_topic`.
     everything: str
 
     @property
@@ -75,7 +76,7 @@ class Day:
 async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]) -> list[Drained]:
     """Measure the raw limit, each mode of the worker, Faust and the peers; of several rounds each one's fastest."""
     say(f"loading {setting.sizes.events:,} events")
-    day = await _load(setting, begin_ms)
+    day = await load(setting, begin_ms)
     cart = setting.abandoned_cart_alone()
     modes = [
         Mode("worker, resolve off", "off", cart),
@@ -87,7 +88,7 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
         found = [await _raw(setting, day, number)]
         for mode in modes:
             say(mode.kind)
-            measure = _in_one_topic if mode.in_one_topic else _worker
+            measure = in_one_topic if mode.in_one_topic else _worker
             found.append(await measure(setting, day, mode, number))
             ratio = found[-1].events_per_second / found[0].events_per_second
             say(f"{found[-1].events_per_second:,.0f} events/s, {ratio:.2f} of the raw limit")
@@ -104,24 +105,27 @@ async def throughput(setting: Setting, begin_ms: int, say: Callable[[str], None]
     return list(best.values())
 
 
-async def _load(setting: Setting, begin_ms: int) -> Day:
-    partitions = setting.sizes.partitions
-    people = await setting.cluster.create(setting.topic("people"), partitions)
-    events = await setting.cluster.create(setting.topic("events"), partitions)
-    everything = await setting.cluster.create(setting.topic("everything"), partitions)
-    lines = setting.folder / "day.jsonl"
+async def load(
+    setting: Setting, begin_ms: int, name: str = "", known_by: Callable[[Iterator[Record]], Iterator[Record]] = iter
+) -> Day:
+    """Load a day and its people, known by what `known_by` adds to an event."""
+    partitions, cluster = setting.sizes.partitions, setting.cluster
+    people = await cluster.create(setting.topic(f"{name}people"), partitions)
+    events = await cluster.create(setting.topic(f"{name}events"), partitions)
+    everything = await cluster.create(setting.topic(f"{name}everything"), partitions)
+    lines = setting.folder / f"{name}day.jsonl"
     customers = workload.customers_of(setting.sizes.events)
 
     def of_people() -> Iterator[Record]:
-        return workload.people(customers, partitions, begin_ms - instants.HOUR_MS)
+        return known_by(workload.people(customers, partitions, begin_ms - instants.HOUR_MS))
 
     def of_day() -> Iterator[Record]:
-        return workload.day(setting.sizes.events, partitions, begin_ms)
+        return known_by(workload.day(setting.sizes.events, partitions, begin_ms))
 
     with lines.open("wb") as file:
-        known = await setting.cluster.load(people, _written(of_people(), file))
-        count = await setting.cluster.load(events, _written(of_day(), file))
-    await setting.cluster.load(everything, chain(of_people(), of_day()))
+        known = await cluster.load(people, _written(of_people(), file))
+        count = await cluster.load(events, _written(of_day(), file))
+    await cluster.load(everything, chain(of_people(), of_day()))
     return Day(people, known, events, count, begin_ms, lines, everything)
 
 
@@ -152,7 +156,7 @@ async def _faust(setting: Setting, begin_ms: int) -> Drained:
 async def _passing(setting: Setting, module: str, arguments: list[str], work: Input, kind: str) -> Drained:
     command = [sys.executable, "-m", f"orchestrator.bench.kafka.{module}", *arguments]
     with Program(command, {}, setting.folder / f"{module}.log") as program:
-        return await drain(setting.cluster, program, work, kind, setting.sizes.partitions)
+        return await drain(setting.cluster, program, work, kind)
 
 
 async def _peers(setting: Setting, begin_ms: int, say: Callable[[str], None]) -> list[Drained]:
@@ -169,7 +173,7 @@ async def _peers(setting: Setting, begin_ms: int, say: Callable[[str], None]) ->
         group = f"{setting.run}-peer-{number}"
         output = await setting.cluster.create(setting.topic(f"peer-{number}"), partitions)
         with start(group, source, output) as program:
-            drained = await drain(setting.cluster, program, Input(group, source, count), kind, partitions)
+            drained = await drain(setting.cluster, program, Input(group, source, count), kind)
             await program.stop()
         drained.actions = len(await setting.cluster.committed(output, partitions))
         measured.append(drained)
@@ -179,22 +183,22 @@ async def _peers(setting: Setting, begin_ms: int, say: Callable[[str], None]) ->
 
 async def _worker(setting: Setting, day: Day, mode: Mode, number: int) -> Drained:
     """Make the customers known with one worker, then measure another one that takes up where that left off."""
-    app, partitions = f"{mode.app}{number}", setting.sizes.partitions
+    app = f"{mode.app}{number}"
     with setting.worker(app, mode.project, day.people, resolve=False) as program:
         known = Input(f"{setting.run}-{app}", day.people, day.known)
-        await drain(setting.cluster, program, known, mode.kind, partitions)
+        await drain(setting.cluster, program, known, mode.kind)
         await program.stop()
     with setting.worker(app, mode.project, day.events, resolve=False) as program:
         ready = await program.ready()
         work = Input(f"{setting.run}-{app}", day.events, day.count)
-        drained = await drain(setting.cluster, program, work, mode.kind, partitions)
+        drained = await drain(setting.cluster, program, work, mode.kind)
         await program.stop()
     drained.ready_seconds = ready
     drained.actions, drained.expected_actions = await _check(setting, day, mode, app)
     return drained
 
 
-async def _in_one_topic(setting: Setting, day: Day, mode: Mode, number: int) -> Drained:
+async def in_one_topic(setting: Setting, day: Day, mode: Mode, number: int) -> Drained:
     """Measure a worker from where the customers are known, who are in the same topic as the day.
 
     Read from a topic of their own, the people would end at the wall clock, where resolve tells it or a schedule waits
@@ -204,11 +208,13 @@ async def _in_one_topic(setting: Setting, day: Day, mode: Mode, number: int) -> 
     with setting.worker(app, mode.project, day.everything, resolve=mode.resolve) as program:
         ready = await program.ready()
         group = f"{setting.run}-{app}"
-        behind = (group, setting.output(app, f"{group}-resolved")) if mode.resolve else None
+        links = (f"{group}-links", setting.output(app, f"{group}-links"), 1)
+        turns = (group, setting.output(app, f"{group}-resolved"), partitions)
+        behind = (*([links] if mode.links else []), *([turns] if mode.resolve else []))
         first = f"{group}-resolve" if mode.resolve else group
         work = Input(first, day.everything, day.known + day.count, behind, beginning=day.known)
         caught_up = partial(_caught_up, program)
-        drained = await drain(setting.cluster, program, work, mode.kind, partitions, caught_up)
+        drained = await drain(setting.cluster, program, work, mode.kind, caught_up)
         await program.stop()
     drained.ready_seconds = ready
     drained.actions, drained.expected_actions = await _check(setting, day, mode, app)

@@ -57,7 +57,7 @@ async def timers(setting: Setting) -> list[AtOnce]:
     loaded = await setting.cluster.load(events, workload.carts(count, partitions, entered_ms, entered_ms))
     with setting.worker("timers", setting.small_project(), events) as worker:
         work = Input(f"{setting.run}-timers", events, loaded)
-        await drain(setting.cluster, worker, work, "timers", partitions)
+        await drain(setting.cluster, worker, work, "timers")
         if _now_ms() >= due_ms:
             raise StorageError("the timers were due before everything was read; try fewer")
         before = buckets(await worker.metrics(), COMMITS)
@@ -105,7 +105,7 @@ async def restore(setting: Setting) -> list[Restored]:
         loaded = await setting.cluster.load(
             events, workload.carts(count, partitions, now_ms - instants.HOUR_MS + count // 10, now_ms)
         )
-        await drain(setting.cluster, worker, Input(f"{setting.run}-restore", events, loaded), "restore", partitions)
+        await drain(setting.cluster, worker, Input(f"{setting.run}-restore", events, loaded), "restore")
         await worker.stop()
     with setting.worker("restore", project, events) as worker:
         seconds = max(0.0, await worker.ready() - empty_seconds)

@@ -100,6 +100,53 @@ def order(number: int, at_ms: int, partitions: int) -> Record:
     return _record(f"{at_ms}-{number}", kind, at_ms, f"c{number % 20_000}", partitions, properties)
 
 
+def with_cookies(records: Iterator[Record]) -> Iterator[Record]:
+    """Let each customer be known by their device as well, in every event."""
+    for partition, at_ms, key, value in records:
+        event = orjson.loads(value)
+        event["identifiers"] = {"cookie": f"device-{event['customer_id']}"}
+        yield partition, at_ms, key, orjson.dumps(event)
+
+
+class Becoming:
+    """Visitors who become known some ticks after they came, so many a second, and one customer with many devices.
+
+    `merges` counts what was offered so far, `last_ms` is when the last of it was.
+    """
+
+    def __init__(self, per_second: int, identifiers: int, after_ticks: int) -> None:
+        self._per_second = per_second
+        self._identifiers = identifiers
+        self._after = after_ticks
+        self.merges = 0
+        self.last_ms = 0
+
+    def tick(self, tick: int, at_ms: int, partitions: int, tick_ms: int) -> list[Record]:
+        """Make what happens in one tick."""
+        made = [self._one(at_ms, partitions, "cart_updated", f"k{number}") for number in self._of(tick, tick_ms)]
+        known = self._of(tick - self._after, tick_ms) if tick >= self._after else range(0)
+        made += [self._one(at_ms, partitions, "logged_in", f"k{number}", f"v{number}") for number in known]
+        device = f"many{tick % self._identifiers}"
+        made.append(self._one(at_ms, partitions, "cart_updated", device, "many" if tick < self._identifiers else None))
+        self.merges += len(known)
+        self.last_ms = at_ms if known else self.last_ms
+        return made
+
+    def _of(self, tick: int, tick_ms: int) -> range:
+        return range(tick * self._per_second * tick_ms // 1000, (tick + 1) * self._per_second * tick_ms // 1000)
+
+    def _one(self, at_ms: int, partitions: int, kind: str, cookie: str, customer: str | None = None) -> Record:
+        named = {} if customer is None else {"customer_id": customer}
+        about = {"id": f"{kind}-{cookie}-{at_ms}", "type": kind, "time": at_ms, **named}
+        event = {
+            **about,
+            "identifiers": {"cookie": cookie},
+            "properties": {"cart_id": cookie, "total": 50.0, "items": 2},
+        }
+        # A visitor's events are keyed by what the visitor is known by, and lie anywhere.
+        return _home(cookie, partitions), at_ms, cookie.encode(), orjson.dumps(event)
+
+
 def _record(event_id: str, kind: str, at_ms: int, customer: str, partitions: int, properties: object) -> Record:
     event = {"id": event_id, "type": kind, "time": at_ms, "customer_id": customer, "properties": properties}
     return _home(customer, partitions), at_ms, customer.encode(), orjson.dumps(event)
