@@ -5,7 +5,7 @@ and the instant only, so that it can be asked again, at the end of quiet hours o
 to know.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from orchestrator.model.decision import Reason
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import WINDOWS_MS, Cap, Channel, Message, Project, Purpose, QuietHours
-from orchestrator.model.state import Entry
+from orchestrator.model.state import Entry, Sent
 from orchestrator.model.zones import zone_of
 
 # Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
@@ -30,8 +30,7 @@ Address = str | list[str]
 TRACKING_PURPOSE = "tracking"
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct, gc=False):
     """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end.
 
     With CAP_REACHED, `cap` is the one.
@@ -70,7 +69,8 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
     if is_held_out(turn, journey, purpose):
         return Answer(name, _HOLDOUT)
     for cap in purpose.caps:
-        if is_reached(turn, cap, name, purpose):
+        is_counted = cap.channel is None or cap.channel == name
+        if is_counted and is_reached(project, state.sent, now_ms, cap, purpose):
             return Answer(name, _CAP_REACHED, cap=cap)
     windows = quiet_windows(project, profile, purpose, name)
     if not windows:
@@ -178,18 +178,15 @@ def holdout_of(turn: Turn, journey: Journey, purpose: Purpose | None) -> str | N
     return None
 
 
-def is_reached(turn: Turn, cap: Cap, channel: str, purpose: Purpose) -> bool:
-    """Whether one more message now would break a cap: the window is (now - per, now]."""
-    if cap.channel is not None and cap.channel != channel:
-        return False
-    messages = turn.state.sent
+def is_reached(project: Project, messages: Sequence[Sent], now_ms: int, cap: Cap, purpose: Purpose) -> bool:
+    """Whether one more message now, by a channel that a cap counts, would break it: the window is (now - per, now]."""
     if len(messages) < cap.at_most:
         return False
-    since_ms = turn.now_ms - cap.per_ms
+    since_ms = now_ms - cap.per_ms
     count = 0
     for sent in messages:
         if sent.at_ms > since_ms and (cap.channel is None or sent.channel == cap.channel):
-            count += _counts(turn.catalog.project, cap, sent.purpose, purpose)
+            count += _counts(project, cap, sent.purpose, purpose)
     return count >= cap.at_most
 
 
