@@ -19,6 +19,8 @@ CONTRACT = {
     "orchestrator_delivery_total": {"channel", "outcome"},
     "orchestrator_dead_letters_total": {"reason"},
     "orchestrator_coupons_left": {"coupon"},
+    "orchestrator_case_claim_seconds": {"team"},
+    "orchestrator_case_close_seconds": {"team"},
 }
 
 
