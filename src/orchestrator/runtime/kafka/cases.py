@@ -122,9 +122,9 @@ class Cases:
 
     # What happens to customers
 
-    def listens(self, event_type: str) -> bool:
-        """Whether an event of this type may concern a case."""
-        return self._desk.listens(event_type)
+    def listens(self, event: Event) -> bool:
+        """Whether an event may concern a case; one whose properties cannot be read raises EventError here."""
+        return self._desk.listens(event.type) and event.properties is not None
 
     def hear(self, event: Event, profile_id: str, decisions: Sequence[Decision], now_ms: int) -> None:
         """Take note of what an event says about a customer's cases; its turn came to these decisions."""

@@ -201,12 +201,14 @@ class Partition(Unit):
                 return
             if self._objections.known:
                 old = self._object(catalog, event, record, profile_id, now_ms, wall_ms)
+            is_heard = self._cases.listens(event)
             turned = turn.on_event(catalog, event, old, now_ms, profile_id)
+            # Before a case is opened by it: what it says is in that one already.
+            if is_heard and turned.outcome != "duplicate":
+                self._cases.hear(event, profile_id, turned.decisions, now_ms)
             if turned.record is not None or turned.decisions:
                 old_due_ms = 0 if old is None else codec.due_of(old)
                 self._apply(catalog, profile_id, turned, old_due_ms, wall_ms, record)
-            if self._cases.listens(event.type) and turned.outcome != "duplicate":
-                self._cases.hear(event, profile_id, turned.decisions, now_ms)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
@@ -271,10 +273,11 @@ class Partition(Unit):
         record: KafkaRecord,
     ) -> turn.Turned:
         """Let a customer's journeys and cases hear of what is known to be about them."""
+        is_heard = self._cases.listens(event)
         turned = turn.on_event(catalog, event, old, now_ms)
-        self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
-        if self._cases.listens(event.type) and turned.outcome != "duplicate":
+        if is_heard and turned.outcome != "duplicate":
             self._cases.hear(event, profile_id, turned.decisions, now_ms)
+        self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
         return turned
 
     def _take_asking(

@@ -8,6 +8,7 @@ import pytest
 from orchestrator.language import compile_sources
 from orchestrator.model import codec, ids
 from orchestrator.model.casework import CaseFile
+from orchestrator.model.catalog import WRITTEN
 from orchestrator.model.event import Event
 from orchestrator.runtime.kafka import cases
 from orchestrator.runtime.kafka.cases import ASKED, MOST_BYTES, PLACE, TASK, place_of, read_file
@@ -23,19 +24,24 @@ from orchestrator.runtime.kafka.state import MemoryState
 HOUR, DAY = 3_600_000, 86_400_000
 WALL = 1_000 * HOUR
 ANA = ids.profile_id_of("customer_id", "ana")
+HANDS_OVER = """
+journey: unhappy
+version: 1
+purpose: service
+status: live
+enter: {event: comment_left, again: always}
+steps: [{id: to-care, handoff: {to: care, reason: angry, until: closed}}]
+"""
+SOURCES = {
+    "orchestrator.yaml": "project: shop\nchannels: {push: {address: profile.token}}\n"
+    "purposes: {service: {consent: none}}\nteams: {care: {}}\n",
+    "unhappy.journey.yaml": HANDS_OVER,
+}
 
 
 @pytest.fixture(scope="module")
 def handing_over():
-    return compile_sources(
-        {
-            "orchestrator.yaml": "project: shop\nchannels: {push: {address: profile.token}}\n"
-            "purposes: {service: {consent: none}}\nteams: {care: {}}\n",
-            "unhappy.journey.yaml": "journey: unhappy\nversion: 1\npurpose: service\nstatus: live\n"
-            "enter: {event: comment_left, again: always}\nsteps:\n"
-            "  - {id: to-care, handoff: {to: care, reason: angry, until: closed}}\n",
-        }
-    ).catalog
+    return compile_sources(SOURCES).catalog
 
 
 def begun(state=None) -> Partition:
@@ -210,3 +216,19 @@ def test_of_a_customer_whose_cases_nobody_closes_the_oldest_go(office, monkeypat
     for number in range(3):
         office.happens("case_opened", case_id=f"theirs-{number}")
     assert sorted(file.id for file in office.files) == ["theirs-1", "theirs-2"]
+
+
+def test_what_opens_a_case_stands_in_it_once_and_what_cannot_be_read_changes_nothing(office, record):
+    [before] = office.files
+    written = {"unhappy.journey.yaml": HANDS_OVER.replace("comment_left", WRITTEN)}
+    office.catalog = compile_sources(SOURCES | written).catalog
+    office.happens("message_received", text="Horrible", channel="push")
+    first, second = sorted(office.files, key=lambda file: file.id != before.id)
+    assert ([line.text for line in first.lines], second.lines) == (["Horrible"], [])
+    changes = dict(office.partition.outgoing.changes)
+    deep = b'{"a":' * 200 + b"1" + b"}" * 200
+    office.take(
+        "events", b'{"id": "d", "type": "%s", "customer_id": "ana", "properties": %s}' % (WRITTEN.encode(), deep)
+    )
+    assert [json.loads(line)["reason"] for _, line in office.partition.outgoing.dead_letters] == ["bad_properties"]
+    assert office.partition.outgoing.changes == changes
