@@ -367,6 +367,23 @@ def test_dead_letters_are_kept_in_their_order(store):
     assert store.dead_letters() == [b"1", b"2", b"3"]
 
 
+def test_decisions_that_go_out_as_they_are_wait_in_the_outbox_but_for_whoever_was_erased(store):
+    told = [("ana", b"ana 1\nana 2\n"), ("ben", b"ben 1\n"), ("ana", b"ana 3\n")]
+    store.commit(Batch(lines={"actions": b"a\n"}, decisions=[("ben", b"ben 0\n")]))
+    number = store.commit(Batch(lines={"actions": b"b\n"}, decisions=told, told_to="decisions"))
+    assert [(lines.target, lines.lines) for lines in store.outbox()] == [
+        ("actions", b"a\n"),
+        ("actions", b"b\n"),
+        ("decisions", b"ana 1\nana 2\nben 1\nana 3\n"),
+    ]
+    assert store.erase("ana", [])["lines"] == 3
+    assert [lines.lines for lines in store.outbox()] == [b"a\n", b"b\n", b"ben 1\n"]
+    assert store.commit(Batch(decisions=[("eva", b"eva 1\n")], told_to="decisions")) == number + 1
+    assert [lines.lines for lines in store.outbox()] == [b"a\n", b"b\n", b"ben 1\n", b"eva 1\n"]
+    assert store.commit(Batch(told_to="decisions", delivered=number + 1)) == number + 1
+    assert list(store.outbox()) == []
+
+
 PROFILES = st.sampled_from(["ana", "ben", "eva"])
 RECORDS = st.one_of(st.none(), st.builds(record, st.integers(0, 3), st.binary(max_size=3)))
 BATCHES = st.lists(st.dictionaries(PROFILES, RECORDS, max_size=3), max_size=8)

@@ -72,7 +72,7 @@ class MemoryStore:
                 self._positions[name] = position
         self._lengths.update(batch.lengths)
         self._outbox = [kept for kept in self._outbox if kept.number > batch.delivered]
-        for target, joined in batch.lines.items():
+        for target, joined in batch.output().items():
             self._number += 1
             self._outbox.append(OutboxLines(self._number, target, joined))
         self._pending.write(batch.pending, batch.cancelled, batch.settled, batch.dead_letters)

@@ -75,6 +75,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         " WITHOUT ROWID",
         "CREATE INDEX addresses_by_profile ON addresses (profile_id)",
     ),
+    (
+        # Lines that are decisions are not kept twice: which they are, in the order of their numbers.
+        "ALTER TABLE outbox ADD COLUMN first INTEGER",
+        "ALTER TABLE outbox ADD COLUMN last INTEGER",
+    ),
 )
 
 

@@ -7,7 +7,8 @@ record. The page of its tables:
                  rebuilt without decoding
     decisions    one row a turn: its decision lines, for "why?" by customer; `profile_key` is a number made
                  from the profile id, because an index of numbers is a third of the size
-    outbox       output lines, several to a row, until they are known to be in the file where they belong
+    outbox       output lines, several to a row, until they are known to be in the file where they belong; of decisions
+                 only which
     positions    how far each reader has come, by name
     outputs      how long each output file is, as far as its lines are known to be safe
     definitions  the texts of every version of a journey that was ever in force here, so that customers inside
@@ -38,11 +39,11 @@ from xxhash import xxh3_64_intdigest
 
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
-from orchestrator.storage import bulk, coupons, migrations, pending
+from orchestrator.storage import bulk, coupons, migrations, outbox, pending
 from orchestrator.storage.addresses import SqliteAddresses
 from orchestrator.storage.casework import SqliteCasework
 from orchestrator.storage.coupons import Given
-from orchestrator.storage.erasing import made_before, quotes, without
+from orchestrator.storage.erasing import made_before, quotes
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.recent import RECENT_RECORDS, Recent
 from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
@@ -114,7 +115,7 @@ class SqliteStore:
         # Some builds of SQLite write zeros over whatever is deleted, each outbox for one: `scrub` is what erasing asks.
         execute("PRAGMA secure_delete = OFF")
         migrations.migrate(self._connection, self._name)
-        self._number = self._last_number()
+        self._number = outbox.last_number(self._connection)
         self._recent.holds_all = execute("SELECT 1 FROM profiles LIMIT 1").fetchone() is None
 
     def read(self, profile_id: str) -> bytes | None:
@@ -139,7 +140,8 @@ class SqliteStore:
         changed = {profile_id: record for profile_id, record in batch.records.items() if record is not None}
         with self._explained(), self._transaction():
             self._write_profiles(changed, [(each,) for each in batch.records if each not in changed])
-            self._write_outbox(batch)
+            self._write_decisions(batch)
+            outbox.write(self._connection, batch)
             self._write_positions(batch)
             pending.write(self._connection, batch.pending, batch.cancelled, batch.settled, batch.dead_letters)
             self.casework.write(batch.cases, batch.dropped, batch.streamed)
@@ -149,7 +151,7 @@ class SqliteStore:
             for before, profile_id in batch.merged:
                 self._merge(before, profile_id)
             self._write_names(batch)
-            number = self._last_number() if batch.lines else self._number
+            number = outbox.last_number(self._connection)
         self._number = number
         for profile_id in (batch.records.keys() - changed.keys()).union(before for before, _ in batch.merged):
             changed.pop(profile_id, None)
@@ -175,6 +177,8 @@ class SqliteStore:
             # In the order of the keys: neighbours then change one page after the other.
             [(profile_id, due_of(record), record) for profile_id, record in sorted(changed.items())],
         )
+        if erased:
+            outbox.keep_told(self._connection)
         self._execute("DELETE FROM profiles WHERE profile_id IN (VALUES {rows})", erased)
         self._execute("DELETE FROM names WHERE profile_id IN (VALUES {rows})", erased)
         self._connection.executemany(
@@ -189,14 +193,11 @@ class SqliteStore:
     def _execute(self, statement: str, values: Sequence[Sequence[object]]) -> None:
         bulk.execute(self._connection, statement, values)
 
-    def _write_outbox(self, batch: Batch) -> None:
+    def _write_decisions(self, batch: Batch) -> None:
         self._execute(
             "INSERT INTO decisions (profile_key, profile_id, lines) VALUES {rows}",
             [(_key_of(profile_id), profile_id, lines) for profile_id, lines in batch.decisions],
         )
-        self._execute("INSERT INTO outbox (target, lines) VALUES {rows}", list(batch.lines.items()))
-        if batch.delivered:
-            self._connection.execute("DELETE FROM outbox WHERE number <= ?", (batch.delivered,))
 
     def _write_positions(self, batch: Batch) -> None:
         kept = [(name, position) for name, position in batch.positions.items() if position is not None]
@@ -223,10 +224,6 @@ class SqliteStore:
         self.casework.merge(before, profile_id)
         self.addresses.merge(before, profile_id)
         coupons.merge(self._connection, before, profile_id)
-
-    def _last_number(self) -> int:
-        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-        return row[0] if row else 0
 
     def _rows(self, statement: str, *parameters: str | int) -> Iterator[tuple[Any, ...]]:
         """Walk a query's rows, whatever goes wrong on the way explained."""
@@ -259,6 +256,7 @@ class SqliteStore:
             if made_before(lines, before):
                 gone.append((number,))
         with self._explained(), self._transaction():
+            outbox.keep_told(self._connection)
             self._execute("DELETE FROM decisions WHERE number IN (VALUES {rows})", gone)
         return len(gone)
 
@@ -272,8 +270,8 @@ class SqliteStore:
 
     def outbox(self) -> Iterator[OutboxLines]:
         """Walk the lines that are not yet known to be where they belong."""
-        for row in self._rows("SELECT number, target, lines FROM outbox ORDER BY number"):
-            yield OutboxLines(*row)
+        with self._explained():
+            yield from outbox.waiting(self._connection)
 
     def position(self, name: str) -> bytes | None:
         """Return how far the reader of this name has come."""
@@ -383,7 +381,7 @@ class SqliteStore:
         with self._explained(), self._transaction():
             self._write_profiles({}, [(profile_id,)])
             counts["dead_letters"] = self._erase_letters(profile_id, values)
-            counts["lines"] = self._erase_lines(profile_id, values)
+            counts["lines"] = outbox.erase(self._connection, profile_id, values)
         self._recent.forget(profile_id)
         return counts
 
@@ -392,15 +390,6 @@ class SqliteStore:
         gone = [(number,) for number, line in rows if quotes(line, profile_id, values)]
         self._execute("DELETE FROM dead_letters WHERE number IN (VALUES {rows})", gone)
         return len(gone)
-
-    def _erase_lines(self, profile_id: str, values: Collection[str]) -> int:
-        erased = 0
-        for number, lines in self._connection.execute("SELECT number, lines FROM outbox").fetchall():
-            kept, gone = without(lines, profile_id, values)
-            if gone:
-                self._connection.execute("UPDATE outbox SET lines = ? WHERE number = ?", (kept, number))
-            erased += gone
-        return erased
 
     def scrub(self) -> None:
         """Rewrite the file and empty its log: what was erased lies in free pages until then."""

@@ -61,7 +61,8 @@ class Batch:
 
     `records` are the new states by profile id; None erases one. `lines` joins the output lines of each
     target, which the runtime names (a file's path, for one). `decisions` holds the decision lines of one
-    turn of one profile, to be asked for by customer later. `positions` says how far readers have come;
+    turn of one profile, to be asked for by customer later; `told_to` names the target that all of them go to as they
+    are, beside `lines`, where there is one. `positions` says how far readers have come;
     None forgets one. `delivered` is the highest outbox number whose lines are safe where they belong, so
     that the outbox lets go of all up to it; `lengths` are the output files' lengths that go with it.
 
@@ -79,6 +80,7 @@ class Batch:
     records: Mapping[str, bytes | None] = field(default_factory=dict[str, bytes | None])
     lines: dict[str, bytes] = field(default_factory=dict)
     decisions: list[tuple[str, bytes]] = field(default_factory=list)
+    told_to: str | None = None
     positions: dict[str, bytes | None] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
     delivered: int = 0
@@ -92,6 +94,14 @@ class Batch:
     cases: list[CaseFile] = field(default_factory=list)
     dropped: list[tuple[str, str]] = field(default_factory=list)
     streamed: list[Streamed] = field(default_factory=list)
+
+    def output(self) -> dict[str, bytes]:
+        """Join all lines that go out, by target."""
+        if self.told_to is None or not self.decisions:
+            return self.lines
+        told = b"".join([lines for _, lines in self.decisions])
+        return {**self.lines, self.told_to: self.lines.get(self.told_to, b"") + told}
+
     addressed: list[tuple[str, str]] = field(default_factory=list)
 
 

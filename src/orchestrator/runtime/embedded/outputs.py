@@ -123,7 +123,7 @@ class Outputs:
         number = self._store.commit(batch)
         self.behind = False
         faults.reach("run.after_commit")
-        self._append([OutboxLines(number, target, lines) for target, lines in batch.lines.items()])
+        self._append([OutboxLines(number, target, lines) for target, lines in batch.output().items()])
         faults.reach("run.after_append")
         self._delivered = number
 

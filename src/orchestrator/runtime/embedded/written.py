@@ -58,13 +58,11 @@ class Written:
 
     def fill(self, batch: Batch) -> None:
         """Put the lines into a batch: by target, and the decisions by customer where the store keeps them."""
+        joined = {"actions": b"".join(self._actions), "dead_letters": _encode_lines(self._letters)}
         if self._keeps_decisions:
-            batch.decisions = list(self._decisions)
-        joined = {
-            "actions": b"".join(self._actions),
-            "decisions": b"".join([lines for _, lines in self._decisions]),
-            "dead_letters": _encode_lines(self._letters),
-        }
+            batch.decisions, batch.told_to = list(self._decisions), self._targets.get("decisions")
+        else:
+            joined["decisions"] = b"".join([lines for _, lines in self._decisions])
         for kind, lines in joined.items():
             if lines and kind in self._targets:
                 # Two kinds may share a pipe, though never a file.
