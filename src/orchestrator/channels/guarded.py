@@ -88,9 +88,15 @@ def check(url: URL, allowed_hosts: frozenset[str]) -> None:
 
 
 def open_client(
-    allowed_hosts: frozenset[str], timeout_seconds: float, resolver: AbstractResolver | None = None, **options: Any
+    allowed_hosts: frozenset[str],
+    timeout_seconds: float | None,
+    resolver: AbstractResolver | None = None,
+    **options: Any,
 ) -> aiohttp.ClientSession:
-    """Open a client that keeps to the guard. It keeps no cookies and follows no redirect by itself."""
+    """Open a client that keeps to the guard. It keeps no cookies and follows no redirect by itself.
+
+    Without `timeout_seconds` whoever asks ends what takes too long.
+    """
     connector = aiohttp.TCPConnector(
         resolver=GuardedResolver(allowed_hosts, resolver), limit=0, use_dns_cache=True, ttl_dns_cache=10, **options
     )
@@ -98,7 +104,8 @@ def open_client(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=timeout_seconds),
-        headers={"User-Agent": "orchestrator"},
+        # Answers are read as they are.
+        headers={"User-Agent": "orchestrator", "Accept-Encoding": "identity"},
         trust_env=False,
         auto_decompress=False,
     )

@@ -7,13 +7,14 @@ else. Must never be read without its signature and its end being checked first.
 
 import hashlib
 import hmac
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import msgspec
 from itsdangerous import BadSignature, Signer
-from itsdangerous.encoding import base64_decode, base64_encode
+from itsdangerous.encoding import base64_decode
 
 from orchestrator.channels.sealing import Sealer
 from orchestrator.errors import OrchestratorError
@@ -127,9 +128,8 @@ class Links:
         profile, action = _packed(about.profile_id), _packed(about.action_id)
         token = Token(kind, until_s, profile, action, about.channel, about.purpose, about.language, detail)
         # As the signer signs, in less time; it reads what is made here.
-        content = base64_encode(_encode(token))
-        seal = base64_encode(self._sealer.seal(content))
-        return f"{self.base_url}/{PATHS[kind]}/{content.decode()}.{seal.decode()}"
+        content = _as_base64(_encode(token))
+        return f"{self.base_url}/{PATHS[kind]}/{content.decode()}.{_as_base64(self._sealer.seal(content)).decode()}"
 
     def read(self, text: str, now_ms: int, *kinds: Kind) -> Token:
         """Read a token of one of these kinds; raises LinkError for any other, a changed, or an expired one."""
@@ -181,6 +181,10 @@ class MessageLinks(Mapping[str, str]):
 
 def _sha256(data: bytes = b"") -> Any:
     return hashlib.sha256(data)
+
+
+def _as_base64(content: bytes) -> bytes:
+    return urlsafe_b64encode(content).rstrip(b"=")
 
 
 def _packed(text: str) -> bytes:

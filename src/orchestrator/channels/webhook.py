@@ -22,6 +22,7 @@ import msgspec
 from yarl import URL
 
 from orchestrator.channels import guarded
+from orchestrator.channels.deadlines import Deadlines
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.sealing import Sealer
 from orchestrator.errors import ChannelError, OrchestratorError, Refused, TryLater, Unavailable
@@ -89,6 +90,7 @@ class Webhook:
         self._signer = Signer(secret) if secret else None
         self._allowed = allowed_hosts
         self._timeout = timeout_seconds
+        self._deadlines = Deadlines(timeout_seconds)
         self._open_client = open_client
         self._headers = dict(headers or {})
         self._client: aiohttp.ClientSession | None = None
@@ -104,18 +106,19 @@ class Webhook:
         }
         if self._signer is not None:
             headers["webhook-signature"] = self._signer.sign(key, at_s, payload)
-        with reaching(self._timeout):
-            return await self._follow(self._url, headers, payload, now_ms)
+        try:
+            return await self._deadlines.hold(self._follow(self._url, headers, payload, now_ms))
+        except (aiohttp.ClientError, OSError) as error:
+            raise unreached(error, self._timeout) from error
 
     async def _follow(self, url: URL, headers: dict[str, str], payload: bytes, now_ms: int) -> Answer:
         if self._client is None:
-            self._client = self._open_client(self._allowed, self._timeout)
+            self._client = self._open_client(self._allowed, None)
         for _ in range(MAX_REDIRECTS + 1):
             # What logs us in is for the host that it was given for, wherever that leads.
             own = self._headers if url is self._url or url.origin() == self._url.origin() else {}
-            async with self._client.post(
-                url, data=payload, headers={**headers, **own}, allow_redirects=False
-            ) as response:
+            response = await self._client.post(url, data=payload, headers={**headers, **own}, allow_redirects=False)
+            try:
                 if response.status in _REDIRECTS and "Location" in response.headers:
                     url = url.join(URL(response.headers["Location"]))
                     guarded.check(url, self._allowed)  # as the first one was, when it was named
@@ -123,6 +126,10 @@ class Webhook:
                 if 200 <= response.status < 300:
                     return Answer(response.status, await beginning_of(response))
                 raise answered(response.status, response.headers.get("Retry-After"), now_ms)
+            finally:
+                # Most answers have come whole by now, and have let go of their connection.
+                if not response.closed:
+                    response.release()
         raise Refused(f"more than {MAX_REDIRECTS} redirects")
 
     async def close(self) -> None:
@@ -137,21 +144,28 @@ def reaching(timeout_seconds: float) -> Iterator[None]:
     """Say what it means that another system could not be reached, or went away while it answered."""
     try:
         yield
-    except guarded.GuardError as error:
-        raise Refused(str(error)) from error
-    except aiohttp.ClientConnectorError as error:
-        if isinstance(error.os_error, guarded.GuardError):
-            raise Refused(str(error.os_error)) from error
-        raise Unavailable(None, f"no connection: {error}") from error
-    except TimeoutError as error:
-        raise Unavailable(None, f"no answer within {timeout_seconds:g} s") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise Unavailable(None, f"the connection broke: {_told(error)}") from error
+        raise unreached(error, timeout_seconds) from error
+
+
+def unreached(error: aiohttp.ClientError | OSError, timeout_seconds: float) -> ChannelError:
+    """Say what an error on the way to another system means."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, guarded.GuardError):
+            return Refused(str(error.os_error))
+        return Unavailable(None, f"no connection: {error}")
+    if isinstance(error, guarded.GuardError):
+        return Refused(str(error))
+    if isinstance(error, TimeoutError):
+        return Unavailable(None, f"no answer within {timeout_seconds:g} s")
+    return Unavailable(None, f"the connection broke: {_told(error)}")
 
 
 async def beginning_of(response: aiohttp.ClientResponse) -> bytes:
     """Read an answer's body, or as much of it as anybody needs; the rest is not worth its connection."""
     body, content = bytearray(), response.content
+    if content.is_eof():  # it came in one piece
+        return content.read_nowait()[:MAX_ANSWER_BYTES]
     while not content.at_eof():
         body += await content.readany()
         if len(body) > MAX_ANSWER_BYTES:

@@ -44,7 +44,10 @@ QUEUED_PER_SENDER = 32
 FETCHED_AT = 0.25
 
 # A sender goes on while outcomes are written; after a crash at most so many are sent again, under the same keys.
-UNSETTLED_PER_SENDER = 4
+UNSETTLED_PER_SENDER = 16
+# While more waits to be sent, outcomes are written together, as a commit costs as much as thirty of them: when they take
+# half of the places, or when the first has waited for so long.
+SETTLE_EVERY = 0.02
 # Outcomes of what was given up on until somebody lets it be tried again: dead letters of delivery.
 GIVEN_UP = frozenset({"refused", "not_rendered", "failure"})
 
@@ -102,9 +105,10 @@ class Lane:
         self._empty = asyncio.Event()
         self._empty.set()
         self._cancelled: set[str] = set()
-        self._unsettled = asyncio.Semaphore(UNSETTLED_PER_SENDER * manners.concurrency)
+        self._places = UNSETTLED_PER_SENDER * manners.concurrency
+        self._unsettled = asyncio.Semaphore(self._places)
         self._handled: list[_Handled] = []
-        self._something = asyncio.Event()
+        self._something, self._many = asyncio.Event(), asyncio.Event()
         self._wake = asyncio.Event()
         # Whether the outbox holds more that is due than there was room for.
         self._left_behind = False
@@ -186,16 +190,16 @@ class Lane:
                 continue
             if not self._left_behind and (next_ms := await self._outbox.next_due(self.name, now_ms)) is not None:
                 seconds = min((next_ms - now_ms) / 1000, seconds)
-            await self._sleep(seconds)
+            await self._sleep(seconds, self._wake)
 
     @property
     def _is_low(self) -> bool:
         return self._queue.qsize() <= self._queue.maxsize * FETCHED_AT
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, seconds: float, event: asyncio.Event) -> None:
         """Wait so long, or until there is something to do."""
         sleeping = asyncio.ensure_future(self._clock.sleep(max(seconds, 0.001)))
-        waking = asyncio.ensure_future(self._wake.wait())
+        waking = asyncio.ensure_future(event.wait())
         try:
             await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -219,12 +223,17 @@ class Lane:
             if handled is not None:
                 self._handled.append(handled)
                 self._something.set()
+                if len(self._handled) * 2 >= self._places:
+                    self._many.set()
 
     async def _settle_all(self) -> None:
         """Settle whatever was handled meanwhile, together; the sender has gone on to the next action."""
         while True:
             await self._something.wait()
+            if not self._queue.empty():
+                await self._sleep(SETTLE_EVERY, self._many)
             self._something.clear()
+            self._many.clear()
             handled, self._handled = self._handled, []
             faults.reach("delivery.before_settle")
             await self._outbox.settle([each.outcome for each in handled])

@@ -91,7 +91,8 @@ class MessageRoad:
         Of the others, those that are gone for good are reported beside it, and those that may take it later are tried
         again: a customer reads on the device in their hand, which need not be the one that was switched on.
         """
-        taken, troubles = list[Receipt](), list[tuple[str, ChannelError]]()
+        taken: list[Receipt] = []
+        troubles: list[tuple[str, ChannelError]] = []
         for delivery in await self._prepared(action, now_ms):
             try:
                 taken.append(await self._channel.send(delivery))

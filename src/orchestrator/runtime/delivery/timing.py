@@ -5,6 +5,7 @@ of what quiet hours held back. Pure: the moment is handed in. Must never ask any
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,13 +60,18 @@ def first_due(action: Action, release_over_ms: int = RELEASE_OVER_MS) -> int:
 def end_of(action: Action) -> tuple[int, str]:
     """Find the instant from which an action is not sent any more, and why."""
     if action.expires_at is not None:
-        expires_ms = instants.parse(action.expires_at)
+        expires_ms = _instant(action.expires_at)
         if expires_ms is not None:
             return expires_ms, "expired"
-    stale_ms = durations.milliseconds(action.stale_after) if action.stale_after else None
+    stale_ms = _length(action.stale_after) if action.stale_after else None
     if stale_ms is None:
         stale_ms = CASE_STALE_AFTER_MS if action.kind == "handoff" else STALE_AFTER_MS
-    return (instants.parse(action.at) or 0) + stale_ms, "stale"
+    return (_instant(action.at) or 0) + stale_ms, "stale"
+
+
+# Actions that were decided together carry the same instants, and all of a project the same few lengths.
+_instant = lru_cache(maxsize=1024)(instants.parse)
+_length = lru_cache(maxsize=1024)(durations.milliseconds)
 
 
 def _spread(action: Action, from_ms: int, ends_ms: int, release_over_ms: int) -> int:
