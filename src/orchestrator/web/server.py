@@ -20,6 +20,7 @@ from orchestrator.runtime.live import Live
 from orchestrator.web import bodies
 from orchestrator.web.app import App
 from orchestrator.web.streams import ABORT
+from orchestrator.web.writing import JoinedWrites
 
 # A connection that has sent no whole request for so long is closed: slow clients must not take all there are.
 HEADER_SECONDS = 20.0
@@ -39,7 +40,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # a transport, by duck
+        self._abort = {"call": transport.abort}
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -58,7 +60,7 @@ class PatientProtocol(HttpToolsProtocol):
         """Take note that the headers are whole."""
         self._is_in_headers = False
         self._wait_no_more()
-        self.scope["extensions"] = {ABORT: {"call": self.transport.abort}}
+        self.scope["extensions"] = {ABORT: self._abort}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -158,6 +160,7 @@ def _config(app: App) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody asks who the client is
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
