@@ -145,6 +145,7 @@ class Lane:
         """Finish what is being handed over, and stop; whatever else was in hand is still in the outbox."""
         self._stopping = True
         self._wake.set()
+        self._many.set()  # what is there is settled now
         while not self._queue.empty():
             self._let_go(self._queue.get_nowait())
         try:
