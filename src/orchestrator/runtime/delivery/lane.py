@@ -45,8 +45,8 @@ FETCHED_AT = 0.25
 
 # A sender goes on while outcomes are written; after a crash at most so many are sent again, under the same keys.
 UNSETTLED_PER_SENDER = 16
-# While more waits to be sent, outcomes are written together, as a commit costs as much as thirty of them: when they take
-# half of the places, or when the first has waited for so long.
+# While more waits to be sent, outcomes are written together, for a commit costs as much as thirty of them: when they
+# take half of the places, or when the first has waited for so long.
 SETTLE_EVERY = 0.02
 # Outcomes of what was given up on until somebody lets it be tried again: dead letters of delivery.
 GIVEN_UP = frozenset({"refused", "not_rendered", "failure"})
