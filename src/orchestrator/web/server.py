@@ -35,6 +35,7 @@ class PatientProtocol(HttpToolsProtocol):
     Most requests come whole, and are waited for by nobody, here or where their bodies are read.
     """
 
+    _abort: dict[object, object]
     _is_in_headers = True
     _waiting: asyncio.TimerHandle | None = None
 
