@@ -98,7 +98,7 @@ class Alignment:
 
     def clear(self) -> None:
         """Forget what waits: it will be read again, and what was processed of it is known."""
+        self._left_late = frozenset(self.late)  # asked for before anything of what it is made from is changed
         self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
-        self._left_late = frozenset(self.late)
         self._heap.clear()
         self._waiting.clear()

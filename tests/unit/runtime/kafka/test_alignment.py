@@ -42,6 +42,16 @@ def test_what_waits_late_is_known_over_a_second_restart_before_all_of_it_is_read
     assert not third.was_taken(record(3, 30, "x"))
 
 
+def test_what_was_late_once_and_is_done_is_not_late_again_when_memory_is_kept(record):
+    aligned = Alignment(3, (60, 0), 1, [2])
+    for offset, at in enumerate([75, 20, 80], 1):
+        aligned.add(record(offset, at, "x"), WALL)
+    assert taken(aligned, 60) == [20]
+    aligned.clear()
+    assert (aligned.late, aligned.position) == ([], 1)
+    assert aligned.was_taken(record(2, 20, "x"))
+
+
 def test_a_record_before_what_was_taken_is_late(record):
     aligned = Alignment()
     aligned.add(record(0, 50, "x"), WALL)
