@@ -31,10 +31,13 @@ log = logging.getLogger(__name__)
 
 # A transaction that only moves offsets hurries less: doing ignored events again changes nothing.
 IDLE_COMMIT_S = 1.0
-# Nor does one of a partition that lags and has more to read: a transaction costs a dozen round trips, however little it
-# carries, and who waits for a decision of ten seconds ago does not see one more.
-LAGGING_MS = 10_000
-LAGGING_COMMIT_S = 1.0
+# A commit takes a dozen round trips, however little it carries, and processor time from the turns. So the next one is
+# begun no sooner than twice as long after the last one as that took: what slows commits down, a machine or brokers with
+# much to do, is not made worse by more of them. And it waits half as long as a partition with more to read lags: what
+# is late anyway becomes little later, and a worker that only just keeps up is not kept from it by its own commits.
+SHARE_OF_COMMITS = 0.5
+SHARE_OF_LAG = 0.5
+LONGEST_PACE_S = 1.0
 
 
 class Kept:
@@ -87,6 +90,7 @@ class Incarnation:
         self._writer = writer
         self._end = end
         self._committed_at = time.monotonic()
+        self._took_s = 0.0
 
     @classmethod
     async def begin(cls, job: Job, number: int, kept: Kept | None, consumer: AIOKafkaConsumer) -> "Incarnation":
@@ -131,23 +135,23 @@ class Incarnation:
 
     def commit_is_due(self, interval_s: float, wall_ms: int) -> bool:
         """Tell whether a commit should start now."""
-        unit, outgoing = self.unit, self.unit.outgoing
+        outgoing = self.unit.outgoing
         if self.committing is not None or outgoing.is_empty:
             return False
         if outgoing.is_full:
             return True
-        if unit.backlog and wall_ms - unit.turned_ms > LAGGING_MS:
-            interval_s = max(interval_s, LAGGING_COMMIT_S)
-        elif not outgoing.is_urgent:
+        if not outgoing.is_urgent:
             interval_s = max(interval_s, IDLE_COMMIT_S)
-        return time.monotonic() - self._committed_at >= interval_s
+        lag_s = (wall_ms - self.unit.turned_ms) / 1000 if self.unit.backlog else 0.0
+        return time.monotonic() - self._committed_at >= max(interval_s, pace_s(self._took_s, lag_s))
 
     async def commit(self) -> None:
         """Carry what lies in memory in one transaction; raises whatever went wrong, and the incarnation is over."""
         outgoing, header = self.unit.take_outgoing()
         self._committed_at = began = time.monotonic()
         self._end = await commit(self._writer, outgoing, header, self._job.target(self.unit.number))
-        self._job.metrics.commit_seconds.observe(time.monotonic() - began)
+        self._took_s = time.monotonic() - began
+        self._job.metrics.commit_seconds.observe(self._took_s)
         self._tell_state(outgoing, header)
 
     def _tell_state(self, outgoing: Outgoing, header: Header) -> None:
@@ -171,6 +175,11 @@ class Incarnation:
             self.committing.cancel()
             await asyncio.gather(self.committing, return_exceptions=True)
         self.unit.close()
+
+
+def pace_s(took_s: float, lag_s: float) -> float:
+    """Tell how long there should be between commits for the sake of the turns beside them."""
+    return min(max(took_s / SHARE_OF_COMMITS, lag_s * SHARE_OF_LAG), LONGEST_PACE_S)
 
 
 def _later(tp: TopicPartition, committed: int | None, recorded: int | None) -> int | None:
