@@ -14,6 +14,8 @@ from orchestrator.model.decision import Verdict
 from orchestrator.model.event import Event
 
 _CHANGED = Verdict.CHANGED.value
+# What steps write that segments can ask for, traits, is on record as one of these.
+_WRITES = (_CHANGED, Verdict.SCORED.value)
 
 
 def arm(turn: Turn, audiences: Audiences) -> None:
@@ -59,9 +61,12 @@ def settle(turn: Turn, audiences: Audiences) -> bool:
     """Ask again after steps have done their work; tell whether that has events for the journeys."""
     if len(turn.decisions) == turn.settled_at:
         return False  # whatever changes a customer is on record as a decision
-    if audiences.watched and any(each.verdict == _CHANGED for each in turn.decisions[turn.settled_at :]):
+    told = {each.verdict for each in turn.decisions[turn.settled_at :]}
+    if audiences.watched and _CHANGED in told:
         watches.arm_again(turn, audiences.watched)
     turn.settled_at = len(turn.decisions)
+    if turn.has_asked and told.isdisjoint(_WRITES):
+        return False  # asked after the event was taken in, and nothing that segments see is different since
     return segments.check(turn, audiences)
 
 

@@ -32,6 +32,7 @@ def check(turn: Turn, audiences: Audiences) -> bool:
     past = turn.state.past
     scope = turn.scope_at(None)
     changed = False
+    turn.has_asked = True
     for segment in audiences.segments:
         is_in = segment.condition.holds(scope)
         if is_in == past.members.get(segment.key):
@@ -39,6 +40,7 @@ def check(turn: Turn, audiences: Audiences) -> bool:
         # Beyond the bound nobody is told any more: journeys that drive each other round end here, and whoever has not
         # changed yet does at the customer's next turn.
         if turn.emitted_count >= MAX_EMITTED:
+            turn.has_asked = False
             break
         past.members[segment.key] = is_in
         _tell(turn, segment, SEGMENT_ENTERED if is_in else SEGMENT_LEFT)

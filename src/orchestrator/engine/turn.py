@@ -36,9 +36,9 @@ class Turn(msgspec.Struct, gc=False):
 
     `event` is the event at hand, None while timers are handled, and `keys` are what journeys key entries
     by, as far as they have been read from it. `origin` is what ids derive from: the event's id, or the moment's.
-    `settled_at` is the number of decisions when segments were last asked. `failed` are the entries to be
-    parked because of an earlier try of this very turn, with their reasons by id; `at_work` is the (journey,
-    entry) handled now, no entry while entering is asked.
+    `settled_at` is the number of decisions when segments were last asked, `has_asked` tells that all of them were.
+    `failed` are the entries to be parked because of an earlier try of this very turn, with their reasons by id;
+    `at_work` is the (journey, entry) handled now, no entry while entering is asked.
     `erased` tells that the customer is to be erased, whatever else.
     `opening` is the id of the entry that the event at hand has just opened. `untaken` are triggers that looked at
     the event and did not take it, by journey and entry. `changed` tells whether the
@@ -63,6 +63,7 @@ class Turn(msgspec.Struct, gc=False):
     cause: str = TIMER
     origin: str = TIMER
     settled_at: int = 0
+    has_asked: bool = False
     erased: bool = False
     # Made when first asked for: many turns ask for none of them.
     _id: str = ""
