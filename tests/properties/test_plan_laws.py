@@ -17,7 +17,7 @@ from orchestrator.model.journey import Journey, Kept
 from orchestrator.runtime.turn import on_event, on_timers
 from shop import Customer
 from shop.expressions import FAILS
-from shop.journeys import KEEPS_ALL, KEEPS_NOTHING, exits, goal, journey, on, send, wait, wait_for
+from shop.journeys import KEEPS_ALL, KEEPS_NOTHING, choose, exits, goal, journey, on, send, wait, wait_for
 from shop.projects import project, purpose, quiet
 from shop.stories import LAW, Moment, Story, at_least, moments, stories, story
 
@@ -30,9 +30,10 @@ def plain(seed: int) -> Journey:
     kept = dice.choice([KEEPS_NOTHING, KEEPS_ALL, Kept(event=True, names=frozenset({"n"}))])
     why, expires = dice.choice(["service", "tips", "marketing", "marketing"]), dice.choice([None, "1h", "12h"])
     channels = dice.choice([("email",), ("email", "sms"), ("sms", "email", "push"), ("preferred",), ("same", "email")])
+    remind = send("remind", "hello", *channels, purpose=why, expires=expires)
     nodes = [
         wait("settle", dice.choice(["20m", "1h", "1d"]), restart_on=dice.choice([(), ("come",), ("ping",)]), kept=kept),
-        send("remind", "hello", *channels, purpose=why, expires=expires),
+        choose("whether", (at_least(2), [remind]), (None, [])) if dice.random() < 0.3 else remind,
         wait_for("answer", ("only", on(dice.choice(["message_clicked", "ping"])), []), within="1d"),
     ]
     return journey(
@@ -115,6 +116,8 @@ def test_plans_take_most_of_what_happens_in_plain_journeys_and_all_that_they_can
         "resumed suppressed waited",
         "resumed suppressed sent waited message",
         "sent waited message",
+        "resumed branched sent waited message",
+        "resumed branched held",
     }
 
 

@@ -5,9 +5,12 @@ end. Owns which timers those are, and those turns; whatever needs more (another 
 profile) is the funnel's. Must never come to anything else than the funnel would.
 """
 
+from collections.abc import Mapping
+
 from orchestrator.engine import endings, walking
 from orchestrator.engine.offers import Offer, Told
 from orchestrator.engine.steps import sends
+from orchestrator.engine.steps.going import STAY
 from orchestrator.engine.turn import TIMER, Turn
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import Catalog, Planned
@@ -29,8 +32,13 @@ class Wakes:
         if catalog.audiences is not None or catalog.migrating:
             return
         for journey in catalog.versions.values():
+            if catalog.is_paused(journey.id):
+                continue
+            sends_of = (step for step in journey.steps.values() if type(step) is Send)
+            # A send in a repeat is another one in each round: its own to say.
+            offers = {step.id: Offer(catalog.project, journey, step) for step in sends_of if not step.inside}
             for step in journey.steps.values():
-                wake = None if catalog.is_paused(journey.id) else _wake_of(catalog, journey, step)
+                wake = _wake_of(catalog, journey, step, offers)
                 if wake is not None:
                     self._steps[journey.id, journey.version, step.id] = wake
 
@@ -54,10 +62,14 @@ class Wakes:
 
 
 class _Walk:
-    """The end of one wait, or of the quiet hours that held a message, where the steps that follow say what follows."""
+    """The end of one wait, or of the quiet hours that held a message, where the steps that follow say what follows.
 
-    def __init__(self, catalog: Catalog, journey: Journey, step: Step) -> None:
+    Messages on the way are offered as worked out, where they can be.
+    """
+
+    def __init__(self, catalog: Catalog, journey: Journey, step: Step, offers: Mapping[str, Offer]) -> None:
         self.is_held = type(step) is Send
+        self._offers = offers
         self._catalog = catalog
         self._journey = journey
         self._step_id = step.id
@@ -77,7 +89,17 @@ class _Walk:
 
     def _walk(self, state: State, entry: Entry, now_ms: int, told: Told) -> Planned:
         entry.due_ms = 0
-        walking.walk(self._turn(state, now_ms, told), self._journey, entry, self._following)
+        turn, journey, step_id = self._turn(state, now_ms, told), self._journey, self._following
+        while step_id is not None:
+            step, offer = journey.steps[step_id], self._offers.get(step_id)
+            became = None if offer is None else offer.make(state, entry, now_ms, told)
+            if became is None:  # whether it may leave, and what then, is the step's own to say
+                step_id = walking.HANDLERS[type(step)](turn, journey, entry, step)
+            else:
+                step_id = STAY if became is sends.HELD else step.next
+            if step_id is STAY:
+                return Planned(True, told.decisions, told.actions)
+        endings.end(turn, journey, entry, _COMPLETED, None)
         return Planned(True, told.decisions, told.actions)
 
     def _turn(self, state: State, now_ms: int, told: Told) -> Turn:
@@ -96,11 +118,18 @@ class _Walk:
 class _Wake(_Walk):
     """The same where at most one message and then a wait, or the end, follow."""
 
-    def __init__(self, catalog: Catalog, journey: Journey, step: Step, send: Send | None, last: Step | None) -> None:
-        super().__init__(catalog, journey, step)
+    def __init__(
+        self,
+        catalog: Catalog,
+        journey: Journey,
+        step: Step,
+        offers: Mapping[str, Offer],
+        send: Send | None,
+        last: Step | None,
+    ) -> None:
+        super().__init__(catalog, journey, step, offers)
         self._sends = send is not None
-        # A send in a repeat is another one in each round: its own to say.
-        self._offer = None if send is None or send.inside else Offer(catalog.project, journey, send)
+        self._offer = None if send is None else offers.get(send.id)
         self._exit = last if isinstance(last, Exit) else None
         self._next = last if isinstance(last, (Wait, WaitFor)) else None
         self._for_ms = last.after_ms if isinstance(last, Wait) else last.within_ms if isinstance(last, WaitFor) else 0
@@ -111,7 +140,7 @@ class _Wake(_Walk):
         told = self._begin(state, entry, now_ms)
         if self._sends:
             became = None if self._offer is None else self._offer.make(state, entry, now_ms, told)
-            if became is None:  # whether it may leave, and what then, is the step's own to say
+            if became is None:
                 return self._walk(state, entry, now_ms, told)
             if became is sends.HELD:
                 return Planned(True, told.decisions, told.actions)
@@ -135,7 +164,7 @@ def _following(step: Step) -> str | None:
     return step.on_timeout if isinstance(step, WaitFor) else step.next
 
 
-def _wake_of(catalog: Catalog, journey: Journey, step: Step) -> _Walk | None:
+def _wake_of(catalog: Catalog, journey: Journey, step: Step, offers: Mapping[str, Offer]) -> _Walk | None:
     if type(step) is not Send and not isinstance(step, (Wait, WaitFor, WaitUntil)):
         return None
     following = _following(step)
@@ -147,8 +176,8 @@ def _wake_of(catalog: Catalog, journey: Journey, step: Step) -> _Walk | None:
     if isinstance(last, Wait):
         is_simple = not (last.kept.event or last.kept.events)
     if is_simple:
-        return _Wake(catalog, journey, step, send, last)
-    return _Walk(catalog, journey, step) if _is_walked_alone(journey, following) else None
+        return _Wake(catalog, journey, step, offers, send, last)
+    return _Walk(catalog, journey, step, offers) if _is_walked_alone(journey, following) else None
 
 
 def _is_walked_alone(journey: Journey, first: str | None) -> bool:

@@ -25,7 +25,7 @@ def _exit(turn: Turn, journey: Journey, entry: Entry, step: Exit) -> Going:
 
 # Bound once, as everywhere on the hot path: on Python 3.11 an enum's member costs as much as a method call.
 _COMPLETED = Reason.COMPLETED.value
-_HANDLERS: dict[type[steps.Step], Callable[[Turn, Journey, Entry, Any], Going]] = {
+HANDLERS: dict[type[steps.Step], Callable[[Turn, Journey, Entry, Any], Going]] = {
     steps.Wait: waits.wait,
     steps.WaitUntil: waits.wait_until,
     steps.WaitFor: waits.wait_for,
@@ -52,7 +52,7 @@ def walk(turn: Turn, journey: Journey, entry: Entry, step_id: str | None) -> Non
         if entry.done and once.is_done(entry, step):
             step_id = once.pass_over(turn, journey, entry, step)
             continue
-        step_id = _HANDLERS[type(step)](turn, journey, entry, step)
+        step_id = HANDLERS[type(step)](turn, journey, entry, step)
         if step_id is STAY:
             return
     endings.end(turn, journey, entry, _COMPLETED, None)

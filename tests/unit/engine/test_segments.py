@@ -132,6 +132,16 @@ def test_what_a_step_sets_may_bring_the_customer_into_a_segment_at_once():
     assert told[-1][1] == "segment_entered"
 
 
+def test_what_a_scorer_saves_may_bring_the_customer_into_a_segment_at_once_though_all_were_asked_before():
+    journey = JOURNEY.replace("{segment: vip, again: after_exit}", "{event: wrote}").replace(
+        "steps:", "exit: [{segment: cross}]\nsteps:\n  - {id: judge, score: {model: sentiment, save: profile.mood}}"
+    )
+    segments = "cross: {if: profile.mood < 0}\nbusy: {if: \"count('wrote', within='30d') >= 9\"}\n"
+    _, told = take(catalog_of(segments, journey), None, said("wrote", 0, text="terrible, broken, awful"))
+    assert [each[0] for each in told] == [Verdict.ENTERED, Verdict.SCORED, Verdict.WAITED, Verdict.EXITED]
+    assert told[-1][1] == "segment_entered"
+
+
 def test_journeys_that_drive_each_other_round_come_to_an_end():
     up = JOURNEY.replace("again: after_exit", "again: always").replace(
         "{id: stay, wait: 5000d}", '{id: lower, set: {profile.points: "0"}}'
