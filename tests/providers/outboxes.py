@@ -48,8 +48,9 @@ class OutboxInMemory:
             self.settled.append(each.settled)
             self.events += each.receipts
 
-    async def recall(self, note: str) -> bytes | None:
-        return self.store.position(note)
+    async def recall(self, note: str) -> dict[str, bytes]:
+        found = self.store.position(note)
+        return {} if found is None else {"": found}
 
 
 class ToldChannel:

@@ -69,7 +69,7 @@ async def _owned(service: Live, kind: str, said: Written, profile_id: str, actio
 
 async def _identified(service: Live, kind: str, address: str) -> str | None:
     """Find who is known by an address as an identifier."""
-    known = await service.find(f"{kind}:{address}", 0)
+    known = await service.find(f"{kind}:{address}", 1)
     return None if known is None else known.state.profile_id
 
 

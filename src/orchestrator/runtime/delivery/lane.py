@@ -99,6 +99,8 @@ class Lane:
         self._look_every = look_every
         self._rate = Rate(manners.rate)
         self._ramp = Ramp(manners.ramp)
+        # What was noted of those two before, by the part of the outbox that said so.
+        self._remembered: set[tuple[str, str]] = set()
         self._backoff = Backoff()
         self._queue: asyncio.Queue[Pending] = asyncio.Queue(QUEUED_PER_SENDER * manners.concurrency)
         self._in_hand: set[str] = set()
@@ -117,15 +119,13 @@ class Lane:
 
     async def start(self) -> None:
         """Begin to hand over."""
-        self._ramp = Ramp(self._manners.ramp, await self._outbox.recall(self._note))
-        self._rate = Rate(self._manners.rate, await self._outbox.recall(self._rate_note))
         self._tasks = [asyncio.create_task(self._send_all()) for _ in range(self._manners.concurrency)]
         self._tasks += [asyncio.create_task(self._fetch()), asyncio.create_task(self._settle_all())]
         for task in self._tasks:
             task.add_done_callback(self._ended)
 
     @property
-    def _note(self) -> str:
+    def _ramp_note(self) -> str:
         return f"ramp {self.name}"
 
     @property
@@ -183,6 +183,8 @@ class Lane:
             now_ms, seconds = self._clock.now_ms(), self._look_every
             room = self._queue.maxsize - self._queue.qsize()
             found = await self._outbox.due(self.name, now_ms, room, frozenset(self._in_hand)) if room else []
+            if found:
+                await self._remember()
             for pending in found:
                 self._take(pending)
                 self._queue.put_nowait(pending)
@@ -192,6 +194,14 @@ class Lane:
             if not self._left_behind and (next_ms := await self._outbox.next_due(self.name, now_ms)) is not None:
                 seconds = min((next_ms - now_ms) / 1000, seconds)
             await self._sleep(seconds, self._wake)
+
+    async def _remember(self) -> None:
+        """Go on from what is noted of this lane, before anything goes that was fetched with it."""
+        for note, limit in ((self._ramp_note, self._ramp), (self._rate_note, self._rate)):
+            for part, noted in (await self._outbox.recall(note) if limit.is_noted else {}).items():
+                if (note, part) not in self._remembered:
+                    self._remembered.add((note, part))
+                    limit.remember(noted)
 
     @property
     def _is_low(self) -> bool:
@@ -317,7 +327,7 @@ class Lane:
             self._ramp.give_back()
             return self._refusal(pending, action, error)
         self.breaker.succeeded()
-        notes = {self._note: self._ramp.note(), self._rate_note: self._rate.note(now_ms)}
+        notes = {self._ramp_note: self._ramp.note(), self._rate_note: self._rate.note(now_ms)}
         return settled, receipts, "sent", {name: noted for name, noted in notes.items() if noted is not None}
 
     def _again(self, pending: Pending, action: Action, error: TryLater) -> Settled:

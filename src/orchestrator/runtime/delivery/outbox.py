@@ -41,6 +41,9 @@ class Outbox(Protocol):
         """Make outcomes durable, each with its receipts and notes."""
         ...
 
-    async def recall(self, note: str) -> bytes | None:
-        """Give a note as it was settled last; None when there is none."""
+    async def recall(self, note: str) -> Mapping[str, bytes]:
+        """Give a note as it was settled last, by the part of the outbox that holds it.
+
+        Parts may open one after the other; one that is opened anew has another name, and may know more than before.
+        """
         ...

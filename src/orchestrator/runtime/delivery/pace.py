@@ -53,13 +53,22 @@ class Manners:
 
 
 class Rate:
-    """At most so many a second, spread evenly; without a limit, all at once. `noted` is what `note` gave last."""
+    """At most so many a second, spread evenly; without a limit, all at once.
 
-    def __init__(self, per_second: float | None, noted: bytes | None = None) -> None:
+    `is_noted` says that a restart must know of it: where the next place is further away than a restart takes.
+    """
+
+    def __init__(self, per_second: float | None) -> None:
         self._interval_ms = 0.0 if per_second is None else 1000 / per_second
-        sent_ms = msgspec.msgpack.decode(noted, type=int) if noted else 0
-        self._next_ms = sent_ms + self._interval_ms if sent_ms else 0.0
-        self._seen_ms = sent_ms
+        self.is_noted = self._interval_ms >= _NOTED_MS
+        self._next_ms = 0.0
+        self._seen_ms = 0
+
+    def remember(self, noted: bytes) -> None:
+        """Go on from what `note` gave before."""
+        sent_ms = msgspec.msgpack.decode(noted, type=int)
+        self._next_ms = max(self._next_ms, sent_ms + self._interval_ms)
+        self._seen_ms = max(self._seen_ms, sent_ms)
 
     def reserve(self, now_ms: int) -> int:
         """Take the next place; say how long to wait for it."""
@@ -73,8 +82,8 @@ class Rate:
         return int(at_ms - now_ms)
 
     def note(self, sent_ms: int) -> bytes | None:
-        """Give what to remember of one that was sent; None where a restart takes as long as the next place."""
-        return msgspec.msgpack.encode(sent_ms) if self._interval_ms >= _NOTED_MS else None
+        """Give what to remember of one that was sent; None where that is nothing."""
+        return msgspec.msgpack.encode(sent_ms) if self.is_noted else None
 
 
 class _Days(msgspec.Struct, array_like=True):
@@ -84,11 +93,20 @@ class _Days(msgspec.Struct, array_like=True):
 
 
 class Ramp:
-    """How much of today's allowance of a sender is left."""
+    """How much of today's allowance of a sender is left. `is_noted` says that there is a limit at all."""
 
-    def __init__(self, first_day_limit: int | None, noted: bytes | None = None) -> None:
+    def __init__(self, first_day_limit: int | None) -> None:
         self._limit = first_day_limit
-        self._days = msgspec.msgpack.decode(noted, type=_Days) if noted else None
+        self.is_noted = first_day_limit is not None
+        self._days: _Days | None = None
+
+    def remember(self, noted: bytes) -> None:
+        """Go on from what `note` gave before; of several the latest counts, from the first day of any."""
+        days, before = msgspec.msgpack.decode(noted, type=_Days), self._days
+        if before is not None:
+            days.first_day = min(days.first_day, before.first_day)
+            days.day, days.sent = max((days.day, days.sent), (before.day, before.sent))
+        self._days = days
 
     def reserve(self, now_ms: int) -> int:
         """Take one place of today's; 0, or the instant at which tomorrow begins when today's are taken."""

@@ -48,7 +48,9 @@ class KafkaOutbox:
         self._pendings = Pendings()
         self._journals: dict[int, Journal] = {}
         self._opening: dict[int, asyncio.Task[None]] = {}
-        self._notes: dict[str, bytes] = {}
+        # By partition: how often one was opened until then, and what is noted there of each lane.
+        self._notes: dict[int, tuple[int, dict[str, bytes]]] = {}
+        self._opened = 0
         self._changed = asyncio.Event()
         self._at_work: dict[str, asyncio.Event] = {}
 
@@ -90,10 +92,11 @@ class KafkaOutbox:
                 await journal.close()
                 journal = None
                 await asyncio.sleep(RETRY_S)
+        self._opened += 1
+        notes = {key.removeprefix(NOTE): value for key, value in kept.items() if key.startswith(NOTE)}
+        self._notes[number] = self._opened, notes
         for key, value in kept.items():
-            if key.startswith(NOTE):
-                self._notes[key.removeprefix(NOTE)] = value
-            else:
+            if not key.startswith(NOTE):
                 self._pendings.put(decode_row(value))
         self._journals[number] = journal
         self._opening.pop(number, None)
@@ -233,7 +236,6 @@ class KafkaOutbox:
                 # It was sent, and nobody knows: whoever has the partition next sends it again, under the same key.
                 log.warning("the outcome of an action could not be kept: %s", error)
                 return
-        self._notes.update(notes)
 
     def _letters(self, row: Row, settled: Settled, now_ms: int) -> list[DeadLetter]:
         """Tell people of an action that was given up on; the action itself is where the letter says."""
@@ -242,6 +244,7 @@ class KafkaOutbox:
         source, at = f"{self._topics.actions}/{row.partition}", instants.to_text(now_ms)
         return [DeadLetter(settled.reason, settled.why or "", source, row.offset, at, profile_id=row.profile_id)]
 
-    async def recall(self, note: str) -> bytes | None:
-        """Give a note as it was settled last."""
-        return self._notes.get(note)
+    async def recall(self, note: str) -> dict[str, bytes]:
+        """Give a note as it stood in each partition when that was opened; what came since, the lanes know."""
+        held = ((f"{number}/{opened}", notes.get(note)) for number, (opened, notes) in self._notes.items())
+        return {part: noted for part, noted in held if noted is not None}

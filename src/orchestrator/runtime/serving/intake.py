@@ -203,6 +203,7 @@ class StoreOutbox:
             [Told(each.pending.profile_id, each.receipts, each.settled, each.notes) for each in outcomes]
         )
 
-    async def recall(self, note: str) -> bytes | None:
-        """Give a note as it was settled last."""
-        return await self._intake.run(lambda: self._intake.store.position(note))
+    async def recall(self, note: str) -> dict[str, bytes]:
+        """Give a note as it was settled last; there is one part, and it is open."""
+        found = await self._intake.run(lambda: self._intake.store.position(note))
+        return {} if found is None else {"": found}

@@ -268,6 +268,26 @@ async def test_a_new_sender_doubles_day_by_day_also_over_a_restart():
         assert len(again.email.sent) == 50
 
 
+async def test_a_part_of_the_outbox_that_opens_late_is_heard_about_what_was_sent_today():
+    shop = Setting(manners=Manners(ramp=10))
+    await shop.run(*(action(number, stale_after="90d") for number in range(8)), milliseconds=HOUR)
+    await shop.delivery.stop()
+    noted = shop.outbox.store.position("ramp email")
+    again, parts = Setting(manners=Manners(ramp=10), after=shop), {}
+
+    async def recall(note):
+        return parts
+
+    again.outbox.recall = recall
+    async with again:
+        await again.run(action(20), milliseconds=HOUR)  # of a part that knows of nothing yet
+        parts["3/2"] = noted
+        again.outbox.put(*(action(number, stale_after="90d") for number in range(30, 40)))
+        again.delivery.wake(["email"])
+        await shop.clock.advance(HOUR)
+        assert len(again.email.sent) == 3
+
+
 async def test_what_waits_is_fetched_once_and_many_at_a_time():
     shop, fetched = Setting(manners=Manners(concurrency=2)), []
     due = shop.outbox.due

@@ -11,12 +11,14 @@ from orchestrator.errors import StorageError
 from orchestrator.model import codec, instants
 from orchestrator.model.casework import CaseFile
 from orchestrator.model.profile import Profile
-from orchestrator.model.project import Project
-from orchestrator.model.state import State
+from orchestrator.model.project import Channel, Project
+from orchestrator.model.state import Sent, State
+from orchestrator.runtime import addressing
 from orchestrator.runtime.kafka import copied
 from orchestrator.runtime.kafka.cases import place_of
 from orchestrator.runtime.kafka.copied import Copy, News
 from orchestrator.storage import Batch, SqliteStore
+from providers.deliveries import trait
 
 WEEK = 7 * 24 * 3_600_000
 NOW = 1_800_000_000_000
@@ -224,3 +226,26 @@ def test_a_record_that_is_no_message_hides_none_of_the_others(copy, caplog):
     copy.take(News(states=[record("ana", life("ana"))], messages=[broken, told("ana", "m2", NOW)]), 0)
     assert [each.id for each in copy.store.casework.streamed("in-app", None, 0, NOW, 9)] == ["m2"]
     assert "record 7 of partition 2" in caplog.text
+
+
+def test_customers_are_found_by_the_addresses_in_their_records_until_they_are_erased(tmp_path):
+    shop = Project("shop", channels={"sms": Channel("sms", trait("phone"))})
+    in_force = [SHOP]
+    copy = Copy(tmp_path / "found.db", "shop", WEEK, lambda: in_force[-1])
+    sent = Sent("a1", 1, "cart", "e1", "remind", "hello", "sms", "marketing", "600 000 002", reached="+34600000002")
+    ana = State(Profile("ana", "ana", traits={"phone": "+34600000001"}))
+    ana.history.sent.append(sent)
+    copy.take(News(states=[record("ana", codec.encode(ana)), record("ben", b"x" * 20)]), 0)  # which nobody can read
+    assert found(copy, "+34600000001") == []  # no channel reads it
+    in_force.append(shop)
+    copy.take(News(states=[record("carla", life("carla"))]), 0)
+    assert found(copy, "+34 600 000 001") == found(copy, "600000002") == found(copy, "+34600000002") == ["ana"]
+    assert found(copy, "+34600000003") == []
+    copy.take(News(states=[record("ana", None)]), 0)
+    assert found(copy, "+34600000001") == copy.store.addresses.of("ana") == []
+    copy.close()
+
+
+def found(copy, phone: str) -> list[str]:
+    project = copy._project()
+    return [each.state.profile_id for each in addressing.reached(copy.store, project, "sms", phone)]
