@@ -1,7 +1,7 @@
 """Decisions as sentences: what happened, what did not, and why, for people who read no codes.
 
-Owns one sentence for every verdict and reason; a house test keeps the table whole. Must never decide, look anything
-up or guess: a sentence says what the decision recorded and nothing else.
+Owns one sentence for every verdict and reason, in each language; a test keeps the tables whole. Must never decide, look
+anything up or guess: a sentence says what the decision recorded and nothing else.
 """
 
 import json
@@ -11,6 +11,8 @@ from typing import Any
 from orchestrator.model import instants
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.views import times
+from orchestrator.views.spanish import SPANISH
+from orchestrator.views.wordings import Wording
 
 _NOT_SENT = "Did not send {message} ({purpose}) by {channel} at {step}: "
 # The same about what is no message, told by what the decision saw.
@@ -149,21 +151,27 @@ _UNNAMED = {
 }
 
 
+ENGLISH = Wording(SENTENCES, _NOT_SENT, _NOT_DONE, _BY_VERDICT, _ANY, _UNNAMED, "missing")
+WORDINGS: Mapping[str, Wording] = {"en": ENGLISH, "es": SPANISH}
+
+
 class _Words(dict[str, Any]):
     """The values a sentence may name, remembering which it did name."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], unnamed: Mapping[str, str]) -> None:
         super().__init__(values)
         self.named: set[str] = set()
+        self._unnamed = unnamed
 
     def __getitem__(self, name: str) -> Any:
         self.named.add(name)
         found = self.get(name)
-        return _UNNAMED.get(name, name) if found is None else found
+        return self._unnamed.get(name, name) if found is None else found
 
 
-def sentence(decision: Decision, zone: str | None) -> str:
-    """Say one decision as a sentence, instants in the customer's local time."""
+def sentence(decision: Decision, zone: str | None, language: str = "en") -> str:
+    """Say one decision as a sentence, instants in the customer's local time; English stands in for other languages."""
+    wording = WORDINGS.get(language, ENGLISH)
     own = {
         "journey": decision.journey,
         "version": decision.version,
@@ -171,39 +179,35 @@ def sentence(decision: Decision, zone: str | None) -> str:
         "verdict": decision.verdict.capitalize(),
         "reason": decision.reason.replace("_", " "),
     }
-    words = _Words(
-        {
-            **{name: _spoken(value, zone) for name, value in decision.saw.items()},
-            **own,
-        }
-    )
-    text = _template(decision).format_map(words)
+    seen = {name: _spoken(value, zone, language) for name, value in decision.saw.items()}
+    words = _Words({**seen, **own}, wording.unnamed)
+    text = _template(decision, wording).format_map(words)
     named = words.named - own.keys()  # an author's condition may look at a property called `step`
-    rest = [f"{name} = {_shown(value)}" for name, value in decision.saw.items() if name not in named]
+    rest = [f"{name} = {_shown(value, wording)}" for name, value in decision.saw.items() if name not in named]
     return f"{text} ({', '.join(rest)})." if rest else f"{text}."
 
 
-def _template(decision: Decision) -> str:
+def _template(decision: Decision, wording: Wording) -> str:
     try:
-        template = SENTENCES[Verdict(decision.verdict), Reason(decision.reason)]
+        template = wording.sentences[Verdict(decision.verdict), Reason(decision.reason)]
     except (KeyError, ValueError):
-        template = _BY_VERDICT.get(decision.verdict, _ANY)
-    if template.startswith(_NOT_SENT):
-        instead = next((text for name, text in _NOT_DONE.items() if name in decision.saw), _NOT_SENT)
-        return instead + template.removeprefix(_NOT_SENT)
+        template = wording.by_verdict.get(decision.verdict, wording.whatever)
+    if template.startswith(wording.not_sent):
+        instead = next((text for name, text in wording.not_done.items() if name in decision.saw), wording.not_sent)
+        return instead + template.removeprefix(wording.not_sent)
     return template
 
 
-def _spoken(value: Any, zone: str | None) -> Any:
+def _spoken(value: Any, zone: str | None, language: str) -> Any:
     """Say instants in local time and leave the rest as it is."""
     if isinstance(value, str) and value.endswith("Z") and (instant_ms := instants.parse(value)) is not None:
-        return times.spoken(instant_ms, zone)
+        return times.spoken(instant_ms, zone, language)
     return value
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, wording: Wording) -> str:
     """Show a value that was looked at: as in JSON, but for nothing, which is said."""
     if value is None:
-        return "missing"
+        return wording.missing
     shown = json.dumps(value, ensure_ascii=False, default=str)
     return shown if len(shown) <= 80 else shown[:79] + "…"

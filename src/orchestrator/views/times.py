@@ -9,6 +9,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestrator.model import instants
 
+# Of days, Monday first, and of months.
+_NAMES = {
+    "en": (
+        ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    ),
+    "es": (
+        ("lun", "mar", "mié", "jue", "vie", "sáb", "dom"),
+        ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"),
+    ),
+}
+
 
 @lru_cache(maxsize=64)
 def zone(name: str | None) -> ZoneInfo:
@@ -30,14 +42,13 @@ def stamp(instant_ms: int, zone_name: str | None) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S" if at.second else "%Y-%m-%dT%H:%M")
 
 
-def spoken(instant_ms: int, zone_name: str | None) -> str:
+def spoken(instant_ms: int, zone_name: str | None, language: str = "en") -> str:
     """Write an instant as a local time that people say: `Tue 3 Mar 2026, 08:30`."""
+    days, months = _NAMES.get(language, _NAMES["en"])
     at = local(instant_ms, zone_name)
     # By hand, not by strftime: its day without a leading zero differs between systems, and names between locales.
-    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[at.weekday()]
-    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[at.month - 1]
     seconds = f":{at.second:02d}" if at.second else ""
-    return f"{day} {at.day} {month} {at.year}, {at.hour:02d}:{at.minute:02d}{seconds}"
+    return f"{days[at.weekday()]} {at.day} {months[at.month - 1]} {at.year}, {at.hour:02d}:{at.minute:02d}{seconds}"
 
 
 def minute_of_day(minute: int) -> str:

@@ -43,10 +43,19 @@ def brief(file: CaseFile, summary: str | None, now_ms: int) -> dict[str, Any]:
 
 
 def whole(
-    file: CaseFile, summary: str | None, others: Sequence[CaseFile], known: Known | None, catalog: Catalog, now_ms: int
+    file: CaseFile,
+    summary: str | None,
+    others: Sequence[CaseFile],
+    known: Known | None,
+    catalog: Catalog,
+    now_ms: int,
+    language: str = "en",
 ) -> dict[str, Any]:
-    """Tell everything about a case; `known` is the customer, where anything is known of them."""
-    customer = None if known is None else lookup.told(known, catalog)
+    """Tell everything about a case; `known` is the customer, where anything is known of them.
+
+    What was decided is told in `language`.
+    """
+    customer = None if known is None else lookup.told(known, catalog, language)
     told = customer or {}
     return {
         **brief(file, summary, now_ms),

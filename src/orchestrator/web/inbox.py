@@ -122,8 +122,8 @@ class InboxWeb:
         session = self._session(request)
         if session is None:
             return _to("/inbox/login")
-        found = await self._dossier(session.agent, request.path_params["id"])
         look = self._look(request, session)
+        found = await self._dossier(session.agent, request.path_params["id"], look.language)
         if found is None:
             return inbox_pages.missing(look)
         return inbox_pages.case(look, secrets.token_urlsafe(12), found, request.query_params.get("told"))
@@ -206,14 +206,14 @@ class InboxWeb:
         now_ms = self._inbox.now_ms()
         return [dossier.brief(file, self._summary(file), now_ms) for file in await self._inbox.queue(agent, is_closed)]
 
-    async def _dossier(self, agent: Agent, case_id: str) -> dict[str, Any] | None:
+    async def _dossier(self, agent: Agent, case_id: str, language: str = "en") -> dict[str, Any] | None:
         file = await self._inbox.case(agent, case_id)
         if file is None:
             return None
         others = await self._inbox.others(file.profile_id)
         known = await self._service.known_of(file.profile_id, lookup.NEWEST_DECISIONS)
         catalog = self._service.catalog
-        return dossier.whole(file, self._summary(file), others, known, catalog, self._inbox.now_ms())
+        return dossier.whole(file, self._summary(file), others, known, catalog, self._inbox.now_ms(), language)
 
     def _summary(self, file: CaseFile) -> str | None:
         return file.summary or self._service.preparer.summary_of(file.context)

@@ -272,7 +272,7 @@ def _sent(look: Look, message: Mapping[str, Any]) -> str:
 def _happened(look: Look, told: Mapping[str, Any]) -> str:
     if told.get("line"):
         return escape(_line(look, told["line"]))
-    return f"{escape(look.time(str(told['at'])))} {_in_english(look, told['text'])}"
+    return escape(f"{look.time(str(told['at']))} {told['text']}")
 
 
 def _in_english(look: Look, sentence: str) -> str:

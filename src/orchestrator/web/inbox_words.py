@@ -1,8 +1,8 @@
 """The inbox's words, in the languages that agents' browsers ask for.
 
 Owns the texts of the inbox's pages. A language that is not here reads English, as customers' pages do. Must never hold
-a word of the project's own: teams, outcomes and channels are shown as they are called, and the sentences that say what
-journeys decided are `views.sentences`', in English everywhere.
+a word of the project's own: teams, outcomes and channels are shown as they are called. The sentences that say what
+journeys decided are `views.sentences`'; where a customer stands is `views.standing`'s to say, in English.
 """
 
 from collections.abc import Mapping

@@ -20,8 +20,8 @@ NEWEST_DECISIONS = 200
 _decode = msgspec.json.Decoder(Decision).decode
 
 
-def told(known: Known, catalog: Catalog) -> dict[str, Any]:
-    """Tell everything about a customer that somebody who serves them may see."""
+def told(known: Known, catalog: Catalog, language: str = "en") -> dict[str, Any]:
+    """Tell everything about a customer that somebody who serves them may see, what was decided in their language."""
     state = known.state
     profile = state.profile
     zone = zone_of(profile, catalog.project).key
@@ -38,7 +38,7 @@ def told(known: Known, catalog: Catalog) -> dict[str, Any]:
         "consents": _consents(state),
         "journeys": _journeys(state, catalog, zone),
         "messages": [_message(sent) for sent in reversed(state.sent)],
-        "timeline": [_decision(line, zone) for line in reversed(known.decisions)],
+        "timeline": [_decision(line, zone, language) for line in reversed(known.decisions)],
     }
 
 
@@ -86,6 +86,6 @@ def _message(sent: Any) -> dict[str, Any]:
     }
 
 
-def _decision(line: bytes, zone: str) -> dict[str, Any]:
+def _decision(line: bytes, zone: str, language: str) -> dict[str, Any]:
     decision = _decode(line)
-    return {**msgspec.to_builtins(decision), "sentence": sentences.sentence(decision, zone)}
+    return {**msgspec.to_builtins(decision), "sentence": sentences.sentence(decision, zone, language)}

@@ -5,7 +5,7 @@ import string
 import pytest
 
 from orchestrator.model.decision import Decision, Reason, Verdict
-from orchestrator.views.sentences import SENTENCES, sentence
+from orchestrator.views.sentences import SENTENCES, WORDINGS, sentence
 
 
 def decided(verdict, reason, step="remind", **saw):
@@ -79,9 +79,10 @@ def test_a_long_value_is_cut():
     assert "…" in text
 
 
+@pytest.mark.parametrize("language", WORDINGS)
 @pytest.mark.parametrize("pair", SENTENCES, ids="-".join)
-def test_every_sentence_stands_without_what_it_names(pair):
-    text = sentence(decided(*pair, step=None), None)
+def test_every_sentence_stands_without_what_it_names(pair, language):
+    text = sentence(decided(*pair, step=None), None, language)
     assert "{" not in text
     assert "None" not in text
     assert text.endswith(".")
@@ -90,6 +91,33 @@ def test_every_sentence_stands_without_what_it_names(pair):
 def test_every_verdict_and_every_reason_has_a_sentence():
     assert {verdict for verdict, _reason in SENTENCES} == set(Verdict)
     assert {reason for _verdict, reason in SENTENCES} == set(Reason)
+
+
+def test_every_language_says_the_same_things_about_the_same_names():
+    english = WORDINGS["en"]
+    for wording in WORDINGS.values():
+        assert set(wording.sentences) == set(english.sentences)
+        for pair, text in wording.sentences.items():
+            assert names_in(text) == names_in(english.sentences[pair]), pair
+        for tables in ("not_done", "by_verdict", "unnamed"):
+            assert set(getattr(wording, tables)) == set(getattr(english, tables))
+
+
+def names_in(text):
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_a_decision_in_spanish():
+    held = decided(
+        "held", "quiet_hours", message="offer", purpose="news", channel="sms", until="2026-03-04T07:30:00.000Z"
+    )
+    assert sentence(held, "Europe/Madrid", "es") == (
+        "Se retuvo offer (news) en remind hasta mié 4 mar 2026, 08:30: son horas de silencio para sms."
+    )
+    told = sentence(decided("suppressed", "no_consent", webhook="crm", total=None), None, "es")
+    assert told == "No se llamó a crm en remind: no ha dado su consentimiento (total = falta)."
+    assert sentence(decided("exited", "bored"), None, "es") == "Salió de abandoned-cart: bored."
+    assert sentence(decided("exited", "bored"), None, "gl") == "Left abandoned-cart: bored."
 
 
 def test_no_sentence_names_a_word_that_nobody_knows():
