@@ -368,7 +368,9 @@ async def test_the_page_speaks_the_browsers_language_and_tells_the_time_of_the_p
         assert "El caso es tuyo." in browser.text
         assert "2026-07-05 12:00 CEST eva tomó el caso" in browser.text
         assert "2026-07-05 12:00 CEST Se pasó a care en to-care: hay un caso abierto" in browser.text
-        assert '<li><span lang="en">unhappy (o1): waits at to-care for care to close the case' in browser.text
+        assert (
+            "<li>unhappy (o1): espera en to-care a que care cierre el caso, como mucho hasta mar 4 ago" in browser.text
+        )
         assert ">Resuelto</option>" in browser.text
         assert "Take" not in browser.text
         await browser.do(case, "note", text="{}{0}")

@@ -1,14 +1,55 @@
 """Where a customer stands: what an entry is waiting for, as a sentence.
 
-Owns the words for it, step by step. Must never work out what would happen next; it says what is stored.
+Owns the words for it, step by step, in each language. Must never work out what would happen next; it says what is
+stored. Conditions are the author's, and shown as they are written.
 """
 
+from collections.abc import Mapping
 from functools import singledispatch
 
-from orchestrator.model.journey import ANSWERS, Ask, Call, Handoff, Journey, Repeat, Send, Step, Wait, WaitFor
+from orchestrator.model.audience import SEGMENT_LEFT
+from orchestrator.model.journey import ANSWERS, Ask, Call, Handoff, Journey, Repeat, Send, Step, Trigger, Wait, WaitFor
 from orchestrator.model.state import Entry
 from orchestrator.views import times
-from orchestrator.views.graph import trigger_in_words
+
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "until": "until {}",
+        "goes_on": "until the journey goes on",
+        "stopped": "stopped at {}, because of {}",
+        "holds": "holds {} at {} {}",
+        "waits": "waits at {} {}",
+        "restarts": "{}; {} starts the wait again",
+        "for_event": "waits at {} for {}, {} at the latest",
+        "for_answer": "waits at {} for the answer to {}, {} at the latest",
+        "for_call": "waits at {} for the answer of {}, {} at the latest",
+        "for_case": "waits at {} for {} to close the case",
+        "for_case_until": "waits at {} for {} to close the case, {} at the latest",
+        "for_round": "waits at {} for the next round, {}",
+        "or": " or ",
+        "where": "{} where {}",
+        "entering": "entering segment {}",
+        "leaving": "leaving segment {}",
+    },
+    "es": {
+        "until": "hasta {}",
+        "goes_on": "hasta que el recorrido siga",
+        "stopped": "parado en {}, por {}",
+        "holds": "retiene {} en {} {}",
+        "waits": "espera en {} {}",
+        "restarts": "{}; {} vuelve a empezar la espera",
+        "for_event": "espera en {} {}, como mucho {}",
+        "for_answer": "espera en {} la respuesta a {}, como mucho {}",
+        "for_call": "espera en {} la respuesta de {}, como mucho {}",
+        "for_case": "espera en {} a que {} cierre el caso",
+        "for_case_until": "espera en {} a que {} cierre el caso, como mucho {}",
+        "for_round": "espera en {} la próxima vuelta, {}",
+        "or": " o ",
+        "where": "{} con {}",
+        "entering": "entrar en el segmento {}",
+        "leaving": "dejar el segmento {}",
+    },
+}
 
 
 def awaited(journey: Journey | None, entry: Entry) -> list[str]:
@@ -23,52 +64,61 @@ def awaited(journey: Journey | None, entry: Entry) -> list[str]:
     return []
 
 
-def standing(journey: Journey | None, entry: Entry, zone: str | None) -> str:
+def standing(journey: Journey | None, entry: Entry, zone: str | None, language: str = "en") -> str:
     """Say where an entry stands; `journey` is the version it is in, None where that is not at hand."""
+    texts = _TEXTS.get(language, _TEXTS["en"])
     key = "" if entry.key is None else f" ({entry.key})"
     where = f"{entry.journey}{key}"
     if entry.parked is not None:
-        return f"{where}: stopped at {entry.step}, because of {entry.parked.replace('_', ' ')}."
-    until = f"until {times.spoken(entry.due_ms, zone)}" if entry.due_ms else "until the journey goes on"
+        return f"{where}: {texts['stopped'].format(entry.step, entry.parked.replace('_', ' '))}."
+    until = texts["until"].format(times.spoken(entry.due_ms, zone, language)) if entry.due_ms else texts["goes_on"]
     step = None if journey is None else journey.steps.get(entry.step)
     if entry.held_ms and isinstance(step, Send):
-        return f"{where}: holds {step.message} at {entry.step} {until}."
-    return f"{where}: {_waits(step, entry.step, until)}."
+        return f"{where}: {texts['holds'].format(step.message, entry.step, until)}."
+    return f"{where}: {_waits(step, entry.step, until, texts)}."
 
 
 @singledispatch
-def _waits(step: Step | None, step_id: str, until: str) -> str:
-    return f"waits at {step_id} {until}"
+def _waits(step: Step | None, step_id: str, until: str, texts: Mapping[str, str]) -> str:
+    return texts["waits"].format(step_id, until)
 
 
 @_waits.register
-def _(step: Wait, step_id: str, until: str) -> str:
-    restarts = f"; {' or '.join(sorted(step.restart_on))} starts the wait again" if step.restart_on else ""
-    return f"waits at {step_id} {until}{restarts}"
+def _(step: Wait, step_id: str, until: str, texts: Mapping[str, str]) -> str:
+    waits = texts["waits"].format(step_id, until)
+    return texts["restarts"].format(waits, texts["or"].join(sorted(step.restart_on))) if step.restart_on else waits
 
 
 @_waits.register
-def _(step: WaitFor, step_id: str, until: str) -> str:
-    events = " or ".join(dict.fromkeys(trigger_in_words(branch.trigger) for branch in step.branches))
-    return f"waits at {step_id} for {events}, {until} at the latest"
+def _(step: WaitFor, step_id: str, until: str, texts: Mapping[str, str]) -> str:
+    events = texts["or"].join(dict.fromkeys(_asked(branch.trigger, texts) for branch in step.branches))
+    return texts["for_event"].format(step_id, events, until)
 
 
 @_waits.register
-def _(step: Ask, step_id: str, until: str) -> str:
-    return f"waits at {step_id} for the answer to {step.message}, {until} at the latest"
+def _(step: Ask, step_id: str, until: str, texts: Mapping[str, str]) -> str:
+    return texts["for_answer"].format(step_id, step.message, until)
 
 
 @_waits.register
-def _(step: Call, step_id: str, until: str) -> str:
-    return f"waits at {step_id} for the answer of {step.webhook}, {until} at the latest"
+def _(step: Call, step_id: str, until: str, texts: Mapping[str, str]) -> str:
+    return texts["for_call"].format(step_id, step.webhook, until)
 
 
 @_waits.register
-def _(step: Handoff, step_id: str, until: str) -> str:
-    late = f", {until} at the latest" if step.within_ms is not None else ""
-    return f"waits at {step_id} for {step.team} to close the case{late}"
+def _(step: Handoff, step_id: str, until: str, texts: Mapping[str, str]) -> str:
+    is_bounded = step.within_ms is not None
+    return texts["for_case_until" if is_bounded else "for_case"].format(step_id, step.team, until)
 
 
 @_waits.register
-def _(step: Repeat, step_id: str, until: str) -> str:
-    return f"waits at {step_id} for the next round, {until}"
+def _(step: Repeat, step_id: str, until: str, texts: Mapping[str, str]) -> str:
+    return texts["for_round"].format(step_id, until)
+
+
+def _asked(trigger: Trigger, texts: Mapping[str, str]) -> str:
+    """Say what a trigger asks for, as `graph.trigger_in_words` does."""
+    if trigger.segment is not None:
+        return texts["leaving" if SEGMENT_LEFT in trigger.events else "entering"].format(trigger.segment)
+    events = texts["or"].join(sorted(trigger.events))
+    return events if trigger.where is None else texts["where"].format(events, trigger.where.source)

@@ -53,7 +53,7 @@ def whole(
 ) -> dict[str, Any]:
     """Tell everything about a case; `known` is the customer, where anything is known of them.
 
-    What was decided is told in `language`.
+    What was decided, and where they stand, is told in `language`.
     """
     customer = None if known is None else lookup.told(known, catalog, language)
     told = customer or {}

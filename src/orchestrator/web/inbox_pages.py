@@ -147,7 +147,7 @@ def case(look: Look, once: str, found: Mapping[str, Any], told: str | None) -> R
         + ('<div class="columns">' + _about(look, found) + _feelings(look, found) + "</div>")
         + _section(look, "conversation", (escape(_line(look, line)) for line in found["lines"]), ordered=True)
         + (_forms(look, found, once) if not found["closed_at"] else "")
-        + _section(look, "where_they_stand", (_in_english(look, each["sentence"]) for each in found["journeys"]))
+        + _section(look, "where_they_stand", (escape(each["sentence"]) for each in found["journeys"]))
         + _section(look, "what_was_sent", (escape(_sent(look, each)) for each in found["messages"]))
         + _section(look, "what_happened", happened, ordered=True)
         + _section(look, "other_cases", (_other(look, each) for each in found["other_cases"]))
@@ -273,11 +273,6 @@ def _happened(look: Look, told: Mapping[str, Any]) -> str:
     if told.get("line"):
         return escape(_line(look, told["line"]))
     return escape(f"{look.time(str(told['at']))} {told['text']}")
-
-
-def _in_english(look: Look, sentence: str) -> str:
-    """Mark a sentence of the product's that is in English wherever it is read, so that it is read out as such."""
-    return escape(sentence) if look.language == "en" else f'<span lang="en">{escape(sentence)}</span>'
 
 
 def _other(look: Look, other: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 Owns the texts of the inbox's pages. A language that is not here reads English, as customers' pages do. Must never hold
 a word of the project's own: teams, outcomes and channels are shown as they are called. The sentences that say what
-journeys decided are `views.sentences`'; where a customer stands is `views.standing`'s to say, in English.
+journeys decided, and where a customer stands, are those of `views`.
 """
 
 from collections.abc import Mapping

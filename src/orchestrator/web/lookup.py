@@ -21,7 +21,7 @@ _decode = msgspec.json.Decoder(Decision).decode
 
 
 def told(known: Known, catalog: Catalog, language: str = "en") -> dict[str, Any]:
-    """Tell everything about a customer that somebody who serves them may see, what was decided in their language."""
+    """Tell everything about a customer that somebody who serves them may see, in words of their language."""
     state = known.state
     profile = state.profile
     zone = zone_of(profile, catalog.project).key
@@ -36,7 +36,7 @@ def told(known: Known, catalog: Catalog, language: str = "en") -> dict[str, Any]
         "first_seen_at": instants.to_text(profile.first_seen_ms) if profile.first_seen_ms else None,
         "last_seen_at": {name: instants.to_text(at_ms) for name, at_ms in profile.last_seen_ms.items()},
         "consents": _consents(state),
-        "journeys": _journeys(state, catalog, zone),
+        "journeys": _journeys(state, catalog, zone, language),
         "messages": [_message(sent) for sent in reversed(state.sent)],
         "timeline": [_decision(line, zone, language) for line in reversed(known.decisions)],
     }
@@ -57,7 +57,7 @@ def _consents(state: State) -> list[dict[str, Any]]:
     ]
 
 
-def _journeys(state: State, catalog: Catalog, zone: str) -> list[dict[str, Any]]:
+def _journeys(state: State, catalog: Catalog, zone: str, language: str) -> list[dict[str, Any]]:
     return [
         {
             "journey": entry.journey,
@@ -68,7 +68,7 @@ def _journeys(state: State, catalog: Catalog, zone: str) -> list[dict[str, Any]]
             "step": entry.step,
             "until": instants.to_text(entry.due_ms) if entry.due_ms else None,
             "parked": entry.parked,
-            "sentence": standing.standing(catalog.journey(entry.journey, entry.version), entry, zone),
+            "sentence": standing.standing(catalog.journey(entry.journey, entry.version), entry, zone, language),
         }
         for entry in state.entries
     ]

@@ -32,6 +32,24 @@ def test_each_kind_of_waiting_has_its_words(every_verb, step, words):
     assert standing(every_verb, entry(step), "Europe/Madrid") == f"abandoned-cart (c1): {words}."
 
 
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("settle", "espera en settle hasta mar 3 mar 2026, 08:30; cart_updated vuelve a empezar la espera"),
+        (
+            "answer",
+            "espera en answer message_clicked o message_opened con not machine, como mucho hasta mar 3 mar 2026, 08:30",
+        ),
+        ("survey", "espera en survey la respuesta a how-was-it, como mucho hasta mar 3 mar 2026, 08:30"),
+        ("check", "espera en check la respuesta de crm, como mucho hasta mar 3 mar 2026, 08:30"),
+        ("care", "espera en care a que care cierre el caso, como mucho hasta mar 3 mar 2026, 08:30"),
+        ("daily", "espera en daily la próxima vuelta, hasta mar 3 mar 2026, 08:30"),
+    ],
+)
+def test_each_kind_of_waiting_in_spanish(every_verb, step, words):
+    assert standing(every_verb, entry(step), "Europe/Madrid", "es") == f"abandoned-cart (c1): {words}."
+
+
 def test_a_held_message_is_named(every_verb):
     text = standing(every_verb, entry("remind", held_ms=1), "Europe/Madrid")
     assert text == "abandoned-cart (c1): holds cart-reminder at remind until Tue 3 Mar 2026, 08:30."
