@@ -196,6 +196,13 @@ async def test_a_familys_phone_stops_for_all_and_answers_for_whom_it_was_sent_to
         assert (await noes(shop), await noes(shop, "ben")) == (["sms"], ["sms"])
         await text(shop, "Start", "SM3")
         assert (await noes(shop), await noes(shop, "ben")) == ([], [])
+        # Somebody who shares the phone, and had said no for themselves, has not come back by that.
+        await know(shop, "dan", phone=PHONE)
+        no = {"channel": "sms", "purpose": "marketing", "granted": False}
+        await shop.post({"type": "consent_changed", "customer_id": "dan", "properties": no})
+        await text(shop, "Start", "SM4")
+        assert await noes(shop, "dan") == ["sms"]
+        assert await shop.service.intake.run(shop.service.intake.store.profiles) == 3
 
 
 async def is_named(shop, name, count=1):

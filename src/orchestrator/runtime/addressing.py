@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from orchestrator.engine.guards import each_of
+from orchestrator.engine.guards import each_of, refuses_everything
 from orchestrator.errors import StorageError
 from orchestrator.model import codec, ids
 from orchestrator.model.catalog import ANSWERABLE
@@ -41,10 +41,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A customer who is reached at an address by a channel, and what we sent there, the oldest first."""
+    """A customer who is reached at an address by a channel, and what we sent there, the oldest first.
+
+    `has_left` says that they want nothing more by that channel, whatever for.
+    """
 
     state: State
     sent: Sequence[Sent]
+    has_left: bool = False
 
 
 def written(address: str, region: str | None) -> str:
@@ -136,7 +140,7 @@ def _reached(project: Project, state: State, channel: str, address: str) -> Reac
         if each.channel == channel and any(written(to, region) == asked for to in _went_to([each]))
     ]
     own = channel in project.channels and any(written(each, region) == asked for each in _own(project, state, channel))
-    return Reached(state, sent) if sent or own else None
+    return Reached(state, sent, refuses_everything(state.profile, channel)) if sent or own else None
 
 
 def _own(project: Project, state: State, channel: str) -> list[str]:

@@ -31,14 +31,20 @@ class Whose:
 
 
 async def of_order(service: Live, channel: str, said: Written | Stated, kind: str, leaves: bool) -> Whose:
-    """Say who withdraws or gives consent: everybody who is reached there, and whoever the address itself names."""
+    """Say who withdraws or gives consent: everybody who is reached there, and whoever the address itself names.
+
+    Of several who are reached there, only those come back who had left: the others were asked, or not, by themselves.
+    """
     known = await _identified(service, kind, said.sender)
-    found = [each.state.profile_id for each in await service.reached(channel, said.sender)]
+    there = await service.reached(channel, said.sender)
+    is_one = len(there) == 1
+    found = [each.state.profile_id for each in there if leaves or is_one or each.has_left]
     # A mail that answers ours may come from another address of theirs; that is enough to leave, and to come back not.
     if leaves and isinstance(said, Written) and said.reference is not None:
         found += await _existing(service, said.reference[1])
     others = tuple(each for each in dict.fromkeys(found) if each != known)
-    return Whose(others, named=known is not None or not others)
+    # Only where nobody is known at all does it begin somebody new.
+    return Whose(others, named=known is not None or not (others or there))
 
 
 async def of_message(service: Live, channel: str, said: Written, kind: str) -> Whose:
