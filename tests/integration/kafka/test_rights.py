@@ -237,8 +237,8 @@ async def note(shop, text: str) -> None:
     await shop.until(noted)
     [place] = await noted()
     profile_id, case_id = whose(place)
-    asking = {"asking": "1", "case_id": case_id, "verb": "note", "agent": "eva", "once": "1", "text": text}
-    event = Event("1", ASKED, int(time.time() * 1000), decoded=asking)
+    ask = {"case_id": case_id, "verb": "note", "agent": "eva", "once": "1", "text": text}
+    event = Event("1", ASKED, int(time.time() * 1000), decoded={"asking": "1", "ask": ask})
     producer = AIOKafkaProducer(bootstrap_servers=shop.servers)
     await producer.start()
     try:

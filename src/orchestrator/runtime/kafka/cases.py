@@ -22,7 +22,7 @@ from orchestrator.model.casework import CaseFile, TurnedDown
 from orchestrator.model.decision import Decision
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
-from orchestrator.runtime.desk import CLAIM_MS, Ask, Desk, NotDone, Verb, line_of
+from orchestrator.runtime.desk import CLAIM_MS, Ask, Desk, NotDone, line_of
 from orchestrator.runtime.kafka.state import State
 from orchestrator.runtime.metrics import OTHER_TEAMS
 
@@ -45,23 +45,12 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(CaseFile).decode
 
 
-class Asking(msgspec.Struct, omit_defaults=True):
+class Asking(msgspec.Struct):
     """What an agent asks, as the log has it; `asking` is what the refusal of this very asking is known by."""
 
     asking: str
-    case_id: str
-    verb: Verb
-    agent: str
-    once: str
-    text: str = ""
-    channel: str | None = None
-    subject: str | None = None
-    outcome: str | None = None
+    ask: Ask
     claim_ms: int = CLAIM_MS
-
-    def as_ask(self) -> Ask:
-        """Give it as the desk takes it."""
-        return Ask(self.case_id, self.verb, self.agent, self.once, self.text, self.channel, self.subject, self.outcome)
 
 
 def place_of(profile_id: str, case_id: str) -> str:
@@ -180,7 +169,7 @@ class Cases:
         asking = _read(event, Asking)
         self._desk.claim_ms = asking.claim_ms
         try:
-            _, said = self._desk.do(asking.as_ask(), now_ms)
+            _, said = self._desk.do(asking.ask, now_ms)
         except NotDone as error:
             self._flush()
             self._turn_down(asking, error.reason, str(error.args[1]))
@@ -191,12 +180,12 @@ class Cases:
     def settle(self, event: Event) -> None:
         """Turn down an asking whose event came to nothing, so that whoever asked does not wait for it."""
         asking = _read(event, Asking)
-        file = self.case(asking.case_id)
-        if file is not None and not any(line.id == line_of(asking.as_ask()) for line in file.lines):
+        file = self.case(asking.ask.case_id)
+        if file is not None and not any(line.id == line_of(asking.ask) for line in file.lines):
             self._turn_down(asking, "not_done", "it came to nothing; look at the case again")
 
     def _turn_down(self, asking: Asking, reason: str, message: str) -> None:
-        file = self.case(asking.case_id)
+        file = self.case(asking.ask.case_id)
         if file is None:
             return  # gone with its customer: whoever asked finds no case either
         file.turned_down = [*file.turned_down, TurnedDown(asking.asking, reason, message)][-MOST_TURNED_DOWN:]

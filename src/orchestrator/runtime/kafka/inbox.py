@@ -53,34 +53,24 @@ class Inbox(inbox.Inbox):
         return await self._read_side.ask(lambda store: call(store.casework))
 
     async def _do(self, file: CaseFile, ask: Ask) -> CaseFile:
-        asking = Asking(
-            secrets.token_hex(16),
-            ask.case_id,
-            ask.verb,
-            ask.agent,
-            ask.once,
-            ask.text,
-            ask.channel,
-            ask.subject,
-            ask.outcome,
-            self._claim_ms,
-        )
+        asking = Asking(secrets.token_hex(16), ask, self._claim_ms)
         event = Event(asking.asking, ASKED, self._clock.now_ms(), decoded=msgspec.to_builtins(asking))
         await self._hear(file.profile_id, event)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await self._become(asking, line_of(ask))
+                return await self._become(asking)
         except TimeoutError as error:
             raise StorageError(
                 "no worker has taken it yet; it may still be done: look at the case again, and ask again with the same"
                 " Idempotency-Key"
             ) from error
 
-    async def _become(self, asking: Asking, line_id: str) -> CaseFile:
+    async def _become(self, asking: Asking) -> CaseFile:
         """Wait until the copy shows what became of an asking. Raises NotDone."""
+        line_id = line_of(asking.ask)
         while True:
             changed = self._read_side.changed
-            file = await self.find(asking.case_id)
+            file = await self.find(asking.ask.case_id)
             if file is None:
                 raise NotDone("unknown", "there is no such case any more")
             if any(line.id == line_id for line in file.lines):

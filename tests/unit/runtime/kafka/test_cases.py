@@ -76,8 +76,9 @@ class Office:
     def ask(self, verb, agent="eva", once=None, case=None, **said):
         """Ask for something; give the reason for which it was turned down, None when it was done."""
         asking, case = f"a{self._count}", case or self.case.id
-        told = {"asking": asking, "case_id": case, "verb": verb, "agent": agent, "once": once or asking, **said}
-        self.tell(ASKED, **told)
+        claim_ms = said.pop("claim_ms", HOUR // 2)
+        ask = {"case_id": case, "verb": verb, "agent": agent, "once": once or asking, **said}
+        self.tell(ASKED, asking=asking, ask=ask, claim_ms=claim_ms)
         return next((each.reason for each in self.case.turned_down if each.asking == asking), None)
 
     @property
@@ -134,7 +135,10 @@ def test_what_comes_to_nothing_is_turned_down_with_its_reason(office):
     assert (office.ask("close"), office.ask("note", text=" ")) == ("no_outcome", "empty")
     assert office.ask("answer", text="\u200b", channel="fax") is None  # on record as unreachable
     assert office.case.lines[-1].status == "unreachable"
-    office.take("receipts", b'{"id": "1", "type": "case_asked", "time": 1, "properties": {"verb": "eat"}}')
+    office.take(
+        "receipts",
+        b'{"id": "1", "type": "case_asked", "time": 1, "properties": {"asking": "1", "ask": {"verb": "eat"}}}',
+    )
     assert [json.loads(line)["reason"] for _, line in office.partition.outgoing.dead_letters] == ["not_a_case"]
 
 
@@ -179,8 +183,8 @@ def test_a_case_that_grows_too_large_loses_its_oldest_lines(office):
 
 
 def test_an_event_of_a_producer_asks_for_nothing(office):
-    told = {"asking": "1", "case_id": office.case.id, "verb": "claim", "agent": "eva", "once": "1"}
-    office.happens(ASKED, **told)
+    ask = {"case_id": office.case.id, "verb": "claim", "agent": "eva", "once": "1"}
+    office.happens(ASKED, asking="1", ask=ask)
     assert office.case.agent is None
 
 
@@ -197,7 +201,7 @@ def test_cases_go_with_their_customer_who_is_another_one_now(handing_over, recor
         event = {"id": name, "type": "comment_left", "customer_id": name, "properties": {"text": name}}
         office.take("events", json.dumps(event).encode(), profile_id)
     case = next(file.id for file in office.files if file.profile_id == ANA)
-    office.tell(ASKED, asking="1", case_id=case, verb="claim", agent="eva", once="1")
+    office.tell(ASKED, asking="1", ask={"case_id": case, "verb": "claim", "agent": "eva", "once": "1"})
     office.take("events", encode(Move("link", ben)), ANA, ((KIND_HEADER, MOVE),))
     office.take("events", encode(Wait("link", [ANA], "e", "ben", [])), ben, ((KIND_HEADER, WAIT),))
     for key, value, _, headers in unit.outgoing.forwards[0]:

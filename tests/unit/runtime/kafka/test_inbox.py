@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from orchestrator.errors import StorageError
@@ -62,7 +63,7 @@ async def test_it_is_done_once_the_copy_shows_it(asked):
     assert (await asking).agent == "eva"
     profile_id, kind, said = await told.get()
     assert (profile_id, kind, said["claim_ms"]) == ("ana", "case_asked", 60_000)
-    assert Asking(**said).as_ask() == CLAIM
+    assert msgspec.convert(said, Asking).ask == CLAIM
 
 
 async def test_who_is_turned_down_hears_why_and_not_why_somebody_else_was(asked):
