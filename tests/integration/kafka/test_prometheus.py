@@ -70,8 +70,8 @@ class Prometheus:
                 try:
                     if (await self.ask("query", query=expr))["result"]:
                         return
-                except aiohttp.ClientConnectionError:
-                    pass  # it does not listen yet
+                except (aiohttp.ClientConnectionError, aiohttp.ContentTypeError):
+                    pass  # it does not listen yet, or says in words that it is not ready
                 await asyncio.sleep(0.2)
 
 
