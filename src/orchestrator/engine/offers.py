@@ -195,6 +195,7 @@ class _Road:
         self._holdouts = tuple((name, percent) for name, percent in (("", universal), (journey.id, own)) if percent)
         self._caps = tuple(cap for cap in purpose.caps if cap.channel is None or cap.channel == channel)
         self._windows = project.quiet_hours[purpose.name, channel]
+        self._zone = zone_of(Profile(""), project)  # of whoever has none of their own
         self._asks_own_hours = purpose.has_policies and not self._is_free
         self.readers = payload.readers_of(project.messages[step.message].reads.get(channel, ()))
         self.track = None if guards.TRACKING_PURPOSE in project.purposes else project.channels[channel].track
@@ -209,8 +210,10 @@ class _Road:
             return None
         if not address:
             return Answer(name, _UNREACHABLE)
-        if not self._is_free and not purpose.is_consented(profile.consent_for(name, purpose.name)):
-            return Answer(name, _NO_CONSENT)
+        if not self._is_free:
+            said = profile.consent_for(name, purpose.name) if profile.consents or profile.lives else None
+            if not purpose.is_consented(said):
+                return Answer(name, _NO_CONSENT)
         if purpose.only_if is not None and not purpose.only_if.holds(scope):
             return Answer(name, _NOT_ALLOWED)
         if self._has_window:
@@ -231,7 +234,7 @@ class _Road:
             windows += guards.own_quiet_hours(profile)
         if not windows:
             return Answer(name, None, address)
-        zone = zone_of(profile, self._project)
+        zone = self._zone if profile.value("timezone") is None else zone_of(profile, self._project)
         until_ms = calendars.quiet_until(now_ms, zone, windows)
         if until_ms:
             return Answer(name, _QUIET, address, until_ms)

@@ -21,7 +21,7 @@ from orchestrator.model.catalog import Catalog, Plan, Planned, Plans
 from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.event import Event, keep, pick
 from orchestrator.model.expression import Scope
-from orchestrator.model.journey import ExitRule, GoalRule, Journey, Wait, WaitFor
+from orchestrator.model.journey import ExitRule, GoalRule, Journey, Send, Wait, WaitFor
 from orchestrator.model.state import Entry, Result, State
 
 # Bound once, as everywhere on the hot path.
@@ -63,6 +63,8 @@ def _steps_standing(journey: Journey, event_type: str) -> dict[str, Wait | None]
     for step in journey.steps.values():
         if isinstance(step, Wait):
             found[step.id] = step if event_type in step.restart_on else None
+        elif type(step) is Send:
+            found[step.id] = None  # its message is held, whatever comes
         elif isinstance(step, WaitFor) and not any(event_type in branch.trigger.events for branch in step.branches):
             found[step.id] = None
     return found
