@@ -64,7 +64,8 @@ class SqliteStore:
     but never breaks the file. With `writes=False` any number of processes read beside the one that
     writes; committing then raises StorageError. With `publishes=True` such a process may put in
     definitions and a release, which is the one thing that SQLite's own lock is enough for. `page_bytes` is the size of
-    a new file's pages; one that is there keeps its own.
+    a new file's pages; one that is there keeps its own. `checkpoint_bytes` is how long the log grows before a commit
+    copies it into the file, and takes so much longer.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class SqliteStore:
         publishes: bool = False,
         recent_records: int = RECENT_RECORDS,
         page_bytes: int = PAGE_BYTES,
+        checkpoint_bytes: int = CHECKPOINT_BYTES,
     ) -> None:
         self._name = str(path)
         self._writes = writes
@@ -89,12 +91,12 @@ class SqliteStore:
             raise
         try:
             with self._explained():
-                self._prepare(synchronous, page_bytes)
+                self._prepare(synchronous, page_bytes, checkpoint_bytes)
         except BaseException:
             self.close()
             raise
 
-    def _prepare(self, synchronous: Synchronous, page_bytes: int) -> None:
+    def _prepare(self, synchronous: Synchronous, page_bytes: int, checkpoint_bytes: int) -> None:
         execute = self._connection.execute
         self._select = self._connection.cursor().execute
         self.casework = SqliteCasework(self._connection, self._explained)
@@ -110,7 +112,7 @@ class SqliteStore:
         execute("PRAGMA journal_mode = WAL")
         execute(f"PRAGMA synchronous = {synchronous}")
         ((page_bytes,),) = execute("PRAGMA page_size")
-        execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // page_bytes}")
+        execute(f"PRAGMA wal_autocheckpoint = {checkpoint_bytes // page_bytes}")
         execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
         # Some builds of SQLite write zeros over whatever is deleted, each outbox for one: `scrub` is what erasing asks.
         execute("PRAGMA secure_delete = OFF")

@@ -6,6 +6,9 @@ what unpacks to a thousand times its size is never held whole. Must never trust 
 
 import asyncio
 import zlib
+from typing import TypeVar
+
+import msgspec
 
 from orchestrator.web.answers import HttpError, Receive, Scope, header_of
 
@@ -16,21 +19,24 @@ SECONDS = 30.0
 # Among the extensions of a request's scope: it is here already, and nobody needs to wait for its body.
 WHOLE = "orchestrator.whole"
 _GZIP = 16 + zlib.MAX_WBITS
-_TOO_LARGE = f"a request has at most {MAX_BYTES} bytes, {MAX_UNPACKED_BYTES} unpacked; send several"
+Said = TypeVar("Said")
 
 
 async def read(scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES) -> bytes:
-    """Read a body whole and unpack it; raises HttpError 400, 408, 413 or 415."""
+    """Read a body whole and unpack it; raises HttpError 400, 408, 413 or 415.
+
+    Where less than `MAX_BYTES` may come, no more than that may come out of it either.
+    """
     length = header_of(scope, b"content-length")
     if length.isdecimal() and int(length) > max_bytes:
-        raise HttpError(413, "too_large", _TOO_LARGE, [(b"connection", b"close")])
+        raise _too_large(max_bytes)
     is_whole = WHOLE in scope.get("extensions", ())
     raw = await (_receive if is_whole else _receive_in_time)(receive, max_bytes)
     encoding = header_of(scope, b"content-encoding").lower()
     if encoding in ("", "identity"):
         return raw
     if encoding in ("gzip", "x-gzip", "deflate"):
-        return unpack(raw, zlib.MAX_WBITS if encoding == "deflate" else _GZIP)
+        return _unpack(raw, zlib.MAX_WBITS if encoding == "deflate" else _GZIP, max_bytes)
     raise HttpError(415, "unknown_encoding", "a body is sent as it is, or with gzip or deflate")
 
 
@@ -47,28 +53,45 @@ async def _receive(receive: Receive, max_bytes: int) -> bytes:
     first: bytes = message.get("body", b"")
     if not message.get("more_body") and message["type"] == "http.request":
         if len(first) > max_bytes:
-            raise HttpError(413, "too_large", _TOO_LARGE, [(b"connection", b"close")])
+            raise _too_large(max_bytes)
         return first
     body = bytearray(first)
     while message.get("more_body"):
         message = await receive()
         body += message.get("body", b"")
         if len(body) > max_bytes:
-            raise HttpError(413, "too_large", _TOO_LARGE, [(b"connection", b"close")])
+            raise _too_large(max_bytes)
     if message["type"] == "http.disconnect":
         raise HttpError(400, "incomplete", "the body ended before its end")
     return bytes(body)
 
 
-def unpack(raw: bytes, window: int = _GZIP) -> bytes:
+def _unpack(raw: bytes, window: int, max_bytes: int) -> bytes:
     """Unpack a body, no further than it may go."""
-    unpacker = zlib.decompressobj(window)
+    unpacker, most = zlib.decompressobj(window), _most_unpacked(max_bytes)
     try:
-        unpacked = unpacker.decompress(raw, MAX_UNPACKED_BYTES + 1)
+        unpacked = unpacker.decompress(raw, most + 1)
     except zlib.error as error:
         raise HttpError(400, "bad_encoding", "the body is not what its content-encoding says") from error
-    if len(unpacked) > MAX_UNPACKED_BYTES:
-        raise HttpError(413, "too_large", _TOO_LARGE)
+    if len(unpacked) > most:
+        raise _too_large(max_bytes)
     if not unpacker.eof:
         raise HttpError(400, "bad_encoding", "the packed body ends before its end")
     return unpacked
+
+
+def _most_unpacked(max_bytes: int) -> int:
+    return MAX_UNPACKED_BYTES if max_bytes >= MAX_BYTES else max_bytes
+
+
+def _too_large(max_bytes: int) -> HttpError:
+    told = f"a request has at most {max_bytes} bytes here, {_most_unpacked(max_bytes)} unpacked"
+    return HttpError(413, "too_large", told, [(b"connection", b"close")])
+
+
+def decoded(body: bytes, kind: type[Said]) -> Said:
+    """Read JSON of a kind; raises HttpError 400 for anything else, however deep somebody nested it."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise HttpError(400, "bad_body", f"the body cannot be read: {error}") from error

@@ -13,7 +13,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -33,7 +32,6 @@ MAX_BYTES = 1 << 20
 FRESH_MS = 5 * instants.MINUTE_MS
 # How a case that was closed elsewhere ended; those systems know no other end.
 OUTCOME = "solved"
-_Said = TypeVar("_Said")
 _CHANGED = "zen:event-type:ticket.status_changed"
 
 
@@ -126,11 +124,11 @@ def read(body: bytes, headers: Mapping[str, str], secret: str | None, now_ms: in
     if "x-zendesk-webhook-signature" in headers:
         stamp, given = headers.get("x-zendesk-webhook-signature-timestamp", ""), headers["x-zendesk-webhook-signature"]
         _check(given, zendesk_signature(secret, stamp, body), instants.parse(stamp), now_ms)
-        return _closed_in_zendesk(_decoded(body, _Zendesk))
+        return _closed_in_zendesk(bodies.decoded(body, _Zendesk))
     stamp, given = headers.get("x-chatwoot-timestamp", ""), headers.get("x-chatwoot-signature", "")
     at_ms = int(stamp) * 1000 if stamp.isascii() and stamp.isdecimal() and len(stamp) < 12 else None
     _check(given, chatwoot_signature(secret, stamp, body), at_ms, now_ms)
-    return _closed_in_chatwoot(_decoded(body, _Chatwoot))
+    return _closed_in_chatwoot(bodies.decoded(body, _Chatwoot))
 
 
 def zendesk_signature(secret: str, stamp: str, body: bytes) -> str:
@@ -162,13 +160,6 @@ def _closed_in_chatwoot(said: _Chatwoot) -> Closed | None:
     if said.event != "conversation_status_changed" or said.status != "resolved" or not case_id:
         return None
     return Closed(case_id, None if said.meta.assignee is None else said.meta.assignee.name)
-
-
-def _decoded(body: bytes, kind: type[_Said]) -> _Said:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise HttpError(400, "bad_body", f"the body cannot be read: {error}") from error
 
 
 def _json(status: int, value: object) -> Response:

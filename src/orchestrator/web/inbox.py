@@ -50,9 +50,6 @@ class _Body(msgspec.Struct):
     outcome: str | None = None
 
 
-_read_body = msgspec.json.Decoder(_Body).decode
-
-
 def routes_of(live: Live) -> list[Route]:
     """Give the inbox's paths."""
     web = InboxWeb(live)
@@ -104,7 +101,10 @@ class InboxWeb:
     async def logout(self, request: Request) -> Response:
         """Answer for /inbox/logout."""
         session = self._session(request)
-        form = await _form(request)
+        try:
+            form = await _form(request)
+        except HttpError as error:
+            return inbox_pages.unreadable(self._look(request), error.status)
         is_ours = session is not None and _is_own(request) and session.owns(form.get("form", ""))
         return _to("/inbox/login", self._sessions.sign_out() if is_ours else None)
 
@@ -178,15 +178,13 @@ class InboxWeb:
             if request.path_params["verb"] not in VERBS:
                 return _refused("unknown", f"a case is asked to {', '.join(sorted(VERBS))}")
             body = await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
-            said = msgspec.structs.asdict(_read_body(body or b"{}"))
+            said = msgspec.structs.asdict(bodies.decoded(body or b"{}", _Body))
             ask = _ask(request, agent, request.headers.get("idempotency-key") or secrets.token_urlsafe(12), said)
             file = await self._inbox.do(agent, ask)
         except NotDone as error:
             return _refused(error.reason, str(error.args[1]))
         except HttpError as error:
             return _json(error.status, {"code": error.code, "message": error.message})
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return _json(400, {"code": "bad_body", "message": f"the body cannot be read: {error}"})
         except Busy as error:
             return _json(503, {"code": "busy", "message": str(error)}, {"Retry-After": "1"})
         except OrchestratorError as error:

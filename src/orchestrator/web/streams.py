@@ -251,11 +251,7 @@ async def _gone(receive: Receive) -> None:
 
 
 async def _body(request: Request, kind: type[Any]) -> Any:
-    body = await bodies.read(request.scope, request.receive, MAX_BODY_BYTES)
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise HttpError(400, "bad_body", f"the body cannot be read: {error}") from error
+    return bodies.decoded(await bodies.read(request.scope, request.receive, MAX_BODY_BYTES), kind)
 
 
 def _error(error: HttpError) -> Response:

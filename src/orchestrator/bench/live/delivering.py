@@ -40,10 +40,10 @@ from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import MessageRoad
-from orchestrator.runtime.serving.intake import Intake, StoreOutbox
+from orchestrator.runtime.serving.intake import Intake, StoreOutbox, open_store
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.turns import Turns
-from orchestrator.storage import Batch, Pending, SqliteStore
+from orchestrator.storage import Batch, Pending
 
 CONCURRENCY = 20
 # So many actions are put into the outbox at a time: what waits there is on disk, and costs no memory.
@@ -137,7 +137,7 @@ async def _delivery(kind: str, port: int, folder: Path) -> AsyncIterator[Any]:
     catalog, preparer = _preparer()
     metrics, clock = Metrics(), WallClock()
     intake = Intake(clock, lambda lanes, cancelled: None)
-    await intake.start(lambda: SqliteStore(folder / f"{kind}.db"), lambda store: Turns(catalog, store, metrics, 0))
+    await intake.start(lambda: open_store(folder / f"{kind}.db"), lambda store: Turns(catalog, store, metrics, 0))
     setup = _setup(kind, port)
     handed = [0]
 

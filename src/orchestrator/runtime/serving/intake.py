@@ -8,6 +8,7 @@ may wait. Must never answer for anything that is not durable.
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -20,7 +21,7 @@ from orchestrator.runtime.live import Busy, Refusal
 from orchestrator.runtime.serving.clock import SteadyClock
 from orchestrator.runtime.serving.turns import Asked, Item, Placed, Records, Told, Turns
 from orchestrator.runtime.timers import NEVER_MS
-from orchestrator.storage import Pending, Store
+from orchestrator.storage import Pending, SqliteStore, Store
 
 # What may wait for its batch. Beyond it callers are told to come back: memory is not where load goes.
 MAX_WAITING_BYTES = 64 << 20
@@ -30,9 +31,16 @@ MAX_RECORDS_A_BATCH = 4_000
 LOOK_EVERY = 1.0
 # A store that failed is tried again after so long.
 REST_SECONDS = 1.0
+# Nobody is answered while a commit copies the log into the file: of a short log that takes milliseconds.
+CHECKPOINT_BYTES = 4 << 20
 
 Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
+
+
+def open_store(path: Path) -> SqliteStore:
+    """Open a store whose every commit somebody waits for."""
+    return SqliteStore(path, checkpoint_bytes=CHECKPOINT_BYTES)
 
 
 class Intake:

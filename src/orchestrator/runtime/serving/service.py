@@ -28,14 +28,14 @@ from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, ro
 from orchestrator.runtime.live import Keys, Known, Refusal
 from orchestrator.runtime.serving.coupons import StoreClaims
 from orchestrator.runtime.serving.inbox import Inbox
-from orchestrator.runtime.serving.intake import Intake, StoreOutbox
+from orchestrator.runtime.serving.intake import Intake, StoreOutbox, open_store
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.project import Watch
 from orchestrator.runtime.serving.settings import ServeSettings, made_once
 from orchestrator.runtime.serving.streams import Streams
 from orchestrator.runtime.serving.turns import Turns
 from orchestrator.runtime.versions import InForce
-from orchestrator.storage import SqliteStore, Store
+from orchestrator.storage import Store
 
 _log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Service:
         """Open everything; raises InvalidProject, StorageError or OrchestratorError, and then nothing is open."""
         loaded = await asyncio.to_thread(load, self._directory)
         try:
-            await self.intake.start(lambda: SqliteStore(self._state), lambda store: self._make_turns(loaded, store))
+            await self.intake.start(lambda: open_store(self._state), lambda store: self._make_turns(loaded, store))
             await self._open(self._in_force.loaded)
         except BaseException:
             await self.intake.stop()
