@@ -19,6 +19,7 @@ EXAMPLES = [
     ("orchestrator bench deliver", "mails and webhooks, as a ratio to the bare client library"),
     ("orchestrator bench deliver --memory --messages 1000000", "what a million of them hold in memory"),
     ("orchestrator bench ingest", "events over HTTP into `serve`"),
+    ("orchestrator bench ingest --kafka", "the same in front of Kafka, with a broker of its own"),
     ("orchestrator bench identity", "what linking identifiers and merging customers costs"),
     ("orchestrator bench kafka", "workers on a real broker, beside what nobody can be faster than"),
     ("orchestrator bench kafka --only latency,restore", "some of its figures: see its --help"),
@@ -71,15 +72,26 @@ def deliver(
 
 
 @app.command(short_help="taking events over HTTP into `serve`")
-def ingest(events: Events = 200_000, as_json: AsJson = False) -> None:
+def ingest(
+    events: Events = 200_000,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Into `serve --kafka`, in front of a real broker on this machine.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Measure taking events over HTTP into `serve`, one by one (a tenth of them) and 500 at a time.
 
     Each is answered when it is durable. Latencies are told at full speed and at half of it.
     """
     from orchestrator.bench.live.benching import bench_ingest
     from orchestrator.bench.live.figures import rows_of_taken, text_of_taken
+    from orchestrator.testing.brokers import start_broker
 
-    taken = bench_ingest(events)
+    if kafka:
+        with start_broker(real_only=True) as running:
+            taken = bench_ingest(events, running.bootstrap_servers)
+    else:
+        taken = bench_ingest(events)
     typer.echo(json.dumps(rows_of_taken(taken)) if as_json else text_of_taken(taken))
 
 

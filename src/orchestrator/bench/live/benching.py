@@ -49,26 +49,34 @@ def _delivered(kind: str, messages: int) -> Measured:
         return msgspec.json.decode(_measure("delivering", kind, port, str(messages), folder), type=Measured)
 
 
-def bench_ingest(events: int) -> list[Taken]:
-    """Measure taking events one by one and in batches, as fast as it goes and then at half of that."""
+def bench_ingest(events: int, servers: str | None = None) -> list[Taken]:
+    """Measure taking events one by one and in batches, as fast as it goes and then at half of that.
+
+    With `servers`, by `serve --kafka` in front of these brokers.
+    """
     with TemporaryDirectory(prefix="orchestrator-bench-") as name:
         folder = Path(name)
         for file, text in SOURCES.items():
             (folder / "shop" / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / "shop" / file).write_text(text, encoding="utf-8")
-        found = [_taken(folder, "asking", events // 10)]
+        found = [_taken(folder, servers, "asking", events // 10)]
         for kind, count in (("single", events // 10), ("batch", events // A_BATCH * A_BATCH)):
-            full = _taken(folder, kind, count)
-            found += [full, _taken(folder, kind, count, full.per_second / 2)]
+            full = _taken(folder, servers, kind, count)
+            found += [full, _taken(folder, servers, kind, count, full.per_second / 2)]
         return found
 
 
-def _taken(folder: Path, kind: str, count: int, rate: float = 0.0) -> Taken:
+def _taken(folder: Path, servers: str | None, kind: str, count: int, rate: float = 0.0) -> Taken:
     """Measure on a new process with a new state file."""
     for old in folder.glob("state.db*"):
         old.unlink()
     settings = {"ORCHESTRATOR_HTTP": "127.0.0.1:0", "ORCHESTRATOR_WRITE_KEYS": KEY, "ORCHESTRATOR_LOG_LEVEL": "error"}
-    words = ("orchestrator", "serve", str(folder / "shop"), "--state", str(folder / "state.db"))
+    words = ["orchestrator", "serve", str(folder / "shop"), "--state", str(folder / "state.db")]
+    if servers is not None:
+        words.append("--kafka")
+        settings["ORCHESTRATOR_KAFKA_BOOTSTRAP_SERVERS"] = servers
+        # What nobody here uses and an operator has to name.
+        settings |= {"ORCHESTRATOR_READ_KEYS": KEY, "ORCHESTRATOR_LINK_SECRET": KEY * 2}
     with beside(*words, settings=settings, announces="serving on") as told:
         port = told.rpartition(":")[2]
         taken = msgspec.json.decode(_measure("ingesting", kind, port, str(max(count, A_BATCH)), str(rate)), type=Taken)
