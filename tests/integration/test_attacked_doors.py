@@ -72,13 +72,11 @@ async def test_too_much_is_refused_by_its_length_and_unpacked(shop):
 
 async def test_nonsense_is_refused_and_nothing_breaks(shop):
     for path, (key, status) in DOORS.items():
-        for body in (DEEP, b"[" * 60_000, b"\xff\xfe\x00", b"null", b'{"type": 7, "id": {}, "customer_id": []}'):
-            found, told = await posted(shop, path, body, key)
-            if body == b"null" and path.endswith("/note"):
-                assert found in (400, 404)
-                continue
-            assert found in (status, 400, 422), (path, body[:20], found, told[:100])
-            assert "Traceback" not in told
+        for body in (DEEP, b"[" * 60_000, b"\xff\xfe\x00"):
+            assert (await posted(shop, path, body, key))[0] == status, (path, body[:9])
+        # What can be read and means nothing is refused as well, or nobody's.
+        for body in (b"null", b'{"type": 7, "id": {}, "customer_id": []}'):
+            assert (await posted(shop, path, body, key))[0] in (status, 400, 404, 422), (path, body)
 
 
 async def test_without_a_key_or_with_a_wrong_one_nobody_gets_in(shop):
