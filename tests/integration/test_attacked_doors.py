@@ -22,6 +22,8 @@ DOORS = {
     "/inbox/login": ("", 200),
     "/inbox/logout": ("", 303),
 }
+# Those for programs, who are told what was wrong; forms and providers' hooks have their own tests.
+FOR_PROGRAMS = [path for path in DOORS if path.startswith("/v1/") or path == "/hooks/cases/care"]
 SMALL = [path for path in DOORS if not path.startswith("/hooks/email")]
 
 
@@ -34,7 +36,7 @@ async def shop(tmp_path):
     live.settings |= {
         "agents": f"eva:{AGENT_KEY}",
         "team_care_hook_secret": "a-teams-secret",
-        "hook_postmark_password": "postmark:secret",
+        "hook_postmark_password": "secret",
     }
     async with live:
         yield live
@@ -71,7 +73,8 @@ async def test_too_much_is_refused_by_its_length_and_unpacked(shop):
 
 
 async def test_nonsense_is_refused_and_nothing_breaks(shop):
-    for path, (key, status) in DOORS.items():
+    for path in FOR_PROGRAMS:
+        key, status = DOORS[path]
         for body in (DEEP, b"[" * 60_000, b"\xff\xfe\x00"):
             assert (await posted(shop, path, body, key))[0] == status, (path, body[:9])
         # What can be read and means nothing is refused as well, or nobody's.

@@ -33,6 +33,7 @@ async def test_a_message_arrives_signed_as_standard_webhooks_has_it(monkeypatch)
     [(path, headers, body)] = server.requests
     assert (path, receipt.reference) == ("/hook", "77")
     assert headers["idempotency-key"] == headers["webhook-id"] == sent.key
+    assert headers["accept-encoding"] == "identity"  # answers are read as they come
     verifier = Verifier(SECRET)
     monkeypatch.setattr(
         verifier, "_Webhook__verify_timestamp", lambda text: __import__("datetime").datetime.fromtimestamp(int(text))
