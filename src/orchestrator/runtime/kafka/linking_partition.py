@@ -64,9 +64,10 @@ Together = tuple[Any, ...]
 
 
 class _Known(NamedTuple):
-    """Where identifiers that came together lead, and whom they name, as it is passed on."""
+    """Where identifiers that came together lead, as a key and its partition, and whom they name, as it is passed on."""
 
-    root: str
+    key: bytes
+    number: int
     who: bytes
 
 
@@ -192,7 +193,9 @@ class LinkingPartition(ResolvedPartition):
         together = (event.customer_id, *event.identifiers.items())
         if (known := self._together.get(together)) is not None and event.type != ERASE:
             if event.type in catalog.wanted:
-                self._send(known.root, record.value or b"", at_ms, [*came, (WHO_HEADER, known.who)])
+                value = record.value or b""
+                self.outgoing.forwards[known.number].append((known.key, value, at_ms, [*came, (WHO_HEADER, known.who)]))
+                self.outgoing.bytes += len(value)
             else:  # no news: the customer was told of these identifiers when they came first
                 self.tally.events[OTHER_TYPES, "ignored"] += 1
             return
@@ -229,7 +232,8 @@ class LinkingPartition(ResolvedPartition):
         if len(self._together) >= REMEMBERED:
             self._together.clear()
             self._rooted.clear()
-        self._together[together] = _Known(root, who)
+        key = root.encode()
+        self._together[together] = _Known(key, partition_of(key, self._turns), who)
         self._rooted.setdefault(root, []).append(together)
 
     def _forget_together(self, root: str) -> None:
