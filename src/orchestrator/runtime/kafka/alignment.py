@@ -3,7 +3,7 @@
 Behind resolve, a partition's log is a mixture of all sources, and one that lags puts an order of ten o'clock behind a
 cart of eleven. So a record waits here until every source has told a clock that is past it. What was processed out of
 the log's order is known after a crash from two numbers: of the records before `read`, those up to `mark`, but for those
-that came late and could not go at once (`late`). Until
+that came late and could not go at once (`late`), or were held when their turn had come (`held`, among the late). Until
 everything before `read` has been read again, nothing may be taken: the clocks that were heard before the crash speak
 of records that are not all here yet.
 Owns the records that wait, and that knowledge. Must never hold more than it is told to: beyond that the oldest go on,
@@ -22,18 +22,25 @@ class Alignment:
     """The records that wait, of one input, after what an earlier incarnation left; reading goes on at `position`."""
 
     def __init__(
-        self, read: int = 0, mark: Mark = (0, 0), position: int | None = None, late: Iterable[int] = ()
+        self,
+        read: int = 0,
+        mark: Mark = (0, 0),
+        position: int | None = None,
+        late: Iterable[int] = (),
+        held: Iterable[int] = (),
     ) -> None:
         self.read = read
         self._seen = read if position is None else position
         self.mark = mark
         self._left_read, self._left_mark = read, mark
-        self._left_late = frozenset(late)
+        self._left_late, self._left_held = frozenset(late), frozenset(held)
         self._heap: list[tuple[int, int]] = []
+        # All that was read and is not done, in the log's order: what is held as well.
         self._waiting: dict[int, KafkaRecord] = {}
+        self._held: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._heap)
 
     @property
     def is_whole(self) -> bool:
@@ -60,13 +67,24 @@ class Alignment:
 
     @property
     def late(self) -> list[int]:
-        """The offsets of those that wait although they belong before what was already taken.
+        """The offsets of those that wait although they belong before what was already taken, and of those held.
 
         Until all that an earlier incarnation left is here again, what it knew of the rest is known on.
         """
         unread = [] if self.is_whole else [offset for offset in self._left_late if offset >= self._seen]
         waiting = [key[1] for key in self._heap if key <= self.mark] if self.is_late else []
-        return sorted([*unread, *waiting])
+        return sorted([*unread, *waiting, *self._held])
+
+    @property
+    def held(self) -> list[int]:
+        """The offsets of those whose turn had come, and who wait for something else."""
+        unread = [] if self.is_whole else [offset for offset in self._left_held if offset >= self._seen]
+        again = [offset for _, offset in self._heap if offset in self._left_held] if self._left_held else []
+        return sorted([*unread, *again, *self._held])
+
+    def was_held(self, record: KafkaRecord) -> bool:
+        """Tell whether an earlier incarnation held a record when its turn had come."""
+        return record.offset in self._left_held
 
     def was_taken(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation has processed this record."""
@@ -91,6 +109,18 @@ class Alignment:
         self.mark = max(self.mark, key)
         return self._waiting.pop(key[1])
 
+    def hold(self) -> KafkaRecord:
+        """Set the earliest waiting record aside: its turn has come, and it waits for something else."""
+        key = heappop(self._heap)
+        self.mark = max(self.mark, key)
+        self._held.add(key[1])
+        return self._waiting[key[1]]
+
+    def let_go(self, record: KafkaRecord) -> None:
+        """Take note that a record that was held is taken."""
+        self._held.discard(record.offset)
+        del self._waiting[record.offset]
+
     def pass_over(self, offset: int) -> None:
         """Take note that everything before an offset was read."""
         self.read = max(self.read, offset)
@@ -98,7 +128,9 @@ class Alignment:
 
     def clear(self) -> None:
         """Forget what waits: it will be read again, and what was processed of it is known."""
-        self._left_late = frozenset(self.late)  # asked for before anything of what it is made from is changed
+        # What is left is asked for before anything of it is changed.
+        self._left_late, self._left_held = frozenset(self.late), frozenset(self.held)
         self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
         self._heap.clear()
         self._waiting.clear()
+        self._held.clear()

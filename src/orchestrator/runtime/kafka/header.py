@@ -15,7 +15,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     `offsets` are the input offsets of the transaction that wrote it: the same as the group's, unless somebody moved
     those. `revision` is that of the definitions in force. Behind resolve, `heard` are the sources' clocks, `logged_ms`
     is the latest record that any of them told of, and of the records between the offset and `read`, those up to the
-    mark (time, then offset) are processed, but for the `late` ones.
+    mark (time, then offset) are processed, but for the `late` ones; `held` are those among them that wait for a life.
     `entries` counts the customers inside each journey, so that nobody has to decode every state to know.
     `settled` is what of pauses, moves and audiences is settled with all customers here. `admitted` counts the customers
     that journeys with a limit took lately, by journey and instant.
@@ -33,6 +33,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     settled: list[str] = []
     logged_ms: int = 0
     admitted: dict[str, list[list[int]]] = {}
+    held: list[int] = []
 
 
 encode_header = msgspec.json.Encoder().encode

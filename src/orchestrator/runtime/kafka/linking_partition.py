@@ -7,8 +7,9 @@ that of an earlier link where the event comes late: what is passed on bears time
 taken in the order of time like any record, so a timer that is due before goes before, and the event itself finds both
 lives merged. A life only ever moves towards the root of its cluster, which leads nowhere else: there is no loop.
 
-Two partitions may wait for each other's lives, never in a circle: each takes what it is sent in the order of time and
-of its log, and all of that was written here, in one order.
+Only the customer whose life is on its way waits for it, with all that they do. Customers may wait for each other's
+lives, never in a circle: what each is sent is taken in the order of its times, and all of that was written here, in one
+order.
 
 The graph is the partition's state: for each name that was ever linked its root and kind, in a changelog of its own.
 Owns the graph, and the order in which links are committed. Must never look at a profile.

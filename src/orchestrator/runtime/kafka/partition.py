@@ -7,7 +7,7 @@ Must never decide anything about a customer, nor talk to Kafka.
 """
 
 import traceback
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from time import perf_counter
@@ -75,6 +75,8 @@ class Partition(Unit):
         found: list[str] = []
         self._timers = Timers(self._found_due(state, found.append))
         self._cases = Cases(state, found, self._keep_at, self._measure, keeps_cases_ms)
+        # What customers wait with until a life comes that is theirs, by the profile's key; behind resolve only.
+        self._held: dict[bytes, deque[tuple[KafkaRecord, int]]] = {}
         self._ended_ms = 0
         self._entries = Counter(header.entries)
         # Decisions that are not counted yet: in bulk, because one by one it costs as much as writing them.
@@ -320,6 +322,8 @@ class Partition(Unit):
             if sink.facts >= sink.most_facts:
                 timers.put_back(profile_id, due_ms)
                 return False
+            if self._held and profile_id.encode() in self._held:
+                continue  # in its own order, when it goes on
             record = state.get(profile_id)
             real_ms = 0 if record is None else codec.due_of(record)
             if record is None or real_ms != due_ms:

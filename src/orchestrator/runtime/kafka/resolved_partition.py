@@ -3,9 +3,11 @@
 While a source lags, records wait until every source is past them, so that catching up after an hour down comes to the
 same as never having been down. Once all are near the wall clock, records are taken as they come: waiting would only
 cost time, and timers keep to the sources' clock in any case.
+A customer whose life is on its way from another partition waits for it with all that they do; nobody else does.
 Owns that choice. Must never fire a timer that a source's clock has not passed.
 """
 
+from collections import deque
 from collections.abc import Collection, Container, Iterator, Mapping
 from itertools import count
 from time import perf_counter
@@ -116,11 +118,12 @@ class ResolvedPartition(Partition):
         )
         self._topic = topic
         self._links = links
-        self._is_stopped = False
+        # Those who have got what they waited for, in that order.
+        self._ready: deque[bytes] = deque()
         # The links whose lives are waited for, as far as they were read.
         self._waited: set[str] = set()
         self._aligned = Alignment(
-            header.read, (header.mark_ms, header.mark_offset), header.offsets.get(topic), header.late
+            header.read, (header.mark_ms, header.mark_offset), header.offsets.get(topic), header.late, header.held
         )
         self._turned_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
 
@@ -133,7 +136,8 @@ class ResolvedPartition(Partition):
         is_released = next_ms is not None and (next_ms <= self.clock.now_ms or self._aligned.is_late)
         goes_on = bool(self._unsettled) and self.clock.is_live
         # Where timers filled a transaction, the rest of them need no further tick.
-        return self.backlog > 0 or is_released or goes_on or self._timers.next_ms < self.clock.now_ms
+        is_ready = is_released or bool(self._ready)
+        return self.backlog > 0 or is_ready or goes_on or self._timers.next_ms < self.clock.now_ms
 
     @property
     def turned_ms(self) -> int:
@@ -155,7 +159,7 @@ class ResolvedPartition(Partition):
         aligned, records, at = self._aligned, self._records, self._at
         # What waited before a crash is read again as a whole, and was no more than that.
         # Whoever waits for a life reads on until it comes.
-        while at < len(records) and (len(aligned) < MOST_WAITING or not aligned.is_whole or self._is_stopped):
+        while at < len(records) and (len(aligned) < MOST_WAITING or not aligned.is_whole or self._held):
             record = records[at]
             at += 1
             if record.topic != self._topic:
@@ -194,6 +198,7 @@ class ResolvedPartition(Partition):
         aligned, sink, clock_ms = self._aligned, self.outgoing, self.clock.now_ms
         if not aligned.is_whole:
             return
+        self._go_on(catalog, wall_ms)
         until_ms = wall_ms if wall_ms - clock_ms <= LIVE_MS else clock_ms
         while (next_ms := aligned.next_ms) is not None:
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
@@ -202,10 +207,13 @@ class ResolvedPartition(Partition):
                     break
                 if not self._pass(catalog, min(next_ms, clock_ms), wall_ms):
                     return
-            self._is_stopped = not self._may_go(aligned.look())
-            if self._is_stopped:
-                return
-            self._turn(catalog, aligned.take(), wall_ms)
+            if self._must_wait(aligned.look()):
+                self._hold(wall_ms)
+                continue
+            record = aligned.take()
+            if aligned.was_held(record):
+                self._wake_before(catalog, (record.key or b"").decode(), self._now_of(record, wall_ms), wall_ms)
+            self._turn(catalog, record, wall_ms)
             if perf_counter() >= self._until and not aligned.is_late:
                 return
         if aligned.next_ms is not None and aligned.next_ms <= clock_ms:
@@ -224,8 +232,16 @@ class ResolvedPartition(Partition):
         return True
 
     def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
+        self._turn_at(catalog, record, self._now_of(record, wall_ms), wall_ms)
+
+    def _now_of(self, record: KafkaRecord, wall_ms: int) -> int:
+        """Give the instant of a record's turn; that of one which was held before a crash has been its own."""
         at_ms = record.timestamp if record.timestamp <= wall_ms else 0
-        now_ms = max(at_ms, self._turned_ms) or wall_ms
+        if at_ms and self._aligned.was_held(record):
+            return at_ms
+        return max(at_ms, self._turned_ms) or wall_ms
+
+    def _turn_at(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         self.outgoing.facts += 1
         if record.topic == self._receipts:
             self._take_receipt(catalog, record, now_ms, wall_ms)
@@ -272,6 +288,8 @@ class ResolvedPartition(Partition):
         # Whoever waits stands before it in the log; where nobody does any more, this is read again after a crash.
         if life.link in self._waited:
             self._keep_at(_place_of(life.link, life.loser), _PREFIX + life.record)
+            if (key := record.key or b"") in self._held and key not in self._ready:
+                self._ready.append(key)
 
     def _take_brought(self, record: KafkaRecord) -> None:
         """Keep a case that comes with a life, until that is merged."""
@@ -285,6 +303,44 @@ class ResolvedPartition(Partition):
             return True
         wait = decode_wait(record.value or b"")
         return all(self.state.get(_place_of(wait.link, loser)) is not None for loser in wait.losers)
+
+    def _must_wait(self, record: KafkaRecord) -> bool:
+        """Whether a record's customer waits for a life, or begins to, with this one; the others go on meanwhile."""
+        return record.key in self._held or not self._may_go(record)
+
+    def _hold(self, wall_ms: int) -> None:
+        """Set aside what a customer does while a life that is theirs is on its way, for its own instant."""
+        record = self._aligned.hold()
+        self._held.setdefault(record.key or b"", deque()).append((record, self._now_of(record, wall_ms)))
+
+    def _go_on(self, catalog: Catalog, wall_ms: int) -> None:
+        """Let those go on whose lives have come, each in their own order."""
+        while self._ready and not self.outgoing.is_full:
+            key = self._ready.popleft()
+            queue, profile_id = self._held[key], key.decode()
+            while queue and self._may_go(queue[0][0]):
+                record, now_ms = queue.popleft()
+                self._wake_before(catalog, profile_id, now_ms, wall_ms)
+                self._aligned.let_go(record)
+                self._turn_at(catalog, record, now_ms, wall_ms)
+            if not queue:
+                self._unhold(key)
+
+    def _wake_before(self, catalog: Catalog, profile_id: str, now_ms: int, wall_ms: int) -> None:
+        """Fire what became due of a customer who waited, before what they did next."""
+        record = self.state.get(profile_id)
+        while record is not None and 0 < (due_ms := codec.due_of(record)) < now_ms:
+            self._wake(catalog, profile_id, record, due_ms, due_ms, wall_ms)
+            before, record = record, self.state.get(profile_id)
+            if record is before:  # it failed, and is told
+                return
+
+    def _unhold(self, key: bytes) -> None:
+        """Let a customer's timers fire again."""
+        del self._held[key]
+        record = self.state.get(key.decode())
+        if record is not None and (due_ms := codec.due_of(record)):
+            self._timers.put_back(key.decode(), due_ms)
 
     def _take_message(self, catalog: Catalog, kind: bytes, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         if kind == MOVE:
@@ -366,7 +422,7 @@ class ResolvedPartition(Partition):
         header.heard, header.logged_ms = dict(self.clock.heard), self.clock.logged_ms
         header.read = aligned.read
         header.mark_ms, header.mark_offset = aligned.mark
-        header.late = aligned.late
+        header.late, header.held = aligned.late, aligned.held
         return taken, header
 
     def forget_fetched(self) -> None:
@@ -374,3 +430,6 @@ class ResolvedPartition(Partition):
         super().forget_fetched()
         self._aligned.clear()
         self._waited.clear()
+        self._ready.clear()
+        for key in list(self._held):
+            self._unhold(key)

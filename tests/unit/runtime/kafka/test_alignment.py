@@ -52,6 +52,21 @@ def test_what_was_late_once_and_is_done_is_not_late_again_when_memory_is_kept(re
     assert aligned.was_taken(record(2, 20, "x"))
 
 
+def test_what_was_held_is_known_over_restarts_and_lets_the_others_by(record):
+    aligned = Alignment()
+    for offset, at in enumerate([10, 20, 30]):
+        aligned.add(record(offset, at, "x"), WALL)
+    held = aligned.hold()
+    assert taken(aligned, 20) == [20]
+    assert (aligned.position, aligned.late, aligned.held, aligned.mark) == (0, [0], [0], (20, 1))
+    again = Alignment(aligned.read, aligned.mark, aligned.position, aligned.late, aligned.held)
+    assert [again.was_taken(record(offset, at, "x")) for offset, at in enumerate([10, 20, 30])] == [False, True, False]
+    again.add(held, WALL)
+    assert (again.held, again.was_held(held), again.is_late) == ([0], True, True)
+    aligned.let_go(held)
+    assert (aligned.position, aligned.late, aligned.held) == (2, [], [])
+
+
 def test_a_record_before_what_was_taken_is_late(record):
     aligned = Alignment()
     aligned.add(record(0, 50, "x"), WALL)

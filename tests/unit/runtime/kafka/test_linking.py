@@ -330,6 +330,37 @@ def test_while_all_is_live_and_events_come_late_each_is_taken_once_over_any_cras
     assert [key for key in kept if key[0] == "@"] == []
 
 
+def test_whoever_waits_for_a_life_holds_up_nobody_else_and_their_timers_keep_their_instants(catalog):
+    kafka = LittleKafka(linking(catalog))
+    [ana, *others] = [f"c{n}" for n in range(60) if turn_of(f"c{n}") == 0]
+    visitor = next(f"k{n}" for n in range(60) if turn_of(f"k{n}", "cookie") == 1)
+    lines = [
+        (START, {"type": "cart_updated", "customer_id": ana}),
+        (START, {"type": "cart_updated", "cookie": visitor}),
+        (START + MINUTE, {"type": "x", "customer_id": ana, "cookie": visitor}),
+        (START + 90 * MINUTE, {"type": "cart_updated", "customer_id": ana, "cookie": visitor}),
+        *((START + 2 * HOUR, {"type": "cart_updated", "customer_id": each}) for each in others),
+        *((END, {"type": "x", "customer_id": f"end{number}"}) for number in range(SOURCES)),
+    ]
+    written = [(at_ms, event_line(number, at_ms, event)) for number, (at_ms, event) in enumerate(lines)]
+    for number, (at_ms, line) in enumerate(written):
+        kafka.append("events", number % SOURCES, None, line, at_ms)
+    for _ in range(9):
+        for name in (*(f"resolve-{n}" for n in range(SOURCES)), "links-0", "turn-0", "turn-2"):  # turn-1 is down
+            kafka.work(name, 500, commits=True)
+    entered = {one["profile_id"] for one in kafka.decisions if one["verdict"] == "entered"}
+    assert {profile_id_of("customer_id", each) for each in others} <= entered
+    assert "merged" not in {one["verdict"] for one in kafka.decisions}
+    kafka.kill("turn-0")
+    kafka.settle(random.Random(6))
+    assert told(kafka.decisions) == told_by(simulated(kafka.catalog, written))
+
+
+def turn_of(value: str, kind: str = "customer_id") -> int:
+    """Tell which partition of the turns somebody belongs to."""
+    return partition_of(profile_id_of(kind, value).encode(), TURNS)
+
+
 def test_an_order_right_behind_a_login_does_not_overtake_it_though_it_names_a_customer_id_alone(catalog):
     kafka = LittleKafka(linking(catalog))
     kafka.wall_ms = START
