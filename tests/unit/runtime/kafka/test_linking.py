@@ -110,6 +110,12 @@ class LittleKafka:
     def kill(self, name: str) -> None:
         self.units.pop(name, None)
 
+    def give_up(self, name: str) -> None:
+        """Let a unit go and take it up again with its memory, as a rebalance does."""
+        self.commit(name, self.unit(name))
+        self.unit(name).forget_fetched()
+        self.read[name] = dict(self.offsets[name])
+
     def work(self, name: str, most: int, *, commits: bool) -> None:
         unit, number = self.unit(name), int(name.partition("-")[2])
         for topic in self.topics_of(name):
@@ -146,11 +152,13 @@ class LittleKafka:
         self.letters += [json.loads(line) for _, line in outgoing.dead_letters]
 
     def work_all(self, dice: random.Random, kills: float, most: int = 9) -> None:
-        """Work every unit once, in any order; some die before they commit."""
+        """Work every unit once, in any order; some die before they commit, some are given up after it."""
         for name in dice.sample(self.names(), len(self.names())):
             if dice.random() < kills:
                 self.work(name, dice.randint(1, most), commits=False)
                 self.kill(name)
+            elif dice.random() < kills:
+                self.give_up(name)
             self.work(name, dice.randint(1, most) if kills else 500, commits=dice.random() < 0.8 or not kills)
 
     def settle(self, dice: random.Random, kills: float = 0.0) -> None:
