@@ -29,7 +29,7 @@ from orchestrator.runtime.kafka.sending import Sender
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.storage.casework import Casework
 
-# Workers that are well answer within a second; a partition that moves to another one takes longer.
+# So long a partition may be on its way from a worker that died to the next one.
 PATIENCE_S = 15.0
 
 Result = TypeVar("Result")
