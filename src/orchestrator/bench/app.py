@@ -83,13 +83,13 @@ def ingest(
 
     Each is answered when it is durable. Latencies are told at full speed and at half of it.
     """
-    from orchestrator.bench.live.benching import bench_ingest
+    from orchestrator.bench.live.benching import bench_ingest, bench_ingest_kafka
     from orchestrator.bench.live.figures import rows_of_taken, text_of_taken
     from orchestrator.testing.brokers import start_broker
 
     if kafka:
         with start_broker(real_only=True) as running:
-            taken = bench_ingest(events, running.bootstrap_servers)
+            taken = bench_ingest_kafka(events, running.bootstrap_servers)
     else:
         taken = bench_ingest(events)
     typer.echo(json.dumps(rows_of_taken(taken)) if as_json else text_of_taken(taken))

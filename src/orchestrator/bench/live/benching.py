@@ -3,20 +3,26 @@
 Owns that. Must never measure in its own process.
 """
 
+import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
+from orchestrator.bench.kafka.cluster import Cluster
 from orchestrator.bench.live.figures import Taken
 from orchestrator.bench.live.ingesting import A_BATCH, KEY
 from orchestrator.bench.live.processes import beside
 from orchestrator.bench.measuring import Measured
 from orchestrator.bench.workload import SOURCES
 
+# Of the events topic in front of which `serve --kafka` is measured.
+PARTITIONS = 4
 KINDS = ("smtp-bare", "smtp", "http-bare", "http")
 
 
@@ -49,36 +55,69 @@ def _delivered(kind: str, messages: int) -> Measured:
         return msgspec.json.decode(_measure("delivering", kind, port, str(messages), folder), type=Measured)
 
 
-def bench_ingest(events: int, servers: str | None = None) -> list[Taken]:
+def bench_ingest_kafka(events: int, servers: str) -> list[Taken]:
+    """Measure the same of `serve --kafka` in front of these brokers, with topics of its own."""
+    prefix = f"bench-ingest-{os.getpid()}-"
+    settings = {
+        "ORCHESTRATOR_KAFKA_BOOTSTRAP_SERVERS": servers,
+        "ORCHESTRATOR_EVENTS_TOPICS": f"{prefix}events",
+        "ORCHESTRATOR_TOPIC_PREFIX": prefix,
+        # What nobody here uses and an operator has to name.
+        "ORCHESTRATOR_READ_KEYS": KEY,
+        "ORCHESTRATOR_LINK_SECRET": KEY * 2,
+    }
+
+    async def change(begins: bool) -> None:
+        async with Cluster(servers) as cluster:
+            await (cluster.create(f"{prefix}events", PARTITIONS) if begins else cluster.delete(prefix))
+
+    asyncio.run(change(True))
+    try:
+        return bench_ingest(events, ["--kafka"], settings)
+    finally:
+        asyncio.run(change(False))
+
+
+def bench_ingest(events: int, options: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> list[Taken]:
     """Measure taking events one by one and in batches, as fast as it goes and then at half of that.
 
-    With `servers`, by `serve --kafka` in front of these brokers.
+    `options` and `settings` are more for `serve`.
     """
     with TemporaryDirectory(prefix="orchestrator-bench-") as name:
         folder = Path(name)
         for file, text in SOURCES.items():
             (folder / "shop" / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / "shop" / file).write_text(text, encoding="utf-8")
-        found = [_taken(folder, servers, "asking", events // 10)]
+        serving = _Serving(folder, options, settings or {})
+        found = [serving.taken("asking", events // 10)]
         for kind, count in (("single", events // 10), ("batch", events // A_BATCH * A_BATCH)):
-            full = _taken(folder, servers, kind, count)
-            found += [full, _taken(folder, servers, kind, count, full.per_second / 2)]
+            full = serving.taken(kind, count)
+            found += [full, serving.taken(kind, count, full.per_second / 2)]
         return found
 
 
-def _taken(folder: Path, servers: str | None, kind: str, count: int, rate: float = 0.0) -> Taken:
-    """Measure on a new process with a new state file."""
-    for old in folder.glob("state.db*"):
-        old.unlink()
-    settings = {"ORCHESTRATOR_HTTP": "127.0.0.1:0", "ORCHESTRATOR_WRITE_KEYS": KEY, "ORCHESTRATOR_LOG_LEVEL": "error"}
-    words = ["orchestrator", "serve", str(folder / "shop"), "--state", str(folder / "state.db")]
-    if servers is not None:
-        words.append("--kafka")
-        settings["ORCHESTRATOR_KAFKA_BOOTSTRAP_SERVERS"] = servers
-        # What nobody here uses and an operator has to name.
-        settings |= {"ORCHESTRATOR_READ_KEYS": KEY, "ORCHESTRATOR_LINK_SECRET": KEY * 2}
-    with beside(*words, settings=settings, announces="serving on") as told:
-        port = told.rpartition(":")[2]
-        taken = msgspec.json.decode(_measure("ingesting", kind, port, str(max(count, A_BATCH)), str(rate)), type=Taken)
-    taken.offered = rate
-    return taken
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """How `serve` is begun."""
+
+    folder: Path
+    options: Sequence[str]
+    settings: Mapping[str, str]
+
+    def taken(self, kind: str, count: int, rate: float = 0.0) -> Taken:
+        """Measure on a new process with a new state file."""
+        for old in self.folder.glob("state.db*"):
+            old.unlink()
+        settings = {
+            "ORCHESTRATOR_HTTP": "127.0.0.1:0",
+            "ORCHESTRATOR_WRITE_KEYS": KEY,
+            "ORCHESTRATOR_LOG_LEVEL": "error",
+            **self.settings,
+        }
+        words = ("serve", str(self.folder / "shop"), "--state", str(self.folder / "state.db"), *self.options)
+        with beside("orchestrator", *words, settings=settings, announces="serving on") as line:
+            port = line.rpartition(":")[2]
+            told = _measure("ingesting", kind, port, str(max(count, A_BATCH)), str(rate))
+            taken = msgspec.json.decode(told, type=Taken)
+        taken.offered = rate
+        return taken
