@@ -3,6 +3,7 @@
 Owns the hash and nothing else. Must never change: a customer's partition is where their state lives.
 """
 
+from functools import lru_cache
 from struct import iter_unpack
 
 _SEED = 0x9747B28C
@@ -24,6 +25,8 @@ def murmur2(key: bytes) -> int:
     return h ^ h >> 15
 
 
+# A customer does several things in a row, and the hash of one key costs as much as reading an event.
+@lru_cache(maxsize=1 << 14)
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition that a record with this key belongs to."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

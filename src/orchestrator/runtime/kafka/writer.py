@@ -180,8 +180,12 @@ class Writer:
 
 
 def _append(batch: Any, forward: Forward) -> bool:
+    # As in `send`, past aiokafka's own.
     key, value, timestamp, headers = forward
-    return batch.append(key=key, value=value, timestamp=timestamp, headers=headers) is not None
+    if batch._builder.append(batch._relative_offset, timestamp, key, value, headers) is None:
+        return False
+    batch._relative_offset += 1
+    return True
 
 
 def _look_at(future: "asyncio.Future[Any]") -> None:
