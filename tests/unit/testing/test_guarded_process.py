@@ -89,7 +89,7 @@ def test_a_program_that_is_not_there_is_an_error_that_names_it(process):
 def test_a_process_that_is_not_running_cannot_be_frozen(process):
     with pytest.raises(BrokerError) as refusal:
         process.pause()
-    assert str(refusal.value) == "there is no running process to send SIGSTOP to"
+    assert str(refusal.value) == "there is no running process to freeze"
 
 
 def test_the_last_words_are_those_of_its_console(process):

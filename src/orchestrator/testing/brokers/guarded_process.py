@@ -104,12 +104,20 @@ class GuardedProcess:
         self._guard.wait(LONGEST_DEATH_S)
 
     def pause(self) -> None:
-        """Freeze the process."""
-        self._signal(signal.SIGSTOP)
+        """Freeze the process; on return all of it stands still."""
+        if self._guard is None or not self.is_running:
+            raise BrokerError("there is no running process to freeze")
+        order = _pipe(self._guard.stdin)
+        order.write(b"s")
+        order.flush()
+        if not _pipe(self._guard.stdout).readline():
+            raise BrokerError(f"the process ended when it was to be frozen: {self.last_words()}")
 
     def resume(self) -> None:
         """Let a frozen process go on."""
-        self._signal(signal.SIGCONT)
+        if self.pid is None:
+            raise BrokerError("there is no frozen process to let go on")
+        os.kill(self.pid, signal.SIGCONT)
 
     def remove(self) -> None:
         """Kill the process and delete the folder; a second time does nothing."""
@@ -124,11 +132,6 @@ class GuardedProcess:
             if path.is_file():
                 words += path.read_text(encoding="utf-8", errors="replace").split()[-60:]
         return " ".join(words) or "it said nothing"
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.pid is None:
-            raise BrokerError(f"there is no running process to send {number.name} to")
-        os.kill(self.pid, number)
 
     def _release(self) -> None:
         if self._guard is None:
