@@ -90,7 +90,11 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Channel(Protocol):
-    """A road to the customer."""
+    """A road to the customer.
+
+    One whose provider can tell by the key that it has had a message already says `knows_repeats = True`: delivery then
+    writes down more outcomes at once, which is faster, and after a crash sends more of them again.
+    """
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Hand one delivery to the provider.

@@ -202,6 +202,9 @@ def read_retry_after(text: str | None, now_ms: int) -> timedelta | None:
 class WebhookChannel:
     """A channel whose provider takes messages as JSON."""
 
+    # The Idempotency-Key goes along.
+    knows_repeats = True
+
     def __init__(self, webhook: Webhook) -> None:
         self._webhook = webhook
 

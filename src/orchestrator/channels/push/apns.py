@@ -48,6 +48,9 @@ class _Said(msgspec.Struct):
 class ApnsChannel:
     """Sends to one app's devices. `signing` makes the provider token."""
 
+    # The second takes the first one's place on the screen.
+    knows_repeats = True
+
     def __init__(self, told: Told, topic: str, kept: Kept) -> None:
         self._base = told.base
         self._topic = topic

@@ -26,6 +26,9 @@ _OPENERS = {"fcm": "open_fcm", "apns": "open_apns", "webpush": "open_webpush"}
 class DevicesChannel:
     """Sends to each device by its own service."""
 
+    # The second takes the first one's place on the screen.
+    knows_repeats = True
+
     def __init__(self, name: str, roads: Mapping[str, Channel], default: str) -> None:
         self._name = name
         self._roads = roads

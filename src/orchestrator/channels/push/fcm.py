@@ -75,6 +75,9 @@ class _Said(msgspec.Struct):
 class FcmChannel:
     """Sends for one project of Firebase."""
 
+    # The second takes the first one's place on the screen.
+    knows_repeats = True
+
     def __init__(self, api: Api, account: Account, key: Key, project: str) -> None:
         self._api = api
         self._account = account

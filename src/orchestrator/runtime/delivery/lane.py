@@ -43,8 +43,10 @@ GRACE_SECONDS = 5.0
 QUEUED_PER_SENDER = 32
 FETCHED_AT = 0.25
 
-# A sender goes on while outcomes are written; after a crash at most so many are sent again, under the same keys.
-UNSETTLED_PER_SENDER = 16
+# A sender goes on while outcomes are written; after a crash at most so many are sent again, under the same keys. Many
+# only where the other side can tell: anywhere else, each is a message that somebody gets twice.
+UNSETTLED_PER_SENDER = 4
+UNSETTLED_WHERE_REPEATS_ARE_KNOWN = 16
 # While more waits to be sent, outcomes are written together, for a commit costs as much as thirty of them: when they
 # take half of the places, or when the first has waited for so long.
 SETTLE_EVERY = 0.02
@@ -107,7 +109,8 @@ class Lane:
         self._empty = asyncio.Event()
         self._empty.set()
         self._cancelled: set[str] = set()
-        self._places = UNSETTLED_PER_SENDER * manners.concurrency
+        unsettled = UNSETTLED_WHERE_REPEATS_ARE_KNOWN if road.knows_repeats else UNSETTLED_PER_SENDER
+        self._places = unsettled * manners.concurrency
         self._unsettled = asyncio.Semaphore(self._places)
         self._handled: list[_Handled] = []
         self._something, self._many = asyncio.Event(), asyncio.Event()

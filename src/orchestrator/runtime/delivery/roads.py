@@ -52,6 +52,11 @@ class PartlyTaken(TryLater):
 class Road(Protocol):
     """What sends the actions of a lane."""
 
+    @property
+    def knows_repeats(self) -> bool:
+        """Whether what is sent twice under one key comes to nothing more at the other side."""
+        ...
+
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
         """Send one; give its receipts. Raises ChannelError, PartlyTaken among them."""
         ...
@@ -84,6 +89,8 @@ class MessageRoad:
         self._channel = channel
         self._preparer = preparer
         self._claims = claims
+        # Said only by channels that can: see `channels.port`.
+        self.knows_repeats: bool = getattr(channel, "knows_repeats", False)
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
         """Render a message and send it to each of the customer's addresses; it has left once one of them takes it.
@@ -203,6 +210,8 @@ def _report(action: Action, what: str, properties: Mapping[str, str | int]) -> R
 class UnsetRoad:
     """A lane that nobody set up: its actions wait until somebody does, or until they are too old."""
 
+    knows_repeats = True
+
     def __init__(self, missing: str, failed: Failed) -> None:
         self.missing = missing
         self.failed = failed
@@ -217,6 +226,8 @@ class UnsetRoad:
 
 class CallRoad:
     """Calls of one of the project's webhooks."""
+
+    knows_repeats = True
 
     def __init__(self, webhook: Webhook) -> None:
         self._webhook = webhook
@@ -248,6 +259,9 @@ def _answered(action: Action, told: dict[str, object], now_ms: int) -> Event:
 class CaseRoad:
     """Cases of one team, told to its system: by the team's template where it has one, else as an event of ours."""
 
+    # Ticket systems do not look at keys.
+    knows_repeats = False
+
     def __init__(self, webhook: Webhook, preparer: Callable[[], Preparer]) -> None:
         self._webhook = webhook
         self._preparer = preparer
@@ -275,6 +289,8 @@ class CaseRoad:
 class CaseMailRoad:
     """Cases of one team, told to its mailbox. `inbox` is the address of the page where cases are answered, if any."""
 
+    knows_repeats = False
+
     def __init__(self, channel: Channel, to: str, preparer: Callable[[], Preparer], inbox: str | None) -> None:
         self._channel = channel
         self._to = to
@@ -298,6 +314,8 @@ class CaseMailRoad:
 
 class InboxRoad:
     """Cases that are in the inbox since their decision was committed: nobody else is told."""
+
+    knows_repeats = True
 
     async def send(self, action: Action, now_ms: int) -> Sequence[Event]:
         """Do nothing: it is there."""

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.errors import Bounced, OptedOut, Refused, StorageError, TryLater, Unavailable, WindowClosed
 from orchestrator.runtime.delivery.delivery import Delivery, Route
-from orchestrator.runtime.delivery.lane import FETCHED_AT, QUEUED_PER_SENDER
+from orchestrator.runtime.delivery.lane import FETCHED_AT, QUEUED_PER_SENDER, Lane
 from orchestrator.runtime.delivery.pace import Manners, Rate
 from orchestrator.runtime.delivery.roads import MessageRoad, UnsetRoad, message_failed
 from orchestrator.storage import Batch
@@ -323,6 +323,28 @@ async def test_a_lane_that_nobody_set_up_waits_and_says_what_is_missing():
         assert row.why == "set it up"
         await shop.clock.advance(2 * HOUR)
         assert [properties["reason"] for _, properties in shop.outbox.receipts] == ["stale"]
+
+
+@pytest.mark.parametrize(("knows_repeats", "at_most"), [(False, 4), (True, 16)])
+async def test_only_where_repeats_are_known_many_are_on_their_way_to_the_record(knows_repeats, at_most):
+    shop = Setting(manners=Manners(concurrency=1))
+    shop.email.knows_repeats = knows_repeats
+    road = MessageRoad(shop.email, lambda: shop.prepare)
+    lane = Lane(
+        "email", road, shop.outbox, shop.clock,
+        manners=Manners(concurrency=1), dice=random.Random(1), observe=lambda *told: None, fail=shop.failures.append,
+    )  # fmt: skip
+    written = asyncio.Event()
+
+    async def settle(outcomes):
+        await written.wait()
+
+    shop.outbox.settle = settle
+    shop.outbox.put(*(action(number) for number in range(40)))
+    await lane.start()
+    await shop.clock.advance(MINUTE)
+    assert len(shop.email.sent) == at_most
+    await lane.stop(grace_seconds=0)
 
 
 async def test_stopping_finishes_what_is_on_its_way_and_leaves_the_rest():
