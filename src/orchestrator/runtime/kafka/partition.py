@@ -203,19 +203,15 @@ class Partition(Unit):
                 return
             if self._objections.known:
                 old = self._object(catalog, event, record, profile_id, now_ms, wall_ms)
-            is_heard = self._cases.listens(event)
-            turned = turn.on_event(catalog, event, old, now_ms, profile_id)
-            # Before a case is opened by it: what it says is in that one already.
-            if is_heard and turned.outcome != "duplicate":
-                self._cases.hear(event, profile_id, turned.decisions, now_ms)
-            if turned.record is not None or turned.decisions:
-                old_due_ms = 0 if old is None else codec.due_of(old)
-                self._apply(catalog, profile_id, turned, old_due_ms, wall_ms, record)
+            turned = self._let_hear(catalog, event, profile_id, old, now_ms, wall_ms, record)
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
-        event_type = event.type if event.type in catalog.named else OTHER_TYPES
-        self.tally.events[event_type, turned.outcome] += 1
+        self._tally_event(catalog, event, turned.outcome)
+
+    def _tally_event(self, catalog: Catalog, event: Event, outcome: str) -> None:
+        """Count an event by its type, where somebody asks for that."""
+        self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, outcome] += 1
 
     def _profile_of(self, catalog: Catalog, event: Event, record: KafkaRecord) -> str:
         """Name the profile that an event belongs to."""
@@ -252,7 +248,7 @@ class Partition(Unit):
         try:
             event, old = receipt_of(record), self.state.get(profile_id)
             if old is None:
-                self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, "ignored"] += 1
+                self._tally_event(catalog, event, "ignored")
                 self._miss(record)
                 return
             if event.type in (cases.ASKED, cases.TASK):
@@ -262,24 +258,26 @@ class Partition(Unit):
         except EventError as error:
             self._bury_record(record, error, wall_ms)
             return
-        self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, turned.outcome] += 1
+        self._tally_event(catalog, event, turned.outcome)
 
     def _let_hear(
         self,
         catalog: Catalog,
         event: Event,
         profile_id: str,
-        old: bytes,
+        old: bytes | None,
         now_ms: int,
         wall_ms: int,
         record: KafkaRecord,
     ) -> turn.Turned:
-        """Let a customer's journeys and cases hear of what is known to be about them."""
+        """Let a customer's journeys and cases hear of an event of theirs."""
         is_heard = self._cases.listens(event)
-        turned = turn.on_event(catalog, event, old, now_ms)
+        turned = turn.on_event(catalog, event, old, now_ms, profile_id)
+        # Before a case is opened by it: what it says is in that one already.
         if is_heard and turned.outcome != "duplicate":
             self._cases.hear(event, profile_id, turned.decisions, now_ms)
-        self._apply(catalog, profile_id, turned, codec.due_of(old), wall_ms, record)
+        if turned.record is not None or turned.decisions:
+            self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
         return turned
 
     def _take_asking(
