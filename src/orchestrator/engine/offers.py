@@ -6,7 +6,6 @@ a window) is the step's own. An offer then gives None before it has changed anyt
 than the step would: `tests/properties/test_plan_laws.py` compares.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -40,6 +39,26 @@ class Told(msgspec.Struct, gc=False):
     decisions: list[Decision] = []
     actions: list[Action] = []
 
+    def tell(
+        self,
+        journey: Journey,
+        state: State,
+        entry: Entry,
+        step: str,
+        verdict: str,
+        reason: str,
+        saw: dict[str, Any],
+        action_id: str | None = None,
+    ) -> None:
+        """Record a decision that a timer led to, as `Turn.decide` does."""
+        decisions = self.decisions
+        decisions.append(
+            Decision(
+                f"{self.turn_id}-{len(decisions)}", self.at, state.profile_id, journey.id, journey.version, entry.id,
+                step, verdict, reason, TIMER, saw, action_id,
+            )
+        )  # fmt: skip
+
 
 class Offer:
     """The send of one journey's version, outside of any repeat."""
@@ -54,9 +73,9 @@ class Offer:
         self._roads = {
             name: _Road(project, journey, step, name) for name in message.channels if name in project.channels
         }
-        named = [name for name in step.channels if name in ("same", "preferred") or name in self._roads]
-        self._named = tuple(dict.fromkeys(named))
-        self._is_fixed = not {"same", "preferred"}.intersection(named)
+        named = tuple(dict.fromkeys(name for name in step.channels if name in self._roads))
+        # None where it takes the customer to say which.
+        self._named = None if {"same", "preferred"}.intersection(step.channels) else named
 
     def make(self, state: State, entry: Entry, now_ms: int, told: Told) -> str | None:
         """Offer the message; say whether it was SENT, is HELD, or was REFUSED, as `sends.offer` does."""
@@ -71,7 +90,8 @@ class Offer:
             return None
         scope = Scope(self._project, state, now_ms, entry.event, entry)
         refused: list[Answer] = []
-        for name in self._named if self._is_fixed else self._channels(state, entry):
+        named = self._named
+        for name in sends.channels_of(self._project, profile, entry, step) if named is None else named:
             answer = self._roads[name].ask(profile, history, scope)
             if answer is None:
                 return None
@@ -95,54 +115,23 @@ class Offer:
         entry.held, entry.held_ms = [], 0
         return sends.REFUSED
 
-    def _channels(self, state: State, entry: Entry) -> Iterator[str]:
-        """Resolve `same` and `preferred`, as `sends` does."""
-        found: dict[str, None] = {}
-        for name in self._named:
-            if name == "same":
-                names: tuple[str, ...] = (entry.channel,) if entry.channel else ()
-            elif name == "preferred":
-                names = tuple(state.profile.prefers) or self._project.preferred_channels
-            else:
-                names = (name,)
-            found.update(dict.fromkeys(names))
-        return (name for name in found if name in self._roads)
-
-    def _tell(self, state: State, entry: Entry, told: Told, verdict: str, reason: str, saw: dict[str, Any]) -> None:
-        journey, decisions = self._journey, told.decisions
-        decisions.append(
-            Decision(
-                f"{told.turn_id}-{len(decisions)}", told.at, state.profile_id, journey.id, journey.version, entry.id,
-                self._step.id, verdict, reason, TIMER, saw,
-            )
-        )  # fmt: skip
-
-    def _about(self, channel: str) -> dict[str, Any]:
-        step = self._step
-        return {"channel": channel, "message": step.message, "purpose": step.purpose}
-
     def _refuse(self, state: State, entry: Entry, refused: list[Answer], told: Told) -> None:
-        for answer in refused:
-            record = f"{answer.channel}:{answer.reason}"
-            if record in entry.held:  # said before the message was held
-                continue
-            entry.held.append(record)
-            saw = self._about(answer.channel)
-            if answer.cap is not None:
-                saw["cap"] = str(answer.cap)
-            self._tell(state, entry, told, _SUPPRESSED, str(answer.reason), saw)
+        step = self._step
+        for answer in sends.unsaid(entry, refused):
+            saw = sends.about_no(step, answer)
+            told.tell(self._journey, state, entry, step.id, _SUPPRESSED, str(answer.reason), saw)
 
     def _hold(self, state: State, entry: Entry, quiet: Answer, asked_ms: int, told: Told) -> None:
         entry.step, entry.due_ms, entry.held_ms = self._step.id, quiet.until_ms, asked_ms
         entry.results[self._step.id] = Result("held", quiet.channel)
-        saw = {**self._about(quiet.channel), "until": instants.to_text(quiet.until_ms)}
-        self._tell(state, entry, told, _HELD, _QUIET_HOURS, saw)
+        saw = {**sends.about(self._step, quiet.channel), "until": instants.to_text(quiet.until_ms)}
+        told.tell(self._journey, state, entry, self._step.id, _HELD, _QUIET_HOURS, saw)
 
     def _leave(
         self, state: State, entry: Entry, answer: Answer, expires_ms: int | None, scope: Scope, told: Told
     ) -> None:
         """Let the message leave, and keep what is kept of it."""
-        step, journey, profile, decisions = self._step, self._journey, state.profile, told.decisions
+        step, journey, profile = self._step, self._journey, state.profile
         road = self._roads[answer.channel]
         data = payload.read_by(road.readers, scope)
         if step.data:
@@ -163,12 +152,7 @@ class Offer:
                 list(road.track) if road.track is not None else guards.tracked(profile, self._project, channel),
             )
         )  # fmt: skip
-        decisions.append(
-            Decision(
-                f"{told.turn_id}-{len(decisions)}", told.at, profile_id, journey.id, journey.version, entry_id,
-                step.id, _SENT, _ALLOWED, TIMER, self._about(channel), action_id,
-            )
-        )  # fmt: skip
+        told.tell(journey, state, entry, step.id, _SENT, _ALLOWED, sends.about(step, channel), action_id)
         entry.results[step.id] = Result("sent", channel, action_id)
         entry.sent_ms = now_ms
         entry.messages += 1

@@ -11,10 +11,10 @@ from orchestrator.engine import endings, walking
 from orchestrator.engine.offers import Offer, Told
 from orchestrator.engine.steps import sends
 from orchestrator.engine.steps.going import STAY
-from orchestrator.engine.turn import TIMER, Turn
+from orchestrator.engine.turn import Turn
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import Catalog, Planned
-from orchestrator.model.decision import Decision, Reason, Verdict
+from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.journey import Choose, Exit, Journey, Send, Split, Step, Wait, WaitFor, WaitUntil
 from orchestrator.model.state import Entry, State
 
@@ -84,7 +84,7 @@ class _Walk:
     def _begin(self, state: State, entry: Entry, now_ms: int) -> Told:
         told = Told(ids.derive(entry.id, self._step_id, str(entry.due_ms)), instants.to_text(now_ms))
         if not self.is_held:
-            self._tell(state, entry, told, _RESUMED, self._reason, {})
+            told.tell(self._journey, state, entry, entry.step, _RESUMED, self._reason, {})
         return told
 
     def _walk(self, state: State, entry: Entry, now_ms: int, told: Told) -> Planned:
@@ -104,15 +104,6 @@ class _Walk:
 
     def _turn(self, state: State, now_ms: int, told: Told) -> Turn:
         return Turn(self._catalog, state, now_ms, {}, told.actions, told.decisions, _id=told.turn_id, _at=told.at)
-
-    def _tell(self, state: State, entry: Entry, told: Told, verdict: str, reason: str, saw: dict[str, str]) -> None:
-        journey, decisions = self._journey, told.decisions
-        decisions.append(
-            Decision(
-                f"{told.turn_id}-{len(decisions)}", told.at, state.profile_id, journey.id, journey.version, entry.id,
-                entry.step, verdict, reason, TIMER, saw,
-            )
-        )  # fmt: skip
 
 
 class _Wake(_Walk):
@@ -153,7 +144,8 @@ class _Wake(_Walk):
         if self._waits is _FOR_EVENT:
             entry.results.pop(step.id, None)
         entry.step, entry.due_ms = step.id, now_ms + self._for_ms
-        self._tell(state, entry, told, _WAITED, self._waits, {"until": instants.to_text(entry.due_ms)})
+        saw = {"until": instants.to_text(entry.due_ms)}
+        told.tell(self._journey, state, entry, entry.step, _WAITED, self._waits, saw)
         return Planned(True, told.decisions, told.actions)
 
 

@@ -15,6 +15,8 @@ from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.journey import Journey, Send
+from orchestrator.model.profile import Profile
+from orchestrator.model.project import Project
 from orchestrator.model.state import Entry, Result, Sent
 
 # Bound once: on Python 3.11 each look-up of an enum's member costs as much as a method call.
@@ -51,7 +53,7 @@ def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_
     project = turn.catalog.project
     purpose, message, channels = project.purposes[step.purpose], project.messages[step.message], project.channels
     refused: list[Answer] = []
-    for name in _channels(turn, entry, step):
+    for name in channels_of(project, turn.state.profile, entry, step):
         answer = guards.ask(turn, journey, entry, channels[name], purpose, message)
         if answer.reason is None:
             if refused:
@@ -69,9 +71,8 @@ def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_
     return REFUSED
 
 
-def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
+def channels_of(project: Project, profile: Profile, entry: Entry, step: Send) -> Iterator[str]:
     """Resolve `same` and `preferred`, without doubles and without channels that the message has no content for."""
-    project = turn.catalog.project
     content, channels = project.messages[step.message].channels, project.channels
     seen: list[str] = []
     for name in step.channels:
@@ -79,7 +80,7 @@ def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
         if name == "same":
             names = (entry.channel,) if entry.channel else ()
         elif name == "preferred":
-            names = turn.state.profile.prefers or project.preferred_channels
+            names = profile.prefers or project.preferred_channels
         for found in names:
             if found in content and found in channels and found not in seen:
                 seen.append(found)
@@ -87,22 +88,33 @@ def _channels(turn: Turn, entry: Entry, step: Send) -> Iterator[str]:
 
 
 def _refuse(turn: Turn, journey: Journey, entry: Entry, step: Send, refused: list[Answer]) -> None:
-    for answer in refused:
-        record = f"{answer.channel}:{answer.reason}"
-        if record in entry.held:  # said before the message was held
-            continue
-        entry.held.append(record)
+    for answer in unsaid(entry, refused):
         _say_no(turn, journey, entry, step, answer)
 
 
+def unsaid(entry: Entry, refused: list[Answer]) -> Iterator[Answer]:
+    """Yield what was not said before the message was held, and take note that it is said now."""
+    for answer in refused:
+        record = f"{answer.channel}:{answer.reason}"
+        if record not in entry.held:
+            entry.held.append(record)
+            yield answer
+
+
 def _say_no(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answer) -> None:
-    saw = _about(step, answer.channel or None)
+    turn.decide(journey, entry, step.id, _SUPPRESSED, str(answer.reason), about_no(step, answer))
+
+
+def about_no(step: Send, answer: Answer) -> dict[str, Any]:
+    """Say what a decision shows of a channel that may not."""
+    saw = about(step, answer.channel or None)
     if answer.cap is not None:
         saw["cap"] = str(answer.cap)
-    turn.decide(journey, entry, step.id, _SUPPRESSED, str(answer.reason), saw)
+    return saw
 
 
-def _about(step: Send, channel: str | None) -> dict[str, Any]:
+def about(step: Send, channel: str | None) -> dict[str, Any]:
+    """Say what a decision shows of a message."""
     return {"channel": channel, "message": step.message, "purpose": step.purpose}
 
 
@@ -111,14 +123,14 @@ def _hold(turn: Turn, journey: Journey, entry: Entry, step: Send, quiet: Answer,
         return _expire(turn, journey, entry, step, asked_ms + step.expires_ms, quiet.channel)
     entry.step, entry.due_ms, entry.held_ms = step.id, quiet.until_ms, asked_ms
     entry.results[step.id] = Result(status="held", channel=quiet.channel)
-    saw = {**_about(step, quiet.channel), "until": instants.to_text(quiet.until_ms)}
+    saw = {**about(step, quiet.channel), "until": instants.to_text(quiet.until_ms)}
     turn.decide(journey, entry, step.id, Verdict.HELD, Reason.QUIET_HOURS, saw)
     return HELD
 
 
 def _expire(turn: Turn, journey: Journey, entry: Entry, step: Send, expired_ms: int, channel: str | None = None) -> str:
     entry.results[step.id] = Result(status="expired")
-    saw = {**_about(step, channel), "expired_at": instants.to_text(expired_ms)}
+    saw = {**about(step, channel), "expired_at": instants.to_text(expired_ms)}
     turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.EXPIRED, saw)
     return REFUSED
 
@@ -131,7 +143,7 @@ def send_on(turn: Turn, journey: Journey, entry: Entry, step: Send, bounced: Sen
     if step.expires_ms is not None and bounced.at_ms + step.expires_ms <= turn.now_ms:
         _expire(turn, journey, entry, step, bounced.at_ms + step.expires_ms, bounced.channel)
         return
-    names = list(_channels(turn, entry, step))
+    names = list(channels_of(turn.catalog.project, turn.state.profile, entry, step))
     later = names[names.index(bounced.channel) + 1 :] if bounced.channel in names else names
     purpose = turn.catalog.project.purposes[step.purpose]
     message = turn.catalog.project.messages[step.message]
@@ -178,7 +190,7 @@ def _leave(turn: Turn, journey: Journey, entry: Entry, step: Send, answer: Answe
             instants.to_text(answer.window_ms) if answer.window_ms > turn.now_ms else None,
         )
     )
-    turn.decide(journey, entry, step.id, _SENT, _ALLOWED, _about(step, answer.channel), action_id)
+    turn.decide(journey, entry, step.id, _SENT, _ALLOWED, about(step, answer.channel), action_id)
     entry.results[step.id] = Result("sent", answer.channel, action_id)
     entry.sent_ms = turn.now_ms
     entry.messages += 1
