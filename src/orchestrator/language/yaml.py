@@ -65,6 +65,11 @@ _HINTS = {
     "expected ',' or '}', but got": "close the map with }",
     "expected <block end>, but found": "line up this key with its neighbours",
 }
+# The same, where what stands before it on its line tells more.
+_FIRST_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
+MISPLACED = "line up this key with its neighbours; the line above may lack a colon, or a space after its dash"
+UNQUOTED = "quotes around a text that holds a comma, colon, bracket or quotes; else a comma between two keys"
+HALF_QUOTED = "quotes around the whole text"
 
 
 def read(file: str, text: str) -> Node:
@@ -113,9 +118,26 @@ def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionErr
             file, line, column, "E104", "a tab stands where YAML allows none", fix="spaces instead of the tab"
         )
     problem = error.problem or error.context or "it cannot be parsed"
-    hint = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "plain YAML")
+    hint = _closer_hint(problem, text, error) or next(
+        (hint for start, hint in _HINTS.items() if problem.startswith(start)), "plain YAML"
+    )
     context = f" ({error.context})" if error.context and error.context != problem else ""
     return DefinitionError(file, line, column, "E101", f"this is not YAML: {problem}{context}", fix=hint)
+
+
+def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
+    """Tell two causes of one problem apart by what stands before it."""
+    mark, context = error.problem_mark, error.context_mark
+    if mark is None:
+        return None
+    before = text[mark.index - mark.column : mark.index]
+    if problem.startswith("mapping values are not allowed") and _FIRST_KEY.fullmatch(before):
+        return MISPLACED
+    if problem.startswith("expected ',' or '}'") and problem[-2:-1] not in "]}":
+        return UNQUOTED if context is not None and context.line == mark.line else None
+    if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("'", '"')):
+        return HALF_QUOTED
+    return None
 
 
 class _Scanner(Scanner):

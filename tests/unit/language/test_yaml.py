@@ -150,6 +150,28 @@ def test_a_template_that_lacks_its_quotes_is_told_so():
 
 
 @pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        # Inside {...} a plain text ends at its first comma or bracket.
+        ("a: {where: total in [1, 2]}", yaml.UNQUOTED),
+        ("a: {where: contains(tags, 'x')}", yaml.UNQUOTED),
+        ("a: {event: clicked within: 1d}", yaml.UNQUOTED),
+        ("- {event: clicked\n- b: c", "close the map with }"),
+        ("a: {b: [c, d: 1h}", "close the list with ]"),
+        ("where: 'EUR' == currency", yaml.HALF_QUOTED),
+        ("a: b: c", 'put a text that holds ": " in quotes'),
+        ("event: x\n    again: 7d", yaml.MISPLACED),
+        ("steps:\n  -id: x\n    wait: 1h", yaml.MISPLACED),
+        ("choose:\n  - else\n      - exit: x", yaml.MISPLACED),
+    ],
+)
+def test_what_is_said_to_be_written_instead_is_the_cause_at_hand(text, fix):
+    with pytest.raises(DefinitionError) as caught:
+        yaml.read("f", text)
+    assert caught.value.fix == fix
+
+
+@pytest.mark.parametrize(
     ("text", "offset", "place"),
     [
         ("k: total > 3", 6, (1, 10)),

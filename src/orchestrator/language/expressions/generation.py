@@ -157,7 +157,9 @@ class Generator:
             node = node.value
         if not isinstance(node, ast.Name):
             raise self._mistake(node, "E402", "only a name has something after its dot", "a name such as profile.tier")
-        return Path((node.id, *reversed(parts)), (self._source.offset(node), *reversed(offsets)))
+        names = (node.id, *reversed(parts))
+        quoted = self._source.quoted(".".join(names))
+        return Path(names, (self._source.offset(node), *reversed(offsets)), quoted)
 
     def _unary(self, node: ast.UnaryOp) -> ast.expr:
         if isinstance(node.op, ast.Not):

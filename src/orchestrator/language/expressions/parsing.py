@@ -26,6 +26,9 @@ _HINTS = (
 )
 # Lines as Python counts them, which is not as str.splitlines does.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
+# To Python 2026-12-24 is 1990: two subtractions, or a number that begins with 0.
+_DATE = re.compile(r"(?<![\w.-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?(?![\w.-])")
+_TEMPLATE = re.compile(r"\s*\{\{-?\s*(.*?)\s*-?\}\}\s*", re.DOTALL)
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 
 
@@ -61,6 +64,7 @@ class Source:
         bare = self._without_texts()
         if "#" in bare:
             raise Mistake("E401", "a comment cannot stand inside an expression", bare.index("#"), "the condition alone")
+        self._check_borrowed(bare)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what Python finds odd, such as `'a' is 'b'`, is refused below
@@ -78,6 +82,19 @@ class Source:
             )
         self._check_size(tree)
         return tree
+
+    def _check_borrowed(self, bare: str) -> None:
+        """Refuse what reads well, and would mean something else or nothing: templates, and dates without quotes."""
+        template = _TEMPLATE.fullmatch(self.text)
+        if template:
+            raise Mistake("E402", "a template cannot stand in an expression", 0, template[1] or "profile.NAME")
+        date = _DATE.search(bare)
+        if date:
+            raise Mistake("E402", f"`{date[0]}` subtracts numbers", date.start(), self.quoted(date[0]))
+
+    def quoted(self, text: str) -> str:
+        """Write a text as it must stand in the file: YAML takes the quotes away from what is quoted as a whole."""
+        return f'"{text!r}"' if text == self.text.strip() else repr(text)
 
     def _without_texts(self) -> str:
         return _TEXTS.sub(lambda found: " " * len(found[0]), self.text)

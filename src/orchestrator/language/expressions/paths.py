@@ -27,10 +27,11 @@ _LITERALS = {"true": "True", "false": "False", "null": "exists(...)", "none": "e
 
 @dataclass(frozen=True)
 class Path:
-    """One name with what follows its dots, and the character that each part begins at."""
+    """One name with what follows its dots, the character that each part begins at, and how it is written as a text."""
 
     parts: tuple[str, ...]
     offsets: tuple[int, ...]
+    quoted: str
 
     @property
     def written(self) -> str:
@@ -88,7 +89,7 @@ def _bare(path: Path, around: Surroundings) -> Lookup:
         if close and len(path.parts) > 1:
             fix = ".".join((close, *path.parts[1:]))
         else:
-            fix = repr(path.written) + "".join(f", or {space}.{path.written}" for space in ("entry", "profile")
+            fix = path.quoted + "".join(f", or {space}.{path.written}" for space in ("entry", "profile")
                                                if space in around.namespaces)  # fmt: skip
         raise Mistake(
             "E405", f"`{path.written}`: only in a `where` does a name alone mean a property", path.offsets[0], fix

@@ -144,7 +144,9 @@ def test_a_segment_must_know_at_which_moment_time_changes_it(marked, code):
 @pytest.mark.parametrize(
     ("text", "code", "fix"),
     [
-        ("gold", "E405", "'gold', or entry.gold, or profile.gold"),
+        # YAML takes the quotes away from what is quoted as a whole, and only from that.
+        ("gold", "E405", "\"'gold'\", or entry.gold, or profile.gold"),
+        ("profile.tier == gold", "E405", "'gold', or entry.gold, or profile.gold"),
         ("profil.tier", "E405", "profile.tier"),
         ("total > 3", "E405", "'total', or entry.total, or profile.total"),
     ],
@@ -152,6 +154,25 @@ def test_a_segment_must_know_at_which_moment_time_changes_it(marked, code):
 def test_a_bare_name_means_nothing_outside_of_a_where(text, code, fix):
     mistake = mistake_of(text, AROUND)
     assert (mistake.code, mistake.fix) == (code, fix)
+
+
+@pytest.mark.parametrize(
+    ("marked", "fix"),
+    [
+        ("§2026-12-24", "\"'2026-12-24'\""),
+        ("§2026-12-24T09:30:00+01:00", "\"'2026-12-24T09:30:00+01:00'\""),
+        ("profile.birthday < §2026-08-09", "'2026-08-09'"),
+        ("§{{ entry.total }}", "entry.total"),
+    ],
+)
+def test_a_date_and_a_template_are_refused_rather_than_reckoned_with(marked, fix):
+    mistake = mistake_of(marked.replace("§", ""), AROUND)
+    assert (mistake.code, mistake.offset, mistake.fix) == ("E402", marked.index("§"), fix)
+
+
+def test_a_date_inside_of_a_text_and_a_plain_subtraction_are_let_pass():
+    for text in ("profile.since > '2026-12-24'", "profile.total - 2026 - 12"):
+        compile_text(text, AROUND)
 
 
 @pytest.mark.parametrize(
