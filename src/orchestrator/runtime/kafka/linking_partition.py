@@ -97,10 +97,13 @@ class LinkingPartition(ResolvedPartition):
             root, kind = read_name(record)
             self._members.setdefault(root, {})[name] = kind
 
-    @property
-    def has_work(self) -> bool:
-        """Tell whether a record may be taken, or the clock should be told."""
-        return super().has_work or self.turned_ms > self._told_ms
+    def is_due(self, wall_ms: int) -> bool:
+        """Tell whether a record may be taken, or the clock is to be told."""
+        return self.has_work or (self.turned_ms > self._told_ms and self._may_tell(wall_ms))
+
+    def _may_tell(self, wall_ms: int) -> bool:
+        """Whether it is time to tell the clock: now and then, and at once while it lags."""
+        return wall_ms - self.turned_ms > LAGGING_MS or not 0 <= wall_ms - self._told_at_ms < TICK_MS
 
     @property
     def waiting(self) -> int:
@@ -114,8 +117,7 @@ class LinkingPartition(ResolvedPartition):
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Link what may be taken, then tell the clock if that is due."""
         super().work(catalog, ended, wall_ms, until)
-        lags = wall_ms - self.turned_ms > LAGGING_MS
-        if lags or not 0 <= wall_ms - self._told_at_ms < TICK_MS:
+        if self._may_tell(wall_ms):
             self._tell(wall_ms)
 
     def _tell(self, wall_ms: int) -> None:

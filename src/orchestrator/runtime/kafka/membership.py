@@ -202,8 +202,8 @@ class Membership:
     def _pause_s(self, ownership: Ownership) -> float:
         """Tell how long nothing has to be done if nothing comes: until the next commit is due."""
         units = [incarnation.unit for incarnation in ownership.at_work.values()]
-        revision = self._definitions.revision
-        if any(unit.has_work and not unit.outgoing.is_full and unit.revision <= revision for unit in units):
+        revision, wall_ms = self._definitions.revision, wall_clock_ms()
+        if any(unit.is_due(wall_ms) and not unit.outgoing.is_full and unit.revision <= revision for unit in units):
             return 0.0
         busy = any(
             incarnation.committing is not None or not incarnation.unit.outgoing.is_empty
@@ -221,10 +221,11 @@ class Membership:
         if unit.revision > self._definitions.revision:
             return False  # this worker has not read the definitions yet that the state was written with
         unit.take_up(self._definitions.catalog, self._definitions.revision)
-        if not unit.has_work and incarnation.promise is None:
+        wall_ms = wall_clock_ms()
+        if not unit.is_due(wall_ms) and incarnation.promise is None:
             return False
         began = time.perf_counter()
-        unit.work(self._definitions.catalog, ended, wall_clock_ms(), began + share_s)
+        unit.work(self._definitions.catalog, ended, wall_ms, began + share_s)
         if incarnation.promise is not None and not unit.backlog:
             asked_ms, ends = incarnation.promise
             if all(positions[topic] >= end for topic, end in ends.items()):

@@ -66,10 +66,13 @@ class Resolver(Unit):
         self._linked_before: set[str] = set()
         self._linked_since_ms = 0
 
-    @property
-    def has_work(self) -> bool:
-        """Tell whether a record waits, or the clock should be told."""
-        return self.backlog > 0 or self.clock.now_ms > self._told_ms
+    def is_due(self, wall_ms: int) -> bool:
+        """Tell whether a record waits, or the clock is to be told."""
+        return self.has_work or (self.clock.now_ms > self._told_ms and self._may_tell(wall_ms))
+
+    def _may_tell(self, wall_ms: int) -> bool:
+        """Whether it is time to tell the clock; while that lags, every transaction does."""
+        return wall_ms - self.clock.now_ms <= LAGGING_MS and not 0 <= wall_ms - self._told_at_ms < TICK_MS
 
     def wants_end(self, wall_ms: int) -> bool:
         """Tell whether the clock has stood for a while."""
@@ -88,7 +91,7 @@ class Resolver(Unit):
         """Pass on what was fetched, then tell the clock if that is due."""
         super().work(catalog, ended, wall_ms, until)
         self._lags = wall_ms - self.clock.now_ms > LAGGING_MS
-        if not self._lags and not 0 <= wall_ms - self._told_at_ms < TICK_MS:
+        if self._may_tell(wall_ms):
             self._tell(wall_ms)
 
     def _may_go_directly(self, rules: Identity, event: Event) -> bool:

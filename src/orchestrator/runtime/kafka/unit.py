@@ -90,6 +90,10 @@ class Unit(ABC):
         """Tell whether anything could be processed now."""
         return self.backlog > 0
 
+    def is_due(self, wall_ms: int) -> bool:
+        """Tell whether there is anything to do at this instant: a loop that is told so goes round without a pause."""
+        return self.has_work
+
     @property
     def waiting(self) -> int:
         """Count the timers that wait."""

@@ -112,6 +112,19 @@ def test_the_clock_is_told_twice_a_second_and_only_when_it_moved(catalog, record
     assert told(unit.outgoing) == {0: [first, {"source": "2", "at_ms": WALL - 1, "live": True}]}
 
 
+def test_between_two_tellings_there_is_nothing_to_do(catalog, record):
+    # Whoever is told that there is something to do goes round without a pause: half a processor, for nothing.
+    unit = resolver(1)
+    unit.work(catalog, {"web", "tills"}, WALL)
+    unit.reach_end(WALL)
+    unit.work(catalog, {"web", "tills"}, WALL)
+    unit.take_outgoing()
+    unit.reach_end(WALL + 100)
+    assert [unit.is_due(WALL + after_ms) for after_ms in (100, TICK_MS - 1, TICK_MS)] == [False, False, True]
+    unit.inputs.add("web", [record(7, WALL + 50, "x", topic="web")])
+    assert unit.is_due(WALL + 100)
+
+
 def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, record):
     unit = resolver()
     unit.inputs.add("web", [record(0, HOUR, "x", topic="web")])
