@@ -5,7 +5,7 @@ reported at. Must never judge what a value means.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.errors import DefinitionError
@@ -110,6 +110,25 @@ def plain(node: Node) -> Any:
         return [plain(item) for item in node.items]
     assert isinstance(node, Scalar)  # noqa: S101 - the only other kind
     return node.value
+
+
+def copied(node: Node) -> Node:
+    """Copy a tree's lists and maps; what aliases share, the copy shares."""
+    copies: dict[int, Node] = {}
+
+    def copy(node: Node) -> Node:
+        made = copies.get(id(node))
+        if made is None:
+            made = node
+            if isinstance(node, Mapping):
+                values = {name: copy(value) for name, value in node.values.items()}
+                made = replace(node, values=values, keys=dict(node.keys))
+            elif isinstance(node, Sequence):
+                made = replace(node, items=[copy(item) for item in node.items])
+            copies[id(node)] = made
+        return made
+
+    return copy(node)
 
 
 class Place:

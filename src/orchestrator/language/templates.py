@@ -6,7 +6,7 @@ render; that is the channels' work.
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from liquid import Environment
 from liquid.exceptions import LiquidError
@@ -67,6 +67,8 @@ def _environment() -> Environment:
     return environment
 
 
+# A project that is loaded again has the same templates but for a few.
+@lru_cache(maxsize=1024)
 def inspect(text: str) -> Template:
     """Look at a template; whatever it holds, the answer is names or mistakes."""
     mistake = _check_marks(text)

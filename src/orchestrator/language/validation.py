@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from orchestrator.language.definitions.fields import kind_of, nearest
 from orchestrator.language.definitions.steps import TAG
-from orchestrator.language.nodes import Mapping, Node, Path, Place, Scalar, Sequence, plain
+from orchestrator.language.nodes import Mapping, Node, Path, Place, Scalar, Sequence, copied, plain
 
 Definition = TypeVar("Definition", bound=BaseModel)
 
@@ -82,6 +82,7 @@ def check(model: type[Definition], place: Place) -> Definition | None:
         if not attempt:
             for detail in found:
                 _report(place, detail)
+            place.node = copied(place.node)  # what was read is kept for the next time, as it was written
         if not _mend(place.node, found):
             return None
     return None

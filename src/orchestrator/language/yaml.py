@@ -7,6 +7,7 @@ that a text names, or expand an alias before its size is known.
 
 import math
 import re
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ from orchestrator.language.nodes import Mapping, Node, Scalar, Sequence, Value, 
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 10_000
+# Of the trees that are kept for the next time: some 20 MB, and several times what a large project has.
+MAX_NODES_KEPT = 100_000
 MAX_NUMBER_LENGTH = 64
 LARGEST_INTEGER = 2**63 - 1
 
@@ -73,10 +76,20 @@ HALF_QUOTED = "quotes around the whole text"
 
 
 def read(file: str, text: str) -> Node:
-    """Read a text as one YAML document.
+    """Read a text as one YAML document; whoever changes the tree must copy it first.
 
     Raises DefinitionError (E1xx) with the place of the first thing that cannot be read.
     """
+    # Most of what loading a project takes. A project that is loaded again (a file of it was saved, a version of it was
+    # published) has the same texts but for a few, and a text's tree depends on nothing else.
+    tree = _trees.get(text)
+    if tree is None:
+        tree = _read(file, text)
+        _trees.keep(text, tree)
+    return tree
+
+
+def _read(file: str, text: str) -> Node:
     text = text.removeprefix("\ufeff")
     _check_characters(file, text)
     try:
@@ -138,6 +151,36 @@ def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
     if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("'", '"')):
         return HALF_QUOTED
     return None
+
+
+class _Trees:
+    """The trees read last, by their texts, up to a number of nodes in all. Threads may share it."""
+
+    def __init__(self, most_nodes: int) -> None:
+        self._most_nodes = most_nodes
+        self._nodes = 0
+        self._trees: dict[str, Node] = {}
+        self._lock = threading.Lock()
+
+    def get(self, text: str) -> Node | None:
+        """Find the tree of a text, which is from now on the one used last."""
+        with self._lock:
+            tree = self._trees.pop(text, None)
+            if tree is not None:
+                self._trees[text] = tree
+            return tree
+
+    def keep(self, text: str, tree: Node) -> None:
+        """Keep a tree, and give up those whose use is longest ago when they are too many."""
+        with self._lock:
+            if text not in self._trees:
+                self._trees[text] = tree
+                self._nodes += tree.size
+            while self._nodes > self._most_nodes:
+                self._nodes -= self._trees.pop(next(iter(self._trees))).size
+
+
+_trees = _Trees(MAX_NODES_KEPT)
 
 
 class _Scanner(Scanner):

@@ -41,6 +41,12 @@ def test_each_broken_file_gets_exactly_these_errors(name, found):
     assert {problem.code for problem in problems} <= set(CODES)
 
 
+def test_what_is_found_in_a_file_is_found_again_the_next_time(found):
+    # Mending must not touch the tree that is kept for the next time.
+    files = {name: (FOLDER / name).read_text(encoding="utf-8") for name in JOURNEYS}
+    assert [*map(str, found(**files))] == [*map(str, found(**files))]
+
+
 @pytest.mark.parametrize(
     ("name", "code", "fix"),
     [

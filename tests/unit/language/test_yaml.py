@@ -137,6 +137,22 @@ def test_what_cannot_be_read_ends_in_an_error_with_its_place(text, found):
     assert error(text) == found
 
 
+def test_a_text_read_again_is_the_same_tree_until_others_have_taken_its_place(monkeypatch):
+    monkeypatch.setattr(yaml, "_trees", yaml._Trees(most_nodes=4))
+    first, second = yaml.read("a", "one: 1"), yaml.read("b", "two: 2")
+    assert yaml.read("c", "one: 1") is first
+    yaml.read("d", "three: 3")
+    assert yaml.read("a", "one: 1") is first
+    assert yaml.read("b", "two: 2") is not second
+
+
+def test_a_text_that_cannot_be_read_is_blamed_on_each_file_that_holds_it():
+    for name in ("a", "b"):
+        with pytest.raises(DefinitionError) as caught:
+            yaml.read(name, "one: [")
+        assert caught.value.file == name
+
+
 def test_an_explosion_of_aliases_is_stopped_before_it_is_written_out():
     levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
