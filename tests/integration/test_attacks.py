@@ -121,6 +121,16 @@ async def test_what_is_no_event_is_refused_and_hurts_nobody(shop, path):
     assert (await shop.post({**CART, "customer_id": "ana"}))[0] == 202
 
 
+async def test_a_cloud_events_headers_escape_what_is_not_ascii(shop):
+    event = {"ce_specversion": "1.0", "ce_id": "1", "ce_type": "cart_updated", "ce_subject": "caf%C3%A9"}
+    body = json.dumps(CART["properties"]).encode()
+    assert (await answered(shop, data=body, key="Bearer a-write-key", **event))[0] == 202
+    assert (await shop.known("caf%C3%A9"))["customer_id"] == "café"
+    event["ce_subject"] = "caf%E9"
+    status, told = await answered(shop, data=body, key="Bearer a-write-key", **event)
+    assert (status, json.loads(told)["code"]) == (400, "bad_envelope")
+
+
 async def test_too_many_events_at_once_are_refused(shop):
     many = b"[" + b",".join([b"{}"] * 10_001) + b"]"
     assert (await answered(shop, data=many, key="Bearer a-write-key"))[0] == 413

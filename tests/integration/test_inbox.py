@@ -11,7 +11,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.runtime.agents import read_agents
 from orchestrator.storage import SqliteStore
 from orchestrator.web import inbox_words
-from providers.live import HOUR, PROJECT, LiveShop, until, write_project
+from providers.live import CART, HOUR, PROJECT, LiveShop, until, write_project
 from providers.pages import Page
 
 AGENTS = {"eva": "eva-has-a-long-key", "tom": "tom-has-a-long-key", "lea": "lea-has-a-long-key"}
@@ -51,13 +51,14 @@ enter: {event: quote_asked}
 steps:
   - {id: to-sales, handoff: {to: sales, priority: urgent, reason: quote}}
 """
+LINKS = "identity: {identifiers: [customer_id, cookie]}\n"
 COMMENT = {"type": "comment_left", "channel": "push", "customer_id": "ana"}
 ANGRY = {**COMMENT, "properties": {"text": "Horrible, <b>una vergüenza</b>", "order": "o1"}}
 
 
 @pytest.fixture
 def project(tmp_path):
-    return write_project(tmp_path / "shop", HANDS_OVER, SELLS, project=PROJECT + TEAMS)
+    return write_project(tmp_path / "shop", HANDS_OVER, SELLS, project=PROJECT + TEAMS + LINKS)
 
 
 @pytest.fixture
@@ -217,6 +218,29 @@ async def test_the_contact_centres_own_cases_show_up_and_count(shop):
         told = await response.text()
     assert 'orchestrator_case_close_seconds_count{team="other"} 1.0' in told
     assert 'orchestrator_case_close_seconds_sum{team="other"} 36' in told
+
+
+async def test_what_no_case_can_hold_is_refused_and_holds_nobody_up(shop):
+    for told in ({"case_id": "t1", "size": 2**64}, {"case_id": "t2", "readings": [1.5] * 40_000}):
+        theirs = {"type": "case_opened", "customer_id": "ana", "properties": told}
+        status, answer = await shop.post({**CART, "customer_id": "ben"}, theirs)
+        assert (status, answer["accepted"], answer["refused"][0]["index"]) == (202, 1, 1)
+    assert (await ask(shop))[1]["cases"] == []
+
+
+async def test_a_case_is_closed_in_the_batch_in_which_its_customer_became_another(shop):
+    visitor = {"identifiers": {"cookie": "c1"}}
+    case = await opened(shop, {**visitor, "type": "case_opened", "properties": {"case_id": "t1"}})
+    said = {**visitor, "customer_id": "zoe"}
+    status, _ = await shop.post(
+        {**said, "type": "profile_updated"},
+        {**said, "type": "case_closed", "properties": {"case_id": "t1", "outcome": "solved"}},
+        {**said, "type": "message_received", "properties": {"text": "¿Hola?"}},
+        {**said, "type": "case_closed", "properties": {"outcome": "again"}},
+    )
+    assert status == 202
+    closed = (await ask(shop, case))[1]
+    assert (closed["outcome"], [line["what"] for line in closed["lines"]]) == ("solved", ["closed"])
 
 
 async def test_cases_outlive_the_process_and_go_with_their_customer(shop, tmp_path):

@@ -1,5 +1,6 @@
 """The live service: from an event over HTTP to a mail that is read, and what the customer does with it."""
 
+import asyncio
 import re
 from html import unescape
 
@@ -327,6 +328,38 @@ async def test_what_cannot_be_read_is_answered_and_kept_as_a_dead_letter(tmp_pat
         letters = await shop.service.intake.run(shop.service.intake.store.dead_letters)
         assert len(letters) == 2
         assert b'"reason":"no_type"' in letters[0]
+
+
+async def test_a_fault_of_ours_hurts_nobody_else_and_shows_the_sender_nothing_of_us(tmp_path, monkeypatch):
+    from orchestrator.engine import advance
+    from orchestrator.runtime.serving.turns import Turns
+
+    apply, take = advance.profiles.apply, Turns._take
+
+    def fails(turn, event):
+        if event.properties.get("first_name") == "Bug":
+            raise TypeError("a bug")
+        return apply(turn, event)
+
+    def dies(turns, records, now_ms):
+        if b"Worse" in records.lines[0]:
+            raise TypeError("a bug outside of any turn")
+        return take(turns, records, now_ms)
+
+    monkeypatch.setattr(advance.profiles, "apply", fails)
+    monkeypatch.setattr(Turns, "_take", dies)
+    async with LiveShop(tmp_path) as shop:
+        told = {"type": "profile_updated", "customer_id": "ana"}
+        status, answer = await shop.post({**told, "properties": {"first_name": "Bug"}})
+        assert (status, answer["code"]) == (400, "failure")
+        assert "Traceback" not in str(answer)
+        assert b"TypeError: a bug" in (await shop.service.intake.run(shop.service.intake.store.dead_letters))[0]
+        # All at once, so that they share a commit.
+        names = ["Ana", "Worse", "Carla"]
+        answers = await asyncio.gather(
+            *(shop.post({**told, "customer_id": name, "properties": {"first_name": name}}) for name in names)
+        )
+        assert [status for status, _ in answers] == [202, 503, 202]
 
 
 def test_the_shop_of_these_tests_is_valid(tmp_path):

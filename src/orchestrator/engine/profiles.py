@@ -114,7 +114,7 @@ def _with(consent: Consent, life: list[Consent]) -> list[Consent]:
 def _update_preferences(turn: Turn, profile: Profile, said: dict[str, Any], at_ms: int) -> None:
     channels = said.get("channels")
     if isinstance(channels, list):
-        profile.prefers = [channel for channel in dict.fromkeys(channels) if isinstance(channel, str)]
+        profile.prefers = list(dict.fromkeys(channel for channel in channels if isinstance(channel, str)))
         profile.prefers_ms = at_ms
     for name in ("language", "timezone"):
         if isinstance(said.get(name), str):

@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from orchestrator.errors import OrchestratorError
+import msgspec
+
+from orchestrator.errors import EventError, OrchestratorError
 from orchestrator.model import ids, instants
 from orchestrator.model.casework import MAX_TEXT, PRIORITIES, CaseFile, Line
 from orchestrator.model.catalog import CASE_EVENTS, RECEIPTS
@@ -22,8 +24,12 @@ from orchestrator.model.event import Event
 
 CLAIM_MS = 30 * instants.MINUTE_MS
 MESSAGE = "message_received"
+# What the contact centre may tell of a case: a file is read whole whenever anybody looks at it.
+MOST_TOLD_BYTES = 256 << 10
 # How a call task ends when the customer was reached; every other outcome is that they were not.
 REACHED = "reached"
+
+_encode = msgspec.msgpack.Encoder().encode
 
 Verb = Literal["claim", "release", "note", "answer", "close"]
 # Told the team, `claim` or `close`, and the seconds it took.
@@ -141,7 +147,10 @@ class Desk:
                 self._open.setdefault(file.profile_id, []).append(file.id)
 
     def hear(self, event: Event, profile_id: str, decisions: Sequence[Decision], now_ms: int) -> None:
-        """Take note of what an event says about a customer's cases; its turn came to these decisions."""
+        """Take note of what an event says about a customer's cases; its turn came to these decisions.
+
+        Raises EventError for what no case can hold, and then nothing has changed.
+        """
         said = event.properties
         if event.type == "case_opened":
             self._open_theirs(event, profile_id, now_ms)
@@ -160,6 +169,9 @@ class Desk:
 
     def merge(self, before: str, profile_id: str) -> None:
         """Let the cases of one profile be another's."""
+        for file in self._open_of(before):
+            file.profile_id = profile_id  # or whatever else this batch says of it would look for it in the old place
+            self._changed[file.id] = file
         if before in self._open:
             self._open[profile_id] = [*self._open.get(profile_id, []), *self._open.pop(before)]
 
@@ -170,6 +182,7 @@ class Desk:
 
     def _open_theirs(self, event: Event, profile_id: str, now_ms: int) -> None:
         said = event.properties
+        _check_told(said)
         priority = said.get("priority")
         self._put_new(
             CaseFile(
@@ -326,6 +339,16 @@ class Desk:
     def _note(self, file: CaseFile, line: Line) -> None:
         file.note(line)
         self._changed[file.id] = file
+
+
+def _check_told(said: dict[str, Any]) -> None:
+    """Refuse what a file cannot be written with: everybody else's events are in the same commit."""
+    try:
+        size = len(_encode(said))
+    except OverflowError as error:
+        raise EventError("bad_properties", "a number of the event is too large to be stored") from error
+    if size > MOST_TOLD_BYTES:
+        raise EventError("too_large", f"a case takes up to {MOST_TOLD_BYTES} bytes of properties; these take {size}")
 
 
 def _word(value: object) -> str | None:

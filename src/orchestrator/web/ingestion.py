@@ -12,6 +12,7 @@ server: a framework's request would be measured at as much again as the rest.
 """
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -160,10 +161,15 @@ def _counted(records: list[bytes]) -> list[bytes]:
 
 
 def _from_binary(scope: Scope, body: bytes) -> bytes:
-    """Put a CloudEvent in binary mode into its structured form."""
-    attributes = {
-        str(key[3:], "latin-1"): str(value, "latin-1") for key, value in scope["headers"] if key.startswith(b"ce-")
-    }
+    """Put a CloudEvent in binary mode into its structured form; headers escape what is not ASCII."""
+    try:
+        attributes = {
+            str(key[3:], "latin-1"): unquote(str(value, "latin-1"), errors="strict")
+            for key, value in scope["headers"]
+            if key.startswith(b"ce-")
+        }
+    except UnicodeDecodeError as error:
+        raise HttpError(400, "bad_envelope", "a ce- header is not UTF-8, percent-encoded") from error
     try:
         data = _decode_raw(body) if body.strip() else msgspec.Raw(b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -68,9 +68,8 @@ def test_a_customer_is_known_by_their_id():
 
 def test_preferences_are_taken_over_and_what_makes_no_sense_is_left():
     ana = nobody()
-    ana.does(
-        "preference_changed", channels=["sms", "sms", 7, "email"], language="en", timezone="Asia/Kolkata", other="x"
-    )
+    channels = ["sms", "sms", 7, ["push"], "email"]
+    ana.does("preference_changed", channels=channels, language="en", timezone="Asia/Kolkata", other="x")
     ana.does("preference_changed", "1m", channels="email", language=7)
     profile = ana.state.profile
     assert profile.prefers == ["sms", "email"]

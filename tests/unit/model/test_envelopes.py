@@ -184,6 +184,17 @@ def test_a_cloud_event_in_structured_mode():
     assert fields(event) == ("e1", "cart_updated", 1_767_261_600_000, "ana", {}, "web", {"total": 40})
 
 
+def test_the_data_of_a_cloud_event_may_come_in_base64():
+    assert read(CLOUD | {"data_base64": "eyJ0b3RhbCI6IDQwfQ=="}).properties == {"total": 40}
+    assert read(CLOUD | {"data_base64": "bnVsbA=="}).properties == {}
+    assert read(CLOUD | {"data_base64": "bnVsbA==", "data": {"total": 50}}).properties == {"total": 50}
+
+
+@pytest.mark.parametrize("data", ["eyJ0b3RhbCI6IDQwfQ", "WzFd", "aGVsbG8=", "é", ""])
+def test_base64_that_holds_no_json_object_is_refused(data):
+    assert reason(CLOUD | {"data_base64": data}) == "bad_properties"
+
+
 def test_a_cloud_event_without_a_subject_is_nobodys():
     assert reason({"specversion": "1.0", "type": "seen", "id": "e1"}) == "nobody"
 

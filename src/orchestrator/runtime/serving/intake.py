@@ -155,6 +155,11 @@ class Intake:
         try:
             worked = await self.run(lambda: self.turns.work(items, now_ms))
         except Exception as error:  # noqa: BLE001 - whatever it is, callers must hear that nothing was kept
+            if len(batch) > 1 and not isinstance(error, StorageError):
+                _log.exception("a batch failed; each of its items is tried by itself", items=len(items))
+                for each in batch:  # a bug that one of them meets is not everybody's
+                    await self._work_on([each], now_ms)
+                return
             self.trouble = str(error)
             _log.exception("a batch was not kept", items=len(items))
             for _, done in batch:

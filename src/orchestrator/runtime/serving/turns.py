@@ -46,6 +46,8 @@ from orchestrator.storage import Batch, Pending, Settled, Store
 TIMERS_A_BATCH = 1_000
 # Types of events that journeys ask for have a label of their own, up to so many; all others share one.
 OTHER = "other"
+# What a sender is told of a bug of ours; the dead letter holds the rest.
+FAILED = "a fault of ours; the event is kept as a dead letter, for whoever runs this service to look at"
 
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -278,7 +280,7 @@ class Turns:
                 if is_heard and turned.outcome != "duplicate":
                     self._desk.hear(event, profile_id, turned.decisions, now_ms)
             except EventError as error:
-                refusals.append(Refusal(index, error.reason, error.message))
+                refusals.append(Refusal(index, error.reason, FAILED if error.reason == "failure" else error.message))
                 self._events[OTHER, "refused"] += 1
                 self._bury(
                     DeadLetter(
