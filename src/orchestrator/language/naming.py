@@ -75,7 +75,8 @@ def name_steps(steps: list[StepBase], root: Place) -> dict[Path, str]:
         verb = verb_of(step)
         derived = _derive(verb, counts, lines)
         ids[path] = derived
-        if verb in _NEED_IDS:
+        # Where a part was cut out, it was the id, and what is wrong with that is reported already.
+        if verb in _NEED_IDS and not root.at(path).node.mended:
             root.at(path).report(
                 "W301", f"this {verb} has no id; it gets {derived}, which moves when another comes before it", "id: ..."
             )

@@ -166,6 +166,12 @@ def _report(root: Place, detail: Any) -> None:
             place.report(kind, context["message"], fix, at_key=at_key)
     elif kind in _KINDS:
         wanted, fix = _KINDS[kind]
+        if kind == "string_type" and isinstance(value, list | dict):
+            fix = "one text, without brackets"
+        elif kind == "list_type" and isinstance(value, dict) and value:
+            fix = f"a list, with a dash before each of its items: - {next(iter(value))}: ..."
+        elif kind == "list_type" and isinstance(value, str):
+            fix = f"[{value}]"
         place.report("E203", f"expected {wanted}, found {kind_of(value)}", fix, at_key=value is None)
     elif kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", context["expected"])

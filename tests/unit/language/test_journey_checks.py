@@ -220,3 +220,45 @@ def test_a_holdout_without_its_sign_is_told_the_percentage_that_was_meant(share,
 @pytest.mark.parametrize("steps", ["", "steps: {id: w, wait: 1h}\n", "steps:\n"])
 def test_steps_that_cannot_be_read_are_not_called_none_as_well(steps, found):
     assert "W307" not in [problem.code for problem in found(HEAD + steps)]
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "code", "fix"),
+    [
+        # A key at the wrong level is told where it belongs.
+        ("key: cart_id", "5:1", "E202", "`key` inside `enter`"),
+        ("steps: [{id: a, wait: 1h, restart_on: x}]", "5:27", "E202", "`restart_on` inside `wait`"),
+        ("steps: [{id: a, wait_for: {event: x, within: 1h, then: []}}]", "5:50", "E202",
+         "`then` beside `wait_for`, not inside it"),
+        ("examples: [{name: e, given: [{at: 0m, event: x, total: 3}], expect: {}}]", "5:49", "E202",
+         "`total` inside `properties`"),
+        # A slip of the pen, and another tool's word.
+        ("exits: [{event: x}]", "5:1", "E202", "exit"),
+        ("exit: {events: x}", "5:8", "E202", "event"),
+        ("steps: [{id: a, choose: [{if: entry.a, do: []}]}]", "5:40", "E202", "then"),
+        ("steps: [{id: a, wait_for: {event: x, within: 1h}, else: []}]", "5:51", "E202", "on_timeout"),
+        # A number without its unit, a word where a rule belongs, a map where a list does.
+        ("goal: {event: x, within: 3}", "5:26", "E203", "a length with its unit, such as 30m, 1h or 7d"),
+        ("steps: [{id: a, wait_until: {date: entry.d, offset: -3}}]", "5:53", "E203",
+         "an offset with its unit, such as -3d"),
+        ("steps: [{id: a, wait_until: {time: 10}}]", "5:36", "E203", 'hours and minutes in quotes, such as "10:00"'),
+        ("goal: order_placed", "5:7", "E203", "{event: order_placed}"),
+        ("steps: [{id: a, wait_for: clicked}]", "5:27", "E203", "{event: clicked, within: 1d}"),
+        ("steps: {wait: 1h}", "5:8", "E203", "a list, with a dash before each of its items: - wait: ..."),
+        ("title: [a, b]", "5:8", "E203", "one text, without brackets"),
+        # What is wrong with an id is said once.
+        ("steps: [{id: Settle, wait: 1h}]", "5:14", "E206", "settle"),
+    ],
+)  # fmt: skip
+def test_what_to_write_instead_is_what_was_meant(line, place, code, fix, found):
+    rest = "" if line.startswith("steps") else "steps: [{id: pause, wait: 1h}]\n"
+    problems = [each for each in found(f"{HEAD}{line}\n{rest}") if each.file.startswith("hello")]
+    assert [(f"{each.line}:{each.column}", each.code, each.fix) for each in problems] == [(place, code, fix)]
+
+
+@pytest.mark.parametrize(
+    ("key", "fix"), [("event.cart_id", "cart_id"), ("cart id", "a property's name, such as cart_id")]
+)
+def test_the_key_of_a_journey_is_a_propertys_name_alone(key, fix, found):
+    problems = found(f"journey: j\nversion: 2\nenter: {{event: x, key: {key}}}\nsteps: [{{id: a, wait: 1h}}]\n")
+    assert [(each.code, each.fix) for each in problems if each.file.startswith("hello")] == [("E206", fix)]

@@ -5,15 +5,17 @@ the author gets to see. Must never know which key uses which kind.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from typing import Annotated, Any, NoReturn
+from types import UnionType
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
@@ -21,12 +23,14 @@ from pydantic import (
     model_validator,
 )
 from pydantic.annotated_handlers import GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from orchestrator.language import durations, times
 
 ID_PATTERN = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 NAME_PATTERN = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"
+KEY_PATTERN = r"^[^\s.]+$"
 PERCENT_PATTERN = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]{1,6})?)%$"
 MAX_TEXT = 100_000
 MAX_NAME = 200
@@ -53,17 +57,21 @@ class Model(BaseModel):
 
         An optional key with nothing after it is an error too: an empty `where:` would let everybody in.
         """
-        known = [field.alias or name for name, field in cls.model_fields.items()]
         empty = [name for name in value if value[name] is None and name in cls._optional()] if _is_map(value) else []
         details = [_nothing(name) for name in empty]
         try:
             made = handler({name: item for name, item in value.items() if name not in empty} if empty else value)
         except ValidationError as error:
-            details += [_named(detail, known) for detail in error.errors(include_url=False)]
+            details += [_named(detail, cls) for detail in error.errors(include_url=False)]
             raise ValidationError.from_exception_data(error.title, details) from None
         if details:
             raise ValidationError.from_exception_data(cls.__name__, details)
         return made
+
+    @classmethod
+    def known_keys(cls) -> dict[str, FieldInfo]:
+        """Give every key that the map may have, as authors write it."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     @classmethod
     def _optional(cls) -> set[str]:
@@ -84,15 +92,57 @@ def _nothing(name: str) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError("E207", "{message}", context), loc=(name,), input=None)
 
 
-def _named(detail: Any, known: list[str]) -> InitErrorDetails:
-    kind, context = detail["type"], detail.get("ctx", {})
-    if kind == "extra_forbidden" and len(detail["loc"]) == 1:
-        name = str(detail["loc"][0])
-        fix = nearest(name, known) or "one of " + ", ".join(known)
-        kind = PydanticCustomError("E202", "{message}", {"message": f"the key `{name}` is unknown here", "fix": fix})
+def _named(detail: Any, model: type[Model]) -> InitErrorDetails:
+    kind, context, location = detail["type"], detail.get("ctx", {}), detail["loc"]
+    if kind == "extra_forbidden" and len(location) == 1:
+        name = str(location[0])
+        context = {"message": f"the key `{name}` is unknown here", "fix": _meant(name, model)}
+        kind = PydanticCustomError("E202", "{message}", context)
     elif "message" in context:
+        if kind == "E202" and len(location) == 2 and location[1] in model.known_keys():
+            context = {**context, "fix": f"`{location[1]}` beside `{location[0]}`, not inside it"}
         kind = PydanticCustomError(kind, "{message}", context)
-    return InitErrorDetails(type=kind, loc=detail["loc"], input=detail["input"], ctx=context)
+    return InitErrorDetails(type=kind, loc=location, input=detail["input"], ctx=context)
+
+
+# What other tools, and people, call our keys.
+_ALSO_CALLED = {
+    "if": ("when", "condition"),
+    "where": ("when", "condition", "filter"),
+    "else": ("otherwise", "default"),
+    "then": ("do", "actions"),
+    "on_timeout": ("else", "otherwise"),
+    "within": ("timeout", "up_to"),
+    "every": ("each", "interval"),
+    "at_most": ("max", "limit", "times"),
+    "message": ("template",),
+}
+
+
+def _meant(name: str, model: type[Model]) -> str:
+    """Say what an unknown key should have been: another key of the map, or the same one inside of one of them."""
+    known = model.known_keys()
+    # One letter off is a slip of the pen, `events` for `event`, whatever else is called so.
+    if not get_close_matches(name.lower(), known, n=1, cutoff=0.85):
+        for key, others in _ALSO_CALLED.items():
+            if key in known and name in others:
+                return key
+        for key, field in known.items():
+            if any(name in inner.known_keys() for inner in _maps_in(field.annotation)):
+                return f"`{name}` inside `{key}`"
+    close = nearest(name, tuple(known))
+    if close is None and "properties" in known:
+        return f"`{name}` inside `properties`"
+    return close or "one of " + ", ".join(known)
+
+
+def _maps_in(annotation: Any) -> Iterator[type[Model]]:
+    """List the maps that a key may hold, by itself or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield annotation
+    elif get_origin(annotation) in (list, Union, UnionType, Annotated):
+        for inner in get_args(annotation):
+            yield from _maps_in(inner)
 
 
 def nearest(word: str, known: "list[str] | tuple[str, ...] | set[str] | frozenset[str]") -> str | None:
@@ -255,6 +305,25 @@ def _percent_kind(value: Any) -> Any:
     return value
 
 
+def with_unit(what: str, example: str) -> BeforeValidator:
+    """Refuse a bare number where its unit decides what it means."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            refuse("E203", f"expected {what}, found the number {value}", example)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _key(text: str) -> str:
+    if not re.fullmatch(KEY_PATTERN, text):
+        last = text.rpartition(".")[2].strip()
+        fix = last if re.fullmatch(KEY_PATTERN, last) else "a property's name, such as cart_id"
+        refuse("E206", f"`{_cut(text)}` is no name of a property of the event", fix)
+    return text
+
+
 def _zone(text: str) -> str:
     if not times.is_zone(text):
         refuse("E215", f"`{_cut(text)}` is no time zone", times.suggest_zone(text))
@@ -318,13 +387,35 @@ Id = Annotated[str, AfterValidator(_name(ID_PATTERN, "id: lower-case words with 
 Name = Annotated[str, AfterValidator(_name(NAME_PATTERN, "name: lower-case words")), _schema(NAME_PATTERN)]
 EventName = Annotated[str, AfterValidator(_event_name), WithJsonSchema(_NAMED)]
 EventNames = Annotated[list[EventName], AfterValidator(_some), BeforeValidator(_listed), _one_or_many(_NAMED)]
-Duration = Annotated[str, AfterValidator(_duration), _schema(durations.POSITIVE_PATTERN, "30m", "1h", "1d12h")]
-Offset = Annotated[str, AfterValidator(_offset), _schema(durations.OFFSET_PATTERN, "-3d")]
-TimeOfDay = Annotated[str, AfterValidator(_time), _schema(times.TIME_PATTERN, "09:00")]
+Duration = Annotated[
+    str,
+    AfterValidator(_duration),
+    with_unit("a length of time", "a length with its unit, such as 30m, 1h or 7d"),
+    _schema(durations.POSITIVE_PATTERN, "30m", "1h", "1d12h"),
+]
+Offset = Annotated[
+    str,
+    AfterValidator(_offset),
+    with_unit("a number of calendar days", "an offset with its unit, such as -3d"),
+    _schema(durations.OFFSET_PATTERN, "-3d"),
+]
+TimeOfDay = Annotated[
+    str,
+    AfterValidator(_time),
+    with_unit("a time of day", 'hours and minutes in quotes, such as "10:00"'),
+    _schema(times.TIME_PATTERN, "09:00"),
+]
+Key = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_NAME),
+    AfterValidator(_key),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": KEY_PATTERN}),
+]
 LocalTime = Annotated[str, AfterValidator(_local), _schema(times.LOCAL_PATTERN, "2026-03-02T20:45")]
 Moment = Annotated[
     str,
     AfterValidator(_moment),
+    with_unit("a length of time or a local time", 'one such as 20m or "2026-03-02T20:45"'),
     WithJsonSchema(
         {
             "anyOf": [

@@ -26,7 +26,8 @@ class Rules:
         return {"anyOf": [many["items"], many]}
 
     def _listed(self, value: Any) -> Any:
-        return [value] if isinstance(value, dict) else value
+        # A lone word is refused as the rule that it should have been.
+        return [value] if isinstance(value, dict | str) else value
 
 
 class JourneyDefinition(Model):

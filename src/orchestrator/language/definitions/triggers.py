@@ -12,6 +12,7 @@ from orchestrator.language.definitions.fields import (
     Duration,
     EventNames,
     Expression,
+    Key,
     LocalTime,
     Model,
     Name,
@@ -20,8 +21,10 @@ from orchestrator.language.definitions.fields import (
     TimeOfDay,
     Weekday,
     Weekdays,
+    kind_of,
     nearest,
     refuse,
+    with_unit,
 )
 from orchestrator.language.times import TIME_PATTERN
 
@@ -128,6 +131,15 @@ class Trigger(Model):
     segment: Name | None = Field(None, description="Entering this segment.")
     segment_left: Name | None = Field(None, description="Leaving this segment.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_word(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            # All that any of these must have beside its trigger is a length of time.
+            needed = "".join(f", {key}: 1d" for key, field in cls.known_keys().items() if field.is_required())
+            refuse("E203", f"expected a map, found {kind_of(value)}", f"{{event: {value}{needed}}}")
+        return value
+
     @model_validator(mode="after")
     def _one_trigger(self) -> "Trigger":
         _exactly_one({"event": self.event, "segment": self.segment, "segment_left": self.segment_left}, "rule")
@@ -181,10 +193,15 @@ class Enter(EnterRule):
     any: list[EnterRule] | None = Field(
         None, min_length=1, description="Several rules; any of them lets a customer in."
     )
-    key: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\s.]+$")] | None = Field(
+    key: Key | None = Field(
         None, description="A property of the event: one entry for each of its values, such as cart_id."
     )
-    again: Annotated[str, AfterValidator(_again), WithJsonSchema(_AGAIN)] = Field(
+    again: Annotated[
+        str,
+        AfterValidator(_again),
+        with_unit("once, after_exit, always or a length of time", "7d"),
+        WithJsonSchema(_AGAIN),
+    ] = Field(
         "once",
         description="When a customer may enter again: once (never), after_exit, always, or a length of time "
         "counted from the last exit, such as 7d.",
