@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO := build/demo
 
-# Tests marked with one xdist_group share a process, so that they share a broker. Never more than 4 processes:
+# The tests of a file share a process, so that they share what is made once for all of them. In the order of the
+# folders: those with a broker early, many short ones last, so that all processes end together. Never more than 4:
 # in a container `auto` counts the host's cores, not ours.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format coverage bench chaos schema clean

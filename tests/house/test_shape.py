@@ -8,11 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-# One process parses every file once for all of these.
-pytestmark = pytest.mark.xdist_group("house")
-
 PACKAGES = ["model", "language", "engine", "storage", "channels", "runtime", "testing", "cli"]
 NOUNLESS = {"utils", "util", "helpers", "helper", "common", "core", "types", "misc", "base"}
 LINES_PER_FILE = 500

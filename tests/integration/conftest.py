@@ -32,9 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and NEED_A_BROKER & set(item.fixturenames):
             item.add_marker(pytest.mark.broker)
-            # In one process, one after the other: side by side they would only take each other's processor time.
-            if item.get_closest_marker("xdist_group") is None:
-                item.add_marker(pytest.mark.xdist_group("broker"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
