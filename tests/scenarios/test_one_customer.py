@@ -1,14 +1,9 @@
 """One customer under many names: in the shop, on a phone and on a laptop, told by `run` and `explain`."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-SRC = Path(__file__).parents[2] / "src"
 START = 1_767_610_800_000  # 2026-01-05T11:00:00Z, a Monday
 
 PROJECT = """\
@@ -47,27 +42,32 @@ email: {subject: Your cart, text: It waits.}
 
 
 @pytest.fixture
-def shop(tmp_path):
+def shop(tmp_path, orchestrator):
+    return made_shop(tmp_path, orchestrator)
+
+
+def made_shop(tmp_path, orchestrator):
     folder = tmp_path / "shop"
     (folder / "messages").mkdir(parents=True)
     (folder / "orchestrator.yaml").write_text(PROJECT)
     (folder / "cart.journey.yaml").write_text(CART)
     (folder / "messages" / "reminder.message.yaml").write_text(REMINDER)
-    return Shop(tmp_path, folder)
+    return Shop(tmp_path, folder, orchestrator)
 
 
 class Shop:
     """A project in a folder, and what `run` makes of events in it."""
 
-    def __init__(self, base, folder):
+    def __init__(self, base, folder, orchestrator):
         self.base, self.folder = base, folder
+        self.orchestrator = orchestrator
         self.state = base / "shop.db"
         self.count = 0
 
     def call(self, *arguments):
-        command = [sys.executable, "-m", "orchestrator", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(SRC)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        ended = self.orchestrator(*arguments)
+        assert ended.code == 0, ended.err
+        return ended.out
 
     def runs(self, *events, until=None):
         """Run events, each (minute, type, identifiers, properties); give the actions and decisions."""
@@ -145,7 +145,8 @@ def test_an_anonymous_cart_that_becomes_known_keeps_its_reminder_and_is_reached_
     ]
 
 
-def test_late_events_of_a_merged_visitor_follow_it_also_in_a_later_run(shop):
+def test_late_events_of_a_merged_visitor_follow_it_also_in_a_later_run(tmp_path, orchestrator_process):
+    shop = made_shop(tmp_path, orchestrator_process)  # a run that remembers nothing but what it reads
     shop.runs(
         (0, "cart_updated", {"cookie": "phone"}, {"cart_id": "c1"}),
         (1, "logged_in", {"customer_id": "ana", "cookie": "phone", "email": "ana@example.com"}, {}),
