@@ -76,6 +76,19 @@ async def test_a_length_that_is_too_much_is_refused_at_once(shop):
     writer.close()
 
 
+async def test_whoever_sends_too_much_before_they_listen_hears_that_it_is_too_much(shop):
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))
+    size = bodies.MAX_BYTES + 1
+    writer.write(BEGINNING + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+    await writer.drain()
+    assert b"413" in await reader.readline()
+    await reader.readuntil(b'unpacked"}')
+    body = json.dumps({**CART, "customer_id": "ana"}).encode()
+    writer.write(BEGINNING + b"Content-Length: %d\r\n\r\n" % len(body) + body)  # on the same connection
+    assert b"202" in await reader.readline()
+    writer.close()
+
+
 async def test_a_zip_bomb_is_refused_before_it_is_unpacked(shop):
     bomb = gzip.compress(b"[" + b" " * (40 << 20) + b"]", 9)
     assert len(bomb) < bodies.MAX_BYTES
@@ -149,6 +162,14 @@ async def test_a_client_that_never_finishes_is_shown_the_door(shop, monkeypatch)
     writer.write(BEGINNING + b"Content-Length: 50\r\n\r\n{")
     assert b"408" in await reader.readline()
     writer.close()
+    for left in (b"x", b"x" * 50):  # without a key: answered at once, and let go of whether the rest comes or not
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n")
+        assert b"401" in await reader.readline()
+        await reader.readuntil(b"}")
+        writer.write(left)
+        assert await reader.read() == b""
+        writer.close()
 
 
 PATHS = [

@@ -14,6 +14,8 @@ from orchestrator.web.answers import HttpError, Receive, Scope, header_of
 
 MAX_BYTES = 10 << 20  # on the wire
 MAX_UNPACKED_BYTES = 32 << 20
+# A body that is too large and says so is let pass up to here: most clients send all of it before they hear our answer.
+MAX_PASSED_BYTES = 64 << 20
 # Whoever needs longer than this for one request is slow, or wants us to wait.
 SECONDS = 30.0
 # Among the extensions of a request's scope: it is here already, and nobody needs to wait for its body.
@@ -29,7 +31,7 @@ async def read(scope: Scope, receive: Receive, max_bytes: int = MAX_BYTES) -> by
     """
     length = header_of(scope, b"content-length")
     if length.isdecimal() and int(length) > max_bytes:
-        raise _too_large(max_bytes)
+        raise _too_large(max_bytes, closes=int(length) > MAX_PASSED_BYTES)
     is_whole = WHOLE in scope.get("extensions", ())
     raw = await (_receive if is_whole else _receive_in_time)(receive, max_bytes)
     encoding = header_of(scope, b"content-encoding").lower()
@@ -84,9 +86,9 @@ def _most_unpacked(max_bytes: int) -> int:
     return MAX_UNPACKED_BYTES if max_bytes >= MAX_BYTES else max_bytes
 
 
-def _too_large(max_bytes: int) -> HttpError:
+def _too_large(max_bytes: int, closes: bool = True) -> HttpError:
     told = f"a request has at most {max_bytes} bytes here, {_most_unpacked(max_bytes)} unpacked"
-    return HttpError(413, "too_large", told, [(b"connection", b"close")])
+    return HttpError(413, "too_large", told, [(b"connection", b"close")] if closes else [])
 
 
 def decoded(body: bytes, kind: type[Said]) -> Said:

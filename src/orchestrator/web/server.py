@@ -30,13 +30,14 @@ _log = structlog.get_logger(__name__)
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, with an end to patience: it does not wait for headers for ever.
+    """HTTP as uvicorn speaks it, with an end to patience: for headers, and for bodies that nobody needs any more.
 
     Most requests come whole, and are waited for by nobody, here or where their bodies are read.
     """
 
     _abort: dict[object, object]
     _is_in_headers = True
+    _is_whole = True
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -54,7 +55,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Take note that a request begins; its headers have their time too."""
         super().on_message_begin()
-        self._is_in_headers = True
+        self._is_in_headers, self._is_whole = True, False
         self._wait_no_more()
 
     def on_headers_complete(self) -> None:
@@ -68,6 +69,20 @@ class PatientProtocol(HttpToolsProtocol):
         """Take note that the request is whole."""
         self.scope["extensions"][bodies.WHOLE] = {}  # set with the headers
         super().on_message_complete()
+        self._is_whole = True
+        if self.cycle.response_complete:  # uvicorn waits for nothing then, and so would keep the connection for ever
+            self._wait_no_more()
+            self._wait()
+
+    def on_response_complete(self) -> None:
+        """Take note that a request is answered; what is still to come of its body is let pass, for a while.
+
+        Whoever sends all of it first hears our answer in that way, and whoever never ends takes no connection.
+        """
+        super().on_response_complete()
+        if not self._is_whole and self.cycle.response_complete and not self.transport.is_closing():
+            self._wait_no_more()
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
