@@ -22,10 +22,18 @@ def language_of(scope: Scope, project: Project, message: Message) -> str | None:
     """Choose the message's language: es-MX, then es, then the first of the project's."""
     wanted = scope.state.profile.value("language")
     if isinstance(wanted, str):
-        for candidate in (wanted, wanted.split("-")[0]):
-            if candidate in message.languages:
-                return candidate
+        found = _found(wanted, message.languages)
+        if found is not None:
+            return found
     return message.languages[0] if message.languages else project.languages[0]
+
+
+@lru_cache(maxsize=1024)
+def _found(wanted: str, languages: tuple[str, ...]) -> str | None:
+    """Find the language that is wanted: devices say es_MX, browsers es-mx, and both mean es-MX."""
+    tag = wanted.replace("_", "-").lower()
+    written = {language.lower(): language for language in languages}
+    return written.get(tag) or written.get(tag.partition("-")[0])
 
 
 def data_for(scope: Scope, paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]:

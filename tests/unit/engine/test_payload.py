@@ -57,7 +57,20 @@ def test_a_message_without_expires_goes_stale_after_a_day():
 
 @pytest.mark.parametrize(
     ("language", "chosen"),
-    [("es-MX", "es"), ("es", "es"), ("en", "en"), ("en-GB", "en"), ("fr", "es"), (None, "es"), (7, "es")],
+    [
+        ("es-MX", "es"),
+        ("es", "es"),
+        ("en", "en"),
+        ("en-GB", "en"),
+        ("fr", "es"),
+        (None, "es"),
+        (7, "es"),
+        # As devices write them, and programs that shout.
+        ("en_GB", "en"),
+        ("en_US_POSIX", "en"),
+        ("EN", "en"),
+        ("_", "es"),
+    ],
 )
 def test_languages_fall_back_from_region_to_language_to_the_projects_first(language, chosen):
     shop = project(messages=(message("cart-reminder", languages=("es", "en")),))
@@ -68,10 +81,11 @@ def test_languages_fall_back_from_region_to_language_to_the_projects_first(langu
     assert ana.actions[0].language == chosen
 
 
-def test_a_message_in_the_customers_own_region_wins():
+@pytest.mark.parametrize("language", ["es-MX", "es_MX", "es-mx"])
+def test_a_message_in_the_customers_own_region_wins(language):
     shop = project(messages=(message("cart-reminder", languages=("es", "es-MX")),))
     ana = Customer(
-        journey(send("r", "cart-reminder", "email")), project=shop, profile={**EMAIL_ONLY, "language": "es-MX"}
+        journey(send("r", "cart-reminder", "email")), project=shop, profile={**EMAIL_ONLY, "language": language}
     )
     ana.does("cart_updated")
     assert ana.actions[0].language == "es-MX"
