@@ -133,7 +133,7 @@ class Sending:
         for spot, _, named in draft.names:
             if named.path[0] == "steps":
                 self._check_step(spot, named)
-            elif named.path[0] == "data" and named.path[1] not in given:
+            elif named.path[0] == "data" and named.path[1] not in given and not named.may_lack:
                 lacking.add(named.path[1])
         for name in sorted(lacking):
             place.report(

@@ -23,6 +23,10 @@ LINKS = ("unsubscribe", "preferences", "survey", "confirm")
 # `lookup` without the second of its two values.
 _HALF_LOOKUP = re.compile(r"""\|\s*(lookup)\s*(?::\s*(?:"[^"]*"|'[^']*'|[\w.-]+)?\s*)?(?=[|}%])""")
 _LOOKUP = re.compile(r"""\|\s*lookup\s*:\s*(["'])(.*?)\1\s*,\s*(["'])(.*?)\3""")
+# What follows a name that renders something else where its value is missing.
+_DEFAULT = re.compile(r"[^{}%]*?\|\s*default\s*:")
+# Where a template asks whether there is a value.
+_ASKED = re.compile(r"\{%-?\s*(?:if|elsif|unless|case)\b[^%]*%\}")
 # What Liquid finds in any list or text, beside what the data holds.
 _OF_ANY = frozenset({"size", "first", "last"})
 # Tags that read other templates: there are none.
@@ -35,10 +39,14 @@ _PARSER_ACCIDENTS = (ValueError, TypeError, LookupError, AttributeError, Arithme
 
 @dataclass(frozen=True)
 class Named:
-    """A name that a template reads, up to what is only known when it is rendered, and where it stands."""
+    """A name that a template reads, up to what is only known when it is rendered, and where it stands.
+
+    `may_lack`: the template says itself what to do where there is no such value.
+    """
 
     path: tuple[str, ...]
     offset: int
+    may_lack: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,13 +114,19 @@ def inspect(text: str) -> Template:
         if name not in known
         for span in spans
     ]
-    names = {
-        Named(_text_of(variable.segments), variable.span.index): None
+    places = {
+        (variable.span.index, _text_of(variable.segments))
         for variables in analysis.globals.values()
         for variable in variables
     }
+    spans = [found.span() for found in _ASKED.finditer(text)]
+    asked = {path for offset, path in places if any(start < offset < end for start, end in spans)}
+    names = [
+        Named(path, offset, path in asked or _DEFAULT.match(text, offset) is not None)
+        for offset, path in sorted(places)
+    ]
     lookups = tuple(Lookup(found[2], found[4], found.start(2)) for found in _LOOKUP.finditer(text))
-    return Template(tuple(sorted(names, key=lambda named: (named.offset, named.path))), tuple(mistakes), lookups)
+    return Template(tuple(names), tuple(mistakes), lookups)
 
 
 def _check_marks(text: str) -> Mistake | None:

@@ -114,6 +114,24 @@ def test_a_message_that_cannot_be_read_is_not_said_to_be_missing(found):
     assert rows(problems) == ["welcome.message.yaml:1:11 E101"]
 
 
+@pytest.mark.parametrize(
+    ("title", "is_doubted"),
+    [
+        ("{{ data.code }}", True),
+        ("{{ data.code | upcase }}", True),
+        ("{{ data.code }} {{ profile.name | default: 'X' }}", True),
+        ("{{ data.code | default: 'X' }}", False),
+        ("{{ data.code | upcase | default: 'X' }}", False),
+        ("{% if data.code %}{{ data.code }}{% endif %}", False),
+        ("{% if profile.name %}{{ data.code }}{% endif %}", True),
+    ],
+)
+def test_data_that_a_send_does_not_give_is_doubted_unless_the_template_can_do_without(title, is_doubted, found):
+    without = "  - {id: second-try, send: welcome}\n"
+    problems = found(JOURNEY + without, project=PROJECT, message=message(f'push: {{title: "{title}"}}'))
+    assert ("hello.journey.yaml:10:28 W309" in rows(problems, "W")) == is_doubted, rows(problems, "W")
+
+
 def test_what_is_doubtful_is_a_warning(found):
     problems = found(
         JOURNEY.replace("{message: welcome, data: {code: \"'X'\"}}", "welcome"),
