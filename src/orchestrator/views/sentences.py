@@ -67,7 +67,7 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     ): "Held {message} ({purpose}) at {step} until {until}: it is quiet time for {channel}",
     (Verdict.SUPPRESSED, Reason.UNREACHABLE): _NOT_SENT + "there is no usable address",
     (Verdict.SUPPRESSED, Reason.NO_CONSENT): _NOT_SENT + "they have not consented to it",
-    (Verdict.SUPPRESSED, Reason.NOT_ALLOWED): _NOT_SENT + "its purpose is not allowed now",
+    (Verdict.SUPPRESSED, Reason.NOT_ALLOWED): _NOT_SENT + "the condition of its purpose does not hold",
     (Verdict.SUPPRESSED, Reason.CASE_OPEN): _NOT_SENT + "they have an open case",
     (Verdict.SUPPRESSED, Reason.WINDOW_CLOSED): _NOT_SENT + "they have not written for a day, and it is no template",
     (Verdict.SUPPRESSED, Reason.HOLDOUT): _NOT_SENT + "they are held out, to measure the rest",
@@ -151,7 +151,7 @@ _UNNAMED = {
 }
 
 
-ENGLISH = Wording(SENTENCES, _NOT_SENT, _NOT_DONE, _BY_VERDICT, _ANY, _UNNAMED, "missing")
+ENGLISH = Wording(SENTENCES, _NOT_SENT, _NOT_DONE, _BY_VERDICT, _ANY, _UNNAMED, "missing", {})
 WORDINGS: Mapping[str, Wording] = {"en": ENGLISH, "es": SPANISH}
 
 
@@ -180,6 +180,8 @@ def sentence(decision: Decision, zone: str | None, language: str = "en") -> str:
         "reason": decision.reason.replace("_", " "),
     }
     seen = {name: _spoken(value, zone, language) for name, value in decision.saw.items()}
+    if isinstance(seen.get("cap"), str):
+        seen["cap"] = " ".join(wording.in_caps.get(word, word) for word in seen["cap"].split())
     words = _Words({**seen, **own}, wording.unnamed)
     text = _template(decision, wording).format_map(words)
     named = words.named - own.keys()  # an author's condition may look at a property called `step`

@@ -15,7 +15,7 @@ class Wording:
 
     Sentences that begin with `not_sent` are about messages; about what is no message they begin as `not_done` says, by
     the first of its names that the decision saw. `by_verdict` and `whatever` are for reasons that no sentence knows,
-    `unnamed` for what a decision did not see.
+    `unnamed` for what a decision did not see. `in_caps` are the words in a cap's own text, such as 2 per 1d by email.
     """
 
     sentences: Mapping[tuple[Verdict, Reason], str]
@@ -25,3 +25,4 @@ class Wording:
     whatever: str
     unnamed: Mapping[str, str]
     missing: str
+    in_caps: Mapping[str, str]

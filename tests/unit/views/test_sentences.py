@@ -83,6 +83,7 @@ def test_a_long_value_is_cut():
 @pytest.mark.parametrize("pair", SENTENCES, ids="-".join)
 def test_every_sentence_stands_without_what_it_names(pair, language):
     text = sentence(decided(*pair, step=None), None, language)
+    assert text[0].isupper()
     assert "{" not in text
     assert "None" not in text
     assert text.endswith(".")
@@ -116,6 +117,10 @@ def test_a_decision_in_spanish():
     )
     told = sentence(decided("suppressed", "no_consent", webhook="crm", total=None), None, "es")
     assert told == "No se llamó a crm en remind: no ha dado su consentimiento (total = falta)."
+    capped = decided("suppressed", "cap_reached", message="offer", purpose="news", channel="sms", cap="2 per 1d by sms")
+    assert sentence(capped, None, "es") == (
+        "No se envió offer (news) por sms en remind: ya ha recibido cuantos puede, 2 cada 1d por sms."
+    )
     assert sentence(decided("exited", "bored"), None, "es") == "Salió de abandoned-cart: bored."
     assert sentence(decided("exited", "bored"), None, "gl") == "Left abandoned-cart: bored."
 
