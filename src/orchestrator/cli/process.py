@@ -17,15 +17,46 @@ FINE, DOES_NOT_HOLD, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
 def run() -> NoReturn:
     """Run the command named by sys.argv; the process ends here."""
+    _stand_in_for_closed_streams()
     try:
-        code = _call()
-        sys.stdout.flush()
+        code = _flush(_call())
     except (BrokenPipeError, screen.ReaderGone):
-        # `orchestrator explain ana | head`: nobody is left to tell, and the interpreter's own flush at exit must not
-        # complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # `orchestrator explain ana | head`: nobody is left to tell.
+        _discard_output()
         code = FINE
     sys.exit(code)
+
+
+def _flush(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if code == FINE:
+            screen.complain(f"standard output cannot be written: {error.strerror}")
+        _discard_output()
+        return code or WRONG_USE
+    return code
+
+
+def _discard_output() -> None:
+    # So that the interpreter's own flush at exit does not complain either.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Take the place of streams that whoever started us has closed: `orchestrator run shop >&-`.
+
+    Files opened next would get their numbers, and results be written into a state file. Results that nobody takes are
+    an error when there are some; what is said beside them is not.
+    """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115 - the process's own, as the next two
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def _call() -> int:

@@ -1,9 +1,19 @@
 """How a command ends: every exception's exit code and last words."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import orchestrator
 from orchestrator.cli import process
 from orchestrator.errors import DefinitionError, InvalidProject, InvariantError, StorageError
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(orchestrator.__file__).parents[1])}
+
+NEXT = "Next: orchestrator test, then orchestrator run --events events.jsonl\n"
 
 
 @pytest.fixture
@@ -78,3 +88,18 @@ def test_a_bug_of_ours_is_shown_whole_and_is_not_a_failed_check(ending, bug):
     assert code == 2
     assert "Traceback" in said
     assert said.endswith("error: this is a bug in the orchestrator; please report it with the lines above\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["init", "."], 2, f"{NEXT}error: standard output cannot be written: Bad file descriptor\n"),
+        # Nothing to write: the error is what it would be otherwise.
+        (["validate", "nowhere"], 2, "error: nowhere: no such folder\n"),
+    ],
+)
+def test_results_that_nobody_takes_are_an_error_and_no_bug_of_ours(arguments, code, said, tmp_path):
+    command = [sys.executable, "-m", "orchestrator", *arguments]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    ended = subprocess.run(closed, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False, env=ENVIRONMENT)
+    assert (ended.returncode, ended.stderr) == (code, said)
