@@ -29,10 +29,14 @@ class Idle(msgspec.Struct):
 
 
 async def idle(setting: Setting) -> list[Idle]:
-    """Give every partition about one event a second, and look at the commits."""
-    partitions = setting.sizes.idle_partitions
-    events = await setting.cluster.create(setting.topic("idle-events"), partitions)
-    with setting.worker("idle", setting.small_project(), events, partitions=partitions) as worker:
+    """Give every partition about one event a second, and look at the commits: with resolve off, and on."""
+    return [await _idle(setting, resolve=resolve) for resolve in (False, True)]
+
+
+async def _idle(setting: Setting, *, resolve: bool) -> Idle:
+    partitions, name = setting.sizes.idle_partitions, f"idle-{'on' if resolve else 'off'}"
+    events = await setting.cluster.create(setting.topic(f"{name}-events"), partitions)
+    with setting.worker(name, setting.small_project(), events, resolve=resolve, partitions=partitions) as worker:
         await worker.ready()
         await _trickle(setting, events, 0, WARMING_S)
         before, began, cpu = await worker.metrics(), time.monotonic(), worker.cpu_seconds
@@ -40,16 +44,14 @@ async def idle(setting: Setting) -> list[Idle]:
         commits = since(buckets(before, COMMITS), buckets(await worker.metrics(), COMMITS))
         share = (worker.cpu_seconds - cpu) / (time.monotonic() - began)
         await worker.stop()
-    return [
-        Idle(
-            kind=f"{partitions} partitions with an event a second each",
-            partitions=partitions,
-            commits=int(commits.get(math.inf, 0)),
-            commit_p50_at_most_seconds=at_most(commits, 0.5),
-            commit_p99_at_most_seconds=at_most(commits, 0.99),
-            cpu_share=share,
-        )
-    ]
+    return Idle(
+        kind=f"{partitions} partitions with an event a second each" + (", resolve on" if resolve else ""),
+        partitions=partitions,
+        commits=int(commits.get(math.inf, 0)),
+        commit_p50_at_most_seconds=at_most(commits, 0.5),
+        commit_p99_at_most_seconds=at_most(commits, 0.99),
+        cpu_share=share,
+    )
 
 
 async def _trickle(setting: Setting, topic: str, from_s: int, seconds: int) -> None:
