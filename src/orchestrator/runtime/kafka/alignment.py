@@ -84,7 +84,7 @@ class Alignment:
 
     def was_held(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation held a record when its turn had come."""
-        return record.offset in self._left_held
+        return bool(self._left_held) and record.offset in self._left_held
 
     def was_taken(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation has processed this record."""
@@ -94,10 +94,10 @@ class Alignment:
 
     def add(self, record: KafkaRecord, wall_ms: int) -> None:
         """Let a record wait. One from the future is late at once: nobody's clock will pass it for a long time."""
-        self.pass_over(record.offset + 1)
-        at_ms = record.timestamp if record.timestamp <= wall_ms else 0
-        self._waiting[record.offset] = record
-        heappush(self._heap, (at_ms, record.offset))
+        offset, at_ms = record.offset, record.timestamp
+        self.pass_over(offset + 1)
+        self._waiting[offset] = record
+        heappush(self._heap, (at_ms if at_ms <= wall_ms else 0, offset))
 
     def look(self) -> KafkaRecord:
         """Return the earliest waiting record."""
@@ -106,7 +106,8 @@ class Alignment:
     def take(self) -> KafkaRecord:
         """Take the earliest waiting record."""
         key = heappop(self._heap)
-        self.mark = max(self.mark, key)
+        if key > self.mark:
+            self.mark = key
         return self._waiting.pop(key[1])
 
     def hold(self) -> KafkaRecord:
@@ -123,8 +124,11 @@ class Alignment:
 
     def pass_over(self, offset: int) -> None:
         """Take note that everything before an offset was read."""
-        self.read = max(self.read, offset)
-        self._seen = max(self._seen, offset)
+        # Every record comes by here.
+        if offset > self.read:
+            self.read = offset
+        if offset > self._seen:
+            self._seen = offset
 
     def clear(self) -> None:
         """Forget what waits: it will be read again, and what was processed of it is known."""

@@ -112,6 +112,12 @@ decode_wait = msgspec.msgpack.Decoder(Wait).decode
 decode_who = msgspec.msgpack.Decoder(Who).decode
 
 
+def is_plain(record: KafkaRecord) -> bool:
+    """Tell whether a record is an event that resolve passed on without more, as nearly all are."""
+    headers = record.headers
+    return len(headers) == 1 and headers[0][0] == ORIGIN_HEADER
+
+
 def kind_of(record: KafkaRecord) -> bytes | None:
     """Tell what a record is; None for an event."""
     headers = record.headers

@@ -37,7 +37,6 @@ from orchestrator.runtime.kafka.resolved import (
     LIFE,
     MOVE,
     OBJECTION,
-    ORIGIN_HEADER,
     RECEIPT,
     WAIT,
     Brought,
@@ -50,6 +49,7 @@ from orchestrator.runtime.kafka.resolved import (
     decode_wait,
     encode,
     is_linkers,
+    is_plain,
     kind_of,
     who_of,
 )
@@ -164,27 +164,30 @@ class ResolvedPartition(Partition):
             at += 1
             if record.topic != self._topic:
                 self._turn(catalog, record, wall_ms)
-            elif record.key == CLOCK_KEY:
-                self._hear(record, wall_ms)
-                aligned.pass_over(record.offset + 1)
-            elif (kind := kind_of(record)) == LIFE:
-                self._take_life(record)
-                aligned.pass_over(record.offset + 1)
-            elif kind == CASE:
-                self._take_brought(record)
-                aligned.pass_over(record.offset + 1)
-            elif kind == OBJECTION:
-                self._take_objection((record.key or b"").decode(), record.value or b"[]")
-                aligned.pass_over(record.offset + 1)
-            elif aligned.was_taken(record):
-                aligned.pass_over(record.offset + 1)
+            elif is_plain(record) and not aligned.was_taken(record):
+                aligned.add(record, wall_ms)
             else:
-                if kind == WAIT:
-                    self._waited.add(decode_wait(record.value or b"").link)
-                # The linker's keep their order, whatever this machine's clock makes of their times.
-                aligned.add(record, max(wall_ms, record.timestamp) if is_linkers(record) else wall_ms)
+                self._take_in(record, wall_ms)
         self._at = at
         self._release(catalog, wall_ms)
+
+    def _take_in(self, record: KafkaRecord, wall_ms: int) -> None:
+        """Take in what is no plain event, or was processed before."""
+        aligned, kind = self._aligned, kind_of(record)
+        if record.key == CLOCK_KEY:
+            self._hear(record, wall_ms)
+        elif kind == LIFE:
+            self._take_life(record)
+        elif kind == CASE:
+            self._take_brought(record)
+        elif kind == OBJECTION:
+            self._take_objection((record.key or b"").decode(), record.value or b"[]")
+        elif not aligned.was_taken(record):
+            if kind == WAIT:
+                self._waited.add(decode_wait(record.value or b"").link)
+            # The linker's keep their order, whatever this machine's clock makes of their times.
+            aligned.add(record, max(wall_ms, record.timestamp) if is_linkers(record) else wall_ms)
+        aligned.pass_over(record.offset + 1)
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Turn what waited, then what was fetched; the clock may have gone on meanwhile."""
@@ -203,9 +206,9 @@ class ResolvedPartition(Partition):
         while (next_ms := aligned.next_ms) is not None:
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
             if not aligned.is_late:
-                if sink.is_full or (next_ms > until_ms and len(aligned) < MOST_WAITING):
+                if (next_ms > until_ms and len(aligned) < MOST_WAITING) or sink.is_full:
                     break
-                if not self._pass(catalog, min(next_ms, clock_ms), wall_ms):
+                if not self._pass(catalog, next_ms if next_ms < clock_ms else clock_ms, wall_ms):
                     return
             if self._must_wait(aligned.look()):
                 self._hold(wall_ms)
@@ -228,7 +231,8 @@ class ResolvedPartition(Partition):
         """Let the turns go on to an instant that all sources have passed, timers first."""
         if self._timers.next_ms < instant_ms and not self._fire(catalog, instant_ms, now_ms, wall_ms):
             return False
-        self._turned_ms = max(self._turned_ms, instant_ms)
+        if instant_ms > self._turned_ms:
+            self._turned_ms = instant_ms
         return True
 
     def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
@@ -246,9 +250,8 @@ class ResolvedPartition(Partition):
         if record.topic == self._receipts:
             self._take_receipt(catalog, record, now_ms, wall_ms)
             return
-        headers = record.headers
         try:
-            if len(headers) == 1 and headers[0][0] == ORIGIN_HEADER:  # as nearly all come
+            if is_plain(record):
                 event = read(record.value or b"", record.timestamp)
             elif (kind := kind_of(record)) is not None:
                 self._take_message(catalog, kind, record, now_ms, wall_ms)
@@ -299,7 +302,7 @@ class ResolvedPartition(Partition):
 
     def _may_go(self, record: KafkaRecord) -> bool:
         """Whether a record may be taken: one that waits for lives only when all of them are here."""
-        if kind_of(record) != WAIT:
+        if is_plain(record) or kind_of(record) != WAIT:
             return True
         wait = decode_wait(record.value or b"")
         return all(self.state.get(_place_of(wait.link, loser)) is not None for loser in wait.losers)

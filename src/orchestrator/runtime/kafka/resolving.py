@@ -20,7 +20,6 @@ from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
-from orchestrator.model.identity import Identity
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.kafka.clock import Clock
@@ -94,10 +93,13 @@ class Resolver(Unit):
         if self._may_tell(wall_ms):
             self._tell(wall_ms)
 
-    def _may_go_directly(self, rules: Identity, event: Event) -> bool:
-        """Whether an event leads to its profile by itself, and nothing of that customer is with the linker."""
+    def _may_go_directly(self, event: Event, *, is_direct: bool) -> bool:
+        """Whether an event leads to its profile by itself, and nothing of that customer is with the linker.
+
+        A customer id alone does, where the project's rules say so (`is_direct`), unless everything is to be erased.
+        """
         customer_id = event.customer_id
-        if not _is_plain(rules, event):
+        if event.identifiers or not is_direct or customer_id is None or event.type == ERASE:
             if customer_id is not None:
                 self._linked.add(customer_id)
             return False
@@ -107,34 +109,36 @@ class Resolver(Unit):
         if not 0 <= wall_ms - self._linked_since_ms < FOLLOWING_MS:
             self._linked_before, self._linked = self._linked, set()
             self._linked_since_ms = wall_ms
-        records, clock, outgoing = self._records, self.clock, self.outgoing
-        rules, wanted, count, at, began = catalog.project.identity, catalog.wanted, self._count, self._at, self._at
-        room, ignored = outgoing.most_facts - outgoing.facts, 0
-        for record in records[at : at + room]:
-            at += 1
-            clock.pass_record(record.timestamp, wall_ms)
-            value, headers = record.value, record.headers
+        outgoing, began = self.outgoing, self._at
+        project, wanted, is_direct = catalog.project, catalog.wanted, catalog.project.identity.is_direct
+        ignored, now_ms = 0, 0
+        records = self._records[began : began + outgoing.most_facts - outgoing.facts]
+        for record in records:
+            value, headers, at_ms = record.value, record.headers, record.timestamp
+            if now_ms < at_ms <= wall_ms:
+                now_ms = at_ms
             try:
                 # Nearly all have no headers, and then the value says all.
-                event = event_of(record) if headers or value is None else read(value, record.timestamp)
+                event = event_of(record) if headers or value is None else read(value, at_ms)
                 # What nobody asks for ends here, as it would behind: its hop would cost more than its reading.
                 if event.type not in wanted and not event.identifiers:
                     ignored += 1
                     continue
-                key = turn.profile_of(catalog.project, event).encode()
+                key = turn.profile_of(project, event).encode()
             except EventError as error:
                 self.tally.events[OTHER_TYPES, "dead"] += 1
                 self.bury(dead_letter(record, error.reason, error.message, wall_ms))
                 continue
             origin = (ORIGIN_HEADER, b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset))
-            forward = (key, value or b"", record.timestamp, [*headers, origin] if headers else [origin])
-            if self._links and not self._may_go_directly(rules, event):
+            forward = (key, value or b"", at_ms, [*headers, origin] if headers else [origin])
+            if self._links and not self._may_go_directly(event, is_direct=is_direct):
                 outgoing.links.append(forward)
             else:
-                outgoing.forwards[partition_of(key, count)].append(forward)
-        self._at = at
-        if at > began:
-            outgoing.facts += at - began
+                outgoing.forwards[partition_of(key, self._count)].append(forward)
+        if records:
+            self._at += len(records)
+            outgoing.facts += len(records)
+            self.clock.pass_record(now_ms, wall_ms)
             self._is_live = False
         if ignored:
             self.tally.events[OTHER_TYPES, "ignored"] += ignored
@@ -156,11 +160,6 @@ class Resolver(Unit):
         if self._lags:
             self._tell(self._told_at_ms)
         return super().take_outgoing()
-
-
-def _is_plain(rules: Identity, event: Event) -> bool:
-    """Whether an event leads to its profile by itself: a customer id alone does, unless everything is to be erased."""
-    return rules.is_direct and not event.identifiers and event.customer_id is not None and event.type != ERASE
 
 
 class ResolveJob:
