@@ -41,5 +41,9 @@ class VirtualClock:
 
 async def settle_down() -> None:
     """Let every task run that can, until none has anything to do but wait for the clock."""
+    loop = asyncio.get_running_loop()
+    # At most so often, for tasks that never rest. A loop of another make does not tell who can run.
     for _ in range(15):
         await asyncio.sleep(0)
+        if not getattr(loop, "_ready", True):
+            return
