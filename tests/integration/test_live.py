@@ -360,6 +360,10 @@ async def test_a_fault_of_ours_hurts_nobody_else_and_shows_the_sender_nothing_of
             *(shop.post({**told, "customer_id": name, "properties": {"first_name": name}}) for name in names)
         )
         assert [status for status, _ in answers] == [202, 503, 202]
+        assert (await shop.post({**told, "properties": {"first_name": "Worse"}}))[0] == 503
+        async with shop.client.get("/readyz") as response:
+            problem = (await response.json())["problem"]
+        assert (response.status, problem) == (503, "a fault of ours; the log says more")
 
 
 def test_the_shop_of_these_tests_is_valid(tmp_path):

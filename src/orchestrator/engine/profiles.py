@@ -22,11 +22,11 @@ def apply(turn: Turn, event: Event) -> None:
     """Take over what an event tells whose business is the profile."""
     profile = turn.state.profile
     if event.type == "profile_updated":
-        _update_traits(turn, profile, event.properties, event.time_ms)
+        _update_traits(turn, profile, event.properties, said_ms(turn, event))
     elif event.type == "consent_changed":
         _record_consent(turn, profile, event)
     elif event.type == "preference_changed":
-        _update_preferences(turn, profile, event.properties, event.time_ms)
+        _update_preferences(turn, profile, event.properties, said_ms(turn, event))
     elif event.type == UNREACHABLE:
         channel, gone = event.properties.get("channel", event.channel), event.properties.get("addresses")
         if isinstance(channel, str) and isinstance(gone, list):
@@ -35,6 +35,14 @@ def apply(turn: Turn, event: Event) -> None:
         _note_written(turn, profile, event)
     elif event.type == ANSWERABLE:
         _note_answerable(turn, event)
+
+
+def said_ms(turn: Turn, event: Event) -> int:
+    """Date what an event says. A producer's clock that is ahead says nothing of the future.
+
+    Else a yes from there would outlive every no until then, and a window stay open for longer than there is one.
+    """
+    return min(event.time_ms, turn.now_ms)
 
 
 def identify(turn: Turn, event: Event) -> None:
@@ -86,7 +94,7 @@ def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
         purpose=_text(said.get("purpose")),
         granted=said.get("granted") is True,
         confirmed=said.get("confirmed") is True,
-        at_ms=event.time_ms,
+        at_ms=said_ms(turn, event),
         source=_text(said.get("source")),
         wording=_text(said.get("wording")),
         method=_text(said.get("method")),
@@ -145,8 +153,7 @@ def mark_unreachable(turn: Turn, channel: str, gone: list[str]) -> None:
 def _note_written(turn: Turn, profile: Profile, event: Event) -> None:
     channel = event.properties.get("channel", event.channel)
     if isinstance(channel, str) and channel in WINDOWS_MS and channel in turn.project.channels:
-        # A producer's clock that is ahead opens no window for longer than there is one.
-        at_ms = min(event.time_ms, turn.now_ms)
+        at_ms = said_ms(turn, event)
         if at_ms > profile.wrote_ms.get(channel, 0):
             profile.wrote_ms[channel] = at_ms
             turn.changed = True

@@ -117,6 +117,8 @@ def _mark_unreachable(turn: Turn, channel: str, sent: Sent | None) -> None:
 def _refuse(turn: Turn, event: Event, channel: str, purpose: str | None) -> None:
     profiles.add_consent(
         turn,
-        Consent(channel, purpose, granted=False, confirmed=False, at_ms=event.time_ms, source=event.type),
+        Consent(
+            channel, purpose, granted=False, confirmed=False, at_ms=profiles.said_ms(turn, event), source=event.type
+        ),
     )
     cancelling.of_withdrawn(turn, but=event.properties.get("action_id"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.runtime import turn
 from shop import (
     CONFIRMED,
     NO,
@@ -109,3 +110,15 @@ def test_statements_that_can_never_decide_again_are_forgotten():
         ana.consents_to(f"{second}s", channel="email", purpose="marketing", granted=second % 2 == 0)
     ana.consents_to("1h", **NO)
     assert [consent.granted for consent in ana.state.profile.consents] == [False]
+
+
+def test_a_yes_from_a_clock_that_is_ahead_does_not_outlive_a_no():
+    ana = Customer(remind("email"), consents=())
+    ahead = ana.event("consent_changed", "900d", properties=YES)
+    turned = turn.on_event(ana.catalog, ahead, ana.record, ana.start_ms)
+    assert turned.record is not None
+    ana.record = turned.record
+    assert [said.at_ms for said in ana.state.profile.consents] == [ana.start_ms]
+    ana.consents_to("1h", **NO)
+    ana.does("cart_updated", "2h")
+    assert ana.withheld == [("remind", "email", "no_consent")]

@@ -160,7 +160,8 @@ class Intake:
                 for each in batch:  # a bug that one of them meets is not everybody's
                     await self._work_on([each], now_ms)
                 return
-            self.trouble = str(error)
+            # Anybody may ask whether we are ready, and a bug may quote what it met.
+            self.trouble = str(error) if isinstance(error, StorageError) else "a fault of ours; the log says more"
             _log.exception("a batch was not kept", items=len(items))
             for _, done in batch:
                 if not done.done():
