@@ -3,6 +3,7 @@
 Owns the references: steps, branches, messages, channels, reasons. Must never run an example.
 """
 
+from orchestrator.language import times
 from orchestrator.language.definitions.example import Example
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.journey import JourneyDefinition
@@ -35,6 +36,9 @@ def check(definition: JourneyDefinition, root: Place, shop: Shop, messages: Mess
 def _check_setting(
     example: Example, place: Place, shop: Shop, steps: dict[str, str], splits: dict[str | None, SplitStep]
 ) -> None:
+    zone = example.profile.get("timezone")
+    if isinstance(zone, str) and not times.is_zone(zone):
+        place["profile"]["timezone"].report("E215", f"`{zone}` is no time zone", times.suggest_zone(zone))
     for channel, purposes in example.consents.items():
         shop.check_channel(place["consents"][channel], channel, at_key=True)
         for purpose in purposes:

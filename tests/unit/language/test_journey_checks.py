@@ -262,3 +262,10 @@ def test_what_to_write_instead_is_what_was_meant(line, place, code, fix, found):
 def test_the_key_of_a_journey_is_a_propertys_name_alone(key, fix, found):
     problems = found(f"journey: j\nversion: 2\nenter: {{event: x, key: {key}}}\nsteps: [{{id: a, wait: 1h}}]\n")
     assert [(each.code, each.fix) for each in problems if each.file.startswith("hello")] == [("E206", fix)]
+
+
+def test_an_examples_customer_lives_in_a_time_zone_that_exists(found):
+    example = "examples: [{name: e, profile: {timezone: Madrid}, given: [], expect: {}}]\n"
+    problems = found(f"{HEAD}steps: [{{id: a, wait: 1h}}]\n{example}")
+    told = [(each.line, each.column, each.code, each.fix) for each in problems if each.file.startswith("hello")]
+    assert told == [(6, 42, "E215", "Europe/Madrid")]
