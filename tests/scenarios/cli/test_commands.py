@@ -271,6 +271,25 @@ class TestExplain:
         (waiting,) = found["waiting"]
         assert (waiting["step"], waiting["events"]) == ("answer", ["message_clicked"])
 
+    def test_of_several_entries_without_a_key_each_line_says_whose_it_is(self, orchestrator, shop):
+        (shop / "visits.journey.yaml").write_text(
+            "journey: visits\nversion: 1\nstatus: live\nenter: {event: visited, again: always}\n"
+            "steps: [{id: pause, wait: 1h}]\n"
+        )
+        event = {"type": "visited", "customer_id": "zoe"}
+        times = ("2026-03-02T09:00:00Z", "2026-03-02T09:30:00Z", "2026-03-02T10:15:00Z")
+        (shop / "visits.jsonl").write_text("".join(json.dumps({**event, "time": time}) + "\n" for time in times))
+        orchestrator("run", shop, "--events", shop / "visits.jsonl", "--state", shop / "visits.db")
+        lines = orchestrator("explain", "zoe", "--state", shop / "visits.db", "--journey", "visits").out.splitlines()
+        told = [line[26:].strip() for line in lines if line.startswith("  Mon")]
+        assert told[2:6] == [
+            "Entered visits. [entry 2]",
+            "Waits at pause until Mon 2 Mar 2026, 11:30. [entry 2]",
+            "Went on from pause: the time was over. [entry 1]",
+            "Left visits: all steps are done. [entry 1]",
+        ]
+        assert lines[-1] == "  visits: waits at pause until Mon 2 Mar 2026, 12:15. [entry 3]"
+
     def test_somebody_nobody_knows_is_1(self, orchestrator, shop, ran):
         ended = orchestrator("explain", "zoe", "--state", shop / "shop.db")
         assert (ended.code, ended.out) == (1, "")

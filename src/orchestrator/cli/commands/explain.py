@@ -138,7 +138,8 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
 
     screen.out(screen.paint(f"{customer}, local times of {known.zone}", "bold"))
     decisions = _chosen(known, journey)
-    keys = _keys(known)
+    numbers = _numbers(known)
+    labels = {**numbers, **_keys(known)}
     for name in dict.fromkeys(decision.journey for decision in decisions):
         own = [decision for decision in decisions if decision.journey == name]
         versions = ", ".join(str(version) for version in sorted({decision.version for decision in own}))
@@ -148,15 +149,16 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
             at = times.spoken(instants.parse(decision.at) or 0, known.zone)
             style = {"sent": "green", "suppressed": "yellow", "held": "yellow", "parked": "red"}.get(decision.verdict)
             text = sentences.sentence(decision, known.zone)
-            if "key" not in decision.saw and decision.entry_id in keys:
-                text = f"{text} [{keys[decision.entry_id]}]"  # of several entries, whose this is
+            if "key" not in decision.saw and decision.entry_id in labels:
+                text = f"{text} [{labels[decision.entry_id]}]"  # of several entries, whose this is
             screen.out(f"  {at:<22}  {screen.paint(text, style) if style else text}")
     if not decisions:
         screen.out("\nNothing has been decided about them" + ("." if journey is None else f" in {journey}."))
     screen.out(f"\n{screen.paint('Now', 'bold')}")
     waiting = _waiting(known, journey)
     for entry in waiting:
-        screen.out(f"  {entry['sentence']}")
+        number = numbers.get(entry["entry_id"])
+        screen.out(f"  {entry['sentence']}" + ("" if number is None else f" [{number}]"))
     if not waiting:
         screen.out("  They are waiting for nothing.")
 
@@ -164,6 +166,27 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
 def _keys(known: _Known) -> dict[str | None, str]:
     """Give the key of each entry that has one, as it was when it entered."""
     return {one.entry_id: str(one.saw["key"]) for one in known.decisions.values() if one.entry_id and "key" in one.saw}
+
+
+def _numbers(known: _Known) -> dict[str | None, str]:
+    """Give a number to each entry of journeys that held several at once without a key to tell them by."""
+    inside: dict[str, set[str]] = {}
+    entered: dict[str, list[str]] = {}
+    mixed: set[str] = set()
+    for one in known.decisions.values():
+        if one.entry_id is None:
+            continue
+        here = inside.setdefault(one.journey, set())
+        if one.verdict == "exited":
+            here.discard(one.entry_id)
+        elif one.verdict == "entered" and "key" not in one.saw:
+            here.add(one.entry_id)
+            entered.setdefault(one.journey, []).append(one.entry_id)
+            if len(here) > 1:
+                mixed.add(one.journey)
+    return {
+        entry_id: f"entry {number}" for journey in sorted(mixed) for number, entry_id in enumerate(entered[journey], 1)
+    }
 
 
 def _waiting(known: _Known, journey: str | None) -> list[dict[str, Any]]:
