@@ -4,12 +4,12 @@ Owns how delivery is asked for. What it does is the runtime's.
 """
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.settings import Sources
 
 EXAMPLES = [
@@ -20,8 +20,8 @@ EXAMPLES = [
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    directory: ProjectFolder = Path(),
+    config: Config = None,
 ) -> None:
     """Take actions from Kafka to the providers.
 

@@ -15,6 +15,7 @@ import typer
 from orchestrator import __version__
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.settings import InForce, Sources
 from orchestrator.errors import OrchestratorError
 
@@ -35,8 +36,8 @@ _COLORS = {"fine": "green", "warning": "yellow", "problem": "red", "unknown": "d
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    directory: ProjectFolder = Path(),
+    config: Config = None,
     no_dns: Annotated[bool, typer.Option("--no-dns", help="Ask DNS nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

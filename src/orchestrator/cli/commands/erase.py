@@ -13,6 +13,7 @@ import typer
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.options import Config, Customer
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ EXAMPLES = [
 
 
 def command(
-    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer id, or an identifier as kind:value.")],
+    customer: Customer,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder, for Kafka.")] = Path(),
     # A store that is not there would be made, and nothing be known of anybody in it.
     state: Annotated[
         Path | None,
         typer.Option("--state", metavar="FILE", exists=True, help="The store of `run` or `serve`; else on Kafka."),
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    config: Config = None,
     wait: Annotated[
         float, typer.Option("--wait", metavar="SECONDS", min=0, help="On Kafka, wait so long until it is in force.")
     ] = 30.0,

@@ -13,6 +13,7 @@ import typer
 from orchestrator.cli import screen
 from orchestrator.cli.decisions import by_id, catalog_of, read
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import Customer
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class _Known:
 
 
 def command(
-    customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer id, or an identifier as kind:value.")],
+    customer: Customer,
     directory: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="The project, where the store does not know it.")
     ] = None,

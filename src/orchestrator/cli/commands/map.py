@@ -13,6 +13,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import ProjectFolder
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class NoSuchJourney(OrchestratorError):  # noqa: N818 - it names the thing found
 
 def command(
     journey: Annotated[str, typer.Argument(metavar="JOURNEY", help="The journey's id.")],
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    directory: ProjectFolder = Path(),
     form: Annotated[
         Format | None, typer.Option("--format", help="By default what FILE ends in, else svg.", show_default=False)
     ] = None,

@@ -14,6 +14,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import ProjectFolder
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class CannotPreview(OrchestratorError):  # noqa: N818 - it names what is the mat
 
 def command(
     message: Annotated[str, typer.Argument(metavar="MESSAGE", help="The message's id.")],
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    directory: ProjectFolder = Path(),
     channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="Only this channel.")] = None,
     language: Annotated[str | None, typer.Option("--language", metavar="TAG", help="Only this language.")] = None,
     example: Annotated[

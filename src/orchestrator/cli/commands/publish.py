@@ -13,6 +13,7 @@ import typer
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.process import DOES_NOT_HOLD
 from orchestrator.cli.settings import Sources
 
@@ -29,12 +30,12 @@ EXAMPLES = [
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    directory: ProjectFolder = Path(),
     state: Annotated[
         Path | None, typer.Option("--state", metavar="FILE", help="Put it in force in this state file, not on Kafka.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="The plan as JSON.")] = False,
 ) -> None:
     """Put a project's journeys in force.

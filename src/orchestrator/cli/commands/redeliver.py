@@ -15,6 +15,7 @@ import typer
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.options import Config
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def command(
         str | None, typer.Option("--reason", metavar="WORD", help="Only what was given up on for this reason.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Send again what delivery gave up on.

@@ -17,6 +17,7 @@ import typer
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ EXAMPLES = [
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    directory: ProjectFolder = Path(),
     state: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +61,7 @@ def command(
     try_out: Annotated[
         bool, typer.Option("--try-out", help="Show messages of channels without a provider here, and send none.")
     ] = False,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")] = None,
+    config: Config = None,
 ) -> None:
     """Serve: take events over HTTP, let journeys go on by the clock, hand messages to their channels.
 

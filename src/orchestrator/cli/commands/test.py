@@ -13,6 +13,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import ProjectFolder
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Timed(NamedTuple):
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    directory: ProjectFolder = Path(),
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit XML as well.")] = None,
     keyword: Annotated[
         str | None, typer.Option("-k", metavar="TEXT", help="Only examples whose journey or name contains this.")

@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import ProjectFolder
 from orchestrator.errors import DefinitionError, InvalidProject
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ EXAMPLES = [
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder.")] = Path(),
+    directory: ProjectFolder = Path(),
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
     state: Annotated[
         Path | None, typer.Option("--state", metavar="FILE", help="Compare with what is in force in this state file.")
