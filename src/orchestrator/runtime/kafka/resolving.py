@@ -10,7 +10,8 @@ transactions: what was sent before that instant is in the resolved topic before 
 waits here holds the reminder back.
 Where the project links identifiers, an event that names more than a customer id makes a second hop: the linker's
 (`linking_partition`), which knows who is whose. What the same customer does next follows it there, so that an order
-does not overtake the login before it.
+does not overtake the login before it. What nobody asks for makes that hop only where it may say something new: a
+visitor who looks at page after page names the same cookie each time, and nothing else.
 Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` does.
 """
 
@@ -20,6 +21,7 @@ from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
+from orchestrator.model.identity import Identifier, Identity
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.kafka.clock import Clock
@@ -27,6 +29,7 @@ from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Kept
 from orchestrator.runtime.kafka.keys import partition_of
+from orchestrator.runtime.kafka.lately import Lately
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
@@ -43,6 +46,11 @@ LAGGING_MS = 3_000
 # So long at least, what a customer does follows what went to the linker. Where that lags by more, the turns go by the
 # times of records (`resolved_partition.LIVE_MS`), and nothing overtakes anything.
 FOLLOWING_MS = 5_000
+# So long at least, what nobody asks for is not sent to the linker again for the one identifier it names; and so many
+# are remembered, some 10 MB. Where somebody was erased meanwhile, elsewhere, such an event begins nobody anew for as
+# long: what journeys ask for does.
+ALONE_MS = 60_000
+MOST_ALONE = 25_000
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
 
@@ -60,10 +68,9 @@ class Resolver(Unit):
         self._told_at_ms = 0
         self._is_live = False
         self._lags = False
-        # Customers of whom something went to the linker lately, and in the time before that.
-        self._linked: set[str] = set()
-        self._linked_before: set[str] = set()
-        self._linked_since_ms = 0
+        # Customers of whom something went to the linker, and identifiers that went there with no other.
+        self._linked = Lately[str](FOLLOWING_MS)
+        self._alone = Lately[tuple[str, str]](ALONE_MS, MOST_ALONE)
 
     def is_due(self, wall_ms: int) -> bool:
         """Tell whether a record waits, or the clock is to be told."""
@@ -102,13 +109,35 @@ class Resolver(Unit):
         if event.identifiers or not is_direct or customer_id is None or event.type == ERASE:
             if customer_id is not None:
                 self._linked.add(customer_id)
+            if event.type == ERASE:
+                self._alone.clear()
             return False
-        return customer_id not in self._linked and customer_id not in self._linked_before
+        return customer_id not in self._linked
+
+    def _is_news(self, rules: Identity, event: Event) -> bool:
+        """Whether what the identifiers of an event say has to be told to the linker.
+
+        One alone says that it exists, once. Several may be refused, for another reason each time; and so is one that
+        names nobody.
+        """
+        if event.customer_id is not None or len(event.identifiers) > 1:
+            return True
+        ((kind, value),) = event.identifiers.items()
+        if (kind, value) in self._alone:
+            return False
+        if isinstance(rules.read(kind, value), Identifier):
+            self._alone.add((kind, value))
+        return True
+
+    def take_up(self, catalog: Catalog, revision: int) -> None:
+        """Go by these definitions from now on; what identifiers say may be something else by them."""
+        if revision != self.revision:
+            self._alone.clear()
+        super().take_up(catalog, revision)
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
-        if not 0 <= wall_ms - self._linked_since_ms < FOLLOWING_MS:
-            self._linked_before, self._linked = self._linked, set()
-            self._linked_since_ms = wall_ms
+        self._linked.pass_to(wall_ms)
+        self._alone.pass_to(wall_ms)
         outgoing, began = self.outgoing, self._at
         project, wanted, is_direct = catalog.project, catalog.wanted, catalog.project.identity.is_direct
         ignored, now_ms = 0, 0
@@ -121,7 +150,8 @@ class Resolver(Unit):
                 # Nearly all have no headers, and then the value says all.
                 event = event_of(record) if headers or value is None else read(value, at_ms)
                 # What nobody asks for ends here, as it would behind: its hop would cost more than its reading.
-                if event.type not in wanted and not event.identifiers:
+                is_news = bool(event.identifiers) and (not self._links or self._is_news(project.identity, event))
+                if event.type not in wanted and not is_news:
                     ignored += 1
                     continue
                 key = turn.profile_of(project, event).encode()

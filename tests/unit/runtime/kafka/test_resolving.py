@@ -2,13 +2,15 @@
 
 import json
 
+import pytest
+
 from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY
-from orchestrator.runtime.kafka.resolving import TICK_MS, Resolver
+from orchestrator.runtime.kafka.resolving import ALONE_MS, TICK_MS, Resolver
 
 HOUR = 3_600_000
 WALL = 100 * HOUR
@@ -123,6 +125,53 @@ def test_between_two_tellings_there_is_nothing_to_do(catalog, record):
     assert [unit.is_due(WALL + after_ms) for after_ms in (100, TICK_MS - 1, TICK_MS)] == [False, False, True]
     unit.inputs.add("web", [record(7, WALL + 50, "x", topic="web")])
     assert unit.is_due(WALL + 100)
+
+
+def to_the_linker(unit: Resolver, catalog, record, *came: tuple[str, dict], wall_ms: int = WALL) -> list[str]:
+    """Let a resolver that links read events of these types and identifiers; give the types that went to the linker."""
+    records = [record(number, HOUR, event_type, topic="web") for number, (event_type, _) in enumerate(came)]
+    for each, (event_type, who) in zip(records, came, strict=True):
+        each.value = json.dumps({"id": str(each.offset), "type": event_type, **who}).encode()
+    unit.inputs.add("web", records)
+    unit.work(catalog, {"tills"}, wall_ms)
+    sent, _ = unit.take_outgoing()
+    return [json.loads(value)["type"] for key, value, _, _ in sent.links if key != CLOCK_KEY]
+
+
+def linking() -> Resolver:
+    return Resolver(2, 4, Inputs(["web", "tills"]), Clock(), most_facts=500, links=True)
+
+
+def test_what_nobody_asks_for_goes_to_the_linker_once_for_one_identifier_alone(catalog, record):
+    unit = linking()
+    visitor, other = {"identifiers": {"cookie": "1"}}, {"identifiers": {"cookie": "2"}}
+    page, cart = ("page_viewed", visitor), ("cart_updated", visitor)
+    assert to_the_linker(unit, catalog, record, page, page, cart, page, ("page_viewed", other)) == [
+        "page_viewed",
+        "cart_updated",
+        "page_viewed",
+    ]
+    assert unit.tally.events == {("other", "ignored"): 2}
+    assert to_the_linker(unit, catalog, record, page, wall_ms=WALL + 2 * ALONE_MS) == ["page_viewed"]
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        {"customer_id": "ana", "identifiers": {"cookie": "1"}},
+        {"identifiers": {"cookie": "1", "email": "ana@shop.example"}},
+        {"identifiers": {"email": "nobody"}},
+    ],
+    ids=["with a customer id", "two", "one that names nobody"],
+)
+def test_what_may_be_refused_goes_to_the_linker_each_time(catalog, record, who):
+    assert len(to_the_linker(linking(), catalog, record, ("page_viewed", who), ("page_viewed", who))) == 2
+
+
+def test_after_an_erasure_what_an_identifier_says_is_news_again(catalog, record):
+    visitor = {"identifiers": {"cookie": "1"}}
+    came = [("page_viewed", visitor), ("profile_erase_requested", {"customer_id": "ana"}), ("page_viewed", visitor)]
+    assert to_the_linker(linking(), catalog, record, *came) == [event_type for event_type, _ in came]
 
 
 def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, record):
