@@ -264,8 +264,7 @@ class Desk:
         if ask.verb in ("claim", "release"):
             self._take_or_leave(file, ask, line_id, now_ms)
             return file, None
-        if ask.verb in ("note", "answer") and not ask.text.strip():
-            raise NotDone("empty", "there is no text")
+        _check_complete(file, ask)
         if file.holder(now_ms) in (None, ask.agent) and ask.verb != "note":
             self._hold(file, ask.agent, now_ms)
         if ask.verb == "note":
@@ -300,14 +299,10 @@ class Desk:
         channel = ask.channel or file.channel
         said: dict[str, Any] = {"case_id": file.id, "agent": ask.agent}
         if ask.verb == "answer":
-            if channel is None:
-                raise NotDone("no_channel", "nothing is known of how to reach the customer; name a channel")
             said |= {"channel": channel, "text": _text(ask.text)}
             if ask.subject:
                 said["subject"] = ask.subject[:200]
             return Event(event_id, "case_answered", now_ms, channel=channel, decoded=said)
-        if not ask.outcome:
-            raise NotDone("no_outcome", "say how it ended")
         if file.kind == "call":
             return self._called(file, ask, event_id, now_ms)
         said |= {"outcome": ask.outcome, "team": file.team}
@@ -339,6 +334,16 @@ class Desk:
     def _note(self, file: CaseFile, line: Line) -> None:
         file.note(line)
         self._changed[file.id] = file
+
+
+def _check_complete(file: CaseFile, ask: Ask) -> None:
+    """Refuse what lacks a part, before anything changes."""
+    if ask.verb in ("note", "answer") and not ask.text.strip():
+        raise NotDone("empty", "there is no text")
+    if ask.verb == "answer" and (ask.channel or file.channel) is None:
+        raise NotDone("no_channel", "nothing is known of how to reach the customer; name a channel")
+    if ask.verb == "close" and not ask.outcome:
+        raise NotDone("no_outcome", "say how it ended")
 
 
 def _check_told(said: dict[str, Any]) -> None:

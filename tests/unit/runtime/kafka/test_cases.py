@@ -142,6 +142,13 @@ def test_what_comes_to_nothing_is_turned_down_with_its_reason(office):
     assert [json.loads(line)["reason"] for _, line in office.partition.outgoing.dead_letters] == ["not_a_case"]
 
 
+def test_a_claim_that_lapsed_is_not_taken_again_by_what_is_turned_down(office):
+    office.ask("claim")
+    office.at_ms += HOUR
+    assert (office.ask("close"), office.ask("answer", text=" ")) == ("no_outcome", "empty")
+    assert office.ask("claim", "tom") is None  # nobody holds it
+
+
 def test_who_takes_the_partition_over_goes_on_where_it_stood(office, handing_over, record):
     office.ask("claim")
     again = Office(handing_over, record, begun(office.partition.state))
