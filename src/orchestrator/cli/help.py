@@ -71,7 +71,11 @@ class TeachingCommand(_Teaching, TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read arguments, letting an option that takes many values have them in a row: `--events *.jsonl`."""
-        return super().parse_args(ctx, list(_spread(args, self.spread)))
+        try:
+            return super().parse_args(ctx, list(_spread(args, self.spread)))
+        except typer.BadParameter as bad:
+            bad.message = bad.message.removeprefix("Value error, ")  # pydantic's, which typer reads values with
+            raise
 
 
 class LazyGroup(TyperGroup):

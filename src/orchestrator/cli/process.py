@@ -4,10 +4,11 @@ Owns how an exception becomes an exit code and lines on standard error. Must nev
 that the orchestrator raised on purpose: those texts already say what was found, where, and what to do.
 """
 
+import io
 import os
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from orchestrator.cli import screen
 from orchestrator.errors import InvalidProject, InvariantError, OrchestratorError
@@ -54,9 +55,19 @@ def _stand_in_for_closed_streams() -> None:
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: SIM115 - the process's own, as the next two
     if sys.stdout is None:
-        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed(os.open(os.devnull, os.O_RDONLY), "w")))
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+class _Closed(io.FileIO):
+    """Standard output that whoever started us has closed: says so to whoever writes."""
+
+    def write(self, written: Any) -> int:
+        try:
+            return super().write(written)
+        except OSError as error:
+            raise OSError(error.errno, "it is closed", "standard output") from error
 
 
 def _call() -> int:

@@ -251,10 +251,18 @@ class TestExplain:
         assert ended.out.startswith("zoe, local times of Europe/Madrid\n")
 
     def test_one_journey_only(self, orchestrator, shop, ran):
-        ended = orchestrator("explain", "ana", "--state", shop / "shop.db", "--journey", "other")
-        assert ended.code == 0
+        text = (shop / "abandoned-cart.journey.yaml").read_text()
+        (shop / "other.journey.yaml").write_text(text.replace("journey: abandoned-cart", "journey: other", 1))
+        ended = orchestrator("explain", "ana", shop, "--state", shop / "shop.db", "--journey", "other")
+        assert ended.code == 0, ended.err
         assert "Nothing has been decided about them in other." in ended.out
         assert "waiting for nothing" in ended.out
+
+    @pytest.mark.parametrize(("option", "name"), [("--state", "shop.db"), ("--decisions", "decisions.jsonl")])
+    def test_a_journey_that_nothing_knows_is_refused(self, orchestrator, shop, ran, option, name):
+        ended = orchestrator("explain", "ana", option, shop / name, "--journey", "abandoned_cart")
+        said = f"error: no journey 'abandoned_cart' in {shop / name}; did you mean 'abandoned-cart'?\n"
+        assert (ended.code, ended.out, ended.err) == (2, "", said)
 
     def test_from_a_file_of_decisions(self, orchestrator, shop, ran):
         ended = orchestrator("explain", "ana", shop, "--decisions", shop / "decisions.jsonl")
@@ -324,8 +332,12 @@ class TestMap:
 
     def test_a_journey_that_is_not_there_is_named_with_those_that_are(self, orchestrator, shop):
         ended = orchestrator("map", "cart", shop)
+        assert (ended.code, ended.err) == (2, f"error: no journey 'cart' in {shop}; there is abandoned-cart\n")
+
+    def test_a_format_that_there_is_not_is_refused_with_those_there_are(self, orchestrator, shop):
+        ended = orchestrator("map", "abandoned-cart", shop, "--format", "png")
         assert ended.code == 2
-        assert "abandoned-cart" in ended.err
+        assert "'--format': 'png' is not one of 'svg', 'mermaid', 'json'." in ended.err
 
 
 class TestSchema:

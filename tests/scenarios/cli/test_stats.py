@@ -43,10 +43,17 @@ def test_what_counts_can_be_narrowed(orchestrator, ran):
     def told(*options):
         return json.loads(orchestrator("stats", "--state", ran / "shop.db", "--json", *options).out)["journeys"]
 
-    assert told("--journey", "welcome") == []
     assert told("--version", "2") == []
     assert told("--since", "2100-01-01T00:00:00Z") == []
     assert told("--since", "2000-01-01T00:00:00Z") == told("--journey", "abandoned-cart") == told()
+
+
+@pytest.mark.parametrize("source", [("--state", "shop.db"), ("--decisions", "decisions.jsonl")])
+def test_a_journey_that_nothing_knows_is_refused_with_the_one_that_is_meant(orchestrator, ran, source):
+    option, name = source
+    ended = orchestrator("stats", option, ran / name, "--journey", "abandoned-crt")
+    said = f"error: no journey 'abandoned-crt' in {ran / name}; did you mean 'abandoned-cart'?\n"
+    assert (ended.code, ended.out, ended.err) == (2, "", said)
 
 
 @pytest.mark.parametrize("options", [(), ("--state", "a.db", "--decisions", "b.jsonl")])

@@ -93,7 +93,8 @@ def test_a_bug_of_ours_is_shown_whole_and_is_not_a_failed_check(ending, bug):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["init", "."], 2, f"{NEXT}error: standard output cannot be written: Bad file descriptor\n"),
+        (["init", "."], 2, f"{NEXT}error: standard output cannot be written: it is closed\n"),
+        (["--help"], 2, "error: standard output: it is closed\n"),
         # Nothing to write: the error is what it would be otherwise.
         (["validate", "nowhere"], 2, "error: nowhere: no such folder\n"),
     ],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli import screen
+from orchestrator.cli import journeys, screen
 from orchestrator.cli.decisions import by_id, catalog_of, read
 from orchestrator.cli.help import Example
 from orchestrator.cli.options import Customer
@@ -47,6 +47,8 @@ class _Known:
     state: "State | None" = None
     decisions: "dict[str, Decision]" = field(default_factory=dict)
     catalog: "Catalog | None" = None
+    # The journeys of everybody's decisions that were read on the way.
+    journeys: set[str] = field(default_factory=set)
 
     @property
     def zone(self) -> str:
@@ -85,6 +87,7 @@ def command(
     if known is None:
         screen.complain(f"nothing is known of {customer!r}; a customer id, or kind:value such as email:ana@example.com")
         raise typer.Exit(1)
+    _refuse_unknown(journey, known, directory or state or decisions)
     if as_json:
         screen.out_json(_values(customer, known, journey))
     else:
@@ -111,14 +114,24 @@ def _known(customer: str, directory: Path | None, state: Path | None, decisions:
         with decisions.open("rb") as lines:
             wanted = _with_merged(wanted, (one for one in read(lines, str(decisions)) if one.verdict == "merged"))
         with decisions.open("rb") as lines:
-            known.decisions.update(
-                (name, one) for name, one in by_id(lines, str(decisions)) if one.profile_id in wanted
-            )
+            for name, one in by_id(lines, str(decisions)):
+                known.journeys.add(one.journey)
+                if one.profile_id in wanted:
+                    known.decisions[name] = one
     if directory is not None:
         from orchestrator.language import load
 
         known.catalog = load(directory).catalog
     return known if has_something or known.decisions else None
+
+
+def _refuse_unknown(journey: str | None, known: _Known, where: Path | None) -> None:
+    """Raise NoSuchJourney for one that neither definitions nor state nor decisions know; where none does, all pass."""
+    decided = {one.journey for one in known.decisions.values()}
+    inside = set() if known.state is None else {entry.journey for entry in known.state.entries}
+    names = (journeys.named_in(known.catalog) | known.journeys | decided | inside) - {""}
+    if journey is not None and names and journey not in names:
+        raise journeys.no_such(journey, names, where)
 
 
 def _with_merged(wanted: set[str], merged: "Iterable[Decision]") -> set[str]:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import screen
+from orchestrator.cli import journeys, screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.options import ProjectFolder
-from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator.model.journey import Journey
@@ -36,10 +35,6 @@ class Format(StrEnum):
 
 
 _SUFFIXES = {".svg": Format.SVG, ".mmd": Format.MERMAID, ".mermaid": Format.MERMAID, ".json": Format.JSON}
-
-
-class NoSuchJourney(OrchestratorError):  # noqa: N818 - it names the thing found
-    """A journey that the project does not have. The caller's move."""
 
 
 def command(
@@ -93,8 +88,7 @@ def _found(directory: Path, journey_id: str) -> "Journey":
     for journey in catalog.current:
         if journey.id == journey_id:
             return journey
-    known = ", ".join(sorted(journey.id for journey in catalog.current)) or "none at all"
-    raise NoSuchJourney(f"no journey {journey_id!r} in {directory}; there is {known}")
+    raise journeys.no_such(journey_id, journeys.named_in(catalog), directory)
 
 
 def _standing(state: Path, journey_id: str) -> Counter[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import screen
+from orchestrator.cli import journeys, screen
 from orchestrator.cli.commands.run import WrongOptions, folder_and_files, instant_of
 from orchestrator.cli.help import Example
 
@@ -71,10 +71,14 @@ def command(
     with ExitStack() as opened:
         found, catalog, coupons, cases = _opened(opened, state, files, folder)
         tallies = Tallies(_windows(catalog))
-        counts = _Chosen(journey, version, since_ms).counts
+        chosen = _Chosen(journey, version, since_ms)
+        counts = chosen.counts
         for decision in found:
             if counts(decision):
                 tallies.take(decision)
+        names = (journeys.named_in(catalog) | chosen.journeys) - {""}
+        if journey is not None and names and journey not in names:
+            raise journeys.no_such(journey, names, folder or state or ", ".join(files))
         loads = {} if journey is not None else caseloads.caseloads(cases, since_ms)
     told = list(tallies.journeys.values())
     if as_json:
@@ -160,12 +164,15 @@ class _Chosen:
         self._version = version
         self._since_ms = since_ms
         self._entries: set[str] = set()
+        # Those that any decision was about, chosen or not.
+        self.journeys: set[str] = set()
 
     @property
     def counts(self) -> "Callable[[Decision], bool]":
         return self._is_of_it if self._since_ms is None else self._began_in_time
 
     def _is_of_it(self, decision: "Decision") -> bool:
+        self.journeys.add(decision.journey)
         if not decision.journey:
             return True
         return self._journey in (None, decision.journey) and self._version in (None, decision.version)

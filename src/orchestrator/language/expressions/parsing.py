@@ -28,6 +28,8 @@ _HINTS = (
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 # To Python 2026-12-24 is 1990: two subtractions, or a number that begins with 0.
 _DATE = re.compile(r"(?<![\w.-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?(?![\w.-])")
+# Behind a comparison: in a list, [100,200] is two numbers and meant so.
+_GROUPED = re.compile(r"[<>=]\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?)(?![\w,])")
 _TEMPLATE = re.compile(r"\s*\{\{-?\s*(.*?)\s*-?\}\}\s*", re.DOTALL)
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 
@@ -84,13 +86,17 @@ class Source:
         return tree
 
     def _check_borrowed(self, bare: str) -> None:
-        """Refuse what reads well, and would mean something else or nothing: templates, and dates without quotes."""
+        """Refuse what reads well, and would mean something else or nothing: templates, dates, grouped digits."""
         template = _TEMPLATE.fullmatch(self.text)
         if template:
             raise Mistake("E402", "a template cannot stand in an expression", 0, template[1] or "profile.NAME")
         date = _DATE.search(bare)
         if date:
             raise Mistake("E402", f"`{date[0]}` subtracts numbers", date.start(), self.quoted(date[0]))
+        grouped = _GROUPED.search(bare)
+        if grouped:
+            plain = grouped[1].replace(",", "")
+            raise Mistake("E402", f"`{grouped[1]}` is two numbers with a comma between", grouped.start(1), plain)
 
     def quoted(self, text: str) -> str:
         """Write a text as it must stand in the file: YAML takes the quotes away from what is quoted as a whole."""

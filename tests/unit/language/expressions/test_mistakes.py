@@ -42,6 +42,8 @@ def mistake_of(text: str, around: Surroundings) -> Mistake:
         ("§a b", "E401"),
         ("x == §'abc", "E401"),
         ("§a\x00", "E401"),
+        ("total >= §1,000", "E402"),
+        ("total>§1,050.50 and a", "E402"),
         ("a == §None", "E411"),
         ("§None", "E411"),
         ("a == §true", "E402"),
@@ -186,3 +188,9 @@ def test_a_namespace_means_nothing_where_it_cannot_be_known(text, fix):
 
 def test_what_is_said_of_a_step_that_was_too_broken_to_keep_is_let_pass():
     compile_text("steps.gone.anything == 1", AROUND)
+
+
+def test_a_number_with_its_thousands_grouped_is_told_as_one():
+    assert mistake_of("total >= 1,050.50", AROUND.where()).fix == "1050.50"
+    assert mistake_of("total > 1,000,000", AROUND.where()).fix == "1000000"
+    compile_text("total in [100,200] or note == '> 1,000'", AROUND.where())

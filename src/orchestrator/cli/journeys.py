@@ -1,0 +1,30 @@
+"""Journeys by the names that people give them on the command line.
+
+Owns what is said of a name that no journey has. Must never read what knows the names: each command has it open.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from orchestrator.model.catalog import Catalog
+
+
+class NoSuchJourney(OrchestratorError):  # noqa: N818 - it names the thing found
+    """A journey that nothing knows of what was read. The caller's move."""
+
+
+def no_such(name: str, known: Iterable[str], where: object) -> NoSuchJourney:
+    """Say that `where` has no journey of this name, and which is meant or which there are."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    there = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(names) or 'none at all'}"
+    return NoSuchJourney(f"no journey {name!r} in {where}; {there}")
+
+
+def named_in(catalog: "Catalog | None") -> set[str]:
+    """List the ids of the journeys of a catalog, of whatever version; none where there is no catalog."""
+    return set() if catalog is None else {journey_id for journey_id, _version in catalog.versions}
