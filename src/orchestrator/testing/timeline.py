@@ -64,6 +64,8 @@ def timeline_of(
     """Tell what happened, turn by turn."""
     lines: list[Line] = []
     sendings: list[Sending] = []
+    history = list(history)
+    story = sentences.story_of(decision for happened in history for decision in happened.turned.decisions)
     for happened in history:
         at = clock.local(happened.now_ms)
         if happened.event is not None:
@@ -76,7 +78,7 @@ def timeline_of(
             if action is not None:
                 sendings.append(_sending(action, renderer, coupons))
                 details = tuple(_shown(sendings[-1]))
-            text = sentences.sentence(decision, clock.zone.key)
+            text = sentences.sentence(decision, clock.zone.key, story=story)
             lines.append(Line(at, text, details, decision))
         for failure in happened.turned.failures:
             lines.append(Line(at, f"A bug stopped {failure.journey}", tuple(failure.traceback.splitlines())))

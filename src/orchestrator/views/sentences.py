@@ -1,11 +1,12 @@
 """Decisions as sentences: what happened, what did not, and why, for people who read no codes.
 
 Owns one sentence for every verdict and reason, in each language; a test keeps the tables whole. Must never decide, look
-anything up or guess: a sentence says what the decision recorded and nothing else.
+anything up or guess: a sentence says what the decision, and those before it, recorded and nothing else.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.model import instants
@@ -117,6 +118,16 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.NOT_MERGED, Reason.UNUSABLE): "Not recognised by {kind}: the value cannot be read",
 }
 
+# At a step that handed over, what is waited for is its case.
+_OF_CASES = {
+    (Verdict.WAITED, Reason.FOR_ANSWER): "Waits at {step} for the case to be closed, until {until} at the latest",
+    (Verdict.RESUMED, Reason.ANSWERED): "Went on from {step}, as the case was closed: {outcome}",
+    (Verdict.RESUMED, Reason.TIMED_OUT): "Went on from {step}: the case was not closed in time",
+}
+_UNBOUNDED = "Waits at {step} for the case to be closed"
+# Behind an exit, of the message that was held then.
+_UNSENT = "; {}, which was held, is not sent any more"
+
 # For exit reasons, which are the author's own words, and for what a newer release may have written.
 _BY_VERDICT: Mapping[str, str] = {
     Verdict.EXITED: "Left {journey}: {reason}",
@@ -151,7 +162,9 @@ _UNNAMED = {
 }
 
 
-ENGLISH = Wording(SENTENCES, _NOT_SENT, _NOT_DONE, _BY_VERDICT, _ANY, _UNNAMED, "missing", {})
+ENGLISH = Wording(
+    SENTENCES, _NOT_SENT, _NOT_DONE, _OF_CASES, _UNBOUNDED, _UNSENT, _BY_VERDICT, _ANY, _UNNAMED, "missing", {}
+)
 WORDINGS: Mapping[str, Wording] = {"en": ENGLISH, "es": SPANISH}
 
 
@@ -169,8 +182,39 @@ class _Words(dict[str, Any]):
         return self._unnamed.get(name, name) if found is None else found
 
 
-def sentence(decision: Decision, zone: str | None, language: str = "en") -> str:
-    """Say one decision as a sentence, instants in the customer's local time; English stands in for other languages."""
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What decisions say only together: the steps, by entry, that opened a case, and by exit what stayed unsent."""
+
+    cases: Set[tuple[str | None, str | None]] = frozenset()
+    unsent: Mapping[str, str] = field(default_factory=dict)
+
+
+def story_of(decisions: Iterable[Decision]) -> Story:
+    """Read a customer's decisions, in order, for what `sentence` says better when it knows of the others."""
+    cases = set()
+    held: dict[str | None, str] = {}
+    unsent = {}
+    for one in decisions:
+        if one.verdict == Verdict.HANDED_OFF:
+            cases.add((one.entry_id, one.step))
+        elif one.verdict == Verdict.EXITED and one.entry_id in held:
+            unsent[one.id] = held[one.entry_id]
+        if one.verdict == Verdict.HELD and isinstance(one.saw.get("message"), str):
+            held[one.entry_id] = one.saw["message"]
+        elif one.verdict != Verdict.CONVERTED:  # whoever converts is where they were
+            held.pop(one.entry_id, None)
+    return Story(cases, unsent)
+
+
+_ALONE = Story()
+
+
+def sentence(decision: Decision, zone: str | None, language: str = "en", story: Story = _ALONE) -> str:
+    """Say one decision as a sentence, instants in the customer's local time; English stands in for other languages.
+
+    `story` is that of the decisions it stands among, where they are at hand.
+    """
     wording = WORDINGS.get(language, ENGLISH)
     own = {
         "journey": decision.journey,
@@ -183,15 +227,21 @@ def sentence(decision: Decision, zone: str | None, language: str = "en") -> str:
     if isinstance(seen.get("cap"), str):
         seen["cap"] = " ".join(wording.in_caps.get(word, word) for word in seen["cap"].split())
     words = _Words({**seen, **own}, wording.unnamed)
-    text = _template(decision, wording).format_map(words)
+    is_case = (decision.entry_id, decision.step) in story.cases
+    text = _template(decision, wording, is_case).format_map(words)
     named = words.named - own.keys()  # an author's condition may look at a property called `step`
     rest = [f"{name} = {_shown(value, wording)}" for name, value in decision.saw.items() if name not in named]
-    return f"{text} ({', '.join(rest)})." if rest else f"{text}."
+    text = f"{text} ({', '.join(rest)})" if rest else text
+    return text + (wording.unsent.format(story.unsent[decision.id]) if decision.id in story.unsent else "") + "."
 
 
-def _template(decision: Decision, wording: Wording) -> str:
+def _template(decision: Decision, wording: Wording, is_case: bool) -> str:
     try:
-        template = wording.sentences[Verdict(decision.verdict), Reason(decision.reason)]
+        pair = Verdict(decision.verdict), Reason(decision.reason)
+        template = wording.sentences[pair]
+        if is_case and pair in wording.of_cases:
+            is_unbounded = pair[0] is Verdict.WAITED and "until" not in decision.saw
+            return wording.unbounded if is_unbounded else wording.of_cases[pair]
     except (KeyError, ValueError):
         template = wording.by_verdict.get(decision.verdict, wording.whatever)
     if template.startswith(wording.not_sent):

@@ -109,6 +109,13 @@ SPANISH = Wording(
         "agent": "No se envió la respuesta de {agent} al caso de {step} por {channel}: ",
     },
     {
+        (Verdict.WAITED, Reason.FOR_ANSWER): "Espera en {step} a que se cierre el caso, como mucho hasta {until}",
+        (Verdict.RESUMED, Reason.ANSWERED): "Siguió desde {step}, al cerrarse el caso: {outcome}",
+        (Verdict.RESUMED, Reason.TIMED_OUT): "Siguió desde {step}: el caso no se cerró a tiempo",
+    },
+    "Espera en {step} a que se cierre el caso",
+    "; {}, que se retuvo, ya no se envía",
+    {
         Verdict.EXITED: "Salió de {journey}: {reason}",
         Verdict.HELD: "Se retuvo {message} en {step}: {reason}",
         Verdict.SUPPRESSED: _NOT_SENT + "{reason}",

@@ -1,4 +1,4 @@
-"""Where a customer stands: what an entry is waiting for, as a sentence.
+"""Where a customer stands: what an entry is waiting for, and what does not reach them, as sentences.
 
 Owns the words for it, step by step, in each language. Must never work out what would happen next; it says what is
 stored. Conditions are the author's, and shown as they are written.
@@ -9,6 +9,7 @@ from functools import singledispatch
 
 from orchestrator.model.audience import SEGMENT_LEFT
 from orchestrator.model.journey import ANSWERS, Ask, Call, Handoff, Journey, Repeat, Send, Step, Trigger, Wait, WaitFor
+from orchestrator.model.profile import Profile
 from orchestrator.model.state import Entry
 from orchestrator.views import times
 
@@ -30,6 +31,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "where": "{} where {}",
         "entering": "entering segment {}",
         "leaving": "leaving segment {}",
+        "unreachable": "{} does not reach {}: the address bounced, or is gone.",
     },
     "es": {
         "until": "hasta {}",
@@ -48,6 +50,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "where": "{} con {}",
         "entering": "entrar en el segmento {}",
         "leaving": "dejar el segmento {}",
+        "unreachable": "{} no llega a {}: la dirección rebotó o ya no existe.",
     },
 }
 
@@ -76,6 +79,21 @@ def standing(journey: Journey | None, entry: Entry, zone: str | None, language: 
     if entry.held_ms and isinstance(step, Send):
         return f"{where}: {texts['holds'].format(step.message, entry.step, until)}."
     return f"{where}: {_waits(step, entry.step, until, texts)}."
+
+
+def bounced(profile: Profile) -> dict[str, list[str]]:
+    """List, by channel, the addresses that take nothing any more."""
+    return {channel: addresses.splitlines() for channel, addresses in sorted(profile.unreachable.items())}
+
+
+def unreachable(profile: Profile, language: str = "en") -> list[str]:
+    """Say which addresses take nothing any more, a sentence each; a device's long one is cut."""
+    text = _TEXTS.get(language, _TEXTS["en"])["unreachable"]
+    return [
+        text.format(channel, address if len(address) <= 80 else address[:79] + "…")
+        for channel, addresses in bounced(profile).items()
+        for address in addresses
+    ]
 
 
 @singledispatch

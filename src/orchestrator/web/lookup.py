@@ -25,6 +25,8 @@ def told(known: Known, catalog: Catalog, language: str = "en") -> dict[str, Any]
     state = known.state
     profile = state.profile
     zone = zone_of(profile, catalog.project).key
+    decisions = [_decode(line) for line in known.decisions]
+    story = sentences.story_of(decisions)
     return {
         "profile_id": profile.id,
         "customer_id": profile.customer_id,
@@ -38,7 +40,7 @@ def told(known: Known, catalog: Catalog, language: str = "en") -> dict[str, Any]
         "consents": _consents(state),
         "journeys": _journeys(state, catalog, zone, language),
         "messages": [_message(sent) for sent in reversed(state.sent)],
-        "timeline": [_decision(line, zone, language) for line in reversed(known.decisions)],
+        "timeline": [_decision(one, zone, language, story) for one in reversed(decisions)],
     }
 
 
@@ -86,6 +88,5 @@ def _message(sent: Any) -> dict[str, Any]:
     }
 
 
-def _decision(line: bytes, zone: str, language: str) -> dict[str, Any]:
-    decision = _decode(line)
-    return {**msgspec.to_builtins(decision), "sentence": sentences.sentence(decision, zone, language)}
+def _decision(decision: Decision, zone: str, language: str, story: sentences.Story) -> dict[str, Any]:
+    return {**msgspec.to_builtins(decision), "sentence": sentences.sentence(decision, zone, language, story)}

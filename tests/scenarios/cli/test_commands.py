@@ -298,6 +298,17 @@ class TestExplain:
         ]
         assert lines[-1] == "  visits: waits at pause until Mon 2 Mar 2026, 12:15. [entry 3]"
 
+    def test_an_address_that_bounced_is_named(self, orchestrator, shop):
+        event = {"customer_id": "zoe", "time": "2026-03-02T09:00:00Z", "identifiers": {"email": "zoe@example.com"}}
+        gone = {"channel": "email", "addresses": ["zoe@example.com"]}
+        lines = [{**event, "type": "address_unreachable", "properties": gone}]
+        (shop / "gone.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        orchestrator("run", shop, "--events", shop / "gone.jsonl", "--state", shop / "gone.db")
+        told = orchestrator("explain", "zoe", "--state", shop / "gone.db")
+        assert told.out.splitlines()[-1] == ("  email does not reach zoe@example.com: the address bounced, or is gone.")
+        told = orchestrator("explain", "zoe", "--state", shop / "gone.db", "--json")
+        assert json.loads(told.out)["unreachable"] == {"email": ["zoe@example.com"]}
+
     def test_somebody_nobody_knows_is_1(self, orchestrator, shop, ran):
         ended = orchestrator("explain", "zoe", "--state", shop / "shop.db")
         assert (ended.code, ended.out) == (1, "")

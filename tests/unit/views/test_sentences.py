@@ -3,9 +3,10 @@
 import string
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.model.decision import Decision, Reason, Verdict
-from orchestrator.views.sentences import SENTENCES, WORDINGS, sentence
+from orchestrator.views.sentences import SENTENCES, WORDINGS, sentence, story_of
 
 
 def decided(verdict, reason, step="remind", **saw):
@@ -100,7 +101,7 @@ def test_every_language_says_the_same_things_about_the_same_names():
         assert set(wording.sentences) == set(english.sentences)
         for pair, text in wording.sentences.items():
             assert names_in(text) == names_in(english.sentences[pair]), pair
-        for tables in ("not_done", "by_verdict", "unnamed"):
+        for tables in ("not_done", "of_cases", "by_verdict", "unnamed"):
             assert set(getattr(wording, tables)) == set(getattr(english, tables))
 
 
@@ -131,3 +132,55 @@ def test_no_sentence_names_a_word_that_nobody_knows():
     known |= {"agent", "outcome"}
     named = {name for text in SENTENCES.values() for _, name, _, _ in string.Formatter().parse(text) if name}
     assert named <= known
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        (
+            "en",
+            [
+                "Waits at care for the case to be closed, until Tue 3 Mar 2026, 08:30 at the latest.",
+                "Waits at care for the case to be closed.",
+                "Went on from care, as the case was closed: solved.",
+                "Went on from care: the case was not closed in time.",
+            ],
+        ),
+        (
+            "es",
+            [
+                "Espera en care a que se cierre el caso, como mucho hasta mar 3 mar 2026, 08:30.",
+                "Espera en care a que se cierre el caso.",
+                "Siguió desde care, al cerrarse el caso: solved.",
+                "Siguió desde care: el caso no se cerró a tiempo.",
+            ],
+        ),
+    ],
+)
+def test_who_was_handed_over_waits_for_the_case_to_be_closed(language, told):
+    decisions = [
+        decided("handed_off", "case_opened", step="care", team="care"),
+        decided("waited", "for_answer", step="care", until="2026-03-03T07:30:00.000Z"),
+        decided("waited", "for_answer", step="care"),
+        decided("resumed", "answered", step="care", outcome="solved"),
+        decided("resumed", "timed_out", step="care"),
+    ]
+    story = story_of(decisions)
+    assert [sentence(one, "Europe/Madrid", language, story) for one in decisions[1:]] == told
+    survey = decided("waited", "for_answer", step="survey", until="2026-03-03T07:30:00.000Z")
+    assert sentence(survey, "UTC", "en", story) == "Waits at survey for the answer, until Tue 3 Mar 2026, 07:30."
+
+
+def test_an_exit_says_that_what_was_held_is_not_sent_any_more():
+    held = decided("held", "quiet_hours", message="offer")
+    left = replace(decided("exited", "bought", step=None, total=3), id="d2")
+    story = story_of([held, decided("converted", "goal"), left])
+    assert sentence(left, None, "en", story) == (
+        "Left abandoned-cart: bought (total = 3); offer, which was held, is not sent any more."
+    )
+    assert sentence(left, None, "es", story) == (
+        "Salió de abandoned-cart: bought (total = 3); offer, que se retuvo, ya no se envía."
+    )
+    assert sentence(left, None, "en", story_of([held, decided("sent", "allowed", message="offer"), left])) == (
+        "Left abandoned-cart: bought (total = 3)."
+    )

@@ -2,8 +2,9 @@
 
 import pytest
 
+from orchestrator.model.profile import Profile
 from orchestrator.model.state import Entry
-from orchestrator.views.standing import awaited, standing
+from orchestrator.views.standing import awaited, standing, unreachable
 
 DUE = 1_772_523_000_000  # 2026-03-03T07:30:00Z
 
@@ -78,3 +79,19 @@ def test_the_events_that_would_move_an_entry_on_are_named(every_verb):
     assert awaited(every_verb, entry("survey")) == ["survey_answered"]
     assert awaited(every_verb, entry("care")) == ["case_closed"]
     assert awaited(every_verb, entry("pause")) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "email does not reach ana@example.com: the address bounced, or is gone."),
+        ("es", "email no llega a ana@example.com: la dirección rebotó o ya no existe."),
+    ],
+)
+def test_an_address_that_bounced_is_named(language, words):
+    profile = Profile("p1", unreachable={"email": "ana@example.com", "push": "t1\n" + "t" * 100})
+    told = unreachable(profile, language)
+    assert told[0] == words
+    assert told[1].startswith("push ")
+    assert "t" * 79 + "…" in told[2]
+    assert unreachable(Profile("p2"), language) == []

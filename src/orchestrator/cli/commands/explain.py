@@ -148,12 +148,13 @@ def _chosen(known: _Known, journey: str | None) -> "list[Decision]":
 
 def _tell(customer: str, known: _Known, journey: str | None) -> None:
     from orchestrator.model import instants
-    from orchestrator.views import sentences, times
+    from orchestrator.views import sentences, standing, times
 
     screen.out(screen.paint(f"{customer}, local times of {known.zone}", "bold"))
     decisions = _chosen(known, journey)
     numbers = _numbers(known)
     labels = {**numbers, **_keys(known)}
+    story = sentences.story_of(known.decisions.values())
     for name in dict.fromkeys(decision.journey for decision in decisions):
         own = [decision for decision in decisions if decision.journey == name]
         versions = ", ".join(str(version) for version in sorted({decision.version for decision in own}))
@@ -162,7 +163,7 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
         for decision in own:
             at = times.spoken(instants.parse(decision.at) or 0, known.zone)
             style = {"sent": "green", "suppressed": "yellow", "held": "yellow", "parked": "red"}.get(decision.verdict)
-            text = sentences.sentence(decision, known.zone)
+            text = sentences.sentence(decision, known.zone, story=story)
             if "key" not in decision.saw and decision.entry_id in labels:
                 text = f"{text} [{labels[decision.entry_id]}]"  # of several entries, whose this is
             screen.out(f"  {at:<22}  {screen.paint(text, style) if style else text}")
@@ -175,6 +176,8 @@ def _tell(customer: str, known: _Known, journey: str | None) -> None:
         screen.out(f"  {entry['sentence']}" + ("" if number is None else f" [{number}]"))
     if not waiting:
         screen.out("  They are waiting for nothing.")
+    for text in [] if known.state is None else standing.unreachable(known.state.profile):
+        screen.out(f"  {text}")
 
 
 def _keys(known: _Known) -> dict[str | None, str]:
@@ -235,6 +238,7 @@ def _waiting_by_decisions(known: _Known, journey: str | None) -> list[dict[str, 
 
     last: dict[str, Decision] = {}
     keys = _keys(known)
+    story = sentences.story_of(known.decisions.values())
     for decision in _chosen(known, journey):
         if decision.entry_id is not None and decision.verdict != "converted":
             last[decision.entry_id] = decision
@@ -247,7 +251,7 @@ def _waiting_by_decisions(known: _Known, journey: str | None) -> list[dict[str, 
             "step": decision.step,
             "until": decision.saw.get("until"),
             "events": [],
-            "sentence": f"{_passage(decision, keys)}: {sentences.sentence(decision, known.zone)}",
+            "sentence": f"{_passage(decision, keys)}: {sentences.sentence(decision, known.zone, story=story)}",
         }
         for decision in last.values()
         if decision.verdict in ("waited", "held")
@@ -263,20 +267,22 @@ def _values(customer: str, known: _Known, journey: str | None) -> dict[str, Any]
     import msgspec
 
     from orchestrator.model import instants
-    from orchestrator.views import sentences, times
+    from orchestrator.views import sentences, standing, times
 
     keys = _keys(known)
+    story = sentences.story_of(known.decisions.values())
     return {
         "customer": customer,
         "profile_id": known.profile_id,
         "customer_id": None if known.state is None else known.state.profile.customer_id,
         "timezone": known.zone,
+        "unreachable": {} if known.state is None else standing.bounced(known.state.profile),
         "decisions": [
             {
                 **msgspec.to_builtins(decision),
                 "key": keys.get(decision.entry_id),
                 "local_at": times.stamp(instants.parse(decision.at) or 0, known.zone),
-                "sentence": sentences.sentence(decision, known.zone),
+                "sentence": sentences.sentence(decision, known.zone, story=story),
             }
             for decision in _chosen(known, journey)
         ],
