@@ -99,7 +99,7 @@ class LinkingPartition(ResolvedPartition):
 
     def is_due(self, wall_ms: int) -> bool:
         """Tell whether a record may be taken, or the clock is to be told."""
-        return self.has_work or (self.turned_ms > self._told_ms and self._may_tell(wall_ms))
+        return super().is_due(wall_ms) or (self.turned_ms > self._told_ms and self._may_tell(wall_ms))
 
     def _may_tell(self, wall_ms: int) -> bool:
         """Whether it is time to tell the clock: now and then, and at once while it lags."""

@@ -139,6 +139,17 @@ class ResolvedPartition(Partition):
         is_ready = is_released or bool(self._ready)
         return self.backlog > 0 or is_ready or goes_on or self._timers.next_ms < self.clock.now_ms
 
+    def is_due(self, wall_ms: int) -> bool:
+        """Tell the same, with what may be taken as it comes: what was left over waits for no clock."""
+        next_ms = self._aligned.next_ms
+        return self.has_work or (
+            self._aligned.is_whole and next_ms is not None and next_ms <= self._open_until(wall_ms)
+        )
+
+    def _open_until(self, wall_ms: int) -> int:
+        """Tell up to which time records may be taken: all that are near the wall clock, or what every source passed."""
+        return wall_ms if wall_ms - self.clock.now_ms <= LIVE_MS else self.clock.now_ms
+
     @property
     def turned_ms(self) -> int:
         """Return the instant up to which the work is done: timers may lie behind what the sources have told."""
@@ -202,7 +213,7 @@ class ResolvedPartition(Partition):
         if not aligned.is_whole:
             return
         self._go_on(catalog, wall_ms)
-        until_ms = wall_ms if wall_ms - clock_ms <= LIVE_MS else clock_ms
+        until_ms = self._open_until(wall_ms)
         while (next_ms := aligned.next_ms) is not None:
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
             if not aligned.is_late:

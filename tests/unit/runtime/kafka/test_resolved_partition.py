@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.model import instants
 from orchestrator.model.catalog import Catalog
+from orchestrator.runtime.kafka import resolved_partition
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
@@ -69,6 +70,20 @@ def test_a_timer_between_two_records_fires_between_them(catalog, record, tick):
     work(unit, catalog, tick(2, "0", 6 * HOUR), tick(3, "1", 6 * HOUR))
     assert ("sent", instants.to_text(2 * HOUR)) in decided(unit)
     assert decided(unit)[-1] == ("exited", instants.to_text(5 * HOUR))
+
+
+def test_what_was_left_over_when_time_was_up_waits_for_no_clock(catalog, record, tick, monkeypatch):
+    unit, near = behind(), WALL - 1000
+    work(unit, catalog, tick(0, "0", near), tick(1, "1", near))
+    unit.inputs.add("events", [record(2, WALL - 10, "cart_updated"), record(3, WALL - 5, "cart_updated", "ben")])
+    instants_of_time = iter([0.0, 2.0])
+    monkeypatch.setattr(resolved_partition, "perf_counter", lambda: next(instants_of_time))
+    unit.work(catalog, set(), WALL, until=1.0)
+    monkeypatch.undo()
+    assert ([verdict for verdict, _ in decided(unit)], unit.backlog) == (["entered", "waited"], 0)
+    assert unit.is_due(WALL)
+    work(unit, catalog)
+    assert (len(decided(unit)), unit.is_due(WALL)) == (4, False)
 
 
 def test_when_all_sources_are_live_a_record_does_not_wait(catalog, record, tick):
