@@ -25,6 +25,16 @@ def no_such(name: str, known: Iterable[str], where: object) -> NoSuchJourney:
     return NoSuchJourney(f"no journey {name!r} in {where}; {there}")
 
 
+def refuse_unknown(name: str | None, catalog: "Catalog | None", others: set[str], where: object) -> None:
+    """Raise NoSuchJourney for a name that neither definitions have nor `others` that were read; without any, all pass.
+
+    Decisions that are about no journey name it "".
+    """
+    known = (named_in(catalog) | others) - {""}
+    if name is not None and known and name not in known:
+        raise no_such(name, known, where)
+
+
 def named_in(catalog: "Catalog | None") -> set[str]:
     """List the ids of the journeys of a catalog, of whatever version; none where there is no catalog."""
     return set() if catalog is None else {journey_id for journey_id, _version in catalog.versions}

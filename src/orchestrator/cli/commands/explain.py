@@ -87,7 +87,7 @@ def command(
     if known is None:
         screen.complain(f"nothing is known of {customer!r}; a customer id, or kind:value such as email:ana@example.com")
         raise typer.Exit(1)
-    _refuse_unknown(journey, known, directory or state or decisions)
+    journeys.refuse_unknown(journey, known.catalog, _journeys_of(known), directory or state or decisions)
     if as_json:
         screen.out_json(_values(customer, known, journey))
     else:
@@ -125,13 +125,10 @@ def _known(customer: str, directory: Path | None, state: Path | None, decisions:
     return known if has_something or known.decisions else None
 
 
-def _refuse_unknown(journey: str | None, known: _Known, where: Path | None) -> None:
-    """Raise NoSuchJourney for one that neither definitions nor state nor decisions know; where none does, all pass."""
-    decided = {one.journey for one in known.decisions.values()}
+def _journeys_of(known: _Known) -> set[str]:
+    """Name the journeys that state or decisions know."""
     inside = set() if known.state is None else {entry.journey for entry in known.state.entries}
-    names = (journeys.named_in(known.catalog) | known.journeys | decided | inside) - {""}
-    if journey is not None and names and journey not in names:
-        raise journeys.no_such(journey, names, where)
+    return known.journeys | inside | {one.journey for one in known.decisions.values()}
 
 
 def _with_merged(wanted: set[str], merged: "Iterable[Decision]") -> set[str]:

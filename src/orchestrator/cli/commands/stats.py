@@ -76,9 +76,7 @@ def command(
         for decision in found:
             if counts(decision):
                 tallies.take(decision)
-        names = (journeys.named_in(catalog) | chosen.journeys) - {""}
-        if journey is not None and names and journey not in names:
-            raise journeys.no_such(journey, names, folder or state or ", ".join(files))
+        journeys.refuse_unknown(journey, catalog, chosen.journeys, folder or state or ", ".join(files))
         loads = {} if journey is not None else caseloads.caseloads(cases, since_ms)
     told = list(tallies.journeys.values())
     if as_json:

@@ -84,7 +84,7 @@ class Alignment:
 
     def was_held(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation held a record when its turn had come."""
-        return bool(self._left_held) and record.offset in self._left_held
+        return record.offset in self._left_held
 
     def was_taken(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation has processed this record."""

@@ -313,7 +313,7 @@ class ResolvedPartition(Partition):
 
     def _may_go(self, record: KafkaRecord) -> bool:
         """Whether a record may be taken: one that waits for lives only when all of them are here."""
-        if is_plain(record) or kind_of(record) != WAIT:
+        if kind_of(record) != WAIT:
             return True
         wait = decode_wait(record.value or b"")
         return all(self.state.get(_place_of(wait.link, loser)) is not None for loser in wait.losers)
