@@ -21,8 +21,11 @@ EVENTS = 12_000
 CROWD = 4_000
 MOST_WORKERS = 3
 DEEDS = 6
-POINTS = ["begin.opened", "begin.restored", "begin.positioned", "restore.records", "restore.end", "turn.fetched"]
+POINTS = ["begin.opened", "begin.restored", "begin.positioned", "restore.records", "restore.end"]
+# A failure here is no partition's but the worker's own: its process ends, as with any bug, and says so.
+WORKERS_OWN = "turn.fetched"
 POINTS += [f"commit.{step}" for step in ("begin", "lines", "changes", "check", "offsets", "end", "ended", "state")]
+POINTS.append(WORKERS_OWN)
 
 
 def disturbed(records: list[Loaded], dice: random.Random) -> list[Loaded]:
@@ -46,6 +49,8 @@ class Chaos:
         self.running: list[WorkerProcess] = []
         self.frozen: list[WorkerProcess] = []
         self.deeds: Counter[str] = Counter()
+        # The workers that are to fail outside of any partition.
+        self.failing: list[WorkerProcess] = []
         self._started = 0
 
     def start(self, *, may_fail: bool = True) -> None:
@@ -54,11 +59,16 @@ class Chaos:
         settings = {"TRANSACTION_FACTS": str(self.dice.choice([20, 40, 80])), "LOG_LEVEL": "info"}
         if self.dice.random() < 0.3:
             settings["STATE"] = f"rocksdb:{self.folder / f'disk-{self._started}'}"
+        point = behaviour = ""
         if may_fail and self.dice.random() < 0.6:
             behaviour = self.dice.choice(["kill", "kill", "raise"])
-            settings["FAULT"] = f"{self.dice.choice(POINTS)}:{self.dice.randint(1, 40)}:{behaviour}"
+            point = self.dice.choice(POINTS)
+            settings["FAULT"] = f"{point}:{self.dice.randint(1, 40)}:{behaviour}"
             self.deeds[f"fault {behaviour}"] += 1
-        self.running.append(self.shop.start_worker(**settings))
+        worker = self.shop.start_worker(**settings)
+        if (point, behaviour) == (WORKERS_OWN, "raise"):
+            self.failing.append(worker)
+        self.running.append(worker)
         self.deeds["start"] += 1
 
     def take(self) -> WorkerProcess:
@@ -68,7 +78,7 @@ class Chaos:
         """Do one thing."""
         # Who died at a fault point is counted, and replaced when the dice say so.
         for worker in [worker for worker in self.running if worker.exit_code is not None]:
-            assert worker.exit_code == -signal.SIGKILL, self.shop.said()
+            assert worker.exit_code == self.end_of(worker), self.shop.said()
             self.running.remove(worker)
             self.deeds["died at a fault"] += 1
         deed = self.dice.choice(["join", "join", "kill", "kill", "leave", "leave", "freeze", "thaw", "thaw", "broker"])
@@ -96,8 +106,12 @@ class Chaos:
     async def leave(self, worker: WorkerProcess) -> None:
         """Stop a worker; it may be dying of its fault just now, or not have come as far as hearing a signal."""
         code = await asyncio.to_thread(worker.stop)
-        assert code in (0, -signal.SIGKILL, -signal.SIGTERM), self.shop.said()
+        assert code in (0, self.end_of(worker), -signal.SIGTERM), self.shop.said()
         self.deeds["leave"] += 1
+
+    def end_of(self, worker: WorkerProcess) -> int:
+        """Give the exit code that a worker's own fault ends it with."""
+        return 1 if worker in self.failing else -signal.SIGKILL
 
     def wake(self) -> None:
         """Let a frozen worker go on: a zombie, if its session is over."""
