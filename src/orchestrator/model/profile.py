@@ -4,6 +4,7 @@ Owns traits, identifiers, consents and preferences, and the questions that can b
 Never decides whether a message may leave; that is the engine's.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -72,6 +73,13 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
             return self.id
         known = self.identifiers.get(name)
         return known[-1] if known else None
+
+    def is_known_by(self, customer_id: str | None, identifiers: Mapping[str, str]) -> bool:
+        """Whether a customer id and other identifiers, as they are kept, say nothing new about who this is."""
+        if customer_id not in (None, self.customer_id):
+            return False
+        known = self.identifiers
+        return all(value in known.get(kind, ()) for kind, value in identifiers.items())
 
     def consent_for(self, channel: str, purpose: str) -> Consent | None:
         """Find the statement that decides for (channel, purpose): the latest that covers it.
