@@ -116,9 +116,7 @@ def on_event(
         if digest in state.seen and state.has_seen(digest):
             return DUPLICATE
     plan = (catalog.plans or plans_of(catalog)).by_event.get(event.type)
-    if plan is not None and (
-        not event.identifiers or state.profile.is_known_by(event.customer_id, event.identifiers)
-    ):
+    if plan is not None and (not event.identifiers or state.profile.is_known_by(event.customer_id, event.identifiers)):
         try:
             planned = plan(state, event, now_ms)
         except Exception:  # noqa: BLE001 - nothing is kept of it, and the funnel says whose failure it is

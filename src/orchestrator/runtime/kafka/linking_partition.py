@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from orchestrator.engine.linking import Linked, Refused, link
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID, Identifier, Unnamed
 from orchestrator.model.rights import ERASE
@@ -45,6 +46,7 @@ from orchestrator.runtime.kafka.resolved import (
     Who,
     encode,
     encode_tick,
+    is_plain,
     kind_of,
 )
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
@@ -164,20 +166,24 @@ class LinkingPartition(ResolvedPartition):
 
     # What comes
 
+    def _must_wait(self, record: KafkaRecord) -> bool:
+        """Tell that nobody waits here: lives are none of the linker's."""
+        return False
+
     def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
         self.outgoing.facts += 1
         # Never before what was linked before: whoever is told takes all of it in the order of its times, and a life
         # that was moved away by an event that came late would otherwise leave before what it was sent earlier.
         at_ms = self._aligned.mark[0]
-        kind = kind_of(record)
-        if kind == RECEIPT:
-            self._pass_receipt(record, at_ms)
-            return
-        if kind == FORGET:
-            self._unlearn((record.key or b"").decode())
-            return
         try:
-            self._link(catalog, event_of(record), record, at_ms, wall_ms)
+            if is_plain(record):
+                self._link(catalog, read(record.value or b"", record.timestamp), record, at_ms, wall_ms)
+            elif (kind := kind_of(record)) == RECEIPT:
+                self._pass_receipt(record, at_ms)
+            elif kind == FORGET:
+                self._unlearn((record.key or b"").decode())
+            else:
+                self._link(catalog, event_of(record), record, at_ms, wall_ms)
         except EventError as error:
             self.tally.events[OTHER_TYPES, "dead"] += 1
             self.bury(dead_letter(record, error.reason, error.message, wall_ms))
@@ -203,14 +209,14 @@ class LinkingPartition(ResolvedPartition):
                 self.tally.events[OTHER_TYPES, "ignored"] += 1
             return
         rules = catalog.project.identity
-        read = rules.read_all(event.customer_id, event.identifiers)
-        named = [each for each in read if isinstance(each, Identifier)]
+        given = rules.read_all(event.customer_id, event.identifiers)
+        named = [each for each in given if isinstance(each, Identifier)]
         if not named:
             raise EventError("nobody", "no identifier of the event names anybody; give a customer_id, or another one")
         linking = [each for each in named if each.kind in rules.kinds] or named[:1]
         linked = link(self, rules, linking)
         self._learn(linked)
-        unnamed = [Refused(each.kind, "", each.reason) for each in read if isinstance(each, Unnamed)]
+        unnamed = [Refused(each.kind, "", each.reason) for each in given if isinstance(each, Unnamed)]
         refused = [*unnamed, *linked.refused]
         stopped = {no.name for no in linked.refused}
         kept = [each for each in named if each.name not in stopped]
