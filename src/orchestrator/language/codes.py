@@ -151,6 +151,8 @@ DOUBTS = _codes(
     ("W311", "An e-mail whose footer has no postal address.", "Write brand: {address: ...} in orchestrator.yaml."),
     ("W313", "A first version that drains: nobody ever enters.", "Leave on_change out."),
     ("W312", "A rule that lets in without a key, in a journey that has one: nobody enters by it.", "Take the key out."),
+    ("W314", "A case is waited for without an end.", "Write within, and on_timeout for when nobody closes it."),
+    ("W315", "A handoff that does not wait says how long.", "until: closed, or no within."),
     ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
 )

@@ -161,11 +161,7 @@ class Flow:
     def _handoff(self, step: written.HandoffStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         spot, body = place["handoff"], step.handoff
         self._sending.check_case(spot, body)
-        if body.until is None:
-            for name, found in (("then", step.then), ("on_timeout", step.on_timeout)):
-                if found:
-                    why = f"`{name}` needs a case that is waited for"
-                    place[name].report("E231", why, "until: closed, in the handoff", at_key=True)
+        self._check_waiting(place, step)
         return model.Handoff(
             **common,
             team=body.to,
@@ -180,6 +176,22 @@ class Flow:
             purpose=self._sending.purpose,
             **self._ways(step, path, common),
         )
+
+    def _check_waiting(self, place: Place, step: written.HandoffStep) -> None:
+        """Report what needs a case that is waited for, and a wait without an end."""
+        spot, body = place["handoff"], step.handoff
+        if body.until is not None:
+            if body.within is None and not spot.is_mended:
+                why = "who has a case that nobody closes waits here for ever"
+                spot["until"].report("W314", why, "within: 3d, or as long as a case may take", at_key=True)
+            return
+        if body.within is not None and not spot.is_mended:
+            why = "this handoff does not wait, so that there is nothing to end"
+            spot["within"].report("W315", why, "until: closed", at_key=True)
+        for name, found in (("then", step.then), ("on_timeout", step.on_timeout)):
+            if found:
+                why = f"`{name}` needs a case that is waited for"
+                place[name].report("E231", why, "until: closed, in the handoff", at_key=True)
 
     def _call(self, step: written.CallStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         spot, body = place["call"], step.call

@@ -258,11 +258,17 @@ class TestExplain:
         assert "Nothing has been decided about them in other." in ended.out
         assert "waiting for nothing" in ended.out
 
-    @pytest.mark.parametrize(("option", "name"), [("--state", "shop.db"), ("--decisions", "decisions.jsonl")])
-    def test_a_journey_that_nothing_knows_is_refused(self, orchestrator, shop, ran, option, name):
-        ended = orchestrator("explain", "ana", option, shop / name, "--journey", "abandoned_cart")
-        said = f"error: no journey 'abandoned_cart' in {shop / name}; did you mean 'abandoned-cart'?\n"
+    def test_a_journey_that_nothing_knows_is_refused(self, orchestrator, shop, ran):
+        ended = orchestrator("explain", "ana", "--state", shop / "shop.db", "--journey", "abandoned_cart")
+        said = f"error: no journey 'abandoned_cart' in {shop / 'shop.db'}; did you mean 'abandoned-cart'?\n"
         assert (ended.code, ended.out, ended.err) == (2, "", said)
+
+    def test_a_journey_of_which_decisions_alone_say_nothing_is_doubted(self, orchestrator, shop, ran):
+        file = shop / "decisions.jsonl"
+        ended = orchestrator("explain", "ana", "--decisions", file, "--journey", "abandoned_cart")
+        doubt = f"warning: nothing in {file} is about a journey 'abandoned_cart'; did you mean 'abandoned-cart'?\n"
+        assert (ended.code, ended.err) == (0, doubt)
+        assert "Nothing has been decided about them in abandoned_cart." in ended.out
 
     def test_from_a_file_of_decisions(self, orchestrator, shop, ran):
         ended = orchestrator("explain", "ana", shop, "--decisions", shop / "decisions.jsonl")

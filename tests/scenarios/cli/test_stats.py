@@ -48,12 +48,19 @@ def test_what_counts_can_be_narrowed(orchestrator, ran):
     assert told("--since", "2000-01-01T00:00:00Z") == told("--journey", "abandoned-cart") == told()
 
 
-@pytest.mark.parametrize("source", [("--state", "shop.db"), ("--decisions", "decisions.jsonl")])
+@pytest.mark.parametrize("source", [("--state", "shop.db"), ("--decisions", "decisions.jsonl", ".")])
 def test_a_journey_that_nothing_knows_is_refused_with_the_one_that_is_meant(orchestrator, ran, source):
-    option, name = source
-    ended = orchestrator("stats", option, ran / name, "--journey", "abandoned-crt")
-    said = f"error: no journey 'abandoned-crt' in {ran / name}; did you mean 'abandoned-cart'?\n"
+    option, name, *folder = source
+    ended = orchestrator("stats", option, ran / name, *(ran / each for each in folder), "--journey", "abandoned-crt")
+    said = f"error: no journey 'abandoned-crt' in {ran if folder else ran / name}; did you mean 'abandoned-cart'?\n"
     assert (ended.code, ended.out, ended.err) == (2, "", said)
+
+
+def test_decisions_alone_do_not_tell_that_there_is_no_such_journey(orchestrator, ran):
+    # It may have done nothing on that day.
+    ended = orchestrator("stats", "--decisions", ran / "decisions.jsonl", "--journey", "welcome")
+    doubt = f"warning: nothing in {ran / 'decisions.jsonl'} is about a journey 'welcome'; there is abandoned-cart\n"
+    assert (ended.code, ended.out, ended.err) == (0, "", doubt + "nothing has been decided\n")
 
 
 @pytest.mark.parametrize("options", [(), ("--state", "a.db", "--decisions", "b.jsonl")])

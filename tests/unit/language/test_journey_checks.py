@@ -59,6 +59,21 @@ def test_doubts_about_a_whole_journey(found):
 
 
 @pytest.mark.parametrize(
+    ("waits", "told"),
+    [
+        ("until: closed", ["7:25 W314"]),
+        ("within: 3d", ["7:25 W315"]),
+        ("until: closed, within: 3d", []),
+        ("until: closed, within: soon", ["7:48 E210"]),
+        ("priority: low", []),
+    ],
+)
+def test_a_case_is_waited_for_with_an_end_or_not_at_all(waits, told, found):
+    problems = found(HEAD + "steps:\n  - id: care\n    handoff: {to: care, " + waits + "}\n")
+    assert [f"{each.line}:{each.column} {each.code}" for each in problems if each.code != "W303"] == told
+
+
+@pytest.mark.parametrize(
     ("where", "told"),
     [
         ("profile.first-name == 'Ana'", ["4:26: W402 `profile.first-name` subtracts one from the other;"
