@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, ClassVar
 
-from orchestrator.language import durations, naming
+from orchestrator.language import durations, naming, values
 from orchestrator.language.definitions import steps as written
 from orchestrator.language.definitions.triggers import EnterRule
 from orchestrator.language.definitions.triggers import Trigger as WrittenTrigger
@@ -88,7 +88,8 @@ class Flow:
                 return Trigger(frozenset({change}), _is_segment(name), name)
         where = None
         if rule.where is not None:
-            where = self.expression(place["where"], rule.where, (around or self.around).where())
+            known = values.of_events(rule.event or (), self._shop, self._sending.messages)
+            where = self.expression(place["where"], rule.where, (around or self.around).where(known))
         return Trigger(frozenset(rule.event or ()), where)
 
     def segment(self, place: Place, name: str) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from orchestrator.language import examples
+from orchestrator.language import examples, values
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.journey import JourneyDefinition
+from orchestrator.language.definitions.steps import StepBase
 from orchestrator.language.definitions.triggers import Enter, EnterRule
 from orchestrator.language.flow import Flow
 from orchestrator.language.moments import compile_moment
@@ -33,7 +34,8 @@ def compile_journey(
     """
     ids = name_steps(list(definition.steps), root)
     verbs = lost | {ids[path]: verb_of(step) for path, step in walk(list(definition.steps))}
-    around = replace(shop.surroundings, steps=verbs)
+    whole = {ids[path]: step for path, step in walk(list(definition.steps)) if not _is_mended(root.at(path), step)}
+    around = replace(shop.surroundings, steps=verbs, values=values.of_results(whole, shop))
     reads = Reads()
     sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
     flow = Flow(root, ids, around, reads, sending, shop)
@@ -79,6 +81,12 @@ def compile_journey(
             (step.until_event, step) for step in table.values() if isinstance(step, Repeat) and step.until_event
         ),
     )
+
+
+def _is_mended(place: Place, step: StepBase) -> bool:
+    """Tell whether a part of a step was cut out, so that it may lack a branch."""
+    spot = place[verb_of(step)]
+    return spot.is_mended or spot["any"].is_mended
 
 
 def _status(definition: JourneyDefinition) -> Status:

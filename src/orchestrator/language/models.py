@@ -60,8 +60,9 @@ class Models:
         self._tables = tables
         self._read = read
         self._is_lost = is_lost
+        self._written = definition.models or {}
         self._found: dict[str, Model | None] = {}
-        for name, written in (definition.models or {}).items():
+        for name, written in self._written.items():
             self._found[name] = self._made(place[name], name, written)
 
     @property
@@ -78,6 +79,12 @@ class Models:
             fix = nearest(name, known) or f"models: {{{name}: ...}} there, or one of {', '.join(sorted(known))}"
             place.report("E317", f"orchestrator.yaml has no model {name}", fix)
         return self._found.get(name)
+
+    def labels(self, name: str) -> tuple[str, ...] | None:
+        """List what a model may call its values; None where that is not known beforehand."""
+        written = self._written.get(name, ModelDefinition())
+        kind = written.kind or name
+        return tuple(written.labels or ()) if kind == "rules" else registry.LABELS.get(kind)
 
     def _made(self, place: Place, name: str, written: ModelDefinition) -> Model | None:
         kind = written.kind or name

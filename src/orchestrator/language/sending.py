@@ -42,6 +42,11 @@ class Sending:
         self._reads = reads
         shop.check_purpose(root["purpose"], purpose)
 
+    @property
+    def messages(self) -> list[str]:
+        """The ids of all messages, those that could not be read included."""
+        return sorted({*self._messages.drafts, *self._messages.lost})
+
     def resolve(self, place: Place, body: SendBody) -> tuple[str, tuple[str, ...], str]:
         """Find the message, the channels to try and the purpose of a send."""
         self._shop.check_purpose(place["purpose"], body.purpose)

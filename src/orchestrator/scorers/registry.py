@@ -23,6 +23,8 @@ _OURS = {
 READY = frozenset({"churn", "sentiment", "topic"})
 # Kinds that judge the text of the last event, where a step gives them nothing else.
 OF_TEXTS = frozenset({"sentiment", "topic"})
+# What a kind calls its values, where no project says so.
+LABELS = {"sentiment": ("positive", "neutral", "negative"), "churn": ("low", "medium", "high")}
 # What a kind reads of the customer's past, which is kept only for who asks.
 READS = {"churn": frozenset({("profile", "recency"), ("profile", "last_seen")})}
 

@@ -73,6 +73,94 @@ def test_a_case_is_waited_for_with_an_end_or_not_at_all(waits, told, found):
     assert [f"{each.line}:{each.column} {each.code}" for each in problems if each.code != "W303"] == told
 
 
+STEPS = """\
+steps:
+  - {id: greet, send: welcome}
+  - {id: rate, ask: {survey: nps, message: welcome, within: 1d}}
+  - {id: own-rate, ask: {survey: custom, message: welcome, within: 1d}}
+  - {id: care, handoff: {to: care}}
+  - {id: ask-crm, call: {webhook: crm}}
+  - {id: offer, split: [{name: coupon, share: 50}, {name: nothing, share: 50}]}
+  - {id: first, wait_for: {any: [{name: bought, event: order_placed}, {event: returned}], within: 1d}}
+  - {id: one, wait_for: {event: order_placed, within: 1d}}
+  - {id: mood, score: {model: sentiment, input: profile.text}}
+  - {id: points, score: {model: points}}
+  - {id: mine, score: {model: brought}}
+"""
+MODELS = "models: {points: {kind: rules, rules: [{if: profile.a, points: 1}], labels: {cold: 0, hot: 3}},\n\
+  brought: {kind: onnx, file: x, features: {a: profile.a}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("steps.greet.status == 'send'", "`steps.greet.status` is never 'send'; it is one of sent, held, suppressed,"
+            " expired, delivered, opened, clicked, bounced, failed; write: 'sent'"),
+        ("steps.greet.status in ['sent', 'open']", "`steps.greet.status` is never 'open'"),
+        ("'send' != steps.greet.status", "`steps.greet.status` is never 'send'"),
+        ("steps.greet.channel == 'e-mail'", "it is one of email, sms; write: 'email'"),
+        ("steps.greet.status == 1", "`steps.greet.status` is never 1"),
+        ("steps.rate.group == 'detractors'", "write: 'detractor'"),
+        ("steps.rate.score >= '9'", "`steps.rate.score` is never '9'; it is a number; write: 9"),
+        ("steps.own_rate.group == 'promoter'", "`steps.own_rate.group` is never 'promoter'; it is always missing"),
+        ("steps.care.status == 'close'", "it is one of open, closed, holdout; write: 'closed'"),
+        ("steps.ask_crm.status == '200'", "it is a number, or holdout; write: 200"),
+        ("steps.ask_crm.status == 'ok'", "write: a number"),
+        ("steps.offer.name == 'cupon'", "write: 'coupon'"),
+        ("steps.first.name == 'buys'", "it is one of bought"),
+        ("steps.one.name == 'bought'", "it is always missing"),
+        ("steps.mood.label == 'angry'", "it is one of positive, neutral, negative"),
+        ("steps.points.label == 'warm'", "it is one of cold, hot"),
+        ("count('order_placed', within='30d') >= '5'", "is never '5'; it is a number; write: 5"),
+        ("length(entry.items) == -1 or days_since(profile.at) > 'a'", "`days_since(profile.at)` is never 'a'"),
+        ("exists(profile.a) == 'yes'", "it is true or false; write: exists(profile.a), or not exists(profile.a)"),
+        ("lower(profile.tier) == 'Gold'", "it is a text in lower case; write: 'gold'"),
+        ("entry.total * 2 > '80'", "`entry.total * 2` is never '80'"),
+        ("steps.greet.status in ['sent', 'opened'] and steps.rate.score >= 9.5", None),
+        ("steps.own_rate.score == 'A' or steps.ask_crm.status in [200, 'holdout']", None),
+        ("steps.first.name == 'bought' or steps.offer.name != 'coupon'", None),
+        ("steps.mine.label == 'x' or entry.total == '40' or profile.recency == 'x'", None),
+        ("lower(profile.tier) == 'gold' or exists(profile.a) == true", None),
+        ("'sent' in entry.statuses or steps.care.outcome == 'x'", None),
+    ],
+)  # fmt: skip
+def test_a_literal_that_a_value_can_never_be_is_doubted(condition, told, found, sound):
+    project = sound["orchestrator.yaml"] + MODELS
+    text = HEAD + STEPS + f'  - choose: [{{if: "{condition.replace("true", "True")}", then: [{{exit: x}}]}}]\n'
+    doubts = [each for each in found(text, project=project) if each.code == "W403"]
+    assert len(doubts) == (told is not None)
+    if told is not None:
+        line = text.splitlines()[doubts[0].line - 1]
+        assert line[doubts[0].column - 1] in "'-1"
+        assert told in f"{doubts[0].message}; write: {doubts[0].fix}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("{event: message_clicked, where: message == 'wellcome'}", "write: 'welcome'"),
+        ("{event: message_clicked, where: message == 'newsletter-42'}", None),
+        ("{event: message_bounced, where: kind == 'Hard'}", "write: 'hard'"),
+        ("{event: message_failed, where: kind == 'Hard'}", None),
+        ("{event: [message_opened, message_clicked], where: machine == 'true'}", "it is true or false"),
+        ("{event: [a, b], where: event.type == 'c'}", "it is one of a, b"),
+        ("{event: consent_changed, where: granted == 'no'}", "write: granted, or not granted"),
+        ("{event: consent_changed, where: channel == 'emails'}", "it is one of email, sms; write: 'email'"),
+        ("{event: order_placed, where: channel == 'mail'}", None),
+    ],
+)
+def test_a_literal_that_an_event_can_never_have_is_doubted(rule, told, found):
+    problems = found(f"journey: j\nversion: 1\npurpose: service\nenter: {rule}\nsteps: [{{id: a, wait: 1h}}]\n")
+    doubts = [f"{each.message}; write: {each.fix}" for each in problems if each.code == "W403"]
+    assert [told in doubt for doubt in doubts] == ([] if told is None else [True])
+
+
+def test_a_branch_that_could_not_be_read_is_not_called_one_that_can_never_be(found):
+    steps = "  - {id: offer, split: [{name: a, share: 50}, {name: b c, share: x}]}\n"
+    problems = found(HEAD + "steps:\n" + steps + "  - choose: [{if: steps.offer.name == 'c', then: [{exit: x}]}]\n")
+    assert {each.code for each in problems if each.line > 4} <= {"E203", "E206", "W303"}
+
+
 @pytest.mark.parametrize(
     ("where", "told"),
     [

@@ -5,6 +5,7 @@ Owns the one way in. Must never evaluate: the engine does.
 
 from dataclasses import dataclass
 
+from orchestrator.language.expressions.doubts import doubts
 from orchestrator.language.expressions.generation import Generator, function
 from orchestrator.language.expressions.parsing import Mistake, Source
 from orchestrator.language.expressions.paths import Read
@@ -21,8 +22,7 @@ class Compiled:
 
     expression: Expression
     reads: frozenset[Read] = frozenset()
-    doubts: tuple[int, ...] = ()
-    dashed: tuple[tuple[int, str], ...] = ()
+    doubts: tuple[Mistake, ...] = ()
 
 
 def compile_text(text: str, around: Surroundings) -> Compiled:
@@ -39,8 +39,7 @@ def compile_text(text: str, around: Surroundings) -> Compiled:
         names_machine=found.names_machine,
         moments=tuple(function(moments) for moments in found.moments),
     )
-    doubts = tuple(offset for offset, names in found.negated if not names <= found.checked)
-    return Compiled(expression, frozenset(found.reads), doubts, tuple(found.dashed))
+    return Compiled(expression, frozenset(found.reads), tuple(doubts(tree, source, found, around)))
 
 
 def compile_at(place: Place, text: str, around: Surroundings) -> Compiled | None:
@@ -54,14 +53,6 @@ def compile_at(place: Place, text: str, around: Surroundings) -> Compiled | None
             fix = "quotes around the whole condition if it holds a comma, else as many ) as ("
         place.report(mistake.code, mistake.message, fix, offset=mistake.offset)
         return None
-    for offset in compiled.doubts:
-        place.report(
-            "W401",
-            "`not` of a comparison is true when a value is missing",
-            "the opposite comparison, or exists(...) and not ...",
-            offset=offset,
-        )
-    for offset, written in compiled.dashed:
-        fix = f"{written.replace('-', '_')} where that is its name, or {written.replace('-', ' - ')}"
-        place.report("W402", f"`{written}` subtracts one from the other", fix, offset=offset)
+    for doubt in compiled.doubts:
+        place.report(doubt.code, doubt.message, doubt.fix, offset=doubt.offset)
     return compiled

@@ -6,6 +6,8 @@ Owns the tables: which verb leaves which result, which fields an event has. Must
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from orchestrator.language.definitions.fields import nearest
+
 # What a verb leaves behind for `steps.<id>.`.
 RESULTS: dict[str, tuple[str, ...]] = {
     "wait": ("event", "events"),
@@ -32,15 +34,46 @@ HOLDING = ("event", "events")
 
 
 @dataclass(frozen=True)
+class Values:
+    """What is known of a value beforehand: its kind, in words, and the texts that it may be, None where it may be any.
+
+    A number with texts is one of them where it is no number. `is_open` tells that others may say more than we know of:
+    then only what is nearly one of the texts is a slip.
+    """
+
+    kind: str
+    texts: tuple[str, ...] | None = None
+    is_open: bool = False
+
+    def allow(self, literal: str | float | bool) -> bool:
+        """Tell whether a value may ever equal a literal, or be compared with it."""
+        if isinstance(literal, bool):
+            return self.kind == TRUTH.kind
+        if not isinstance(literal, str):
+            return self.kind == NUMBER.kind
+        if self.texts is not None:
+            return literal in self.texts or (self.is_open and nearest(literal, self.texts) is None)
+        return self.kind == LOWER.kind and literal == literal.lower()
+
+
+NUMBER, TRUTH, LOWER = Values("a number"), Values("true or false"), Values("a text in lower case")
+
+
+def one_of(*texts: str, is_open: bool = False) -> Values:
+    """Say that a value is one of these texts; of none, that it is always missing."""
+    return Values("a text", texts, is_open)
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What may be named.
 
-    `namespaces` are those that mean something here. `has_event` tells that an event is at hand, whole; `is_where` that
-    bare names are its properties. `steps` maps the journey's step ids to their verbs. `channels` and `purposes` are the
-    project's, and so are `segments` (None where they could not be read: nothing is said of them). `is_watched` tells
-    that time alone may change what is asked, so that it must say at which moment. `has_purchases` tells that the
-    profile has recency, frequency and monetary. `hidden` are the names that no decision may show: identifiers and
-    addresses.
+    `namespaces` are those that mean something here. `has_event` tells that an event is at hand, whole; `is_where`
+    that bare names are its properties. `steps` maps the journey's step ids to their verbs. `channels` and
+    `purposes` are the project's, and so are `segments` (None where they could not be read: nothing is said of
+    them). `is_watched` tells that time alone may change what is asked, so that it must say at which moment.
+    `has_purchases` tells that the profile has recency, frequency and monetary. `values` is what is known of some
+    names' values. `hidden` are the names that no decision may show: identifiers and addresses.
     """
 
     namespaces: frozenset[str] = frozenset(NAMESPACES)
@@ -53,6 +86,7 @@ class Surroundings:
     segments: frozenset[str] | None = frozenset()
     is_watched: bool = False
     has_purchases: bool = False
+    values: Mapping[str, Values] = field(default_factory=dict)
 
     def limited_to(self, *namespaces: str) -> "Surroundings":
         """Leave only these namespaces."""
@@ -66,6 +100,6 @@ class Surroundings:
         """Put an event at hand, as when a goal is reached."""
         return replace(self, has_event=True)
 
-    def where(self) -> "Surroundings":
-        """Put an event at hand, whose properties bare names are."""
-        return replace(self, has_event=True, is_where=True)
+    def where(self, values: Mapping[str, Values] | None = None) -> "Surroundings":
+        """Put an event at hand, whose properties bare names are; `values` is what is known of them."""
+        return replace(self, has_event=True, is_where=True, values={**self.values, **(values or {})})

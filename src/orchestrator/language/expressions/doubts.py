@@ -1,0 +1,98 @@
+"""What an expression may say and hardly means: a missing value passes, two names subtract, a literal never matches.
+
+Owns the words of these doubts, and what is known of the values of functions. What is known of names is in the
+Surroundings. Must never refuse anything.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.expressions.generation import Generated
+from orchestrator.language.expressions.parsing import Mistake, Source
+from orchestrator.language.expressions.surroundings import LOWER, NUMBER, TRUTH, Surroundings, Values
+from orchestrator.model.audience import BOUGHT
+
+_OF_FUNCTIONS = {
+    **dict.fromkeys(("count", "length", "days_since", "hours_since"), NUMBER),
+    **dict.fromkeys(("exists", "contains", "starts_with", "consents", "in_segment"), TRUTH),
+    "lower": LOWER,
+}
+_RECKONING = (ast.Sub, ast.Mult, ast.Div)
+_MOST_NAMED = 9
+Literal = str | int | float | bool
+
+
+def doubts(tree: ast.expr, source: Source, found: Generated, around: Surroundings) -> Iterator[Mistake]:
+    """List what is doubtful about an expression that has been generated."""
+    for offset, names in found.negated:
+        if not names <= found.checked:
+            why = "`not` of a comparison is true when a value is missing"
+            yield Mistake("W401", why, offset, "the opposite comparison, or exists(...) and not ...")
+    for offset, written in found.dashed:
+        fix = f"{written.replace('-', '_')} where that is its name, or {written.replace('-', ' - ')}"
+        yield Mistake("W402", f"`{written}` subtracts one from the other", offset, fix)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            for left, operator, right in zip(sides, node.ops, node.comparators, strict=False):
+                yield from _never(left, right, source, around)
+                if not isinstance(operator, ast.In | ast.NotIn):
+                    yield from _never(right, left, source, around)
+
+
+def _never(asked: ast.expr, told: ast.expr, source: Source, around: Surroundings) -> Iterator[Mistake]:
+    """Find the literals that what is asked can never be."""
+    values = _known(asked, around)
+    if values is None:
+        return
+    for item in told.elts if isinstance(told, ast.List | ast.Tuple) else [told]:
+        literal = _literal(item)
+        if literal is not None and not values.allow(literal):
+            name = source.text[source.offset(asked) : source.end(asked)]
+            why = f"`{name}` is never {literal!r}; it is {_described(values)}"
+            yield Mistake("W403", why, source.offset(item), _instead(name, literal, values))
+
+
+def _known(node: ast.expr, around: Surroundings) -> Values | None:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return _OF_FUNCTIONS.get(node.func.id)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, _RECKONING):
+        return NUMBER
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return None
+    name = ast.unparse(node)
+    if around.has_purchases and name.removeprefix("profile.") in BOUGHT and name.startswith("profile."):
+        return NUMBER
+    return around.values.get(name)
+
+
+def _literal(node: ast.expr) -> Literal | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return _literal(node.operand)  # its kind is what counts
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, Literal) else None
+
+
+def _described(values: Values) -> str:
+    texts = values.texts or ()
+    named = ", ".join(texts[:_MOST_NAMED]) + (", ..." if len(texts) > _MOST_NAMED else "")
+    if values.texts is None:
+        return values.kind
+    if values.kind == NUMBER.kind:
+        return f"{values.kind}, or {named}"
+    return f"one of {named}" if named else "always missing"
+
+
+def _instead(name: str, literal: Literal, values: Values) -> str:
+    if values.kind == TRUTH.kind:
+        return f"{name}, or not {name}"
+    if not isinstance(literal, str):
+        return ", ".join(map(repr, (values.texts or ())[:_MOST_NAMED])) or "a text in quotes"
+    if values.kind == LOWER.kind:
+        return repr(literal.lower())
+    close = nearest(literal, values.texts or ())
+    if close is not None:
+        return repr(close)
+    if values.kind == NUMBER.kind:
+        return literal if literal.replace(".", "", 1).isdecimal() else "a number"
+    return repr(values.texts[0]) if values.texts else "a result that this step leaves"
