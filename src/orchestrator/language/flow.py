@@ -5,6 +5,7 @@ stack is ever stored. Must never run a step.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any, ClassVar
 
@@ -73,7 +74,8 @@ class Flow:
 
     def expression(self, place: Place, text: str, around: Surroundings | None = None) -> Expression:
         """Compile an expression, and note what it reads."""
-        compiled = compile_at(place, text, around or self.around)
+        around = replace(around or self.around, at=place.step_id)
+        compiled = compile_at(place, text, around)
         if compiled is None:
             return NOTHING
         self._reads.add(compiled.reads)

@@ -14,7 +14,7 @@ from orchestrator.language.definitions.steps import StepBase
 from orchestrator.language.definitions.triggers import Enter, EnterRule
 from orchestrator.language.flow import Flow
 from orchestrator.language.moments import compile_moment
-from orchestrator.language.naming import name_steps, verb_of, walk
+from orchestrator.language.naming import name_steps, order_of, verb_of, walk
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import Shop, length, percent
 from orchestrator.language.reads import Reads
@@ -35,7 +35,12 @@ def compile_journey(
     ids = name_steps(list(definition.steps), root)
     verbs = lost | {ids[path]: verb_of(step) for path, step in walk(list(definition.steps))}
     whole = {ids[path]: step for path, step in walk(list(definition.steps)) if not _is_mended(root.at(path), step)}
-    around = replace(shop.surroundings, steps=verbs, values=values.of_results(whole, shop))
+    around = replace(
+        shop.surroundings,
+        steps=verbs,
+        values=values.of_results(whole, shop),
+        order=order_of(list(definition.steps), ids),
+    )
     reads = Reads()
     sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
     flow = Flow(root, ids, around, reads, sending, shop)

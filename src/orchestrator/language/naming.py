@@ -105,3 +105,12 @@ def ids_written(root: Node) -> dict[str, str]:
             if isinstance(own, Scalar) and isinstance(own.value, str):
                 found[own.value] = LOST
     return found
+
+
+def order_of(steps: list[StepBase], ids: dict[Path, str]) -> dict[str, tuple[int, Path | None]]:
+    """Give each step its number in the author's order, and the outermost repeat that it stands in, or is."""
+    found: dict[str, tuple[int, Path | None]] = {}
+    for number, (path, step) in enumerate(walk(steps)):
+        around = path[: path.index("repeat")] if "repeat" in path else path if isinstance(step, RepeatStep) else None
+        found[ids[path]] = number, around
+    return found

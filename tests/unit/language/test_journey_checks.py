@@ -155,6 +155,27 @@ def test_a_literal_that_an_event_can_never_have_is_doubted(rule, told, found):
     assert [told in doubt for doubt in doubts] == ([] if told is None else [True])
 
 
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ("[{id: a, set: {profile.x: steps.b.status}}, {id: b, send: welcome}]", ["6:34 W406"]),
+        ("[{id: b, send: welcome}, {id: a, set: {profile.x: steps.b.status}}]", []),
+        ("[{id: b, send: {message: welcome, data: {x: steps.b.status}}}]", ["6:52 W406"]),
+        ("[{id: r, repeat: {every: 1d, at_most: 2, until: steps.b.status == 'sent', steps: [{id: b, send: welcome}]}},"
+            " {id: c, send: welcome}]", []),
+        ("[{id: r, repeat: {every: 1d, at_most: 2, until: steps.c.status == 'sent', steps: [{id: b, send: welcome}]}},"
+            " {id: c, send: welcome}]", ["6:56 W406"]),
+        ("[{id: r, repeat: {every: 1d, at_most: 2, steps: [{choose: [{if: steps.b.channel == 'sms', then:"
+            " [{exit: x}]}]}, {id: b, send: welcome}]}}]", []),
+    ],
+)  # fmt: skip
+def test_a_step_that_nobody_can_have_passed_is_doubted(steps, told, found):
+    # Exits and goals are asked at any time.
+    rules = "exit: {event: x, where: steps.b.status == 'sent'}\n"
+    problems = found(HEAD + rules + f"steps: {steps}\n")
+    assert [f"{each.line}:{each.column} {each.code}" for each in problems if each.code[:2] != "W3"] == told
+
+
 def test_a_branch_that_could_not_be_read_is_not_called_one_that_can_never_be(found):
     steps = "  - {id: offer, split: [{name: a, share: 50}, {name: b c, share: x}]}\n"
     problems = found(HEAD + "steps:\n" + steps + "  - choose: [{if: steps.offer.name == 'c', then: [{exit: x}]}]\n")

@@ -1,4 +1,4 @@
-"""What an expression may say and hardly means: a missing value passes, two names subtract, a literal never matches.
+"""What an expression may say and hardly means: a missing value passes, a literal never matches, a word lacks quotes.
 
 Owns the words of these doubts, and what is known of the values of functions. What is known of names is in the
 Surroundings. Must never refuse anything.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.expressions.generation import Generated
 from orchestrator.language.expressions.parsing import Mistake, Source
-from orchestrator.language.expressions.surroundings import LOWER, NUMBER, TRUTH, Surroundings, Values
+from orchestrator.language.expressions.surroundings import LOWER, NAMESPACES, NUMBER, TRUTH, Surroundings, Values
 from orchestrator.model.audience import BOUGHT
 
 _OF_FUNCTIONS = {
@@ -20,6 +20,9 @@ _OF_FUNCTIONS = {
 }
 _RECKONING = (ast.Sub, ast.Mult, ast.Div)
 _MOST_NAMED = 9
+_ALIKE = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
+# Elsewhere these are truth values.
+_WORDS = {"yes": "True", "on": "True", "no": "False", "off": "False"}
 Literal = str | int | float | bool
 
 
@@ -39,6 +42,52 @@ def doubts(tree: ast.expr, source: Source, found: Generated, around: Surrounding
                 yield from _never(left, right, source, around)
                 if not isinstance(operator, ast.In | ast.NotIn):
                     yield from _never(right, left, source, around)
+                if around.is_where and isinstance(operator, _ALIKE):
+                    yield from _unquoted(left, right, source)
+        elif isinstance(node, ast.BinOp):
+            yield from _reckoned(node, source)
+        elif isinstance(node, ast.Attribute):
+            yield from _not_yet(node, source, around)
+
+
+def _not_yet(node: ast.Attribute, source: Source, around: Surroundings) -> Iterator[Mistake]:
+    if ast.unparse(node.value) == "steps" and around.comes_later(node.attr.replace("_", "-")):
+        why = f"nobody has passed `steps.{node.attr}` here: it is always missing"
+        yield Mistake("W406", why, source.offset(node), "a step that comes before this one")
+
+
+def _unquoted(left: ast.expr, right: ast.expr, source: Source) -> Iterator[Mistake]:
+    """Find words that are compared with and have no quotes: each names a property, hardly ever a second one."""
+    listed = isinstance(right, ast.List | ast.Tuple)
+    for word in right.elts if isinstance(right, ast.List | ast.Tuple) else [right]:
+        if not isinstance(word, ast.Name) or word.id in NAMESPACES:
+            continue
+        # `profile.size == size` is meant; `profile.country == ES` is not.
+        if listed or word.id.isupper() or word.id in _WORDS or _root(left) not in NAMESPACES:
+            why = f"`{word.id}` without quotes is a property of the event, not a text"
+            other = _WORDS.get(word.id, f"event.properties.{word.id}")
+            yield Mistake("W404", why, source.offset(word), f"{word.id!r}, or {other}")
+
+
+def _root(node: ast.expr) -> str:
+    """Name what a value begins with, inside of functions too."""
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            node = node.value
+        elif isinstance(node, ast.Call) and node.args:
+            node = node.args[0]
+        else:
+            return "now"  # what is reckoned is no property
+    return node.id
+
+
+def _reckoned(node: ast.BinOp, source: Source) -> Iterator[Mistake]:
+    for time, other in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(time, ast.Name) and time.id == "now":
+            why = "a time is no number: what is reckoned with `now` is always missing"
+            has_name = isinstance(other, ast.Name | ast.Attribute)
+            fix = f"days_since({ast.unparse(other)})" if has_name else "days_since(...) or hours_since(...)"
+            yield Mistake("W405", why, source.offset(time), fix)
 
 
 def _never(asked: ast.expr, told: ast.expr, source: Source, around: Surroundings) -> Iterator[Mistake]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.language import durations
-from orchestrator.language.definitions.fields import suggest
+from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.expressions import paths
 from orchestrator.language.expressions.operators import LARGEST_INTEGER, OPERATORS
 from orchestrator.language.expressions.parsing import Mistake, Source
@@ -113,10 +113,13 @@ class Generator:
                 return self._compare(node)
             case ast.Call():
                 return self._call(node)
+        raise self._refused(node)
+
+    def _refused(self, node: ast.expr) -> Mistake:
         what, fix = _REFUSED.get(type(node), ("this", "comparisons, and, or, not, + - * /, and the functions"))
         if isinstance(node, ast.BinOp):
             what, fix = f"the operator of `{ast.unparse(node)[:40]}`", "one of + - * /"
-        raise self._mistake(node, "E402", f"{what} cannot stand in an expression", fix)
+        return self._mistake(node, "E402", f"{what} cannot stand in an expression", fix)
 
     def _mistake(self, node: ast.AST, code: str, message: str, fix: str) -> Mistake:
         return Mistake(code, message, self._source.offset(node), fix)
@@ -155,6 +158,8 @@ class Generator:
             parts.append(node.attr)
             offsets.append(self._source.end(node) - len(node.attr))
             node = node.value
+        if isinstance(node, ast.Subscript):
+            raise self._refused(node)
         if not isinstance(node, ast.Name):
             raise self._mistake(node, "E402", "only a name has something after its dot", "a name such as profile.tier")
         names = (node.id, *reversed(parts))
@@ -276,7 +281,10 @@ class Generator:
 
     def _call(self, node: ast.Call) -> ast.expr:
         if not isinstance(node.func, ast.Name):
-            raise self._mistake(node, "E402", "only functions are called", "one of " + ", ".join(_NAMES))
+            fix = "one of " + ", ".join(_NAMES)
+            if isinstance(node.func, ast.Attribute) and (close := nearest(node.func.attr, _NAMES)):
+                fix = f"{close}({', '.join(map(ast.unparse, (node.func.value, *node.args)))})"
+            raise self._mistake(node, "E402", "only functions are called", fix)
         name = node.func.id
         if name == "count":
             return self._count(node)

@@ -18,12 +18,21 @@ _HINTS = (
     (re.compile(r"\|\|"), "or"),
     (re.compile(r"[“”„‘’‚«»]"), "straight quotes"),
     (re.compile(r"<>"), "!="),
+    (re.compile(r"=>"), ">="),
+    (re.compile(r"=<"), "<="),
     (re.compile(r"==="), "=="),
     (re.compile(r"!(?!=)"), "not"),
     (re.compile(r"\b(AND|OR|NOT|IN)\b"), ""),
     (re.compile(r"\bwithin\s*=\s*[0-9]\w*"), "the length in quotes: within='30d'"),
     (re.compile(r"(?<![=!<>])(?<!within)=(?![=])"), "=="),
+    (re.compile(r"\b(?:contains|includes|has|like)\b(?!\s*\()", re.IGNORECASE), "contains(name, 'text')"),
+    (re.compile(r"\bstarts[ _]with\b(?!\s*\()", re.IGNORECASE), "starts_with(name, 'text')"),
+    (re.compile(r"\bbetween\b", re.IGNORECASE), "30 <= total <= 50"),
+    (re.compile(r"\bexists\b(?!\s*\()", re.IGNORECASE), "exists(name)"),
+    (re.compile(r"(?<=[0-9])\s*%|[€$£]"), "the number alone"),
 )
+# To people these are spaces, or nothing at all; they come with texts that are pasted.
+INVISIBLE = re.compile("[\u00a0\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff]")
 # Lines as Python counts them, which is not as str.splitlines does.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 # To Python 2026-12-24 is 1990: two subtractions, or a number that begins with 0.
@@ -131,6 +140,10 @@ class Source:
 
     def _syntax_mistake(self, error: SyntaxError) -> Mistake:
         bare = self._without_texts()
+        unseen = INVISIBLE.search(bare)
+        if unseen:
+            why = f"a character that looks like a space or like nothing (U+{ord(unseen[0]):04X})"
+            return Mistake("E401", why, unseen.start(), "an ordinary space, or nothing")
         for pattern, instead in _HINTS:
             found = pattern.search(bare)
             if found:
@@ -139,4 +152,5 @@ class Source:
         line = min((error.lineno or 1), len(self._starts)) - 1
         offset = self._starts[line] + (error.offset or 1) - 2
         offset = min(max(offset, 0), max(len(self.text.rstrip()) - 1, 0))
-        return Mistake("E401", f"this is no expression: {error.msg}", offset, "a condition such as total >= 30")
+        fix = "close the quote" if error.msg.startswith("unterminated") else "a condition such as total >= 30"
+        return Mistake("E401", f"this is no expression: {error.msg}", offset, fix)

@@ -21,6 +21,8 @@ from orchestrator.model.audience import BOUGHT
 
 Read = tuple[str, ...]
 
+# What other tools call the profile.
+_PROFILES = ("customer", "user", "contact", "person", "subscriber")
 # Other languages' literals, and what Python calls them.
 _LITERALS = {"true": "True", "false": "False", "null": "exists(...)", "none": "exists(...)", "nil": "exists(...)"}
 
@@ -85,12 +87,14 @@ def _bare(path: Path, around: Surroundings) -> Lookup:
     if name in _LITERALS and len(path.parts) == 1:
         raise Mistake("E402", f"`{name}` is not how this is written", path.offsets[0], _LITERALS[name])
     if not around.is_where:
-        close = nearest(name, NAMESPACES)
+        close = "profile" if name in _PROFILES else nearest(name, NAMESPACES)
         if close and len(path.parts) > 1:
             fix = ".".join((close, *path.parts[1:]))
         else:
-            fix = path.quoted + "".join(f", or {space}.{path.written}" for space in ("entry", "profile")
-                                               if space in around.namespaces)  # fmt: skip
+            spaces: list[str] = [space for space in ("entry", "profile") if space in around.namespaces]
+            if around.has_event:
+                spaces.insert(0, "event.properties")
+            fix = path.quoted + "".join(f", or {space}.{path.written}" for space in spaces)
         raise Mistake(
             "E405", f"`{path.written}`: only in a `where` does a name alone mean a property", path.offsets[0], fix
         )

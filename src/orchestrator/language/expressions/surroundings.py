@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.nodes import Path
 
 # What a verb leaves behind for `steps.<id>.`.
 RESULTS: dict[str, tuple[str, ...]] = {
@@ -87,6 +88,15 @@ class Surroundings:
     is_watched: bool = False
     has_purchases: bool = False
     values: Mapping[str, Values] = field(default_factory=dict)
+    order: Mapping[str, tuple[int, Path | None]] = field(default_factory=dict)
+    at: str | None = None
+
+    def comes_later(self, step_id: str) -> bool:
+        """Tell whether nobody can have passed a step at the one that asks; what a repeat holds comes round again."""
+        here, there = self.order.get(self.at or ""), self.order.get(step_id)
+        if here is None or there is None:
+            return False
+        return there[0] >= here[0] and (there[1] is None or there[1] != here[1])
 
     def limited_to(self, *namespaces: str) -> "Surroundings":
         """Leave only these namespaces."""

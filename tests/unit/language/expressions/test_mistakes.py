@@ -194,3 +194,62 @@ def test_a_number_with_its_thousands_grouped_is_told_as_one():
     assert mistake_of("total >= 1,050.50", AROUND.where()).fix == "1050.50"
     assert mistake_of("total > 1,000,000", AROUND.where()).fix == "1000000"
     compile_text("total in [100,200] or note == '> 1,000'", AROUND.where())
+
+
+@pytest.mark.parametrize(
+    ("marked", "fix"),
+    [
+        ("total §=> 30", ">="),
+        ("total §=< 30", "<="),
+        ("name §contains 'x'", "contains(name, 'text')"),
+        ("name §starts with 'x'", "starts_with(name, 'text')"),
+        ("total §between 3 and 5", "30 <= total <= 50"),
+        ("§exists total", "exists(name)"),
+        ("discount > 10§%", "the number alone"),
+        ("total >= 30§€", "the number alone"),
+        ("country == §'ES", "close the quote"),
+        ("total§\u00a0>= 30", "an ordinary space, or nothing"),
+        ("to§\u200btal >= 30", "an ordinary space, or nothing"),
+        ("§name.lower() == 'x'", "lower(name)"),
+        ("§name.startswith('x')", "starts_with(name, 'x')"),
+        ("§items[0].sku == 'x'", "a dot and a name, such as address.city"),
+    ],
+)
+def test_what_other_languages_taught_an_author_is_told_in_ours(marked, fix):
+    mistake = mistake_of(marked.replace("§", ""), AROUND.where())
+    assert (mistake.offset, mistake.fix) == (marked.index("§"), fix)
+
+
+@pytest.mark.parametrize(
+    ("text", "around", "fix"),
+    [
+        ("user.name == 'Ana'", AROUND, "profile.name"),
+        ("total", AROUND.at_event(), "\"'total'\", or event.properties.total, or entry.total, or profile.total"),
+    ],
+)
+def test_a_bare_name_is_led_to_where_its_value_is(text, around, fix):
+    assert mistake_of(text, around).fix == fix
+
+
+@pytest.mark.parametrize(
+    ("marked", "code", "fix"),
+    [
+        ("country == §ES", "W404", "'ES', or event.properties.ES"),
+        ("lower(address.country) != §es", "W404", "'es', or event.properties.es"),
+        ("vip == §yes", "W404", "'yes', or True"),
+        ("profile.country == §ES", "W404", "'ES', or event.properties.ES"),
+        ("profile.currency in ['EUR', §USD]", "W404", "'USD', or event.properties.USD"),
+        ("profile.size == size", None, None),
+        ("sku == entry.sku", None, None),
+        ("price < old_price", None, None),
+        ("price == event.properties.old_price", None, None),
+        ("total - discount == paid", None, None),
+        ("§now - profile.born > 3", "W405", "days_since(profile.born)"),
+        ("3 + §now > 3", "W405", "days_since(...) or hours_since(...)"),
+        ("now > profile.born", None, None),
+    ],
+)
+def test_what_reads_well_and_is_hardly_meant_is_doubted(marked, code, fix):
+    doubts = compile_text(marked.replace("§", ""), AROUND.where()).doubts
+    found = [(doubt.code, doubt.offset, doubt.fix) for doubt in doubts]
+    assert found == ([] if code is None else [(code, marked.index("§"), fix)])
