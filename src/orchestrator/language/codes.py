@@ -38,6 +38,7 @@ FILES = _codes(
     ("E116", "A YAML version other than 1.2 is asked for.", "Take the %YAML line out."),
     ("E117", "A file that cannot be read.", "Look at its permissions."),
     ("E118", "The folder holds too many files.", "Name the project's own folder."),
+    ("E120", "A key with a space that does not break, or a sign that is not seen.", "Type the line anew."),
     ("E119", "There is no orchestrator.yaml.", "Name the folder that holds it, or write one."),
 )
 SHAPES = _codes(

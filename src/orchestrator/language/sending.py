@@ -62,7 +62,7 @@ class Sending:
         self._check_channels(place, body, draft)
         self._check_names(place, body, draft)
         purpose = body.purpose or draft.content.definition.purpose or self.purpose
-        if purpose is None:
+        if purpose is None and not self._root.node.mended:
             place.report(
                 "E308", "neither this send nor its message nor the journey has a purpose", "purpose: ... on the journey"
             )

@@ -159,6 +159,8 @@ def _report(root: Place, detail: Any) -> None:
         root.at(path[:-1]).report("E201", f"`{path[-1]}` is missing", f"{path[-1]}: ...")
     elif re.fullmatch(r"E\d+", kind):
         fix = context["fix"]
+        if kind == "E207" and isinstance(place.node, Scalar) and (place.node.raw or "").startswith("#"):
+            fix = f'quotes, as # begins a comment: "{place.node.raw}"'
         if "key" in context:
             place[context["key"]].report(kind, context["message"], fix, at_key=True)
         else:

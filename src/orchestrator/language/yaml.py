@@ -9,6 +9,7 @@ import math
 import re
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -60,16 +61,24 @@ _PARSER_ACCIDENTS = (
     RecursionError,
 )
 
+_NO_COLON = "could not find expected ':'"
 _HINTS = {
     "mapping values are not allowed here": 'put a text that holds ": " in quotes',
-    "could not find expected ':'": "check the indentation, and that each key ends with a colon",
+    _NO_COLON: "check the indentation, and that each key ends with a colon",
     "found unexpected end of stream": "close the quote",
     "expected ',' or ']', but got": "close the list with ]",
     "expected ',' or '}', but got": "close the map with }",
+    "expected <block end>, but found '}'": "the line without its last }",
+    "expected <block end>, but found ']'": "the line without its last ]",
     "expected <block end>, but found": "line up this key with its neighbours",
+    "found character": "quotes around a text that begins with this sign",
 }
 # The same, where what stands before it on its line tells more.
 _FIRST_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
+_KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+:)(?=[^\s:])")
+# To people these are spaces, or nothing at all; to YAML they are letters, and part of the key.
+_UNSEEN_IN_KEYS = re.compile("[\u00a0\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff]")
+_COMMENT = re.compile(r":[ \t]+(#[^\s#].*)")
 MISPLACED = "line up this key with its neighbours; the line above may lack a colon, or a space after its dash"
 UNQUOTED = "quotes around a text that holds a comma, colon, bracket or quotes; else a comma between two keys"
 HALF_QUOTED = "quotes around the whole text"
@@ -125,6 +134,8 @@ def _check_characters(file: str, text: str) -> None:
 
 def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionError:
     mark: Any = error.problem_mark or error.context_mark
+    if error.problem == _NO_COLON and error.context_mark is not None:
+        mark = error.context_mark  # the line without a colon, not the one after it
     line, column, index = (mark.line + 1, mark.column + 1, mark.index) if mark else (1, 1, 0)
     if text[index : index + 1] == "\t":
         return DefinitionError(
@@ -144,6 +155,10 @@ def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
     if mark is None:
         return None
     before = text[mark.index - mark.column : mark.index]
+    if context is not None and problem == _NO_COLON:
+        return _without_colon(text[context.index :].splitlines()[0])
+    if context is not None and problem.startswith("found unexpected end of stream") and context.line != mark.line:
+        return f"close the quote that line {context.line + 1} opens"
     if problem.startswith("mapping values are not allowed") and _FIRST_KEY.fullmatch(before):
         return MISPLACED
     if problem.startswith("expected ',' or '}'") and problem[-2:-1] not in "]}":
@@ -151,6 +166,14 @@ def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
     if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("'", '"')):
         return HALF_QUOTED
     return None
+
+
+def _without_colon(line: str) -> str | None:
+    unseen = _UNSEEN_IN_KEYS.search(line)
+    if unseen:
+        return f"ordinary spaces instead of U+{ord(unseen[0]):04X}"
+    found = _KEY_WITHOUT_SPACE.match(line)
+    return f"a space after {found[1]}" if found else None
 
 
 class _Trees:
@@ -227,7 +250,13 @@ class _Builder:
     def _take(self, event: Any) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent) and event.tag not in (None, "!"):
-            raise self._error(line, column, "E111", f"the tag {event.tag} is not used here", "the value without a tag")
+            raise self._error(
+                line,
+                column,
+                "E111",
+                f"the tag {event.tag} is not used here",
+                "the value without a tag, or quotes around a text that begins with !",
+            )
         if isinstance(event, ScalarEvent):
             self._add(self._scalar(event, line, column), event.anchor)
         elif isinstance(event, SequenceStartEvent):
@@ -270,7 +299,14 @@ class _Builder:
         self._keys.append(None)
 
     def _before(self, node: Node) -> str:
-        return re.split(r"\r\n|\r|\n", self._text)[node.line - 1][node.column - 2]
+        return self._line_of(node)[node.column - 2]
+
+    def _line_of(self, node: Node) -> str:
+        return self._lines[node.line - 1]
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return re.split(r"\r\n|\r|\n", self._text)
 
     def _end(self) -> None:
         node, anchor = self._open.pop()
@@ -282,7 +318,8 @@ class _Builder:
         if node is not None:
             return node
         why = "stands inside itself" if anchor in self._anchors else "has no anchor before it"
-        raise self._error(line, column, "E115", f"the alias *{anchor} {why}", f"the value that *{anchor} stands for")
+        fix = f"the value that *{anchor} stands for, or quotes around a text that begins with *"
+        raise self._error(line, column, "E115", f"the alias *{anchor} {why}", fix)
 
     def _add(self, node: Node, anchor: str | None, at: tuple[int, int] | None = None) -> None:
         if anchor is not None:
@@ -298,6 +335,9 @@ class _Builder:
             return
         else:
             key = self._keys[-1]
+            if isinstance(node, Scalar) and node.value is None and not node.raw:
+                comment = _COMMENT.match(self._line_of(key), key.column - 1 + len(key.raw or ""))
+                node.raw = comment[1] if comment else node.raw
             parent.keys[str(key.value)] = key
             parent.values[str(key.value)] = node
             self._keys[-1] = None
@@ -312,11 +352,17 @@ class _Builder:
     def _key(self, parent: Mapping, node: Node) -> Scalar:
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             written = (node.raw if isinstance(node, Scalar) else None) or "null"
-            raise self._error(node.line, node.column, "E109", f"a key must be a text, found {written}", f'"{written}":')
+            follows = self._line_of(node)[node.column - 1 + len(written) :].lstrip()
+            fix = f'"{written}":' if follows.startswith(":") else UNQUOTED
+            raise self._error(node.line, node.column, "E109", f"a key must be a text, found {written}", fix)
         if node.value == "<<" and node.style is None:
             raise self._error(
                 node.line, node.column, "E112", "YAML 1.2 has no merge keys (<<)", "the keys themselves, or an alias"
             )
+        unseen = _UNSEEN_IN_KEYS.search(node.value) if node.style is None else None
+        if unseen:
+            why = f"this key holds what looks like a space or like nothing (U+{ord(unseen[0]):04X})"
+            raise self._error(node.line, node.column, "E120", why, _UNSEEN_IN_KEYS.sub(" ", node.value).strip())
         if node.value in parent.keys:
             first = parent.keys[node.value].line
             raise self._error(

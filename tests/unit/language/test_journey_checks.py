@@ -393,3 +393,26 @@ def test_an_examples_customer_lives_in_a_time_zone_that_exists(found):
     problems = found(f"{HEAD}steps: [{{id: a, wait: 1h}}]\n{example}")
     told = [(each.line, each.column, each.code, each.fix) for each in problems if each.file.startswith("hello")]
     assert told == [(6, 42, "E215", "Europe/Madrid")]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("title: #1 reminder", ["5:1 E207 quotes, as # begins a comment: \"#1 reminder\""]),
+        ("title:  # later", ["5:1 E207 a value, or leave the key out"]),
+        ("exit: {event: x, reason: “bought”}", ["5:26 E206 bought"]),
+        ("exit: {event: mess\u200bage, reason: x}", ["5:15 E206 message"]),
+        ("exit: {event: x, where: total > 3, total < 9}",
+            ["5:36 E202 [...] around a list, or quotes around a text that holds a comma"]),
+        ("exit: {event: x, wehre: total > 3}", ["5:18 E202 where"]),
+    ],
+)  # fmt: skip
+def test_what_yaml_takes_for_something_else_is_named(line, told, found):
+    problems = found(HEAD + line + "\nsteps: [{id: greet, send: welcome}]\n")
+    assert [f"{each.line}:{each.column} {each.code} {each.fix}" for each in problems] == told
+
+
+def test_a_purpose_that_cannot_be_read_is_not_called_missing_as_well(found):
+    head = HEAD.replace("purpose: service", "purpose: service\u00a0")
+    problems = found(head + "steps: [{id: greet, send: welcome}]\n")
+    assert [each.code for each in problems] == ["E206"]

@@ -179,12 +179,40 @@ def test_a_template_that_lacks_its_quotes_is_told_so():
         ("event: x\n    again: 7d", yaml.MISPLACED),
         ("steps:\n  -id: x\n    wait: 1h", yaml.MISPLACED),
         ("choose:\n  - else\n      - exit: x", yaml.MISPLACED),
+        ("a: {where: total >= 1.000,50}", yaml.UNQUOTED),
+        ("a: {50: x}", '"50":'),
+        ("a: {b: c}}\nd: e", "the line without its last }"),
+        ("a: [b]]\nd: e", "the line without its last ]"),
+        ("a: 'x\nb: c\nd: e", "close the quote that line 1 opens"),
+        ("a: @ana", "quotes around a text that begins with this sign"),
+        ("a: *best* offer", "the value that *best* stands for, or quotes around a text that begins with *"),
+        ("a: !wow", "the value without a tag, or quotes around a text that begins with !"),
     ],
 )
 def test_what_is_said_to_be_written_instead_is_the_cause_at_hand(text, fix):
     with pytest.raises(DefinitionError) as caught:
         yaml.read("f", text)
     assert caught.value.fix == fix
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: b\nversion:1\nc: d\n", "2:1 E101 a space after version:"),
+        ("a: b\npurpose marketing\nc: d\n", "2:1 E101 check the indentation, and that each key ends with a colon"),
+        ("a: b\nversion:\u00a01\nc: d\n", "2:1 E101 ordinary spaces instead of U+00A0"),
+        ("a:\n\u00a0\u00a0b: c\n", "2:1 E120 b"),
+        ("a: {event:\u00a0x, c: d}\n", "1:5 E120 event: x"),
+    ],
+)
+def test_a_key_that_is_none_is_blamed_on_its_own_line(text, told):
+    with pytest.raises(DefinitionError) as caught:
+        yaml.read("f", text)
+    assert f"{caught.value.line}:{caught.value.column} {caught.value.code} {caught.value.fix}" == told
+
+
+def test_spaces_that_do_not_break_are_welcome_in_texts():
+    assert values("title: 10\u00a0€\n'a\u00a0b': c\n") == {"title": "10\u00a0€", "a\u00a0b": "c"}
 
 
 @pytest.mark.parametrize(

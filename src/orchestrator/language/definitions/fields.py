@@ -96,7 +96,11 @@ def _named(detail: Any, model: type[Model]) -> InitErrorDetails:
     kind, context, location = detail["type"], detail.get("ctx", {}), detail["loc"]
     if kind == "extra_forbidden" and len(location) == 1:
         name = str(location[0])
-        context = {"message": f"the key `{name}` is unknown here", "fix": _meant(name, model)}
+        fix = _meant(name, model)
+        if detail["input"] is None and fix.startswith("one of "):
+            # What stands behind a comma in {...} is a key.
+            fix = "[...] around a list, or quotes around a text that holds a comma"
+        context = {"message": f"the key `{name}` is unknown here", "fix": fix}
         kind = PydanticCustomError("E202", "{message}", context)
     elif "message" in context:
         if kind == "E202" and len(location) == 2 and location[1] in model.known_keys():
@@ -241,6 +245,7 @@ def _name(pattern: str, what: str) -> Callable[[str], str]:
 
 
 _CURLY = "“”„‘’‚«»"
+_UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]")
 
 
 def _event_name(text: str) -> str:
@@ -248,6 +253,14 @@ def _event_name(text: str) -> str:
         refuse("E207", "the event's name is empty or begins or ends with a space", "a name such as order_placed")
     if len(text) > MAX_NAME:
         refuse("E208", f"a name of {len(text):,} characters; at most {MAX_NAME}", "a shorter name")
+    unseen = _UNSEEN.search(text)
+    if unseen:
+        why = f"the event's name holds a sign that is not seen (U+{ord(unseen[0]):04X})"
+        refuse("E206", why, _UNSEEN.sub("", text))
+    return _without_curly_quotes(text)
+
+
+def _without_curly_quotes(text: str) -> str:
     # To YAML these are letters like any other, and no event would ever match.
     if text[0] in _CURLY or text[-1] in _CURLY:
         refuse("E206", f"`{text}` has curly quotes, which would be part of the name", text.strip(_CURLY) or "a name")
@@ -385,6 +398,8 @@ _DAY = {"type": "string", "enum": list(times.WEEKDAYS)}
 Text = Annotated[str, AfterValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
 Id = Annotated[str, AfterValidator(_name(ID_PATTERN, "id: lower-case words with dashes")), _schema(ID_PATTERN)]
 Name = Annotated[str, AfterValidator(_name(NAME_PATTERN, "name: lower-case words")), _schema(NAME_PATTERN)]
+# Why an entry ended, in the author's own words.
+Ended = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_without_curly_quotes)]
 EventName = Annotated[str, AfterValidator(_event_name), WithJsonSchema(_NAMED)]
 EventNames = Annotated[list[EventName], AfterValidator(_some), BeforeValidator(_listed), _one_or_many(_NAMED)]
 Duration = Annotated[

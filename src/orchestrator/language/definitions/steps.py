@@ -11,6 +11,7 @@ from orchestrator.language import durations
 from orchestrator.language.definitions.fields import (
     ID_PATTERN,
     Duration,
+    Ended,
     EventName,
     EventNames,
     Expression,
@@ -319,7 +320,7 @@ class RepeatStep(StepBase):
 class ExitStep(StepBase):
     """End the entry."""
 
-    exit: Annotated[str, Field(min_length=1, max_length=200)] = Field(description="Ends the entry with this reason.")
+    exit: Ended = Field(description="Ends the entry with this reason.")
 
 
 VERBS: dict[str, type[StepBase]] = {

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from orchestrator.language import durations
 from orchestrator.language.definitions.fields import (
     Duration,
+    Ended,
     EventNames,
     Expression,
     Key,
@@ -229,9 +230,7 @@ EnterForm = Annotated[
 class ExitRule(Trigger):
     """Ends the entry at once, whatever it waits for."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
-        None, description="The reason on record; without it, the event's name."
-    )
+    reason: Ended | None = Field(None, description="The reason on record; without it, the event's name.")
 
 
 class GoalRule(Trigger):
