@@ -14,6 +14,7 @@ from orchestrator.channels.rendering import Content, Renderer
 from orchestrator.language import Loaded
 from orchestrator.language.definitions.example import Example
 from orchestrator.model import codec, instants
+from orchestrator.model.catalog import RECEIPTS
 from orchestrator.model.event import Event
 from orchestrator.model.zones import zone_of
 from orchestrator.runtime.simulated import SimulatedRuntime
@@ -88,6 +89,7 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
     events = sorted(_events(example, clock, profile.customer_id), key=lambda event: event.time_ms)
     for event in events:
         if event.time_ms <= until_ms:
+            _name_message(runtime, profile.id, event)
             runtime.receive(event)
     runtime.run_until(until_ms if example.until is not None else _end_ms(runtime, clock))
     record = runtime.record_of(profile.id)
@@ -124,6 +126,17 @@ def _events(example: Example, clock: VirtualClock, customer_id: str | None) -> I
             channel=given.channel,
             raw_properties=msgspec.Raw(msgspec.json.encode(given.properties)),
         )
+
+
+def _name_message(runtime: SimulatedRuntime, profile_id: str, event: Event) -> None:
+    """Let a receipt name the message that it is about, as those of delivery do."""
+    if event.type not in RECEIPTS or "action_id" in event.properties:
+        return
+    runtime.run_until(event.time_ms - 1)
+    record = runtime.record_of(profile_id)
+    found = None if record is None else setting.message_of(codec.decode(record), event.properties, event.channel)
+    if found is not None:
+        event.decoded = {**event.properties, "action_id": found}
 
 
 def renderer_of(loaded: Loaded) -> Renderer:

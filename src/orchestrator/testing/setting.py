@@ -82,6 +82,21 @@ def answer_of(action: Action, now_ms: int, example: Example) -> Event | None:
     return Event(f"answer-{action.id}", "call_answered", now_ms, action.customer_id, decoded=properties)
 
 
+def message_of(state: State, properties: Mapping[str, Any], channel: str | None) -> str | None:
+    """Find the message that a receipt without `action_id` is about: an author does not know the ids of actions.
+
+    It is the newest that fits what the receipt names. One that names neither step nor message may be about several
+    entries, as everywhere, and is about none of their messages.
+    """
+    named = {name: properties[name] for name in ("journey", "step", "message") if name in properties}
+    entries = {entry.id for entry in state.entries} | {sent.entry_id for sent in state.sent}
+    if not named and len(entries) != 1:
+        return None
+    by = properties.get("channel", channel)
+    fits = [sent for sent in state.sent if all(getattr(sent, name) == value for name, value in named.items())]
+    return next((sent.action_id for sent in reversed(fits) if by in (None, sent.channel)), None)
+
+
 def unknown_splits(journey: Journey, fixed: Mapping[str, str]) -> list[str]:
     """Find what the example fixes and the journey does not have, as `step: branch`."""
     known = {

@@ -270,6 +270,50 @@ class TestReport:
         assert "→ page_viewed  [ignored]" in report
 
 
+class TestReceipts:
+    """A receipt without the id of its action, which no author can know."""
+
+    STEPS = """
+- {id: remind, send: {message: cart-reminder, channels: [email]}}
+- {id: pause, wait: 1h}
+- {id: again, send: {message: cart-reminder, channels: [push]}}
+- {id: look, wait: 1d}
+- choose:
+    - {if: steps.remind.status == 'clicked', then: [{exit: first}]}
+    - {if: steps.again.status == 'clicked', then: [{exit: second}]}
+"""
+
+    @pytest.mark.parametrize(
+        ("click", "ended"),
+        [
+            ({}, "second"),
+            ({"properties": {"step": "remind"}}, "first"),
+            ({"properties": {"message": "cart-reminder"}}, "second"),
+            ({"properties": {"channel": "email"}}, "first"),
+            ({"channel": "email"}, "first"),
+            ({"properties": {"step": "elsewhere"}}, "completed"),
+            ({"properties": {"action_id": "of another"}}, "completed"),
+            ({"at": "30m"}, "first"),
+            ({"at": "0m"}, "first"),
+        ],
+    )
+    def test_is_about_the_newest_message_that_fits(self, outcome, click, ended):
+        clicked = {"at": "2h", "event": "message_clicked", **click}
+        assert outcome({"exit": ended}, [CART, clicked], self.STEPS) == []
+
+    def test_is_about_none_of_two_entries_unless_it_names_the_step(self, outcome):
+        other = {**CART, "at": "1m", "properties": {"cart_id": "c2", "total": 40}}
+        clicked = {"at": "2h", "event": "message_clicked"}
+        assert outcome({"exit": ["completed", "completed"]}, [CART, other, clicked], self.STEPS) == []
+        named = {**clicked, "properties": {"step": "remind"}}
+        assert outcome({"exit": ["completed", "first"]}, [CART, other, named], self.STEPS) == []
+
+    def test_of_nothing_sent_is_about_nothing(self, outcome):
+        clicked = {"at": "2h", "event": "message_clicked"}
+        refused = {"email": {"marketing": False}, "push": {"marketing": False}}
+        assert outcome({"exit": "completed"}, [CART, clicked], self.STEPS, consents=refused) == []
+
+
 def test_all_examples_of_a_project_are_run(project):
     more = """
     examples:

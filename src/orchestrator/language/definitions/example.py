@@ -40,7 +40,10 @@ class Given(Model):
 
     at: Moment = Field(description='When: a length of time from the start (20m), or a local time ("2026-03-03T12:00").')
     event: EventName = Field(description="The event's name.")
-    properties: dict[str, Any] = Field(default_factory=dict, description="Its properties.")
+    properties: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Its properties; those of a receipt may name the step or message that it is about: {step: remind}.",
+    )
     channel: Name | None = Field(None, description="The channel that it came by.")
     identifiers: dict[str, str] = Field(default_factory=dict, description="Identifiers that it carries.")
     id: Annotated[str, Field(min_length=1)] | None = Field(None, description="Its id; the same one twice is a double.")
