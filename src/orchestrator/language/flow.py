@@ -151,6 +151,7 @@ class Flow:
         body = step.ask
         as_send = written.SendBody.model_construct(message=body.message, channels=body.channels)
         message, channels, purpose = self._sending.resolve(place["ask"], as_send)
+        self._sending.check_survey(place["ask"]["message"], message)
         return model.Ask(
             **common,
             message=message,

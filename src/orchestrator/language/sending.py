@@ -15,6 +15,9 @@ from orchestrator.language.project import RESERVED_CHANNELS, Shop
 from orchestrator.language.reads import Reads
 from orchestrator.language.templates import Named
 
+# Channels whose readers answer on the page behind a link; in others an app, or a person, asks.
+_ANSWERED_BY_LINK = frozenset({"email", "sms"})
+
 
 class Messages:
     """All messages of a project while it is compiled, and which of them are too broken to say anything about."""
@@ -71,6 +74,14 @@ class Sending:
                 "E309", f"{body.message} has no content for any channel of the project", "content for one of them"
             )
         return body.message, tuple(body.channels) if body.channels else content, purpose or ""
+
+    def check_survey(self, place: Place, message: str) -> None:
+        """Doubt a survey by a channel that is read, and not answered, where its message does not link to it."""
+        draft = self._messages.drafts.get(message)
+        if draft is None or draft.place.node.mended or _ANSWERED_BY_LINK.isdisjoint(draft.content.channels):
+            return
+        if all(named.path[:2] != ("links", "survey") for _, _, named in draft.names):
+            place.report("W316", f"{message} does not show where to answer", "{{ links.survey }} in the message")
 
     def check_case(self, place: Place, body: HandoffBody) -> None:
         """Check what a handoff refers to: its team, the skill, the purposes that it pauses."""

@@ -47,6 +47,15 @@ def local_time(text: str) -> datetime | None:
         return None
 
 
+def suggest_local(text: str) -> str:
+    """Guess the local time that somebody meant who wrote a space for the `T`, or a date alone."""
+    day, _, time = text.strip().replace(" ", "T", 1).partition("T")
+    for guess in (f"{day}T{time}", f"{day}T{time.zfill(5)}", f"{day}T09:00"):
+        if local_time(guess) is not None:
+            return f'"{guess}"'
+    return 'one such as "2026-03-02T20:45"'
+
+
 @cache
 def is_zone(name: str) -> bool:
     """Tell whether this names a time zone, such as Europe/Madrid."""

@@ -28,7 +28,8 @@ def by_example(loaded: Loaded, message: str, example: str | None) -> Action | No
 def _played(loaded: Loaded, example: str | None) -> Iterator[Action]:
     for journey_id, definition in loaded.definitions.items():
         for each in definition.examples:
-            if example is None or example.lower() in each.name.lower():
+            # `test` names an example behind its journey.
+            if example is None or example.lower() in f"{journey_id}: {each.name}".lower():
                 yield from play(loaded, journey_id, each).actions
 
 

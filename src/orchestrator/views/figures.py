@@ -11,27 +11,37 @@ from orchestrator.views.intervals import Interval, Share, wilson
 from orchestrator.views.tallies import JourneyTally, StepTally, Survey
 
 _HEADINGS = ("step", "sent", "withheld", "held", "goals after it", "of those sent")
+# So many of them mean something without a goal.
+_OF_ALL = 4
 # What of a survey's groups is its figure: how many of them, less how many of those.
 _SCALES = {"nps": ("promoter", "detractor"), "csat": ("positive", None), "ces": ("positive", None)}
 _HOLDOUTS = {"journey": "the journey's holdout", "universal": "the universal holdout"}
 
 
-def lines(tally: JourneyTally) -> Iterator[str]:
-    """Tell what one journey came to."""
+def lines(tally: JourneyTally, *, has_goal: bool = True) -> Iterator[str]:
+    """Tell what one journey came to; nothing of a goal, and of what is compared by it, where it has none."""
     share = tally.converted
     versions = ", ".join(map(str, sorted(tally.versions)))
     yield f"{tally.journey}, version {versions}"
     entries = f"{share.of:,} {'entry' if share.of == 1 else 'entries'}"
     yield f"  entered: {entries} of {_customers(tally.customers)}{_reasons(', not: ', tally.not_entered)}"
     yield f"  left: {sum(tally.exited.values()):,}{_reasons(': ', tally.exited)}"
-    value = f", worth {tally.value:,.2f}" if tally.value else ""
-    yield f"  reached the goal: {share.reached:,}{value}; {_rate(share)}"
+    if has_goal:
+        value = f", worth {tally.value:,.2f}" if tally.value else ""
+        yield f"  reached the goal: {share.reached:,}{value}; {_rate(share)}"
     if tally.steps:
         yield ""
-        yield from (f"  {line}" for line in _table([_HEADINGS, *map(_row, sorted(tally.steps.items()))]))
+        columns = len(_HEADINGS) if has_goal else _OF_ALL
+        rows = [_HEADINGS, *map(_row, sorted(tally.steps.items()))]
+        yield from (f"  {line}" for line in _table([row[:columns] for row in rows]))
     for step, survey in sorted(tally.surveys.items()):
         if survey.kind:
             yield f"  {step}: {_survey(survey)}"
+    if has_goal:
+        yield from _compared(tally)
+
+
+def _compared(tally: JourneyTally) -> Iterator[str]:
     for step, experiment in tally.splits().items():
         yield ""
         yield f"  split {step}: {experiment.because}"
@@ -93,7 +103,9 @@ def _survey(survey: Survey) -> str:
     answers = sum(survey.groups.values())
     figure = survey_figure(survey)
     told = "" if figure is None else f" {figure:+.0f}" if survey.kind == "nps" else f" {figure:.0f} %"
-    return f"{survey.kind.upper()}{told}, {answers:,} answers of {survey.asked:,} asked ({_reasons('', survey.groups)})"
+    given = f"{answers:,} {'answer' if answers == 1 else 'answers'}"
+    groups = f" ({_reasons('', survey.groups)})" if survey.groups else ""
+    return f"{survey.kind.upper()}{told}, {given} of {survey.asked:,} asked{groups}"
 
 
 def survey_figure(survey: Survey) -> float | None:

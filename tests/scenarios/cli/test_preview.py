@@ -32,7 +32,8 @@ def test_a_message_is_shown_with_an_examples_data_by_channel_and_language(call, 
     assert shown[0]["headers"]["Subject"] == "Bea, tu cesta te espera"
     assert shown[0]["text"].startswith("Hola Bea: vuelve (https://casaolmo.example/cesta?a=1&b=2)")
     assert "<strong>Bea</strong>" in (tmp_path / "mail.html").read_text()
-    assert call("preview", "cart-reminder", "shop", "--example", "left alone").code == 0
+    for example in ("left alone", "abandoned-cart: a cart left alone"):
+        assert call("preview", "cart-reminder", "shop", "--example", example).code == 0
 
 
 def test_a_text_message_is_shown_with_the_parts_that_are_billed(call, tmp_path):

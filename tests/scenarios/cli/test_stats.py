@@ -1,6 +1,7 @@
 """`orchestrator stats`: what journeys came to, from a store and from files, for people and for programs."""
 
 import json
+import re
 
 import pytest
 
@@ -37,6 +38,14 @@ def test_for_people_there_is_a_table(orchestrator, ran):
     assert lines[1].startswith("  entered: ")
     assert any(line.split()[:2] == ["step", "sent"] for line in lines)
     assert any("95 %, Wilson" in line for line in lines)
+
+
+def test_a_journey_without_a_goal_reaches_none(orchestrator, ran):
+    journey = ran / "abandoned-cart.journey.yaml"
+    journey.write_text(re.sub(r"(?m)^goal:\n(  .*\n)+", "", journey.read_text()))
+    without = orchestrator("stats", "--decisions", ran / "decisions.jsonl", ran)
+    alone = orchestrator("stats", "--decisions", ran / "decisions.jsonl")
+    assert (without.code, "goal" in without.out, "goal" in alone.out) == (0, False, True), without.err
 
 
 def test_what_counts_can_be_narrowed(orchestrator, ran):

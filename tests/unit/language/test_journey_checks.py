@@ -416,3 +416,46 @@ def test_a_purpose_that_cannot_be_read_is_not_called_missing_as_well(found):
     head = HEAD.replace("purpose: service", "purpose: service\u00a0")
     problems = found(head + "steps: [{id: greet, send: welcome}]\n")
     assert [each.code for each in problems] == ["E206"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("enter: {inactive: 30d}", "E203 {for: 30d}"),
+        ("enter: {date: profile.birthday}", "E203 {date: profile.birthday}"),
+        ("enter: {event: x, limit: 1000}", "E203 {entries: 1000, per: 1d}"),
+        ("enter: {schedule: daily}", 'E203 {every: day, at: "09:00"}'),
+        ("enter: {schedule: [x]}", "E203 a map: {...}"),
+        ("enter: {schedule: {once: 2026-11-27 9:00}}", 'E213 "2026-11-27T09:00"'),
+        ("enter: {schedule: {once: 2026-11-27}}", 'E213 "2026-11-27T09:00"'),
+        ("enter: {schedule: {once: black friday}}", 'E213 one such as "2026-03-02T20:45"'),
+        ("enter: {event: x, again: 3 days}", "E204 3d"),
+        ("steps: [{id: a, wait_until: 2026-12-24 10:00}]", 'E211 {date: "\'2026-12-24\'", time: "10:00"}'),
+        ("steps: [{id: a, wait_until: 2026-12-24}]", "E211 {date: \"'2026-12-24'\"}"),
+        ("steps: [{id: a, wait_until: entry.starts_at}]", "E211 {date: entry.starts_at}"),
+        ("steps: [{id: a, wait_until: tomorrow}]", 'E211 a time such as "09:00"'),
+        ("steps: [{id: a, score: {model: sentiment, save: mood}}]", "E206 profile.mood"),
+        ("steps: [{id: a, score: {model: sentiment, save: my mood}}]", "E206 a field such as profile.churn_risk"),
+    ],
+)
+def test_a_single_value_is_told_the_map_that_was_meant(line, told, found):
+    keys = {"journey": "j", "version": "1", "enter": "{event: x}", "steps": "[]", line.partition(":")[0]: None}
+    text = "\n".join([*(f"{key}: {value}" for key, value in keys.items() if value), line])
+    problems = [problem for problem in found(text) if not problem.is_warning]
+    assert [f"{problem.code} {problem.fix}" for problem in problems] == [told]
+
+
+@pytest.mark.parametrize(
+    ("content", "is_doubted"),
+    [
+        ("email: {subject: S, text: Hi}", True),
+        ("email: {subject: S, text: 'Hi {{ links.survey }}'}", False),
+        ("email: {subject: S, text: Hi}\nsms: {text: '{{ links.survey }}'}", False),
+        ("chat: {text: 'From 0 to 10?'}", False),
+    ],
+)
+def test_a_survey_without_a_way_to_it_is_doubted(content, is_doubted, found, sound):
+    project = sound["orchestrator.yaml"].replace("  sms:", "  chat: {address: profile.chat}\n  sms:")
+    text = HEAD + "steps: [{id: rate, ask: {survey: nps, message: welcome, within: 1d}}]\n"
+    problems = found(text, project=project, message=f"message: welcome\n{content}\n")
+    assert [each.code for each in problems] == (["W316"] if is_doubted else [])

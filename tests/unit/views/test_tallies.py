@@ -78,6 +78,16 @@ def test_answers_make_the_figure_that_a_survey_is_known_by():
     survey = tallied(*customers)["cart"].surveys["survey"]
     assert (survey.asked, dict(survey.groups)) == (5, {"promoter": 3, "passive": 1, "detractor": 1})
     assert figures.survey_figure(survey) == 40
+    (told,) = [line for line in figures.lines(tallied(customers[0])["cart"]) if "NPS" in line]
+    assert told == "  survey: NPS +100, 1 answer of 1 asked (1 promoter)"
+
+
+def test_where_there_is_no_goal_nothing_is_told_of_one():
+    tally = tallied(someone("ana"))["cart"]
+    told = "\n".join(figures.lines(tally))
+    assert "reached the goal" in told
+    assert "goals after it" in told
+    assert [line for line in figures.lines(tally, has_goal=False) if "goal" in line or "%" in line] == []
 
 
 def groups(experiment):

@@ -87,7 +87,7 @@ def command(
     if not told:
         screen.say("nothing has been decided")
     for number, tally in enumerate(told):
-        title, *rest = figures.lines(tally)
+        title, *rest = figures.lines(tally, has_goal=_has_goal(catalog, tally.journey))
         screen.out(("\n" if number else "") + screen.paint(title, "bold"))
         for line in rest:
             screen.out(line)
@@ -152,6 +152,13 @@ def _windows(catalog: "Catalog | None") -> "Windows":
         return min(lengths, default=None)
 
     return window
+
+
+def _has_goal(catalog: "Catalog | None", journey_id: str) -> bool:
+    """Tell whether any version of a journey has a goal; of one that nothing is known of, it may."""
+    versions = {} if catalog is None else catalog.versions
+    goals = [journey.goals for (name, _version), journey in versions.items() if name == journey_id]
+    return any(goals) or not goals
 
 
 class _Chosen:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from types import UnionType
-from typing import Annotated, Any, NoReturn, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, NoReturn, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,7 @@ ID_PATTERN = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 NAME_PATTERN = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"
 KEY_PATTERN = r"^[^\s.]+$"
 PERCENT_PATTERN = r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]{1,6})?)%$"
+FIELD_PATTERN = r"^profile\.[A-Za-z_][A-Za-z0-9_]*$"
 MAX_TEXT = 100_000
 MAX_NAME = 200
 # Marks a field in which null has a meaning of its own.
@@ -50,6 +51,9 @@ class Model(BaseModel):
     # strict: a number where a text is wanted is a slip that would show in front of customers, never a convenience.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    # The map that was meant by who wrote a single value, {} being the value.
+    MEANT: ClassVar[str] = ""
+
     @model_validator(mode="wrap")
     @classmethod
     def _name_unknown_keys(cls, value: Any, handler: ModelWrapValidatorHandler["Model"]) -> "Model":
@@ -57,6 +61,8 @@ class Model(BaseModel):
 
         An optional key with nothing after it is an error too: an empty `where:` would let everybody in.
         """
+        if cls.MEANT and isinstance(value, str | int | float):
+            refuse("E203", f"expected a map, found {kind_of(value)}", cls.MEANT.replace("{}", str(value)))
         empty = [name for name in value if value[name] is None and name in cls._optional()] if _is_map(value) else []
         details = [_nothing(name) for name in empty]
         try:
@@ -290,7 +296,7 @@ def _time(text: str) -> str:
 
 def _local(text: str) -> str:
     if times.local_time(text) is None:
-        refuse("E213", f"`{_cut(text)}` is no local date and time", 'one such as "2026-03-02T20:45"')
+        refuse("E213", f"`{_cut(text)}` is no local date and time", times.suggest_local(text))
     return text
 
 
@@ -327,6 +333,14 @@ def with_unit(what: str, example: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def _field(text: str) -> str:
+    if not re.fullmatch(FIELD_PATTERN, text):
+        name = text.rpartition(".")[2]
+        fix = f"profile.{name}" if name.isidentifier() else "a field such as profile.churn_risk"
+        refuse("E206", f"`{_cut(text)}` is no field of the profile", fix)
+    return text
 
 
 def _key(text: str) -> str:
@@ -426,6 +440,7 @@ Key = Annotated[
     AfterValidator(_key),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": KEY_PATTERN}),
 ]
+ProfileField = Annotated[str, AfterValidator(_field), _schema(FIELD_PATTERN)]
 LocalTime = Annotated[str, AfterValidator(_local), _schema(times.LOCAL_PATTERN, "2026-03-02T20:45")]
 Moment = Annotated[
     str,

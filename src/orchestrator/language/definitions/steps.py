@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from orchestrator.language import durations
 from orchestrator.language.definitions.fields import (
+    FIELD_PATTERN,
     ID_PATTERN,
     Duration,
     Ended,
@@ -18,6 +19,7 @@ from orchestrator.language.definitions.fields import (
     Id,
     Model,
     Name,
+    ProfileField,
     Short,
     Text,
     kind_of,
@@ -240,9 +242,7 @@ class ScoreBody(Model):
 
     model: Name = Field(description="A scorer: rules, sentiment, topic, churn, recommend, or your own.")
     input: Expression | None = Field(None, description="What to judge; without it the text of the last event.")
-    save: Annotated[str, Field(pattern=r"^profile\.[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
-        None, description="Where to keep the value, such as profile.churn_risk."
-    )
+    save: ProfileField | None = Field(None, description="Where to keep the value, such as profile.churn_risk.")
 
 
 class ScoreStep(StepBase):
@@ -256,7 +256,7 @@ class SetStep(StepBase):
 
     set: Annotated[dict[str, Expression], Field(min_length=1)] = Field(
         description="Fields of the profile and their values: {profile.tier: \"'gold'\"}. Right sides are expressions.",
-        json_schema_extra={"propertyNames": {"pattern": r"^profile\.[A-Za-z_][A-Za-z0-9_]*$"}},
+        json_schema_extra={"propertyNames": {"pattern": FIELD_PATTERN}},
     )
 
 

@@ -3,11 +3,12 @@
 Owns the shapes that enter, exit, goal and wait_for share. Must never hold what only one of them knows.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from orchestrator.language import durations
+from orchestrator.language import durations, times
 from orchestrator.language.definitions.fields import (
     Duration,
     Ended,
@@ -27,7 +28,6 @@ from orchestrator.language.definitions.fields import (
     refuse,
     with_unit,
 )
-from orchestrator.language.times import TIME_PATTERN
 
 AGAIN = ("once", "after_exit", "always")
 _AGAIN = {"anyOf": [{"enum": list(AGAIN)}, {"type": "string", "pattern": durations.POSITIVE_PATTERN}]}
@@ -48,6 +48,8 @@ def _exactly_one(given: dict[str, Any], what: str) -> None:
 
 class DateRule(Model):
     """A date to wait for or to enter on, with an offset and a time of day."""
+
+    MEANT = "{date: {}}"
 
     date: Expression = Field(description="The date: an expression that gives a date, a time or their text.")
     offset: Offset | None = Field(None, description="So many calendar days before (-3d) or after (1d) the date.")
@@ -77,11 +79,22 @@ class Until(Model):
         return self
 
 
+def _until(text: str) -> dict[str, str]:
+    """Take the short form, a time of day; a date needs the long one."""
+    day, _, time = text.replace(" ", "T", 1).partition("T")
+    if times.local_time(f"{day}T00:00") is not None:
+        hour = f', time: "{time[:5]}"' if times.minute_of_day(time[:5]) else ""
+        refuse("E211", f"`{text}` is no time of day", f"""{{date: "'{day}'"{hour}}}""")
+    if re.fullmatch(r"(entry|profile|event|steps)\.[\w.]+", text):
+        refuse("E211", f"`{text}` is no time of day", f"{{date: {text}}}")
+    return {"time": text}
+
+
 UntilForm = Annotated[
     Until,
     Short(
-        lambda text: {"time": text},
-        {"type": "string", "pattern": TIME_PATTERN, "description": 'A local time of day, such as "09:00".'},
+        _until,
+        {"type": "string", "pattern": times.TIME_PATTERN, "description": 'A local time of day, such as "09:00".'},
         'a time such as "09:00", or a map with `time` or `date`',
         '"09:00"',
     ),
@@ -90,6 +103,8 @@ UntilForm = Annotated[
 
 class Schedule(Model):
     """A calendar of its own: recurring, or once as a broadcast."""
+
+    MEANT = '{every: day, at: "09:00"}'
 
     every: Literal["day", "week", "month"] | None = Field(None, description="How often.")
     at: TimeOfDay | None = Field(None, description="The customer's local time of day.")
@@ -117,6 +132,8 @@ class Schedule(Model):
 
 class Inactive(Model):
     """Silence: none of these events for so long."""
+
+    MEANT = "{for: {}}"
 
     for_: Duration = Field(alias="for", description="How long nothing happened.")
     events: EventNames | None = Field(None, description="Which events break the silence; without it, any.")
@@ -177,6 +194,8 @@ class EnterRule(Model):
 class Limit(Model):
     """How many customers the journey takes as a whole."""
 
+    MEANT = "{entries: {}, per: 1d}"
+
     entries: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(description="So many entries.")
     per: Duration = Field(description="In any window of this length.")
 
@@ -184,6 +203,7 @@ class Limit(Model):
 def _again(text: str) -> str:
     if text not in AGAIN and not durations.milliseconds(text):
         fix = nearest(text, AGAIN) or "once, after_exit, always, or a length of time such as 7d"
+        fix = durations.suggest(text) if text[:1].isdigit() else fix
         refuse("E204", f"`{text[:40]}` does not say when a customer may enter again", fix)
     return text
 
