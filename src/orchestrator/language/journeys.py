@@ -12,10 +12,11 @@ from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.steps import StepBase
 from orchestrator.language.definitions.triggers import Enter, EnterRule
+from orchestrator.language.expressions import Surroundings
 from orchestrator.language.flow import Flow
 from orchestrator.language.moments import compile_moment
 from orchestrator.language.naming import name_steps, order_of, verb_of, walk
-from orchestrator.language.nodes import Place
+from orchestrator.language.nodes import Path, Place
 from orchestrator.language.project import Shop, length, percent
 from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Messages, Sending
@@ -34,13 +35,7 @@ def compile_journey(
     """
     ids = name_steps(list(definition.steps), root)
     verbs = lost | {ids[path]: verb_of(step) for path, step in walk(list(definition.steps))}
-    whole = {ids[path]: step for path, step in walk(list(definition.steps)) if not _is_mended(root.at(path), step)}
-    around = replace(
-        shop.surroundings,
-        steps=verbs,
-        values=values.of_results(whole, shop),
-        order=order_of(list(definition.steps), ids),
-    )
+    around = _surroundings(list(definition.steps), root, shop, verbs, ids)
     reads = Reads()
     sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
     flow = Flow(root, ids, around, reads, sending, shop)
@@ -86,6 +81,14 @@ def compile_journey(
             (step.until_event, step) for step in table.values() if isinstance(step, Repeat) and step.until_event
         ),
     )
+
+
+def _surroundings(
+    steps: list[StepBase], root: Place, shop: Shop, verbs: dict[str, str], ids: dict[Path, str]
+) -> Surroundings:
+    whole = {ids[path]: step for path, step in walk(steps) if not _is_mended(root.at(path), step)}
+    known = values.of_results(whole, shop)
+    return replace(shop.surroundings, steps=verbs, values=known, order=order_of(steps, ids))
 
 
 def _is_mended(place: Place, step: StepBase) -> bool:
