@@ -177,7 +177,29 @@ async def test_logging_in():
     assert len(server.raw) == 1
 
 
-@pytest.mark.parametrize("url", ["smtp://", "smtp://host", "smtp://host:x?from=a@b", "smtp://host?tls=maybe&from=a@b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "smtp://",
+        "smtp://host",
+        "smtp://host:x?from=a@b",
+        "smtp://host?tls=maybe&from=a@b",
+        "smtp://host:587?tls=required&from=a@b",  # with a port of its own, too: it would be spoken to in the clear
+        "smtp://host?from=Shop",
+        "smtp://host?from=a@b&return_path=bounces",
+    ],
+)
 def test_a_url_that_says_too_little_is_refused(url):
     with pytest.raises(OrchestratorError):
         Server.from_setup(Setup("email", url))
+
+
+async def test_a_plus_in_a_sender_is_one():
+    async with MailServer() as server:
+        address = "shop+news@shop.example"
+        url = server.url.partition("&from")[0]
+        road = channel(f"{url}&from=Shop <{address}>&return_path=bounces+shop@shop.example")
+        await road.send(delivery())
+        await road.close()
+    assert server.envelopes == [("bounces+shop@shop.example", "ana@example.com")]
+    assert server.mails[0]["From"] == f"Shop <{address}>"

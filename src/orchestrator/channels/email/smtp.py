@@ -18,15 +18,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 from aiosmtplib import SMTP
 
-from orchestrator.channels.email import answers
+from orchestrator.channels.email import answers, mime
 from orchestrator.channels.email.composing import Mail, compose
 from orchestrator.channels.port import Delivery, Receipt, Setup
-from orchestrator.errors import ChannelError, OrchestratorError, TryLater, Unavailable
+from orchestrator.errors import Bounced, ChannelError, OrchestratorError, Refused, TryLater, Unavailable
 
 # Servers hang up on a connection that idles or carries too many mails; both are below what common ones allow.
 IDLE_SECONDS = 30.0
 MAILS_A_CONNECTION = 100
-_TLS = ("starttls", "on", "off")
+# How a server is spoken to, and at which port unless the URL names one.
+_PORTS = {"starttls": 587, "on": 465, "off": 25}
 
 
 # What Postmark brings back as metadata; the Message-ID that a mail arrives with is Postmark's own.
@@ -55,25 +56,44 @@ class Server:
     def from_setup(cls, setup: Setup) -> "Server":
         """Read the URL; raises OrchestratorError with what to write instead."""
         url = urlsplit(setup.url)
-        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        # A plus is a plus here: mailboxes have them.
+        query = {name: values[-1] for name, values in parse_qs(url.query.replace("+", "%2B")).items()}
         tls = query.get("tls", "on" if url.scheme == "smtps" else "starttls")
         sender = query.get("from") or setup.options.get("from", "")
         try:
-            port = url.port or {"on": 465, "starttls": 587, "off": 25}[tls]
+            # Looked up whatever the port: with a word of its own here, mail and password would go in the clear.
+            usual = _PORTS[tls]
+            port = url.port or usual
             timeout = float(query.get("timeout", "30"))
         except (KeyError, ValueError) as error:
             raise OrchestratorError(
                 f"channel {setup.name}: the URL has a port, timeout or tls that is none;"
-                f" tls is one of {', '.join(_TLS)}, as in smtp://host:587?tls=starttls"
+                f" tls is one of {', '.join(_PORTS)}, as in smtp://host:587?tls=starttls"
             ) from error
         if not url.hostname or not sender:
             raise OrchestratorError(
                 f"channel {setup.name}: the URL names no {'sender' if url.hostname else 'host'};"
                 " write smtp://host:587?from=Shop <hello@shop.example>"
             )
+        _check_senders(setup.name, sender, query.get("return_path"))
         username = unquote(url.username) if url.username else None
         password = setup.secret or (unquote(url.password) if url.password else None)
         return cls(url.hostname, port, tls, username, password, sender, query.get("return_path"), timeout)
+
+
+def _check_senders(channel: str, sender: str, return_path: str | None) -> None:
+    """Refuse senders that no mail can have: at the first mail it would be taken for the customer's fault."""
+    try:
+        mime.mailbox_header(sender)
+    except Refused as error:
+        raise OrchestratorError(f"channel {channel}: from: {error.why}") from error
+    try:
+        if return_path is not None:
+            mime.address_of(return_path)
+    except Bounced as error:
+        raise OrchestratorError(
+            f"channel {channel}: return_path {return_path!r} is no mail address; write bounces@shop.example"
+        ) from error
 
 
 @dataclass(slots=True)
