@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from urllib.parse import urlsplit
 
 from orchestrator.channels.port import Channel, Setup
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import OrchestratorError, Refused
 
 GROUP = "orchestrator.channels"
 _OURS = {
@@ -45,7 +45,12 @@ def open_channel(setup: Setup) -> Channel:
         raise OrchestratorError(
             f"channel {setup.name}: nobody brings the scheme {scheme!r}; there are {', '.join(known)}"
         )
-    return opener(setup)
+    try:
+        return opener(setup)
+    except Refused as error:
+        raise OrchestratorError(f"channel {setup.name}: {error.why}") from error
+    except ValueError as error:  # of whatever reads a part of it: a port or a number that is none
+        raise OrchestratorError(f"channel {setup.name}: the URL cannot be used: {error}") from error
 
 
 def _opener(scheme: str) -> Callable[[Setup], Channel] | None:

@@ -4,6 +4,7 @@ Owns what doctor says of them. Must never show a URL or a secret, nor ask a prov
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.channels.port import Setup
@@ -11,10 +12,15 @@ from orchestrator.channels.registry import open_channel
 from orchestrator.cli.settings import Sources
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded
-from orchestrator.runtime.delivery.routes import Operator, setting_of, setup_of
+from orchestrator.runtime.delivery.pace import Manners
+from orchestrator.runtime.delivery.routes import Operator, allowed_hosts, setting_of, setup_of
+from orchestrator.runtime.inbox import team_of
+from orchestrator.runtime.streams import keep_of
 
 # Opening these leaves something behind.
 _NOT_TRIED = frozenset({"file"})
+# These end in `serve` and `deliver`; what their URLs say is read all the same.
+_OURS: Mapping[str, Callable[[Setup], object]] = {"inbox": team_of, "stream": keep_of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,12 @@ class Found:
 
 def examine(loaded: Loaded | None, sources: Sources) -> list[Found]:
     """Look at every channel of a project."""
-    operator = Operator(lambda name: None if (value := sources.find(name).value) is None else str(value))
+
+    def find(name: str) -> str | None:
+        value = sources.find(name).value
+        return None if value is None else str(value)
+
+    operator = Operator(find, allowed_hosts(find))
     names = [] if loaded is None else list(loaded.catalog.project.channels)
     return [asyncio.run(_look(name, operator)) for name in names]
 
@@ -45,11 +56,15 @@ async def _look(name: str, operator: Operator) -> Found:
         if setup is None:
             return Found(name, None, f"channel {name} has no provider; set {setting} to its URL")
         scheme = setup.url.partition(":")[0]
+        Manners.from_url(setup.url)
         if scheme in _NOT_TRIED:
+            return Found(name, scheme)
+        if scheme in _OURS:
+            _OURS[scheme](setup)
             return Found(name, scheme)
         await open_channel(setup).close()
         return Found(name, scheme, public_key=_public_key(setup))
-    except (OrchestratorError, ValueError) as error:
+    except OrchestratorError as error:
         return Found(name, scheme, str(error))
 
 

@@ -15,6 +15,7 @@ from orchestrator.channels.email.smtp import Server
 from orchestrator.channels.inbound.providers import PROVIDERS
 from orchestrator.channels.port import Setup
 from orchestrator.cli.settings import PREFIX, Sources
+from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded
 from orchestrator.runtime.delivery.routes import DEFAULT_CHANNEL
 from orchestrator.runtime.serving.settings import NAMES
@@ -61,7 +62,10 @@ def _senders(loaded: Loaded, sources: Sources) -> Iterator[Sender]:
         url = sources.find(f"channel_{name}".replace("-", "_")).value or sources.find(DEFAULT_CHANNEL).value
         if url is None or not str(url).startswith(("smtp:", "smtps:")):
             continue
-        server = Server.from_setup(Setup(name, str(url)))
+        try:
+            server = Server.from_setup(Setup(name, str(url)))
+        except OrchestratorError:
+            continue  # that it cannot be used is told with the channels
         for written in [*_written(loaded, name), server.sender]:
             domain = _domain_of(written)
             if domain is not None:

@@ -433,6 +433,33 @@ class TestDoctor:
         shown = orchestrator("doctor", shop, "--no-dns", **settings).out
         assert f"channel push  push, applicationServerKey {roads['push']['public_key']}" in shown
 
+    @pytest.mark.parametrize(
+        ("settings", "problem"),
+        [
+            ({"ORCHESTRATOR_CHANNEL_EMAIL": "stream:?keep=7d", "ORCHESTRATOR_CHANNEL_PUSH": "inbox:care"}, None),
+            ({"ORCHESTRATOR_CHANNEL_EMAIL": "stream:?keep=long"}, "keep=long"),
+            ({"ORCHESTRATOR_CHANNEL_PUSH": "https://127.0.0.1/x"}, "127.0.0.1 is not a public address"),
+            (
+                {
+                    "ORCHESTRATOR_CHANNEL_PUSH": "https://127.0.0.1/x",
+                    "ORCHESTRATOR_ALLOWED_HOSTS": "crm.example, 127.0.0.1",
+                },
+                None,
+            ),
+            ({"ORCHESTRATOR_CHANNEL_EMAIL": "console:#rate=fast"}, "no number"),
+            # That a mail server's URL cannot be used hides nothing else, though DNS is not asked about its sender then.
+            (
+                {"ORCHESTRATOR_CHANNEL_EMAIL": "smtp://mail.example:587?tls=always&from=hi@shop.example"},
+                "tls is one of",
+            ),
+        ],
+    )
+    def test_it_finds_the_faults_that_serve_would_and_no_others(self, orchestrator, shop, settings, problem):
+        ended = orchestrator("doctor", shop, **settings)
+        assert ended.code == (0 if problem is None else 1)
+        assert re.search(r"app_id +shop +default", ended.out)
+        assert ended.err == "" if problem is None else problem in ended.err
+
     def test_a_setting_of_a_channel_that_there_is_not_is_no_setting(self, orchestrator, shop):
         ended = orchestrator("doctor", shop, ORCHESTRATOR_CHANNEL_EMIAL="smtp://x", ORCHESTRATOR_HOOK_TWILO_SECRET="x")
         assert ended.code == 1

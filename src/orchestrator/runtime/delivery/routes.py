@@ -89,6 +89,11 @@ def preparer_of(loaded: Loaded, catalog: Catalog, links: Links) -> Preparer:
     return Preparer(catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables), links)
 
 
+def allowed_hosts(find: Find) -> frozenset[str]:
+    """List the hosts that webhooks may reach though their addresses are private."""
+    return frozenset(filter(None, (host.strip().lower() for host in (find("allowed_hosts") or "").split(","))))
+
+
 def hook_secret(find: Find, teams: Collection[str], name: str) -> str | None:
     """Give the secret that a team's own system signs with; None where the operator set none."""
     return find(f"team_{name}_hook_secret".replace("-", "_")) if name in teams else None

@@ -20,7 +20,7 @@ from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.lane import GIVEN_UP
-from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, routes_of
+from orchestrator.runtime.delivery.routes import Find, Operator, allowed_hosts, preparer_of, routes_of
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import Taken, host_agent
 from orchestrator.runtime.kafka.catalogs import Catalogs
@@ -49,12 +49,11 @@ class Deliverer:
         self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded))
         self._links = _links(find)
         self._preparer = preparer_of(loaded, loaded.catalog, self._links)
-        hosts = (find("allowed_hosts") or "").lower().split(",")
         streams = KafkaStreams(settings, self.topics.messages)
         tasks = Tasks(settings, self.topics.receipts)
         own = {"stream": streams.open_channel, "inbox": tasks.open_channel}
         # Cases are in the inbox of every gateway since their decision was committed.
-        self._operator = Operator(find, frozenset(filter(None, hosts)), f"{self._links.base_url}/inbox", own)
+        self._operator = Operator(find, allowed_hosts(find), f"{self._links.base_url}/inbox", own)
         self._claims = LogClaims(settings, self.topics, self._metrics)
         self._folder = loaded
         self._catalogs = Catalogs(settings, self.topics, self._take_up)

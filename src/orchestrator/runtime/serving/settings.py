@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import durations
 from orchestrator.runtime.agents import Agent, read_agents
-from orchestrator.runtime.delivery.routes import Find
+from orchestrator.runtime.delivery.routes import Find, allowed_hosts
 from orchestrator.runtime.desk import CLAIM_MS
 from orchestrator.storage import Batch, Store
 
@@ -58,7 +58,7 @@ class ServeSettings:
             _listed(find("write_keys")),
             _listed(find("read_keys")),
             _listed(find("link_secret")),
-            frozenset(host.lower() for host in _listed(find("allowed_hosts"))),
+            allowed_hosts(find),
             read_agents(find("agents")),
             _length("claim", find("claim"), CLAIM_MS),
         )
