@@ -370,3 +370,61 @@ def test_the_shop_of_these_tests_is_valid(tmp_path):
     from orchestrator.language import load
 
     assert [journey.id for journey in load(write_project(tmp_path)).catalog.current] == ["abandoned-cart"]
+
+
+async def _is_settled(shop):
+    return not await shop.service.intake.run(shop.service.intake.store.lanes)
+
+
+async def test_outcomes_that_the_disk_does_not_take_are_kept_until_it_does_and_nothing_goes_twice(tmp_path):
+    async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
+        await shop.greet()
+        await shop.post({**CART, "customer_id": "ana"})
+        store, refused = shop.service.intake.store, list[int]()
+        commit = store.commit
+
+        def full(batch):
+            if batch.settled:
+                refused.append(len(batch.settled))
+                raise StorageError("no space left")
+            return commit(batch)
+
+        store.commit = full
+        shop.later(HOUR)
+        await until(lambda: len(refused) > 1)
+        assert (len(server.raw), shop.service.failed.done()) == (1, False)
+        async with shop.client.get("/readyz") as answer:
+            assert (answer.status, (await answer.json())["problem"]) == (503, "no space left")
+        store.commit = commit
+        await until(lambda: _is_settled(shop))
+        assert await shop.post({"type": "order_placed", "customer_id": "ana", "properties": {"cart_id": "c1"}}) == (
+            202,
+            {"accepted": 1, "refused": []},
+        )
+        assert len(server.raw) == 1
+
+
+async def _is_decided(shop):
+    return "sent" in [verdict for verdict, _ in await shop.verdicts()]
+
+
+async def test_nothing_is_sent_by_a_process_that_could_not_say_so(tmp_path, monkeypatch):
+    clock = SetClock()
+    async with LiveShop(tmp_path, clock) as shop:  # mails have no provider yet, and wait
+        await shop.greet()
+        await shop.post({**CART, "customer_id": "ana"})
+        shop.later(HOUR)
+        await until(lambda: _is_decided(shop))
+    commit, refused = SqliteStore.commit, list[int]()
+
+    def full(store, batch):
+        refused.append(1)
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(SqliteStore, "commit", full)
+    clock.shift_ms += 60_000  # whatever the mail waits for is over
+    async with MailServer() as server, LiveShop(tmp_path, clock, email=server.url):
+        await until(lambda: len(refused) > 2)
+        assert server.raw == []
+        monkeypatch.setattr(SqliteStore, "commit", commit)
+        await until(lambda: server.raw)

@@ -21,7 +21,7 @@ from orchestrator.runtime.live import Busy, Refusal
 from orchestrator.runtime.serving.clock import SteadyClock
 from orchestrator.runtime.serving.turns import Asked, Item, Placed, Records, Told, Turns
 from orchestrator.runtime.timers import NEVER_MS
-from orchestrator.storage import Pending, SqliteStore, Store
+from orchestrator.storage import Batch, Pending, SqliteStore, Store
 
 # What may wait for its batch. Beyond it callers are told to come back: memory is not where load goes.
 MAX_WAITING_BYTES = 64 << 20
@@ -33,6 +33,8 @@ LOOK_EVERY = 1.0
 REST_SECONDS = 1.0
 # Nobody is answered while a commit copies the log into the file: of a short log that takes milliseconds.
 CHECKPOINT_BYTES = 4 << 20
+# What is written to see that outcomes can be.
+_WRITABLE = "delivery.writable"
 
 Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
@@ -165,8 +167,10 @@ class Intake:
             _log.exception("a batch was not kept", items=len(items))
             for _, done in batch:
                 if not done.done():
-                    done.set_exception(StorageError(f"nothing was kept: {error}"))
-            await self._sleep(REST_SECONDS)
+                    failed = StorageError(f"nothing was kept: {error}")
+                    failed.__cause__ = error  # by which is told whether another try may do better
+                    done.set_exception(failed)
+            await self.rest()
             return
         self.trouble = None
         for (_, done), refusals in zip(batch, worked.refusals, strict=True):
@@ -174,6 +178,10 @@ class Intake:
                 done.set_result(refusals)
         if worked.lanes or worked.cancelled:
             self._on_worked(worked.lanes, worked.cancelled)
+
+    async def rest(self) -> None:
+        """Let a store that failed alone for a while."""
+        await self._sleep(REST_SECONDS)
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until something comes."""
@@ -198,26 +206,46 @@ class Intake:
 
 
 class StoreOutbox:
-    """Delivery's outbox in the store: what it settles is committed with everything else."""
+    """Delivery's outbox in the store: what it settles is committed with everything else.
+
+    A disk that is full, or that fails, is waited for, with outcomes in hand and before anything is handed out: what
+    cannot be settled would be sent once more by every process that follows, until there is room.
+    """
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
+        self._is_writable = False
 
     async def due(self, lane: str, until_ms: int, limit: int, but: Collection[str]) -> list[Pending]:
         """Give what is due on a lane."""
-        return await self._intake.run(lambda: self._intake.store.due(lane, until_ms, limit, but))
+        if not self._is_writable:
+            await self._asked(lambda: self._intake.store.commit(Batch(positions={_WRITABLE: b""})))
+            self._is_writable = True
+        return await self._asked(lambda: self._intake.store.due(lane, until_ms, limit, but))
 
     async def next_due(self, lane: str, after_ms: int) -> int | None:
         """Tell when the next of a lane is due."""
-        return await self._intake.run(lambda: self._intake.store.next_due(lane, after_ms))
+        return await self._asked(lambda: self._intake.store.next_due(lane, after_ms))
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Commit outcomes with their receipts."""
-        await self._intake.settle(
-            [Told(each.pending.profile_id, each.receipts, each.settled, each.notes) for each in outcomes]
-        )
+        told = [Told(each.pending.profile_id, each.receipts, each.settled, each.notes) for each in outcomes]
+        while True:
+            try:
+                return await self._intake.settle(told)
+            except StorageError as error:
+                if not isinstance(error.__cause__, StorageError):
+                    raise  # a bug of ours stays one
 
     async def recall(self, note: str) -> dict[str, bytes]:
         """Give a note as it was settled last; there is one part, and it is open."""
-        found = await self._intake.run(lambda: self._intake.store.position(note))
+        found = await self._asked(lambda: self._intake.store.position(note))
         return {} if found is None else {"": found}
+
+    async def _asked(self, call: Callable[[], Result]) -> Result:
+        while True:
+            try:
+                return await self._intake.run(call)
+            except StorageError as error:
+                _log.error("the outbox cannot be read or written", why=str(error))
+                await self._intake.rest()
