@@ -41,6 +41,7 @@ class Breaker:
         self._troubles = 0
         self._openings = 0
         self._until_ms = 0
+        self._seen_ms = 0
         self._trying = False
 
     @property
@@ -50,6 +51,7 @@ class Breaker:
 
     def wait_ms(self, now_ms: int) -> int:
         """Say how long to wait before asking again; 0 when a try may go, which must then be answered for."""
+        self._see(now_ms)
         if now_ms < self._until_ms:
             return self._until_ms - now_ms
         if self._openings and self._trying:
@@ -65,6 +67,7 @@ class Breaker:
     def failed(self, now_ms: int, asked: timedelta | None, dice: random.Random) -> None:
         """Take note that the provider is in trouble; its own wish to be left alone for so long is always granted."""
         self._troubles += 1
+        self._see(now_ms)
         was_trying, self._trying = self._trying, False
         if asked is not None:
             self._until_ms = max(self._until_ms, now_ms + int(asked.total_seconds() * 1000))
@@ -75,3 +78,8 @@ class Breaker:
     def abandoned(self) -> None:
         """Take note that a try that was let through was never made."""
         self._trying = False
+
+    def _see(self, now_ms: int) -> None:
+        """Follow the clock: one that was set back must not leave the provider alone for so much longer."""
+        self._until_ms -= max(self._seen_ms - now_ms, 0)
+        self._seen_ms = now_ms

@@ -53,6 +53,17 @@ def test_patience_doubles_to_its_end():
     assert 60_000 <= Backoff().delay_ms(1, timedelta(minutes=1), DICE) <= 61_000
 
 
+def test_a_clock_that_is_set_back_leaves_no_provider_alone_for_longer():
+    breaker, day_ms, hour_ms = Breaker(threshold=1, first_ms=1000), 86_400_000, 3_600_000
+    breaker.failed(day_ms, None, DICE)
+    wait_ms = breaker.wait_ms(day_ms + 100)
+    assert 0 < wait_ms <= 900
+    assert breaker.wait_ms(day_ms - hour_ms) == wait_ms
+    assert breaker.wait_ms(day_ms - hour_ms + wait_ms) == 0
+    breaker.failed(day_ms - 2 * hour_ms, timedelta(hours=1), DICE)
+    assert breaker.wait_ms(day_ms - 3 * hour_ms) == hour_ms
+
+
 def test_a_breaker_lets_one_try_through_and_believes_it():
     breaker = Breaker(threshold=2, first_ms=1000)
     breaker.failed(0, None, DICE)
