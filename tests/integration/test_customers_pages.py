@@ -128,6 +128,18 @@ async def test_the_page_to_leave_leads_to_the_preferences(shop):
     assert page.fields == {"marketing": [("email", True), ("push", True)], "news": [("email", False), ("push", False)]}
 
 
+async def test_the_page_to_leave_leads_on_below_the_path_that_we_stand_under(tmp_path):
+    live = LiveShop(tmp_path)
+    live.settings["public_url"] = "https://shop.example/letters/"
+    async with live as shop:
+        await shop.greet()
+        async with shop.client.get(link(Kind.UNSUBSCRIBE, shop)) as response:
+            [further] = re.findall(r'href="(/[^"]+)"', await response.text())
+        assert further.startswith("/letters/u/")
+        page = await opened(shop, further.removeprefix("/letters"))  # as the proxy in front of us does
+        assert "Marketing" in page.titles
+
+
 async def test_preferences_say_yes_and_no_by_purpose_and_channel(shop):
     path = link(Kind.PREFERENCES, shop)
     await posted(shop, path, [("marketing", "push"), ("news", "email")])

@@ -341,6 +341,19 @@ async def test_an_agent_works_on_a_case_in_a_browser(tmp_path, project):
         assert "Sign in" in browser.page.titles
 
 
+async def test_behind_a_proxy_that_calls_us_by_another_name_people_work_at_our_public_address(tmp_path, project):
+    live = LiveShop(tmp_path)
+    live.settings |= {"agents": f"eva:{AGENTS['eva']}", "public_url": "http://shop.example"}
+    async with live as shop, Browser(shop) as browser:
+        await shop.greet()
+        case = await opened(shop)
+        at_our_address = {"Origin": "http://shop.example"}
+        assert await browser.send("/inbox/login", at_our_address, name="eva", key=AGENTS["eva"]) == 200
+        await browser.open(f"/inbox/cases{case}")
+        await browser.send(f"/inbox/cases{case}/claim", at_our_address, form=browser.hidden("form"), once="x")
+        assert (await ask(shop, case))[1]["agent"] == "eva"
+
+
 async def test_no_other_site_can_have_a_browser_do_anything(tmp_path, project):
     live = LiveShop(tmp_path)
     live.settings |= {"agents": f"eva:{AGENTS['eva']}", "public_url": "http://shop.example"}

@@ -10,7 +10,7 @@ in a mail, and post no forms. Whoever holds a link may do what it says for its c
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -80,11 +80,10 @@ class CustomersPages:
             return look.note(look.words["unsubscribed"], "")
         about = About(token.profile_id, token.action_id, token.channel, token.purpose, token.language)
         further = self._service.links.make(Kind.PREFERENCES, about, self._service.clock.now_ms())
-        path = f"/{further.removeprefix(self._service.links.base_url).lstrip('/')}"
         words = look.words
-        return look.question(
-            words["unsubscribe_question"], words["unsubscribe_button"], pages.link(path, words["preferences"])
-        )
+        # At the host that the customer sees us at, but below the path that we stand under there.
+        leads_on = pages.link(urlsplit(further).path, words["preferences"])
+        return look.question(words["unsubscribe_question"], words["unsubscribe_button"], leads_on)
 
     async def _prefer(self, request: Request, token: Token, look: Look) -> Response:
         state = await self._service.state_of(token.profile_id)

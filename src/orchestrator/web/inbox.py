@@ -89,7 +89,7 @@ class InboxWeb:
         """Answer for /inbox/login."""
         if request.method == "GET":
             return inbox_pages.login(self._look(request))
-        if not _is_own(request):
+        if not self._is_own(request):
             return inbox_pages.login(self._look(request), failed=True)
         try:
             form = await _form(request)
@@ -105,7 +105,7 @@ class InboxWeb:
             form = await _form(request)
         except HttpError as error:
             return inbox_pages.unreadable(self._look(request), error.status)
-        is_ours = session is not None and _is_own(request) and session.owns(form.get("form", ""))
+        is_ours = session is not None and self._is_own(request) and session.owns(form.get("form", ""))
         return _to("/inbox/login", self._sessions.sign_out() if is_ours else None)
 
     async def queue(self, request: Request) -> Response:
@@ -136,7 +136,7 @@ class InboxWeb:
         path = f"/inbox/cases/{request.path_params['id']}"
         try:
             form = await _form(request)
-            if not _is_own(request) or not session.owns(form.get("form", "")) or verb not in VERBS:
+            if not self._is_own(request) or not session.owns(form.get("form", "")) or verb not in VERBS:
                 return _to(f"{path}?told=form")
             ask = _ask(request, session.agent, form.get("once") or secrets.token_urlsafe(12), form)
             told = _unsent(await self._inbox.do(session.agent, ask), ask) or verb
@@ -200,6 +200,17 @@ class InboxWeb:
 
     # Both
 
+    def _is_own(self, request: Request) -> bool:
+        """Tell whether a form was sent from a page of ours, as far as the browser says where from.
+
+        A proxy may have called us by a name of its own: who asks at our public address is at ours too.
+        """
+        origin = request.headers.get("origin")
+        if origin is None:
+            return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+        ours = (request.headers.get("host"), urlsplit(self._service.links.base_url).netloc)
+        return urlsplit(origin).netloc in ours
+
     async def _briefs(self, agent: Agent, is_closed: bool) -> list[dict[str, Any]]:
         now_ms = self._inbox.now_ms()
         return [dossier.brief(file, self._summary(file), now_ms) for file in await self._inbox.queue(agent, is_closed)]
@@ -236,14 +247,6 @@ def _unsent(file: CaseFile, ask: Ask) -> str | None:
         return None
     last = next((line for line in reversed(file.lines) if line.what == "answer"), None)
     return last.status if last is not None and last.action_id is None else None
-
-
-def _is_own(request: Request) -> bool:
-    """Tell whether a form was sent from a page of ours, as far as the browser says where from."""
-    origin = request.headers.get("origin")
-    if origin is None:
-        return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-    return urlsplit(origin).netloc == request.headers.get("host")
 
 
 async def _form(request: Request) -> dict[str, str]:

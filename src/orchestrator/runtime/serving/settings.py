@@ -54,7 +54,7 @@ class ServeSettings:
         return cls(
             host.strip("[]"),
             int(port),
-            public,
+            public.rstrip("/"),
             _listed(find("write_keys")),
             _listed(find("read_keys")),
             _listed(find("link_secret")),
