@@ -1,6 +1,7 @@
 """The alert rules and the dashboards, before any process is scraped."""
 
 import json
+import random
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +10,15 @@ import pytest
 from ruamel.yaml import YAML
 
 from integration.monitoring.programs import program
+from orchestrator.errors import Bounced, Refused, TryLater
+from orchestrator.runtime.delivery.delivery import Delivery, Route
+from orchestrator.runtime.delivery.pace import Manners
+from orchestrator.runtime.delivery.roads import MessageRoad
+from orchestrator.storage import Batch
+from providers import action, preparer
+from providers.deliveries import NOW_MS
+from providers.outboxes import OutboxInMemory, ToldChannel
+from providers.virtual_clock import VirtualClock
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 CONTRACT = {
@@ -44,6 +54,36 @@ def test_every_alert_is_tried_out():
     tried = set(re.findall(r"alertname: (\w+)", (DEPLOY / "prometheus" / "alerts.test.yml").read_text()))
     assert alerts
     assert [alert for alert in alerts if alert not in tried] == []
+
+
+async def test_alerts_ask_only_for_outcomes_that_delivery_counts():
+    rules = (DEPLOY / "prometheus" / "alerts.yml").read_text()
+    asked = re.findall(r"orchestrator_delivery_total\{[^}]*outcome!?=~?\"([^\"]+)\"", rules)
+    assert {each for words in asked for each in words.split("|")} <= await _outcomes()
+
+
+async def _outcomes() -> set[str]:
+    """Let a channel answer in every way that there is, and tell what delivery calls it."""
+    clock, outbox, counted = VirtualClock(NOW_MS), OutboxInMemory(), set[str]()
+    script = [None, Refused("no"), Bounced("gone", True), TypeError("a bug"), TryLater(None, "busy"), None]
+    channel, prepare = ToldChannel(clock, *script), preparer()
+    delivery = Delivery(
+        {"email": Route(MessageRoad(channel, lambda: prepare), Manners(concurrency=1))},
+        outbox,
+        clock,
+        dice=random.Random(1),
+        observe=lambda lane, outcome, seconds: counted.add(outcome),
+        fail=lambda error: pytest.fail(str(error)),
+    )
+    quiet = {"zone": "UTC", "windows": [{"from": "09:00", "to": "11:00"}]}
+    outbox.put(*(action(number) for number in range(6)), action(6, message="unknown"), action(7, quiet=quiet))
+    outbox.put(action(8, stale_after="1s"), action(9))
+    outbox.store.commit(Batch(cancelled=[action(9).id]))
+    await clock.advance(5_000)
+    await delivery.start()
+    await clock.advance(60_000)
+    await delivery.stop(grace_seconds=0)
+    return counted
 
 
 @pytest.mark.parametrize("name", ["journeys", "operations"])
