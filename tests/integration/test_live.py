@@ -306,6 +306,7 @@ async def test_a_channel_that_nobody_set_up_waits_and_readiness_and_metrics_answ
     async with LiveShop(tmp_path) as shop:
         await shop.greet()
         await shop.post({**CART, "customer_id": "ana"})
+        await shop.post({"type": "cart_updated"})
         shop.later(HOUR)
         await until(lambda: _at(shop, "answer"))
         async with shop.client.get("/readyz") as response:
@@ -316,6 +317,8 @@ async def test_a_channel_that_nobody_set_up_waits_and_readiness_and_metrics_answ
             told = await response.text()
         assert 'orchestrator_events_total{outcome="applied",type="cart_updated"} 1.0' in told
         assert 'orchestrator_actions_total{channel="email",journey="abandoned-cart"} 1.0' in told
+        assert 'orchestrator_http_events_total{outcome="accepted"} 3.0' in told
+        assert 'orchestrator_http_events_total{outcome="refused"} 1.0' in told
         assert "ana" not in told
 
 
@@ -423,8 +426,11 @@ async def test_nothing_is_sent_by_a_process_that_could_not_say_so(tmp_path, monk
 
     monkeypatch.setattr(SqliteStore, "commit", full)
     clock.shift_ms += 60_000  # whatever the mail waits for is over
-    async with MailServer() as server, LiveShop(tmp_path, clock, email=server.url):
+    async with MailServer() as server, LiveShop(tmp_path, clock, email=server.url) as shop:
         await until(lambda: len(refused) > 2)
         assert server.raw == []
+        assert (await shop.post({**CART, "id": "second", "customer_id": "ana"}))[0] == 503
+        async with shop.client.get("/metrics") as response:
+            assert 'orchestrator_http_events_total{outcome="turned_away"} 1.0' in await response.text()
         monkeypatch.setattr(SqliteStore, "commit", commit)
         await until(lambda: server.raw)

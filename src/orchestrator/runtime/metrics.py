@@ -77,5 +77,8 @@ class WebMetrics(ProcessMetrics):
 
     def __init__(self) -> None:
         super().__init__()
+        self.accepted = self.counter("http_events", "Events that came over HTTP, by what was answered.", "outcome")
+        for outcome in ("accepted", "refused", "turned_away"):
+            self.accepted.labels(outcome)
         self.stream_cuts = self.counter("stream_cuts", "Readers of streams that were cut.", "reason")
         self.slow_readers = self.counter("slow_readers", "Readers of streams that were too slow.")

@@ -66,8 +66,5 @@ class GatewayMetrics(WebMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        self.accepted = self.counter("http_events", "Events that came over HTTP, by what was answered.", "outcome")
         self.intake_seconds = self.seconds("intake_seconds", "How long the brokers took to write a round of events.")
         self.read_side_lag = self.gauge("read_side_lag_seconds", "How far the copy of the customers is behind.")
-        for outcome in ("accepted", "refused", "turned_away"):
-            self.accepted.labels(outcome)

@@ -8,12 +8,13 @@ handing over and settle it, the last batch is committed, the store is closed.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from orchestrator.channels.links import Links
+from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded, durations, load
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
@@ -162,9 +163,18 @@ class Service:
         """Look up what the operator set."""
         return self._operator.find(name)
 
-    def take(self, lines: Sequence[bytes], source: str) -> Awaitable[list[Refusal]]:
+    async def take(self, lines: Sequence[bytes], source: str) -> list[Refusal]:
         """Take raw events; returns once they are durable, with those that were refused."""
-        return self.intake.take(lines, source)
+        answered = self.metrics.accepted
+        try:
+            refusals = await self.intake.take(lines, source)
+        except OrchestratorError:
+            answered.labels("turned_away").inc(len(lines))
+            raise
+        answered.labels("accepted").inc(len(lines) - len(refusals))
+        if refusals:
+            answered.labels("refused").inc(len(refusals))
+        return refusals
 
     async def hear(self, profile_id: str, *events: Event) -> None:
         """Take events about a profile; returns once they are durable."""
