@@ -152,6 +152,7 @@ class Turns:
         self._sent_actions: Counter[tuple[str, str]] = Counter()
         self._decided: Counter[tuple[str, str, str]] = Counter()
         self._letters: list[DeadLetter] = []
+        self._is_to_scrub = False
 
     def work(self, items: Sequence[Item], now_ms: int) -> Worked:
         """Take timers and items through their turns and commit; raises StorageError, and then nothing was changed."""
@@ -176,6 +177,8 @@ class Turns:
                         self._hear(told, now_ms)
             turned = time.perf_counter()
             self._commit()
+            if self._is_to_scrub:
+                self._store.scrub()
             self._prune(now_ms)
             for _ in range(settled):
                 self._unsettled.popleft()
@@ -317,7 +320,9 @@ class Turns:
         self._batch, self._changed = Batch(), {}
         # The outbox forgets them with everything else; what a lane has in hand already is told to stay.
         self._worked.cancelled += [pending.action_id for pending in self._store.pending_of(profile_id)]
-        receipt = rights.erase(self._store, self.catalog.project, profile_id, now_ms)
+        # The file is rewritten once for all whom this batch erases: that holds everybody up, long where it is large.
+        receipt = rights.erase(self._store, self.catalog.project, profile_id, now_ms, scrubs=False)
+        self._is_to_scrub = True
         _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
         self._resolver.forget(profile_id)
         self._desk.forget(profile_id)
@@ -335,7 +340,7 @@ class Turns:
         _log.info("customers were erased of whom nothing was heard for too long", customers=len(self._forgotten))
         self._forgotten.clear()
         self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
-        self._store.scrub()
+        self._is_to_scrub = True
 
     def _prune(self, now_ms: int) -> None:
         """Let go of old decisions, once a day, and of messages that nobody may read any more."""

@@ -30,7 +30,11 @@ AFTER = {
 class Unsteady(MemoryStore):
     """A store whose next commits fail."""
 
-    failing = 0
+    failing = scrubs = 0
+
+    def scrub(self) -> None:
+        self.scrubs += 1
+        super().scrub()
 
     def commit(self, batch: Batch) -> int:
         if self.failing:
@@ -105,3 +109,13 @@ def test_once_all_have_settled_nobody_is_looked_at_again(turns, store, monkeypat
     again = Turns(versions.take_up(compile_sources(AFTER), store).catalog, store, Metrics(), 0)
     again.take_up(again.catalog)
     assert again.next_ms >= 2 * HOUR
+
+
+def test_the_file_is_rewritten_once_for_all_whom_a_batch_erases(turns, store):
+    erasures = [{"type": "profile_erase_requested", "customer_id": f"c{number}"} for number in range(4)]
+    worked = turns.work([Records([json.dumps(each).encode()], "test") for each in erasures], 2 * HOUR)
+    assert (store.scrubs, worked.refusals, store.profiles()) == (1, [[]] * 4, 1)
+    turns.work(
+        [Records([json.dumps({"type": "cart_updated", "customer_id": "c4", "id": "e9"}).encode()], "test")], HOUR
+    )
+    assert store.scrubs == 1
