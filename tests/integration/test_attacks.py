@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import os
 import zlib
 from email import message_from_bytes
 from email.policy import default
@@ -95,7 +96,10 @@ async def test_a_zip_bomb_is_refused_before_it_is_unpacked(shop):
     assert (await answered(shop, data=bomb, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 413
 
 
-@pytest.mark.parametrize("packed", [b"no gzip", gzip.compress(b"[{}]", mtime=0)[:-9], b""])
+@pytest.mark.parametrize(
+    "packed",
+    [b"no gzip", gzip.compress(b"[{}]", mtime=0)[:-9], b"", gzip.compress(b"{}", mtime=0) + b"and more"],
+)
 async def test_a_broken_package_is_refused(shop, packed):
     assert (await answered(shop, data=packed, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 400
 
@@ -106,6 +110,19 @@ async def test_packed_events_are_taken(shop):
         status, _ = await answered(shop, data=packed, key="Bearer a-write-key", Content_Encoding=encoding)
         assert status == 202
     assert (await answered(shop, data=event, key="Bearer a-write-key", Content_Encoding="br"))[0] == 415
+
+
+async def test_of_a_body_that_was_packed_in_several_pieces_no_event_is_lost(shop):
+    lines = [json.dumps({"type": "cart_updated", "id": f"e{number}", "customer_id": "ana"}) for number in range(3_000)]
+    noise = [{"type": "cart_updated", "customer_id": "ana", "properties": {"n": os.urandom(200_000).hex()}}]
+    lines += [json.dumps(each) for each in noise] * 3
+    packed = b"".join(gzip.compress(f"{line}\n".encode(), mtime=0) for line in lines)
+    answer = await answered(shop, data=packed, key="Bearer a-write-key", Content_Encoding="gzip")
+    assert (answer[0], json.loads(answer[1])["accepted"]) == (202, len(lines))
+    many = gzip.compress(b" ", mtime=0) * 10_001
+    assert (await answered(shop, data=many, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 400
+    bomb = gzip.compress(b" " * (1 << 20), mtime=0) * 40
+    assert (await answered(shop, data=bomb, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 413
 
 
 NO_EVENTS = [

@@ -21,6 +21,10 @@ SECONDS = 30.0
 # Among the extensions of a request's scope: it is here already, and nobody needs to wait for its body.
 WHOLE = "orchestrator.whole"
 _GZIP = 16 + zlib.MAX_WBITS
+# A packed body may be several, as log shippers put them together (RFC 1952); each costs an unpacker of its own.
+MAX_MEMBERS = 10_000
+# What is handed to one of them at a time is copied where the next one begins.
+_PIECE_BYTES = 64 << 10
 Said = TypeVar("Said")
 
 
@@ -69,17 +73,24 @@ async def _receive(receive: Receive, max_bytes: int) -> bytes:
 
 
 def _unpack(raw: bytes, window: int, max_bytes: int) -> bytes:
-    """Unpack a body, no further than it may go."""
-    unpacker, most = zlib.decompressobj(window), _most_unpacked(max_bytes)
-    try:
-        unpacked = unpacker.decompress(raw, most + 1)
-    except zlib.error as error:
-        raise HttpError(400, "bad_encoding", "the body is not what its content-encoding says") from error
-    if len(unpacked) > most:
-        raise _too_large(max_bytes)
-    if not unpacker.eof:
-        raise HttpError(400, "bad_encoding", "the packed body ends before its end")
-    return unpacked
+    """Unpack a body, no further than it may go; several that were packed may stand one behind the other."""
+    whole, unpacked, at, most = memoryview(raw), bytearray(), 0, _most_unpacked(max_bytes)
+    for _ in range(MAX_MEMBERS):
+        unpacker = zlib.decompressobj(window)
+        while not unpacker.eof:
+            piece = whole[at : at + _PIECE_BYTES]
+            if not piece:
+                raise HttpError(400, "bad_encoding", "the packed body ends before its end")
+            try:
+                unpacked += unpacker.decompress(piece, most + 1 - len(unpacked))
+            except zlib.error as error:
+                raise HttpError(400, "bad_encoding", "the body is not what its content-encoding says") from error
+            if len(unpacked) > most:
+                raise _too_large(max_bytes)
+            at += len(piece) - len(unpacker.unconsumed_tail) - len(unpacker.unused_data)
+        if at == len(whole):
+            return bytes(unpacked)
+    raise HttpError(400, "bad_encoding", f"a packed body has at most {MAX_MEMBERS} parts")
 
 
 def _most_unpacked(max_bytes: int) -> int:
