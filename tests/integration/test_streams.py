@@ -125,6 +125,14 @@ async def test_a_reader_gets_what_was_before_and_what_comes_and_each_once(shop):
         await until(lambda: late.texts == ["4"])
 
 
+async def test_who_asks_for_a_channel_that_there_is_not_hears_so_and_a_look_at_one_has_an_end(shop):
+    async with aiohttp.ClientSession(shop.url, headers={"Authorization": f"Bearer {READ}"}) as client:
+        async with client.get("/v1/stream/in_app") as response:
+            assert (response.status, (await response.json())["code"]) == (404, "unknown")
+        async with client.head("/v1/stream/in-app") as response:
+            assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
+
+
 async def test_a_reader_that_comes_back_loses_nothing_and_gets_nothing_twice_also_over_a_restart(live):
     async with live as shop:
         await meet(shop, "ana")

@@ -87,6 +87,9 @@ class StreamsWeb:
         streams, channel = self._service.streams, request.path_params["channel"]
         try:
             profile_id, until_ms = self._reader(request, channel)
+            self._check_channel(channel)
+            if request.method == "HEAD":
+                return Response(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", **_OPEN})
             if streams.is_full or streams.is_closed:
                 raise HttpError(503, "busy", "there are too many readers; come back in a moment")
             after = request.headers.get("last-event-id") or request.query_params.get("after")
@@ -109,8 +112,7 @@ class StreamsWeb:
             named = self._service.catalog.project.identity.read(CUSTOMER_ID, wanted.customer_id)
             if not isinstance(named, Identifier):
                 raise HttpError(422, "nobody", "customer_id names nobody")
-            if channel not in self._service.catalog.project.channels:
-                raise HttpError(404, "unknown", "there is no such channel")
+            self._check_channel(channel)
         except HttpError as error:
             return _error(error)
         profile_id = await self._service.profile_named(named.name)
@@ -147,6 +149,10 @@ class StreamsWeb:
 
     async def _is_theirs(self, message: Streamed, profile_id: str | None) -> bool:
         return profile_id is None or message.profile_id == await self._service.profile_named(profile_id)
+
+    def _check_channel(self, channel: str) -> None:
+        if channel not in self._service.catalog.project.channels:
+            raise HttpError(404, "unknown", "there is no such channel")
 
     def _reader(self, request: Request, channel: str) -> tuple[str | None, int]:
         """Find out who reads: None for everybody's messages, and until when."""

@@ -50,7 +50,8 @@ def _reading() -> dict[str, Any]:
         "responses": {
             "200": text("events `message`, whose data is JSON, and `cut` where we end it", "text/event-stream"),
             **refusals(
-                {"400": "the place to resume from is none", "503": "too many readers; come back in a moment"},
+                {"400": "the place to resume from is none", "404": "there is no such channel"},
+                {"503": "too many readers; come back in a moment"},
                 _NO_KEY,
                 _OTHER,
             ),
