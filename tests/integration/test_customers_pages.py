@@ -140,6 +140,15 @@ async def test_the_page_to_leave_leads_on_below_the_path_that_we_stand_under(tmp
         assert "Marketing" in page.titles
 
 
+async def test_a_slash_at_the_end_of_a_link_leads_to_the_page_at_whatever_address_we_are_seen(shop):
+    path = link(Kind.UNSUBSCRIBE, shop)
+    async with shop.client.get(f"{path}/", headers={"Host": "inside:8080"}, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (307, f"..{path.removeprefix('/u')}")
+    assert "Darme de baja" in (await opened(shop, f"{path}/")).titles
+    async with shop.client.get("/nothing/here//", allow_redirects=False) as response:
+        assert response.status == 404
+
+
 async def test_preferences_say_yes_and_no_by_purpose_and_channel(shop):
     path = link(Kind.PREFERENCES, shop)
     await posted(shop, path, [("marketing", "push"), ("news", "email")])

@@ -55,6 +55,8 @@ class App:
             Route("/openapi.json", self._openapi, methods=["GET"]),
         ]
         self._pages = Starlette(routes=routes, exception_handlers={HTTPException: _no_page, StorageError: _not_now})
+        # By itself it would lead to the scheme and host that a proxy calls us by.
+        self._pages.router.redirect_slashes = False
         self.served = {*self._ingestion.paths, *(route.path.replace(":path", "") for route in routes)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +97,10 @@ async def _no_page(request: Request, error: Exception) -> Response:
     """Answer in our own form for a path that is nobody's, or a method that it does not take."""
     if not isinstance(error, HTTPException):
         raise error
+    above, _, last = bytes(request.scope.get("raw_path") or b"")[:-1].rpartition(b"/")
+    if error.status_code == 404 and request.url.path.endswith("/") and last and not above.endswith(b"/"):
+        # As the browser sees us, whatever proxy stands between.
+        return Response(status_code=307, headers={"Location": f"../{last.decode('latin-1')}"})
     code = "wrong_method" if error.status_code == 405 else "unknown"
     told = {"code": code, "message": f"there is nothing to {request.method} here"}
     return _json(told, error.status_code, dict(error.headers or {}))
