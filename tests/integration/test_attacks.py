@@ -125,6 +125,13 @@ async def test_of_a_body_that_was_packed_in_several_pieces_no_event_is_lost(shop
     assert (await answered(shop, data=bomb, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 413
 
 
+@pytest.mark.parametrize("value", [b"98765432109876543210", b"[" * 100 + b"]" * 100])
+async def test_a_report_that_no_record_holds_is_refused(shop, value):
+    report = b'{"type": "message_clicked", "action_id": "a1", "customer_id": "ana", "properties": {"a": %s}}' % value
+    status, told = await answered(shop, "/hooks/email", report, "Bearer a-write-key", Content_Type="application/json")
+    assert (status, json.loads(told)["code"]) == (400, "bad_report")
+
+
 NO_EVENTS = [
     b"[" * 100_000,
     b'{"a":' * 100_000,

@@ -24,7 +24,7 @@ from orchestrator.channels.links import LIFETIMES_MS, Kind, LinkError, Token
 from orchestrator.channels.machines import is_machine
 from orchestrator.channels.receipts import Report
 from orchestrator.errors import OrchestratorError
-from orchestrator.model import ids
+from orchestrator.model import ids, values
 from orchestrator.runtime.live import Busy, Live
 from orchestrator.web import bodies, pages
 from orchestrator.web.answers import HttpError
@@ -134,6 +134,8 @@ def _reported(body: bytes, channel: str, content_type: str) -> Iterator[tuple[Re
         what = each.type.removeprefix("message_")
         if what not in _KINDS:
             raise HttpError(400, "bad_report", f"type is one of {', '.join(sorted(_KINDS))}")
+        if not values.is_storable(each.properties):
+            raise HttpError(400, "bad_report", "properties nest too deep, or hold too large a number")
         profile_id = each.profile_id
         if profile_id is None:
             if each.customer_id is None:
