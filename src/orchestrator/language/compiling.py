@@ -85,7 +85,10 @@ def load(directory: Path) -> Loaded:
         fix = f"the folder {below[0]}" if below else "a file orchestrator.yaml with: project: NAME"
         _report_no_project(problems, "there is no orchestrator.yaml here", fix)
     else:
-        return _Compiler(folder.definitions(), folder.read, problems).compile()
+        texts = folder.definitions()
+        if sources.PROJECT not in texts and not (directory / sources.PROJECT).is_file():
+            _report_no_project(problems, "orchestrator.yaml went away while it was to be read", "it anew")
+        return _Compiler(texts, folder.read, problems).compile()
     problems.raise_errors()
     raise AssertionError("a project without a folder was not reported")
 

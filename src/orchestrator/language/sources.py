@@ -71,9 +71,14 @@ class Folder:
     def _report(self, code: str, name: str, message: str, fix: str) -> None:
         self._problems.add(DefinitionError(name, 1, 1, code, message, fix=fix))
 
+    def _report_folder(self, error: OSError) -> None:
+        # What stands in it is unknown, which is not that nothing does: journeys would be taken for deleted.
+        name = Path(error.filename or self._root).relative_to(self._root).as_posix()
+        self._report("E117", name, f"the folder cannot be read: {error.strerror}", "a folder that can be read")
+
     def _names(self) -> Iterator[str]:
         count = 0
-        for folder, folders, files in os.walk(self._root):
+        for folder, folders, files in os.walk(self._root, onerror=self._report_folder):
             # A folder with an orchestrator.yaml of its own is another project.
             folders[:] = sorted(
                 name for name in folders if name[0] != "." and not Path(folder, name, PROJECT).is_file()

@@ -3,6 +3,7 @@
 Must never leave the folder it was given.
 """
 
+import errno
 import os
 
 import pytest
@@ -145,6 +146,29 @@ def test_a_file_that_cannot_be_read_is_said_to_be(folder, monkeypatch):
     assert [problem.code for problem in problems.sorted] == ["E117"]
 
 
+def test_a_folder_that_cannot_be_read_is_said_to_be_and_is_not_taken_for_empty(folder, monkeypatch):
+    scandir, refused = os.scandir, {str(folder), str(folder / "messages")}
+
+    def refuse(path):
+        if str(path) in refused:
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert problems_in(folder) == [".:1:1 E117"]
+    refused.discard(str(folder))
+    assert "messages:1:1 E117" in problems_in(folder)
+
+
+def test_a_project_that_goes_away_while_it_is_read_is_not_taken_for_empty(folder, monkeypatch):
+    def gone(reader):
+        (folder / "orchestrator.yaml").unlink()
+        return {}
+
+    monkeypatch.setattr(sources.Folder, "definitions", gone)
+    assert problems_in(folder) == ["orchestrator.yaml:1:1 E119"]
+
+
 def test_a_name_that_no_disk_has_is_not_there(folder):
     assert sources.Folder(folder, Problems()).read("no\x00name") is None
 
@@ -158,8 +182,8 @@ def test_a_folder_of_everything_is_refused(folder, monkeypatch):
 def test_the_order_of_files_does_not_hang_on_the_disk(folder, monkeypatch):
     real = os.walk
 
-    def backwards(top):
-        for place, folders, files in real(top):
+    def backwards(top, **options):
+        for place, folders, files in real(top, **options):
             folders.reverse()
             yield place, folders, files[::-1]
 
