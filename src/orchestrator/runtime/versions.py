@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import msgspec
+import structlog
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import InvalidProject, OrchestratorError
 from orchestrator.language import Loaded, compile_sources
 from orchestrator.model import codec
 from orchestrator.model.audience import Asked
@@ -26,6 +27,7 @@ from orchestrator.storage import Batch, Definition, Release, Store
 _FOLDER = "folder"
 # With more older versions than these it is quicker to look who stands on which than to compile them all.
 MANY_VERSIONS = 8
+_log = structlog.get_logger(__name__)
 
 
 class NotToBePublished(OrchestratorError):  # noqa: N818 - the answer to whoever wanted it to be
@@ -74,7 +76,7 @@ def choose(folder: Loaded, store: Store) -> Loaded:
     """Say which project is to be in force: a folder's, or what was published since it was last taken up.
 
     Raises NotToBePublished when the folder has changed and may not take the place of what is in force, and
-    InvalidProject when that can no longer be compiled. Changes nothing.
+    InvalidProject when what was published since can no longer be compiled. Changes nothing.
     """
     release = store.release()
     if release is not None and (release.sources == folder.sources or store.position(_FOLDER) == _digest(folder)):
@@ -107,7 +109,15 @@ def newer(store: Store, revision: int) -> InForce | None:
 
 
 def _published(release: Release | None) -> Loaded | None:
-    return None if release is None else compile_sources(release.sources)
+    """Compile what is in force to compare with; None where this program refuses what an older one took."""
+    if release is None:
+        return None
+    try:
+        return compile_sources(release.sources)
+    except InvalidProject as error:
+        # A folder in which that is mended must be able to take its place.
+        _log.error("what is in force can no longer be read, and nothing is compared with it", problems=str(error))
+        return None
 
 
 def _standing(store: Store) -> Standing:
@@ -131,7 +141,17 @@ def _catalog(loaded: Loaded, store: Store) -> Catalog:
     for definition in definitions:
         # Those of a whole project: journeys that were replaced together share them, and compiling takes its time.
         texts = frozenset(definition.sources.items())
-        then = compiled[texts] = compiled.get(texts) or compile_sources(definition.sources).catalog
+        try:
+            then = compiled[texts] = compiled.get(texts) or compile_sources(definition.sources).catalog
+        except InvalidProject as error:
+            # Whoever is inside of it stands still, each with the reason; all others go on.
+            _log.error(
+                "an older version can no longer be read",
+                journey=definition.journey,
+                version=definition.version,
+                problems=str(error),
+            )
+            continue
         journey = then.journey(definition.journey, definition.version)
         if journey is not None:
             older.append(journey)

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.language import compile_sources
 from orchestrator.runtime import versions
 from orchestrator.runtime.embedded import RunOptions, run_events
-from orchestrator.storage import SqliteStore
+from orchestrator.storage import Definition, Release, SqliteStore
 
 PROJECT = """
 project: shop
@@ -103,3 +103,28 @@ def test_of_many_older_versions_only_those_are_compiled_that_somebody_is_inside_
     sent = run(_version(7, "new"), write([], "none.jsonl"), drain=True)
     # 6 is compiled to be compared with, and because somebody waits in it.
     assert (set(compiled), sent[-1]) == ({6}, ("c6", 6, "old"))
+
+
+def _refused_today(tmp_path):
+    """Let the texts that a state keeps be such that only an older program took them."""
+    with SqliteStore(tmp_path / "state.db") as store:
+        release, definitions = store.release(), store.definitions()
+        texts = {**release.sources, "cart.journey.yaml": release.sources["cart.journey.yaml"] + "old_key: 1\n"}
+        store.define([Definition(each.journey, each.version, texts) for each in definitions])
+        store.define([], Release(release.revision + 1, texts))
+
+
+def test_a_project_that_only_an_older_program_took_gives_way_to_one_in_which_that_is_mended(run, write, shop, tmp_path):
+    run(_version(1, "first"), write([shop.cart(0)]))
+    _refused_today(tmp_path)
+    # Of the same version, it is what those inside go on with.
+    assert run(_version(1, "mended"), write([], "none"), drain=True) == [("ana", 1, "mended")]
+
+
+def test_who_is_inside_a_version_that_only_an_older_program_took_stands_still_and_others_go_on(
+    run, write, shop, tmp_path
+):
+    run(_version(1, "first"), write([shop.cart(0)]))
+    _refused_today(tmp_path)
+    sent = run(_version(2, "second"), write([shop.cart(5, "ben")], "more"), until_ms=60 * 60_000)
+    assert sent == [("ben", 2, "second")]
