@@ -1,14 +1,19 @@
-"""The interpreter of a live process: how often it looks for garbage, and how long one thread keeps the other waiting.
+"""The process of a live service, as its interpreter and its system have it.
 
-Owns those settings, for processes that do nothing else. Must never be called where somebody else's code runs too.
+Owns how often it looks for garbage, how long one thread keeps the other waiting, and how many files it may have open,
+for processes that do nothing else. Must never be called where somebody else's code runs too.
 """
 
 import gc
+import resource
 import sys
 
 # A batch in the store's thread may take milliseconds; whoever answers requests meanwhile waits no longer than this for
 # its turn (by default 5 ms, which several hand-overs a request add up to).
 SWITCH_SECONDS = 0.001
+# Every connection is an open file, as are the store's and those of a project that is read anew. Systems begin processes
+# with 1,024, which is less than the connections that are taken, for programs that cannot count further: ours can.
+OPEN_FILES = 65_536
 
 
 def settle_down() -> None:
@@ -18,3 +23,13 @@ def settle_down() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+def allow_files() -> int:
+    """Let the process have as many files open as the system lets it, within reason; say how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most

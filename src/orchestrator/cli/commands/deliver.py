@@ -30,8 +30,10 @@ def command(
     least once, under the action's id, which providers take once. Stopped by SIGTERM: it finishes what it is sending.
     """
     from orchestrator.language import load
+    from orchestrator.runtime import interpreter
     from orchestrator.runtime.kafka.delivering import run_deliverer
 
+    interpreter.allow_files()
     loaded = load(directory)
     sources = Sources(config=config)
     settings = settings_for(loaded.catalog.project, sources)

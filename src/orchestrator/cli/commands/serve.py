@@ -72,7 +72,7 @@ def command(
     for is in the topics. All such processes, and `deliver`, share ORCHESTRATOR_LINK_SECRET and _PUBLIC_URL.
     """
     from orchestrator.errors import OrchestratorError
-    from orchestrator.runtime import faults
+    from orchestrator.runtime import faults, interpreter
     from orchestrator.runtime.serving import ServeSettings
     from orchestrator.web.server import listen
 
@@ -90,6 +90,7 @@ def command(
     if kafka and try_out:
         raise OrchestratorError("--try-out shows messages, and with --kafka `deliver` has them; leave one of them out")
     _log_as(sources)
+    interpreter.allow_files()
     with closing(listen(settings.host, settings.port)) as bound:
         if kafka:
             _run(_serve_kafka(directory, state or Path("orchestrator-copy.db"), settings, sources, find, bound))

@@ -34,7 +34,9 @@ def command(
     a restart. Stopped by SIGTERM: it finishes its batch, commits, leaves the group and exits 0.
     """
     from orchestrator.language import load
+    from orchestrator.runtime import interpreter
     from orchestrator.runtime.kafka.worker import run_worker
 
+    interpreter.allow_files()
     loaded = load(directory)
     raise typer.Exit(run_worker(loaded, settings_for(loaded.catalog.project, Sources(config=config))))
