@@ -6,6 +6,7 @@ import re
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.runtime.agents import read_agents
@@ -352,6 +353,29 @@ async def test_behind_a_proxy_that_calls_us_by_another_name_people_work_at_our_p
         await browser.open(f"/inbox/cases{case}")
         await browser.send(f"/inbox/cases{case}/claim", at_our_address, form=browser.hidden("form"), once="x")
         assert (await ask(shop, case))[1]["agent"] == "eva"
+
+
+@pytest.mark.parametrize("case_id", [4711, "SR#12/7?a b%20"])
+async def test_a_contact_centre_calls_its_cases_as_it_likes(tmp_path, project, case_id):
+    live = LiveShop(tmp_path)
+    live.settings |= {"agents": f"eva:{AGENTS['eva']}", "public_url": "http://shop.example"}
+    async with live as shop, Browser(shop) as browser:
+        for told in ({"case_id": case_id, "reason": "refund"}, {"case_id": "another"}):
+            properties = {"team": "care", **told}
+            await shop.post({"type": "case_opened", "customer_id": "ana", "properties": properties})
+        await browser.sign_in()
+        [path] = re.findall(r'href="(/inbox/cases/[^"]+)">Refund', browser.text)
+        assert await browser.open(URL(path, encoded=True)) == 200
+        assert re.findall(r'action="([^"]+)/claim"', browser.text) == [path]
+        await browser.send(URL(f"{path}/claim", encoded=True), form=browser.hidden("form"), once="x")
+        assert "The case is yours." in browser.text
+        api = URL("/v1" + path, encoded=True)
+        async with shop.client.get(api, headers={"Authorization": f"Bearer {AGENTS['eva']}"}) as response:
+            assert (await response.json())["agent"] == "eva"
+        await shop.post({"type": "case_closed", "customer_id": "ana", "properties": {"case_id": case_id}})
+        assert [each["id"] for each in (await ask(shop))[1]["cases"]] == ["another"]
+        known = await shop.service.find("ana", 1)
+        assert [case.id for case in known.state.cases] == ["another"]
 
 
 async def test_no_other_site_can_have_a_browser_do_anything(tmp_path, project):

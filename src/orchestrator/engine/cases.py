@@ -5,6 +5,7 @@ is `replies`'.
 """
 
 from orchestrator.engine.turn import Turn
+from orchestrator.model.casework import case_id_of
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey
@@ -18,8 +19,7 @@ MAX_CASES = 50
 def apply(turn: Turn, event: Event) -> None:
     """Take over what the contact centre says: a case was opened or closed."""
     said = event.properties
-    case_id = said.get("case_id")
-    known = case_id if isinstance(case_id, str) and case_id else None
+    known = case_id_of(said)
     if event.type == "case_opened":
         pause = said.get("pause")
         purposes = [purpose for purpose in pause if isinstance(purpose, str)] if isinstance(pause, list) else []

@@ -4,6 +4,7 @@ Owns the shape of a case file, of what is noted in it, and who holds it when. Th
 (`state.Case`); everything else about it is here. Instants are epoch milliseconds, 0 for what has not happened.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +16,14 @@ NO_TEAM = ""
 # What is kept of a conversation; a case that goes on for longer is one to be closed.
 MAX_LINES = 500
 MAX_TEXT = 10_000
+
+
+def case_id_of(said: Mapping[str, Any]) -> str | None:
+    """Read which case an event is about; a number is its text, and anything else names none."""
+    case_id = said.get("case_id")
+    if isinstance(case_id, int) and not isinstance(case_id, bool):
+        return str(case_id)
+    return case_id if isinstance(case_id, str) and case_id else None
 
 
 class Line(msgspec.Struct):

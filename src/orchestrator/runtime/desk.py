@@ -16,7 +16,7 @@ import msgspec
 
 from orchestrator.errors import EventError, OrchestratorError
 from orchestrator.model import ids, instants
-from orchestrator.model.casework import MAX_TEXT, PRIORITIES, CaseFile, Line
+from orchestrator.model.casework import MAX_TEXT, PRIORITIES, CaseFile, Line, case_id_of
 from orchestrator.model.catalog import CASE_EVENTS, RECEIPTS
 from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
@@ -186,7 +186,7 @@ class Desk:
         priority = said.get("priority")
         self._put_new(
             CaseFile(
-                _word(said.get("case_id")) or event.id,
+                _word(case_id_of(said)) or event.id,
                 "theirs",
                 profile_id,
                 _word(said.get("team")) or "",
@@ -204,7 +204,7 @@ class Desk:
     def _close(self, event: Event, profile_id: str, now_ms: int) -> None:
         said = event.properties
         open_now = [file for file in self._open_of(profile_id) if file.kind != "call"]
-        case_id = said.get("case_id") or (open_now[-1].id if open_now else None)
+        case_id = _word(case_id_of(said)) or (open_now[-1].id if open_now else None)
         file = next((each for each in open_now if each.id == case_id), None)
         if file is not None:
             agent, outcome = _word(said.get("agent")), _word(said.get("outcome"))

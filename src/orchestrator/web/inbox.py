@@ -57,11 +57,11 @@ def routes_of(live: Live) -> list[Route]:
         Route("/inbox", web.queue, methods=["GET"]),
         Route("/inbox/login", web.login, methods=["GET", "POST"]),
         Route("/inbox/logout", web.logout, methods=["POST"]),
-        Route("/inbox/cases/{id}", web.page, methods=["GET"]),
-        Route("/inbox/cases/{id}/{verb}", web.form, methods=["POST"]),
+        Route("/inbox/cases/{id:path}", web.page, methods=["GET"]),
+        Route("/inbox/cases/{id:path}/{verb}", web.form, methods=["POST"]),
         Route("/v1/inbox/cases", web.list_cases, methods=["GET"]),
-        Route("/v1/inbox/cases/{id}", web.tell, methods=["GET"]),
-        Route("/v1/inbox/cases/{id}/{verb}", web.act, methods=["POST"]),
+        Route("/v1/inbox/cases/{id:path}", web.tell, methods=["GET"]),
+        Route("/v1/inbox/cases/{id:path}/{verb}", web.act, methods=["POST"]),
     ]
 
 
@@ -133,7 +133,7 @@ class InboxWeb:
         session, verb = self._session(request), request.path_params["verb"]
         if session is None:
             return _to("/inbox/login")
-        path = f"/inbox/cases/{request.path_params['id']}"
+        path = inbox_pages.path_of(request.path_params["id"])
         try:
             form = await _form(request)
             if not self._is_own(request) or not session.owns(form.get("form", "")) or verb not in VERBS:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from starlette.responses import HTMLResponse, Response
@@ -90,6 +91,11 @@ class Look:
         return HTMLResponse(html, status, HEADERS)
 
 
+def path_of(case_id: str) -> str:
+    """Give the path of a case's page; a contact centre calls its cases as it likes (`SR#12/7`)."""
+    return f"/inbox/cases/{quote(case_id, safe='')}"
+
+
 def login(look: Look, failed: bool = False) -> Response:
     """Give the page to sign in."""
     told = f'<p role="alert">{look.say("sign_in_failed")}</p>' if failed else ""
@@ -119,7 +125,7 @@ def queue(look: Look, cases: Sequence[Mapping[str, Any]], closed: bool) -> Respo
 
 def _row(look: Look, case: Mapping[str, Any], closed: bool) -> str:
     name = case["summary"] or look.called(case["reason"] or case["id"])
-    link = f'<a href="/inbox/cases/{escape(case["id"])}">{escape(name[:160])}</a>'
+    link = f'<a href="{path_of(case["id"])}">{escape(name[:160])}</a>'
     unknown = look.say("unknown")
     last = case["agent"] or look.say("nobody")
     if closed:
@@ -225,7 +231,7 @@ def _line(look: Look, line: Mapping[str, Any]) -> str:
 
 
 def _forms(look: Look, found: Mapping[str, Any], once: str) -> str:
-    base = f"/inbox/cases/{escape(found['id'])}"
+    base = path_of(found["id"])
     hidden = f'{_hidden(look.form)}<input type="hidden" name="once" value="{escape(once)}">'
 
     def one(verb: str, inner: str, button: str, legend: str = "") -> str:
@@ -279,7 +285,7 @@ def _other(look: Look, other: Mapping[str, Any]) -> str:
     outcome = look.called(other["outcome"]) if other["outcome"] else look.say("without_outcome")
     state = look.say("state_closed", outcome) if other["closed_at"] else look.say("state_open")
     name = look.called(other["reason"]) if other["reason"] else look.say("case")
-    return f'<a href="/inbox/cases/{escape(other["id"])}">{escape(name)}</a> ({escape(state)})'
+    return f'<a href="{path_of(other["id"])}">{escape(name)}</a> ({escape(state)})'
 
 
 def _section(look: Look, title: str, items: Iterable[str], *, ordered: bool = False) -> str:
