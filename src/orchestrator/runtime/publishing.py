@@ -6,14 +6,15 @@ comes with a higher version, and where customers move there is a step for each o
 anything itself.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from orchestrator.errors import DefinitionError
-from orchestrator.language import Loaded
+from orchestrator.errors import DefinitionError, InvalidProject
+from orchestrator.language import Loaded, compile_sources
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.steps import StepBase
 from orchestrator.language.naming import name_steps, walk
@@ -21,6 +22,8 @@ from orchestrator.language.nodes import Mapping as MapNode
 from orchestrator.language.nodes import Place
 from orchestrator.language.problems import Problems
 from orchestrator.model import codec
+
+log = logging.getLogger(__name__)
 
 # What may change in a journey without a higher version: nothing of it moves a customer.
 _WITHOUT_MEANING = {"version", "title", "owner", "status", "meta", "examples"}
@@ -39,6 +42,18 @@ def standing_of(records: Iterable[bytes]) -> Standing:
         entries = codec.decode(record).entries
         standing.update({(each.journey, each.version, each.step) for each in entries if each.parked is None})
     return standing
+
+
+def readable(texts: Mapping[str, str]) -> Loaded | None:
+    """Compile what is in force, to compare with; None where this program refuses what an older one took.
+
+    A project in which that is mended must be able to take its place.
+    """
+    try:
+        return compile_sources(texts)
+    except InvalidProject as error:
+        log.error("what is in force can no longer be read, and nothing is compared with it: %s", error)
+        return None
 
 
 class Kind(StrEnum):

@@ -8,11 +8,11 @@ A folder that is as it was when it was last taken up takes nothing back that was
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import msgspec
-import structlog
 
 from orchestrator.errors import InvalidProject, OrchestratorError
 from orchestrator.language import Loaded, compile_sources
@@ -21,13 +21,13 @@ from orchestrator.model.audience import Asked
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
-from orchestrator.runtime.publishing import Change, Standing, asks_who_stands, plan, standing_of
+from orchestrator.runtime.publishing import Change, Standing, asks_who_stands, plan, readable, standing_of
 from orchestrator.storage import Batch, Definition, Release, Store
 
 _FOLDER = "folder"
 # With more older versions than these it is quicker to look who stands on which than to compile them all.
 MANY_VERSIONS = 8
-_log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class NotToBePublished(OrchestratorError):  # noqa: N818 - the answer to whoever wanted it to be
@@ -109,15 +109,7 @@ def newer(store: Store, revision: int) -> InForce | None:
 
 
 def _published(release: Release | None) -> Loaded | None:
-    """Compile what is in force to compare with; None where this program refuses what an older one took."""
-    if release is None:
-        return None
-    try:
-        return compile_sources(release.sources)
-    except InvalidProject as error:
-        # A folder in which that is mended must be able to take its place.
-        _log.error("what is in force can no longer be read, and nothing is compared with it", problems=str(error))
-        return None
+    return None if release is None else readable(release.sources)
 
 
 def _standing(store: Store) -> Standing:
@@ -145,12 +137,7 @@ def _catalog(loaded: Loaded, store: Store) -> Catalog:
             then = compiled[texts] = compiled.get(texts) or compile_sources(definition.sources).catalog
         except InvalidProject as error:
             # Whoever is inside of it stands still, each with the reason; all others go on.
-            _log.error(
-                "an older version can no longer be read",
-                journey=definition.journey,
-                version=definition.version,
-                problems=str(error),
-            )
+            log.error("version %d of %s can no longer be read: %s", definition.version, definition.journey, error)
             continue
         journey = then.journey(definition.journey, definition.version)
         if journey is not None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from aiokafka.structs import TopicPartition
 
-from orchestrator.language import Loaded, compile_sources
+from orchestrator.language import Loaded
 from orchestrator.runtime.kafka.catalogs import Catalogs
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.kafka.topics import Topics
-from orchestrator.runtime.publishing import Standing, standing_of
+from orchestrator.runtime.publishing import Standing, readable, standing_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
     if topics.journeys not in found:
         return InForce(None, Counter())
     published = await Catalogs(settings, topics).peek()
-    loaded = compile_sources(published.current()) if published.release.revision else None
+    loaded = readable(published.current()) if published.release.revision else None
     standing: Standing = Counter()
     for partition in range(found.get(topics.changelog, 0)):
         standing += await _standing(settings, TopicPartition(topics.changelog, partition))
