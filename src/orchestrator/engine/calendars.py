@@ -36,7 +36,8 @@ def at_minute(day: date, minute: int, zone: ZoneInfo) -> int:
 def next_time(now_ms: int, zone: ZoneInfo, minute: int, weekdays: frozenset[int]) -> int:
     """Find the next such local time strictly later than now, on one of the weekdays (any where empty)."""
     today = local(now_ms, zone).date()
-    for days in range(9):  # one week and a day: today's may have passed, and a gap may move one
+    # Yesterday's too, which a gap may have moved into today; and a week and a day, as today's may have passed.
+    for days in range(-1, 9):
         day = today + timedelta(days=days)
         if weekdays and day.weekday() not in weekdays:
             continue
@@ -64,16 +65,20 @@ def next_day_of_month(now_ms: int, zone: ZoneInfo, minute: int, day: int) -> int
 
 
 def read_date(value: object, zone: ZoneInfo) -> date | None:
-    """Read a date from a date, a time or the text of either; an instant is the local day it falls on."""
-    if isinstance(value, str):
-        try:
+    """Read a date from a date, a time or the text of either; an instant is the local day it falls on.
+
+    What lies beyond the calendar on the customer's clock cannot be read: other systems write "never" as the last second
+    of the year 9999 in UTC, and "not set" as the first of the year 1.
+    """
+    try:
+        if isinstance(value, str):
             at = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        # Text without a zone is already local: its day is the day it says.
-        return at.date() if at.tzinfo is None else at.astimezone(zone).date()
-    instant_ms = instants.parse(value)
-    return None if instant_ms is None else local(instant_ms, zone).date()
+            # Text without a zone is already local: its day is the day it says.
+            return at.date() if at.tzinfo is None else at.astimezone(zone).date()
+        instant_ms = instants.parse(value)
+        return None if instant_ms is None else local(instant_ms, zone).date()
+    except (ValueError, OverflowError):
+        return None
 
 
 def next_date(now_ms: int, zone: ZoneInfo, day: date, step: WaitUntil | OnDate) -> int | None:

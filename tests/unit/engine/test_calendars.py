@@ -82,6 +82,14 @@ def test_between_the_two_of_a_time_that_exists_twice_it_is_tomorrows():
     assert ana.told[-1] == ("exited", "completed", None, "2026-10-26T02:30")
 
 
+def test_a_time_that_a_gap_moves_past_midnight_is_still_to_come_after_it():
+    # There the clocks go from 23:00 to 00:00: Saturday's 23:30 is Sunday's 00:30.
+    ana = Customer(journey(wait_until("night", "23:30")), start="2026-03-29T00:10", zone="America/Nuuk")
+    ana.does("cart_updated")
+    ana.until("2026-04-01T00:00")
+    assert ana.told[-1] == ("exited", "completed", None, "2026-03-29T00:30")
+
+
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
 
 
@@ -148,6 +156,20 @@ def test_a_date_that_has_passed_leads_on_at_once(step):
 @pytest.mark.parametrize("odd", [None, "", "soon", "2026-02-30", "10/06/2026", [], {}, True, float("nan"), 1e300])
 def test_a_date_that_is_missing_or_unreadable_leads_on_at_once(odd):
     assert waits_until(until_date(odd), "2026-03-02T12:00", MADRID) == ("date_missing", "2026-03-02T12:00")
+
+
+@pytest.mark.parametrize(
+    ("zone", "never"),
+    [
+        # How other systems write "never" and "not set", which on this clock is no day of the calendar any more.
+        (MADRID, "9999-12-31T23:59:59Z"),
+        (MADRID, 253_402_300_799_999),
+        (NEW_YORK, "0001-01-01T00:00:00Z"),
+        (NEW_YORK, -62_135_596_800_000),
+    ],
+)
+def test_an_instant_beyond_the_calendar_on_the_customers_clock_leads_on_at_once(zone, never):
+    assert waits_until(until_date(never), "2026-03-02T12:00", zone) == ("date_missing", "2026-03-02T12:00")
 
 
 def test_a_date_beyond_the_calendar_leads_on_at_once():

@@ -154,6 +154,9 @@ DATES = [
      ["2026-02-28T00:00"]),
     ("2025-03-01", MADRID, "date: {date: profile.birthday}", "2026-01-05", "2028-01-01", []),
     ("soon", MADRID, BIRTHDAY, "2026-01-05", "2028-01-01", []),
+    # beyond the calendar on their own clock
+    ("9999-12-31T23:59:59Z", MADRID, BIRTHDAY, "2026-01-05", "2028-01-01", []),
+    ("0001-01-01T00:00:00Z", NEW_YORK, BIRTHDAY, "2026-01-05", "2028-01-01", []),
     (None, MADRID, BIRTHDAY, "2026-01-05", "2028-01-01", []),
 ]  # fmt: skip
 
