@@ -207,10 +207,13 @@ def quiet_windows(project: Project, profile: Profile, purpose: Purpose, channel:
 
 
 def own_quiet_hours(profile: Profile) -> tuple[QuietHours, ...]:
-    """Read the quiet hours that the customer asked for; a window that cannot be read holds nothing up."""
+    """Read the quiet hours that the customer asked for; a window that cannot be read holds nothing up.
+
+    Nor does one that ends when it begins: it may mean never as well as always, and always would hold for ever.
+    """
     found = []
     for window in profile.quiet_hours:
         begins, ends = calendars.read_minute(window.get("from")), calendars.read_minute(window.get("to"))
-        if begins is not None and ends is not None:
+        if begins is not None and ends is not None and begins != ends:
             found.append(QuietHours(begins, ends))
     return tuple(found)

@@ -112,6 +112,13 @@ def test_a_refusal_that_is_on_record_is_not_recorded_twice_when_a_held_message_i
     ]
 
 
+def test_own_quiet_hours_that_end_when_they_begin_hold_nothing_up():
+    ana = Customer(journey(send("remind", "cart-reminder", "email")))
+    ana.does("preference_changed", quiet_hours={"from": "00:00", "to": "00:00"})
+    ana.does("cart_updated")
+    assert ana.messages == [("cart-reminder", "email", "0m")]
+
+
 def test_a_held_message_is_rendered_anew_when_it_leaves():
     flow = journey(
         send("remind", "cart-reminder", "email", name=value("name", lambda s: s.state.profile.value("name")))
