@@ -103,6 +103,17 @@ def test_an_answer_goes_to_the_entry_whose_survey_it_is():
     assert [entry.results["how"].action_id for entry in ana.state.entries] == [first]
 
 
+def test_an_answer_to_a_survey_that_was_given_up_on_is_none_to_the_one_after_it():
+    ana = Customer(journey(ask("old", "nps", within="1d"), ask("new", "csat", within="3d")), project=SURVEYS)
+    ana.does("cart_updated")
+    ana.until("1d")
+    old, new = (action.id for action in ana.actions)
+    ana.does("survey_answered", "25h", score=3, action_id=old)
+    assert [entry.step for entry in ana.state.entries] == ["new"]
+    ana.does("survey_answered", "26h", score=4, action_id=new)
+    assert ana.told[-2:] == [("resumed", "answered", "new", "1d2h"), ("exited", "completed", None, "1d2h")]
+
+
 def test_a_case_tells_the_person_who_it_is_what_happened_and_what_was_sent():
     steps = (send("remind", "cart-reminder", "email"), hand_off("care", priority="urgent", skill="returns"))
     ana = Customer(journey(*steps, wait("on", "1d")))

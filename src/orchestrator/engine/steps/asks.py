@@ -38,7 +38,7 @@ def ask(turn: Turn, journey: Journey, entry: Entry, step: Ask) -> Going:
 
 def take_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Ask) -> bool:
     """Take the answer to a survey that has been sent; an impossible score is on record and no answer."""
-    if entry.held_ms:
+    if entry.held_ms or _is_to_another(turn, event, entry, step):
         return False
     score, comment = event.properties.get("score"), event.properties.get("comment")
     group = group_of(step.survey, score)
@@ -50,6 +50,17 @@ def take_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step: 
     saw = {"survey": step.survey, "score": score, "group": group}
     turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.ANSWERED, saw)
     return True
+
+
+def _is_to_another(turn: Turn, event: Event, entry: Entry, step: Ask) -> bool:
+    """Whether an answer names the survey of another step of this entry, that has been given up on since."""
+    action_id = event.properties.get("action_id")
+    if action_id is None:
+        return False
+    for sent in turn.state.sent:  # of whatever round, while it is remembered
+        if sent.action_id == action_id:
+            return sent.step != step.id
+    return bool(entry.results[step.id].action_id != action_id)
 
 
 def group_of(survey: str, score: object) -> str | None:
