@@ -10,7 +10,7 @@ from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Purpose
-from orchestrator.model.state import Case, Entry, State
+from orchestrator.model.state import Case, Entry, Result, State
 
 # A contact centre that opens and never closes must not grow a customer's state without bound: the oldest go.
 MAX_CASES = 50
@@ -50,11 +50,21 @@ def _close_case(turn: Turn, event: Event, case_id: str | None) -> None:
 
 
 def _say_closed(turn: Turn, event: Event, case: Case) -> None:
-    """Put on record who closed one of our cases, and with which outcome."""
+    """Put on record who closed one of our cases, and with which outcome; its entry knows, wherever it stands by now."""
     journey, entry = opened_by(turn, case)
+    for result in () if entry is None else entry.results.values():
+        if result.action_id == case.id:
+            note_closing(result, event)
     told = {name: event.properties.get(name) for name in ("agent", "outcome")}
     saw = {**{name: value for name, value in told.items() if isinstance(value, str)}, "case_id": case.id}
     turn.decide(journey, entry, case.step, Verdict.RESUMED, Reason.CASE_CLOSED, saw, case.id)
+
+
+def note_closing(result: Result, event: Event) -> None:
+    """Keep with a handoff that its case was closed, by whom and with which outcome."""
+    told = {name: event.properties.get(name) for name in ("outcome", "agent")}
+    result.status = "closed"
+    result.values = {**result.values, **{name: value for name, value in told.items() if value is not None}}
 
 
 def opened_by(turn: Turn, case: Case) -> tuple[Journey, Entry | None]:

@@ -138,6 +138,27 @@ def test_a_case_that_is_waited_for_leads_on_when_it_is_closed():
     assert ana.told[-2:] == [("resumed", "answered", "care", "2h"), ("exited", "helped", "done", "2h")]
 
 
+def test_of_several_open_cases_the_newest_is_closed_without_an_id_and_only_whoever_waits_for_it_leads_on():
+    ana = Customer(journey(hand_off("care", until_closed=True, within="2d"), key="order", again="after_exit"))
+    ana.does("cart_updated", order="a")
+    ana.does("cart_updated", "1h", order="b")
+    ana.does("case_closed", "2h", outcome="refunded")
+    assert [entry.key for entry in ana.state.entries] == ["a"]
+    assert [case.entry_id for case in ana.state.cases] == [ana.state.entries[0].id]
+    ana.does("case_closed", "3h", outcome="solved")
+    assert ana.state.entries == ana.state.cases == []
+
+
+@pytest.mark.parametrize("waiting", [{}, {"until_closed": True, "within": "1h"}])
+def test_how_a_case_ended_can_be_asked_although_nobody_waits_for_it_any_more(waiting):
+    ana = Customer(journey(hand_off("care", **waiting), wait("on", "3d")))
+    ana.does("cart_updated")
+    ana.does("case_closed", "1d", outcome="refunded", agent="eva")
+    (entry,) = ana.state.entries
+    found = entry.results["care"]
+    assert [found.value(name) for name in ("status", "outcome", "agent")] == ["closed", "refunded", "eva"]
+
+
 def test_a_case_that_nobody_closes_times_out():
     ana = Customer(journey(hand_off("care", until_closed=True, within="2d", on_timeout=[leave("late", "nobody")])))
     ana.does("cart_updated")

@@ -57,15 +57,15 @@ def handoff(turn: Turn, journey: Journey, entry: Entry, step: Handoff) -> Going:
 
 
 def take_closing(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Handoff) -> bool:
-    """Take the closing of this entry's case; one without an id is about the open one."""
+    """Take the closing of this entry's case; one without an id is about the open one, which it has closed by now."""
     result = entry.results[step.id]
     case_id = event.properties.get("case_id")
     if not step.until_closed or case_id not in (None, result.action_id):
         return False
-    told = {name: event.properties.get(name) for name in ("outcome", "agent")}
-    result.status = "closed"
-    result.values = {**result.values, **{name: value for name, value in told.items() if value is not None}}
-    turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.ANSWERED, {"outcome": told["outcome"]})
+    if case_id is None and any(case.id == result.action_id for case in turn.state.cases):
+        return False  # of several open ones it was another
+    cases.note_closing(result, event)
+    turn.decide(journey, entry, step.id, Verdict.RESUMED, Reason.ANSWERED, {"outcome": event.properties.get("outcome")})
     return True
 
 
