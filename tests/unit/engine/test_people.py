@@ -238,7 +238,8 @@ def test_a_score_keeps_its_value_its_label_and_why():
     ana = Customer(journey(score("judge", "mood", save="mood"), wait("on", "1d")), project=loud)
     ana.does("cart_updated", text="WHERE IS IT")
     assert ana.state.entries[0].results["judge"].values == {"value": 1.0, "label": "angry", "why": ["capitals"]}
-    assert ana.state.profile.traits["mood"] == 1.0
+    profile = ana.state.profile
+    assert (profile.traits["mood"], profile.said_ms["mood"]) == (1.0, ana.start_ms)
     assert ("scored", "model_answered", "judge", "0m") in ana.told
 
 

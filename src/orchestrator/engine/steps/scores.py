@@ -27,7 +27,8 @@ def score(turn: Turn, journey: Journey, entry: Entry, step: Score) -> Going:
     entry.results[step.id] = Result(values={name: value for name, value in values.items() if value is not None})
     saved = answer.value if answer.value is not None else answer.label
     if step.save is not None and saved is not None:
-        turn.state.profile.traits[step.save] = saved
+        profile = turn.state.profile
+        profile.traits[step.save], profile.said_ms[step.save] = saved, turn.now_ms
     saw = {"model": step.model, "value": answer.value, "label": answer.label, "why": answer.why}
     turn.decide(journey, entry, step.id, Verdict.SCORED, Reason.MODEL_ANSWERED, saw)
     return step.next
