@@ -122,6 +122,16 @@ def test_a_change_of_another_segment_is_no_business_of_a_journey():
     assert told == []
 
 
+@pytest.mark.parametrize("bound", ["'2026-01-07T10:00:00Z'", "'2026-01-07T11:00:00+01:00'", "profile.since"])
+def test_a_time_that_is_written_with_its_zone_brings_the_customer_in_at_that_very_instant(bound):
+    catalog = catalog_of(f'vip: {{if: "profile.points > 100 and now >= {bound}"}}\n')
+    record, told = take(catalog, None, said("profile_updated", 0, points=500, since="2026-01-07T05:00:00-05:00"))
+    assert told == []
+    assert codec.due_of(record) == START_MS + 2 * DAY_MS
+    turned = on_timers(catalog, record, START_MS + 2 * DAY_MS)
+    assert [decision.verdict for decision in turned.decisions] == [Verdict.ENTERED, Verdict.WAITED]
+
+
 def test_what_a_step_sets_may_bring_the_customer_into_a_segment_at_once():
     journey = JOURNEY.replace("{segment: vip, again: after_exit}", "{event: came}").replace(
         "steps:", 'exit: [{segment: vip}]\nsteps:\n  - {id: note, set: {profile.points: "101"}}'

@@ -7,6 +7,7 @@ globals are the operators and nothing else.
 
 import ast
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 from orchestrator.language import durations
 from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.expressions import paths
-from orchestrator.language.expressions.operators import LARGEST_INTEGER, OPERATORS
+from orchestrator.language.expressions.operators import LARGEST_INTEGER, OPERATORS, utc
 from orchestrator.language.expressions.parsing import Mistake, Source
 from orchestrator.language.expressions.paths import Lookup, Path, Read, call
 from orchestrator.language.expressions.surroundings import Surroundings
@@ -37,6 +38,7 @@ FUNCTIONS = {
 _NAMES = (*FUNCTIONS, "count")
 _WITH_SCOPE = frozenset({"days_since", "hours_since", "consents", "in_segment"})
 _UNITS = {"days_since": instants.DAY_MS, "hours_since": instants.HOUR_MS}
+_TIMES = re.compile(r"now|event\.time|steps\.\w+\.event\.time|profile\.last_seen\.\w+")
 _WATCHABLE = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -210,6 +212,8 @@ class Generator:
         if isinstance(right, ast.Tuple):  # `x in ('a', 'b')` is Python's own way to write it
             right = ast.copy_location(ast.List(right.elts, ast.Load()), right)
         first, second = self.generate(left), self.generate(right)
+        if type(operator) in _WATCHABLE and _is_time(left) != _is_time(right):
+            first, second = (first, _as_time(second)) if _is_time(left) else (_as_time(first), second)
         return self._in_place(first, operator, second) or call(name, first, second)
 
     def _watch(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> None:
@@ -376,6 +380,18 @@ def _names_in(node: ast.AST) -> Iterator[str]:
     else:
         for child in ast.iter_child_nodes(node):
             yield from _names_in(child)
+
+
+def _is_time(node: ast.expr) -> bool:
+    """Tell whether a name stands for an instant of ours, which is written as text in UTC."""
+    return isinstance(node, ast.Name | ast.Attribute) and _TIMES.fullmatch(ast.unparse(node)) is not None
+
+
+def _as_time(code: ast.expr) -> ast.expr:
+    """Let a text that is compared with such an instant be written as that is: others write the same one otherwise."""
+    if isinstance(code, ast.Constant):
+        return ast.Constant(utc(code.value))
+    return call("utc", code)
 
 
 def _is_text(value: str) -> bool:

@@ -270,6 +270,16 @@ def last_seen(scope: Scope, channel: str) -> str | None:
     return instant_text(scope.state.profile.last_seen_ms.get(channel))
 
 
+def utc(value: Any) -> Any:
+    """Write a time with a zone as our own are written, so that as texts they compare as instants do; else leave it."""
+    try:
+        at = datetime.fromisoformat(value) if value.__class__ is str else None
+    except ValueError:
+        return value
+    at_ms = None if at is None or at.tzinfo is None else instants.parse(value)
+    return value if at_ms is None else instants.to_text(at_ms)
+
+
 def event_data(event: KeptEvent | None) -> dict[str, Any] | None:
     """Show an event that a step kept as the map that templates see."""
     return None if event is None else event_as_data(event)
@@ -289,7 +299,7 @@ OPERATORS: dict[str, Any] = {
     },
     **{
         function.__name__: function
-        for function in (lower, starts_with, length, days_since, hours_since, consents, instant_text, last_seen)
+        for function in (lower, starts_with, length, days_since, hours_since, consents, instant_text, last_seen, utc)
     },
     **{function.__name__: function for function in (in_segment, count)},
     **{function.__name__: function for function in (count_moments, since_moments, recency_moments, now_moments)},
