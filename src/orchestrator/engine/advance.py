@@ -135,7 +135,7 @@ def _handle(turn: Turn, event: Event) -> None:
             if entry.step:
                 turn.at_work = (journey.id, entry.id)
                 waiting.check(turn, event, journey, entry)
-        if event_type == receipts.FAILED and receipts.is_suppressed(event):
+        if event_type in fallback.RECEIPTS:
             waiting.check_unsent(turn, event)
     for journey in interest.entering:
         entering.check(turn, event, journey)

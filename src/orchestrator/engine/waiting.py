@@ -4,7 +4,7 @@ Owns the taking of events by waits (`wait_for`, `restart_on`, `until_event`) and
 Arming a wait is its step's work.
 """
 
-from orchestrator.engine import answers, matching, walking
+from orchestrator.engine import answers, matching, receipts, walking
 from orchestrator.engine.steps import repeats as repeats_step
 from orchestrator.engine.turn import Turn, standing_entries
 from orchestrator.model import instants
@@ -95,13 +95,17 @@ def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
 
 
 def check_unsent(turn: Turn, event: Event) -> None:
-    """Let an entry that waits for the answer to a survey go on when the survey was not sent after all."""
-    action_id = event.properties.get("action_id")
+    """Let an entry that waits for the answer to a survey go on when the survey was not sent after all.
+
+    That is the one which a receipt says was never to leave, and one that was refused for good and found no other
+    channel: it has no message any more.
+    """
+    action_id = event.properties.get("action_id") if receipts.is_suppressed(event) else None
     for journey, entry in standing_entries(turn, turn.catalog.versions):
         step, result = journey.steps.get(entry.step), entry.results.get(entry.step)
         if not isinstance(step, Ask) or result is None or entry.held_ms or turn.catalog.is_paused(journey.id):
             continue
-        if result.action_id is not None and result.action_id == action_id:
+        if result.action_id == action_id:
             turn.at_work = (journey.id, entry.id)
             entry.due_ms = 0
             turn.changed = True

@@ -9,8 +9,10 @@ from shop import (
     FAILS,
     NIGHT,
     Customer,
+    ask,
     exits,
     journey,
+    message,
     on,
     project,
     purpose,
@@ -58,6 +60,19 @@ def test_it_moves_on_channel_by_channel_until_there_is_none():
     assert [channel for _, channel, _ in ana.messages] == ["email", "push", "sms"]
     result = ana.state.entries[0].results["say"]
     assert (result.status, result.channel) == ("bounced", "sms")
+
+
+def test_a_survey_that_bounces_on_its_last_channel_is_not_waited_for():
+    # The wait that follows is armed by the bounce, and so does not take it.
+    quits = wait_for("quit", on("message_bounced"), within="1d")
+    surveys = project(messages=(message("survey"),))
+    ana = Customer(journey(ask("how", "nps", "email", "push", on_timeout=[quits])), project=surveys)
+    ana.does("cart_updated")
+    bounce(ana, "1h")
+    assert ana.told[-1] == ("sent", "allowed", "how", "1h")
+    bounce(ana, "2h", kind="soft")
+    bounce(ana, "3h")
+    assert ana.told[-2:] == [("resumed", "not_sent", "how", "3h"), ("waited", "for_event", "quit", "3h")]
 
 
 def test_a_soft_bounce_is_deliverys_to_try_again():
