@@ -53,10 +53,11 @@ def _is_open(turn: Turn, entry: Entry, goal: GoalRule) -> bool:
 def _convert(turn: Turn, journey: Journey, entry: Entry, goal: GoalRule) -> None:
     entry.converted = True
     turn.changed = True
-    scope = turn.scope_at(entry)
-    saw = goal.trigger.where.values_seen(scope) if goal.trigger.where else {}
+    where = goal.trigger.where
+    # Looked at only for a reason: an event whose properties nobody asks for counts whatever they are.
+    saw = where.values_seen(turn.scope_at(entry)) if where is not None else {}
     if goal.value is not None:
-        saw["value"] = goal.value.evaluate(scope)
+        saw["value"] = goal.value.evaluate(turn.scope_at(entry))
     turn.decide(journey, entry, entry.step or None, _CONVERTED, _GOAL, saw)
 
 
