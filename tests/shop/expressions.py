@@ -5,6 +5,7 @@ and a comparison with it is false.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.model.expression import Expression, Scope
@@ -56,7 +57,8 @@ def event_field(name: str) -> Expression:
 
 def step_field(step_id: str, name: str) -> Expression:
     """Say `steps.<id>.<name>`."""
-    return value(f"steps.{step_id}.{name}", lambda scope: scope.step_value(step_id, name))
+    found = value(f"steps.{step_id}.{name}", lambda scope: scope.step_value(step_id, name))
+    return replace(found, steps=frozenset({step_id}))
 
 
 def _raise(scope: Scope) -> Any:

@@ -101,8 +101,15 @@ def _keep_open(turn: Turn, journey: Journey, entry: Entry) -> None:
                 until_ms,
                 entry.properties,
                 actions,
+                {step: entry.results[step] for step in _read_by_goals(journey) if step in entry.results},
             )
         )
+
+
+def _read_by_goals(journey: Journey) -> list[str]:
+    """List the steps whose results tell whether a goal is reached, or what it is worth."""
+    asked = [each for goal in journey.goals for each in (goal.trigger.where, goal.value) if each is not None]
+    return sorted({step for each in asked for step in each.steps})
 
 
 def convert_ended(turn: Turn, event: Event) -> None:
@@ -149,5 +156,5 @@ def _as_entry(ended: Ended) -> Entry:
         ended.from_ms,
         step="",
         properties=ended.properties,
-        results={action_id: Result(action_id=action_id) for action_id in ended.actions},
+        results={**{action_id: Result(action_id=action_id) for action_id in ended.actions}, **ended.results},
     )

@@ -12,7 +12,7 @@ from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Consent
-from orchestrator.model.state import Result, Sent
+from orchestrator.model.state import Ended, Entry, Result, Sent
 
 FAILED = "message_failed"
 # How far a message has come. A receipt that arrives late never moves a status back.
@@ -98,11 +98,9 @@ def _move_status(turn: Turn, action_id: object, what: str, status: str) -> None:
 
 
 def _result_of(turn: Turn, action_id: object) -> Result | None:
-    for entry in turn.state.entries:
-        for result in entry.results.values():
-            if action_id is not None and result.action_id == action_id:
-                return result
-    return None
+    passages: list[Entry | Ended] = [*turn.state.entries, *turn.state.ended]
+    known = (result for entry in passages for result in entry.results.values())
+    return next((result for result in known if action_id is not None and result.action_id == action_id), None)
 
 
 def _mark_unreachable(turn: Turn, channel: str, sent: Sent | None) -> None:

@@ -99,7 +99,8 @@ class Expression:
     lists what a decision shows of it: (name as written, how to get it), in the order of the text and
     without identifiers or addresses. `names_machine` tells that it asks for `machine`, so that opens
     and clicks by proxies and scanners may match it. `moments` give the instants at which it may change
-    although nothing happens: between them, of the customer as they are, its value stays.
+    although nothing happens: between them, of the customer as they are, its value stays. `steps` are those whose
+    results it reads.
     """
 
     source: str
@@ -107,6 +108,7 @@ class Expression:
     saw: tuple[tuple[str, Callable[[Scope], Any]], ...] = ()
     names_machine: bool = False
     moments: tuple[Callable[[Scope], list[int]], ...] = ()
+    steps: frozenset[str] = frozenset()
 
     def holds(self, scope: Scope) -> bool:
         """Whether the condition holds: false when its value is missing, empty or zero."""

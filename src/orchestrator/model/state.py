@@ -78,7 +78,10 @@ class Entry(msgspec.Struct, array_like=True, gc=False):
 
 
 class Ended(msgspec.Struct, array_like=True, gc=False):
-    """An entry that has ended and whose goal can still be reached, from `from_ms` until `until_ms`."""
+    """An entry that has ended and whose goal can still be reached, from `from_ms` until `until_ms`.
+
+    `results` are those of the steps that its goals read.
+    """
 
     id: str
     journey: str
@@ -88,6 +91,7 @@ class Ended(msgspec.Struct, array_like=True, gc=False):
     until_ms: int
     properties: dict[str, Any] = {}
     actions: list[str] = []
+    results: dict[str, Result] = {}
 
 
 class Sent(msgspec.Struct, array_like=True, gc=False):

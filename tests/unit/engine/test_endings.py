@@ -1,5 +1,7 @@
 """Endings: exits and goals, which take effect at the event whatever the entry waits for."""
 
+from dataclasses import replace
+
 import pytest
 
 from shop import (
@@ -15,6 +17,8 @@ from shop import (
     purpose,
     repeat,
     send,
+    split,
+    step_field,
     value,
     wait,
     wait_for,
@@ -22,6 +26,7 @@ from shop import (
 )
 
 BOUGHT = exits("order_placed", reason="bought")
+WENT_LEFT = replace(step_field("ways", "name"), evaluate=lambda scope: scope.step_value("ways", "name") == "left")
 
 
 @pytest.mark.parametrize(
@@ -285,6 +290,31 @@ def test_after_the_end_a_goals_condition_still_sees_the_opening_event():
     ana.forget()
     ana.does("order_placed", "2h")
     assert [told[:2] for told in ana.told] == [("converted", "goal")]
+
+
+@pytest.mark.parametrize(("who", "told"), [("ana", [("converted", "goal")]), ("leo", [])])
+def test_after_the_end_a_goal_still_sees_what_its_steps_left_and_no_other_is_kept(who, told):
+    ways = split("ways", ("left", 50, []), ("right", 50, []))
+    flow = journey(ways, split("unread", ("all", 100, [])), goals=[goal("order_placed", where=WENT_LEFT, within="3d")])
+    customer = Customer(flow, name=who)
+    customer.does("cart_updated")
+    (ended,) = customer.state.ended
+    assert list(ended.results) == ["ways"]
+    customer.forget()
+    customer.does("order_placed", "1h")
+    assert [one[:2] for one in customer.told] == told
+
+
+def test_after_the_end_receipts_still_move_what_a_goal_asks_of_its_message():
+    status = step_field("say", "status")
+    flow = journey(
+        send("say", "hello", "email"), goals=[goal("order_placed", within="3d", value=status)], reads_receipts=True
+    )
+    ana = Customer(flow)
+    ana.does("cart_updated")
+    ana.does("message_clicked", "1h", action_id=ana.actions[0].id)
+    ana.does("order_placed", "2h")
+    assert ana.saw[-1] == {"value": "clicked"}
 
 
 def test_a_customer_remembers_a_bounded_number_of_ended_entries():

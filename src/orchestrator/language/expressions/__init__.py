@@ -38,6 +38,7 @@ def compile_text(text: str, around: Surroundings) -> Compiled:
         saw=tuple((name, function(lookup.code)) for name, lookup in found.shown.items()),
         names_machine=found.names_machine,
         moments=tuple(function(moments) for moments in found.moments),
+        steps=frozenset(read[1] for read in found.reads if read[0] == "steps"),
     )
     return Compiled(expression, frozenset(found.reads), tuple(doubts(tree, source, found, around)))
 

@@ -316,7 +316,9 @@ def test_it_is_known_whether_machine_is_asked_for(text, names):
     ],
 )
 def test_it_is_known_what_must_be_kept(text, reads):
-    assert compile_text(text, AROUND).reads == reads
+    compiled = compile_text(text, AROUND)
+    assert compiled.reads == reads
+    assert compiled.expression.steps == {read[1] for read in reads if read[0] == "steps"}
 
 
 def test_the_entrys_last_event_must_be_kept_where_none_is_at_hand():
