@@ -21,7 +21,7 @@ from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.webhook import Rejected, Webhook
 from orchestrator.errors import Bounced, ChannelError, OptedOut, Refused, TryLater, Unavailable
-from orchestrator.model import ids, instants
+from orchestrator.model import ids, instants, values
 from orchestrator.model.catalog import ANSWERABLE, UNREACHABLE
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -240,6 +240,8 @@ class CallRoad:
             response = msgspec.json.decode(answer.body) if answer.body else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             response = None
+        if not values.is_storable(response):
+            response = None  # no record holds it; the journey goes on by the status, as with what is no JSON
         return [_answered(action, {"status": answer.status, "response": response}, now_ms)]
 
     def failed(self, action: Action, reason: str, error: ChannelError | None, now_ms: int) -> Sequence[Event]:

@@ -1,14 +1,16 @@
-"""What a team is told of a case."""
+"""What a team is told of a case, and what a call is answered."""
 
 import msgspec
+import pytest
 
 from orchestrator.channels.links import Links
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.rendering import Renderer
+from orchestrator.channels.webhook import Answer
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
 from orchestrator.model.project import Project
-from orchestrator.runtime.delivery.roads import CaseRoad
+from orchestrator.runtime.delivery.roads import CallRoad, CaseRoad
 
 
 class Hook:
@@ -43,3 +45,30 @@ async def test_a_summary_that_fails_is_told_as_it_is_written():
 
 async def test_a_case_may_have_no_summary():
     assert await _told(None) is None
+
+
+class Oracle:
+    """Answers every call with the same bytes."""
+
+    def __init__(self, body: bytes) -> None:
+        self.answer = Answer(200, body)
+
+    async def call(self, key, body, now_ms):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("body", "response"),
+    [
+        (b'{"offer": [1, null]}', {"offer": [1, None]}),
+        (b"", None),
+        (b"<p>welcome</p>", None),
+        # What no record holds: too large a number, and lists too deep in one another.
+        (b'{"offer": 9223372036854775808}', None),
+        (b"[" * 65 + b"]" * 65, None),
+    ],
+)
+async def test_a_call_is_answered_by_its_status_whatever_its_body(body, response):
+    action = Action("c1", "call", "p1", "ana", "j", 1, "e1", "ask", "2026-01-01T00:00:00.000Z", data={})
+    (answered,) = await CallRoad(Oracle(body)).send(action, 0)
+    assert answered.properties == {"action_id": "c1", "status": 200, "response": response}
