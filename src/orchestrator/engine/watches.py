@@ -16,6 +16,9 @@ from orchestrator.model.journey import Journey
 from orchestrator.model.state import Past
 from orchestrator.model.zones import zone_of
 
+# Two clocks on earth are never further apart.
+_ZONES_APART_MS = 27 * instants.HOUR_MS
+
 
 def arm(turn: Turn, watched: Iterable[Watched]) -> None:
     """Arm the rules that are new to this customer, as of now: what was before their time has passed."""
@@ -27,9 +30,9 @@ def arm(turn: Turn, watched: Iterable[Watched]) -> None:
         if isinstance(moment, Inactive):
             past.due[each.key] = turn.now_ms + moment.for_ms
         elif isinstance(moment, Schedule) and moment.every is not None:
-            past.recurring[each.key] = next_ms(turn, moment)
+            past.recurring[each.key] = next_ms(turn, moment, turn.now_ms)
         else:
-            past.due[each.key] = next_ms(turn, moment)
+            past.due[each.key] = next_ms(turn, moment, turn.now_ms)
 
 
 def arm_again(turn: Turn, watched: Iterable[Watched]) -> None:
@@ -40,13 +43,25 @@ def arm_again(turn: Turn, watched: Iterable[Watched]) -> None:
         known = _known_ms(past, each.key)
         if isinstance(moment, Inactive) or (isinstance(moment, Schedule) and not known):
             continue  # a broadcast that was made, or was missed, is over in every zone
-        at_ms = next_ms(turn, moment)
+        at_ms = next_ms(turn, moment, turn.now_ms)
         if isinstance(moment, Schedule) and moment.once is not None and not at_ms:
             at_ms = turn.now_ms + 1  # where they live now it is past that time already, and they have not had it
+        if at_ms and known and _recurs(moment):
+            at_ms = _but_once_a_day(turn, moment, at_ms, known)
         if at_ms != known:
             recurs = isinstance(moment, Schedule) and moment.every is not None
             _put(past, each.key, at_ms, recurs=recurs)
             turn.changed = True
+
+
+def _but_once_a_day(turn: Turn, moment: Moment, at_ms: int, known_ms: int) -> int:
+    """Pass over a day that has come on the clock of another zone; the one after it is what was known to come then."""
+    after_ms = next_ms(turn, moment, at_ms)
+    return after_ms if abs(after_ms - known_ms) < min(abs(at_ms - known_ms), _ZONES_APART_MS) else at_ms
+
+
+def _recurs(moment: Moment) -> bool:
+    return (isinstance(moment, Schedule) and moment.every is not None) or (isinstance(moment, OnDate) and moment.yearly)
 
 
 def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
@@ -104,16 +119,16 @@ def joined(audiences: Audiences | None, mine: Past, other: Past) -> dict[str, in
 def move_on(turn: Turn, each: Watched) -> None:
     """Go on from an instant that has come to the one after it, where there is one."""
     moment, past = each.moment, turn.state.past
-    if (isinstance(moment, Schedule) and moment.every is not None) or (isinstance(moment, OnDate) and moment.yearly):
-        _put(past, each.key, next_ms(turn, moment), recurs=True)
+    if _recurs(moment):
+        _put(past, each.key, next_ms(turn, moment, turn.now_ms), recurs=True)
     else:
         _put(past, each.key, 0, recurs=False)
     turn.changed = True
 
 
-def next_ms(turn: Turn, moment: Moment) -> int:
+def next_ms(turn: Turn, moment: Moment, now_ms: int) -> int:
     """Find the next instant of a schedule or date on the customer's own clock, strictly later than now; 0 for none."""
-    now_ms, zone = turn.now_ms, zone_of(turn.state.profile, turn.project)
+    zone = zone_of(turn.state.profile, turn.project)
     if isinstance(moment, Schedule):
         if moment.once is not None:
             at_ms = calendars.at_wall(moment.once, zone)

@@ -174,6 +174,25 @@ def test_a_date_that_becomes_known_or_changes_moves_its_watch():
     assert ana.entered == ["2026-02-10T09:00"]
 
 
+@pytest.mark.parametrize(
+    ("rule", "moves_at", "to", "expected"),
+    [
+        # in local time of Madrid; New York's 09:00 is 15:00 there
+        (BIRTHDAY, "2026-05-10T10:00", NEW_YORK, ["2026-05-10T09:00", "2027-05-10T15:00"]),
+        (BIRTHDAY, "2026-05-10T08:00", NEW_YORK, ["2026-05-10T15:00", "2027-05-10T15:00"]),
+        (monthly(10), "2026-05-10T10:00", NEW_YORK, ["2026-05-10T09:00", "2026-06-10T15:00"]),
+        (daily("09:00"), "2026-05-10T10:00", NEW_YORK, ["2026-05-10T09:00", "2026-05-11T15:00"]),
+        (daily("09:00"), "2026-05-10T08:00", NEW_YORK, ["2026-05-10T15:00", "2026-05-11T15:00"]),
+        (daily("09:00"), "2026-05-10T04:00", KOLKATA, ["2026-05-10T05:30", "2026-05-11T05:30"]),
+    ],
+)
+def test_what_recurs_comes_once_a_day_also_for_who_moves_to_another_zone_behind_it(rule, moves_at, to, expected):
+    ana = Told(catalog_of(rule), "2026-05-09T10:00", birthday="1990-05-10")
+    ana.does("preference_changed", moves_at, timezone=to)
+    ana.does("profile_updated", moves_at, tier="gold")  # asked again, it is the same
+    assert ana.until("2028-01-01").entered[:2] == expected
+
+
 def test_who_moves_to_another_zone_gets_a_broadcast_by_its_clock_and_only_once():
     rule = 'schedule: {once: "2026-11-27T09:00"}'
     west = Told(catalog_of(rule), "2026-11-01T10:00")
