@@ -24,6 +24,14 @@ def may_answer(event: Event, step: Step) -> bool:
     return ANSWERS.get(type(step)) == event.type
 
 
+def is_answered(entry: Entry, step: Step) -> bool:
+    """Whether the step has its answer, though the entry may not have gone on by it yet."""
+    result = entry.results.get(step.id)
+    if result is None:
+        return False
+    return result.status == "closed" if isinstance(step, Handoff) else bool(result.values)
+
+
 def take(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Step) -> bool:
     """Let the step take the answer; False when it is not an answer to it."""
     return _TAKERS[type(step)](turn, event, journey, entry, step)

@@ -7,6 +7,7 @@ one version nothing is remembered here: rounds and ids already keep things apart
 
 from collections.abc import Mapping
 
+from orchestrator.engine import answers
 from orchestrator.engine.turn import Turn, visit_of
 from orchestrator.model.decision import Reason, Verdict
 from orchestrator.model.journey import Ask, Call, Handoff, Journey, Send, Step
@@ -36,13 +37,8 @@ def pass_over(turn: Turn, journey: Journey, entry: Entry, step: Step) -> str | N
     """Go past a step that has been done, on record: by the way its answer opened, if it has one."""
     saw = {"message": step.message, "purpose": step.purpose, "channel": None} if isinstance(step, Send) else {}
     turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.ALREADY_SENT, saw)
-    result = entry.results.get(step.id)
-    if isinstance(step, Handoff):
-        if not step.until_closed:
-            return step.next
-        return step.first if result is not None and result.status == "closed" else step.on_timeout
-    if isinstance(step, Ask | Call):
-        return step.first if result is not None and result.values else step.on_timeout
+    if isinstance(step, Ask | Call) or (isinstance(step, Handoff) and step.until_closed):
+        return step.first if answers.is_answered(entry, step) else step.on_timeout
     return step.next
 
 

@@ -69,6 +69,11 @@ def wake(turn: Turn, journey: Journey, entry: Entry) -> None:
     step = journey.steps[entry.step]
     if isinstance(step, Repeat) or (isinstance(step, Send) and entry.held_ms):
         walking.walk(turn, journey, entry, step.id)
+    elif isinstance(step, _ASKS) and answers.is_answered(entry, step):
+        if isinstance(step, Handoff):
+            outcome = {"outcome": entry.results[step.id].value("outcome")}
+            turn.decide(journey, entry, step.id, _RESUMED, Reason.ANSWERED, outcome)
+        walking.walk(turn, journey, entry, step.first)
     elif isinstance(step, _TIMES_OUT):
         turn.decide(journey, entry, step.id, _RESUMED, _TIMED_OUT)
         walking.walk(turn, journey, entry, step.on_timeout)
@@ -80,7 +85,11 @@ def wake(turn: Turn, journey: Journey, entry: Entry) -> None:
 def check(turn: Turn, event: Event, journey: Journey, entry: Entry) -> None:
     """Let the event at hand end a repeat, take a wait_for or restart a wait of one entry."""
     step = journey.steps.get(entry.step)
-    if step is None or turn.catalog.is_paused(journey.id):
+    if step is None:
+        return
+    if turn.catalog.is_paused(journey.id):
+        if isinstance(step, _ASKS):
+            _keep_answer(turn, event, journey, entry, step)
         return
     repeats = journey.untils_by_event.get(event.type)
     if repeats is not None and _ends_a_repeat(turn, event, journey, entry, step, repeats):
@@ -161,6 +170,18 @@ def _take_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step:
         keep_event(journey, entry, step, event)
         entry.due_ms = 0
         walking.walk(turn, journey, entry, step.first)
+
+
+def _keep_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step: Ask | Handoff | Call) -> None:
+    """Keep an answer that comes while the journey is paused: it comes once, and the entry goes on by it afterwards."""
+    if not answers.may_answer(event, step) or not matching.concerns(turn, event, journey, entry):
+        return
+    has_one = answers.is_answered(entry, step)
+    # That a case is closed is on record with it, whoever stands still.
+    if has_one if isinstance(step, Handoff) else not has_one and answers.take(turn, event, journey, entry, step):
+        keep_event(journey, entry, step, event)
+        entry.due_ms, entry.stopped_ms = 0, turn.now_ms
+        turn.changed = True
 
 
 def keep_event(journey: Journey, entry: Entry, step: Step, event: Event) -> None:

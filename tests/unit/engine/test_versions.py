@@ -2,9 +2,10 @@
 
 import pytest
 
-from shop import Customer, exits, goal, journey, leave, repeat, send, wait
+from shop import Customer, ask, call, exits, goal, hand_off, journey, leave, message, project, repeat, send, wait
 
 REMINDS = (wait("settle", "1h"), send("remind", "hello", "email"))
+GLAD, SAD = [leave("glad", "glad")], [leave("sad", "sad")]
 
 
 def inside(**fields):
@@ -69,6 +70,31 @@ def test_when_a_paused_journey_is_live_again_what_was_due_meanwhile_fires():
         ("sent", "allowed", "remind", "2d"),
         ("exited", "completed", None, "2d"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "event", "said"),
+    [
+        (ask("wait", "nps", "email", then=GLAD, on_timeout=SAD), "survey_answered", {"score": 9}),
+        (hand_off("wait", until_closed=True, then=GLAD, on_timeout=SAD), "case_closed", {"outcome": "solved"}),
+        (hand_off("wait", until_closed=True, within="2d", then=GLAD, on_timeout=SAD), "case_closed", {}),
+        (call("wait", then=GLAD, on_timeout=SAD), "call_answered", {"status": 200}),
+    ],
+)
+@pytest.mark.parametrize("after", ["7s", "5d"])
+def test_an_answer_that_comes_during_a_pause_is_kept_and_leads_on_when_it_is_over(step, event, said, after):
+    surveys = project(messages=(message("survey"),))
+    ana = Customer(journey(step), project=surveys)
+    ana.does("cart_updated")
+    ana.under(journey(step, status="paused"))
+    ana.until("4s")
+    ana.does(event, "5s", **said)
+    ana.does(event, "6s", **said)
+    assert [entry.step for entry in ana.state.entries] == ["wait"]
+    ana.under(journey(step))
+    ana.does("page_viewed", after)
+    assert [told[1] for told in ana.told].count("answered") == 1
+    assert ana.told[-1][:3] == ("exited", "glad", "glad")
 
 
 def test_what_was_due_during_a_pause_fires_before_the_next_event():
