@@ -23,9 +23,18 @@ from shop import Customer
 from shop.expressions import FAILS
 from shop.journeys import KEEPS_ALL, KEEPS_NOTHING, choose, exits, goal, journey, on, send, wait, wait_for
 from shop.projects import project, purpose, quiet
-from shop.stories import LAW, Moment, Story, at_least, moments, stories, story
+from shop.stories import LAW, Happening, Moment, Story, at_least, moments, stories, story
 
 NO_PLANS = Plans({}, lambda state, now_ms: None)
+# What changes on whose clock, and whether, a message may leave.
+BESIDES = (
+    Happening("20m", "preference_changed", {"quiet_hours": {"from": "09:00", "to": "20:00"}}),
+    Happening("20m", "preference_changed", {"quiet_hours": []}),
+    Happening("20m", "preference_changed", {"channels": ["sms", "email"], "timezone": "America/New_York"}),
+    Happening("20m", "profile_updated", {"timezone": "Nowhere/Else", "language": "en", "device_token": None}),
+    Happening("20m", "case_opened", {"case_id": "c1", "pause": ["marketing"]}),
+    Happening("20m", "case_closed", {}),
+)
 
 
 def plain(seed: int) -> Journey:
@@ -55,13 +64,15 @@ def plain(seed: int) -> Journey:
     )
 
 
-def plain_story(seed: int, happenings: int) -> Story:
+def plain_story(seed: int, happenings: int, besides: float = 0.0) -> Story:
     told, dice = story(seed, 1, happenings), Random(f"{seed} quiet")
     begins = dice.randrange(24)
     window = quiet(f"{begins:02d}:00", f"{(begins + dice.choice([12, 20])) % 24:02d}:00")
     # Messages are held seldom where quiet hours are as in life.
     quieter = project(purpose("marketing", "opt_in", caps=((2, "3d"),), quiet_hours=(window,)))
-    return Story(seed, (plain(seed),), dice.choice([told.project, quieter]), told.happenings)
+    shop = dice.choice([told.project, quieter])
+    mixed = (dice.choice(BESIDES) if dice.random() < besides else each for each in told.happenings)
+    return Story(seed, (plain(seed),), shop, tuple(mixed))
 
 
 def identified(moment: Moment) -> Moment:
@@ -99,7 +110,7 @@ def by_plan_and_by_funnel(customer: Customer, moment: Moment) -> tuple[bytes, by
 
 
 @LAW
-@given(stories() | st.builds(plain_story, st.integers(0, 2**32 - 1), st.integers(10, 40)))
+@given(stories() | st.builds(plain_story, st.integers(0, 2**32 - 1), st.integers(10, 40), st.sampled_from([0.0, 0.2])))
 def test_a_turn_by_its_plan_is_the_turn_by_the_funnel(story):
     customer = story.customer()
     for moment in moments(story, customer):
