@@ -14,6 +14,9 @@ from orchestrator.model.state import Entry, State
 from orchestrator.testing.clock import VirtualClock
 from orchestrator.testing.timeline import Timeline
 
+# What is no step that an entry comes to, and where it stands still.
+_NO_STEPS = (Verdict.EXITED, Verdict.CONVERTED)
+_STANDS = (Verdict.WAITED, Verdict.HELD)
 _ROUNDS_OVER = {Reason.AT_MOST, Reason.UNTIL_TRUE, Reason.UNTIL_EVENT}
 
 
@@ -64,7 +67,7 @@ class Played:
         walks: dict[str | None, _Walk] = {}
         found: list[tuple[str, Decision]] = []
         for decision in self.own:
-            if decision.step is None or decision.verdict in (Verdict.EXITED, Verdict.CONVERTED):
+            if decision.step is None or decision.entry_id is None or decision.verdict in _NO_STEPS:
                 continue
             walk = walks.setdefault(decision.entry_id, _Walk())
             step = self.journey.steps.get(decision.step)
@@ -78,11 +81,15 @@ class _Walk:
 
     def __init__(self) -> None:
         self.at: str | None = None
+        self.waits = False
         self.inside: set[str] = set()
 
     def comes_to(self, decision: Decision, *, is_repeat: bool) -> bool:
         """Follow a decision; tell whether it is the first about this step since the entry came there."""
         step = decision.step or ""
+        if self.waits and step != self.at and decision.verdict != Verdict.MOVED and decision.reason not in _ROUNDS_OVER:
+            return False  # something has come back about a step that is behind it: a bounce, a case that was closed
+        self.waits = decision.verdict in _STANDS
         if is_repeat:
             is_new = step not in self.inside
             self.inside.add(step)

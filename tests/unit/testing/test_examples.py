@@ -222,6 +222,23 @@ class TestExpect:
         assert outcome(expect, steps=steps) == []
         assert outcome({"profile": {"nagged": 1}}, steps=steps) == ["profile.nagged: expected 1, found true"]
 
+    @pytest.mark.parametrize(
+        "report",
+        [
+            {"event": "message_bounced", "channel": "email"},
+            {"event": "message_failed", "channel": "email", "properties": {"reason": "stale"}},
+        ],
+    )
+    @pytest.mark.parametrize("at", ["1h", "2d"])
+    def test_a_path_leads_to_a_step_once_though_something_comes_back_about_it_later(self, outcome, report, at):
+        steps = """
+        - id: remind
+          send: {message: cart-reminder, channels: [email, push]}
+        - id: pause
+          wait: 1d
+        """
+        assert outcome({"path": ["remind", "pause"]}, [CART, {"at": at, **report}], steps=steps) == []
+
     def test_a_held_message_is_withheld_once_and_then_sent(self, project):
         loaded = project("- id: remind\n  send: {message: cart-reminder, purpose: night, channels: [email]}\n")
         expect = {
