@@ -93,7 +93,8 @@ def message_of(state: State, properties: Mapping[str, Any], channel: str | None)
     if not named and len(entries) != 1:
         return None
     by = properties.get("channel", channel)
-    fits = [sent for sent in state.sent if all(getattr(sent, name) == value for name, value in named.items())]
+    told = named | {name: properties[name] for name in ("purpose",) if name in properties}
+    fits = [sent for sent in state.sent if all(getattr(sent, name) == value for name, value in told.items())]
     return next((sent.action_id for sent in reversed(fits) if by in (None, sent.channel)), None)
 
 
