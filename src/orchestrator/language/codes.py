@@ -155,6 +155,8 @@ DOUBTS = _codes(
     ("W314", "A case is waited for without an end.", "Write within, and on_timeout for when nobody closes it."),
     ("W315", "A handoff that does not wait says how long.", "until: closed, or no within."),
     ("W316", "A survey that nobody is shown the way to.", "Write {{ links.survey }} into the message."),
+    ("W317", "What other tools put a value in for, and we send as it stands.", "Write {{ profile.first_name }}."),
+    ("W318", "An example that expects nothing, so that it cannot fail.", "Write what it should come to."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
     ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W403", "A comparison with a value that can never be.", "Write one that it may be, or of its kind."),

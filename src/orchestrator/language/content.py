@@ -10,7 +10,8 @@ from typing import Any
 
 from orchestrator.language import templates
 from orchestrator.language.definitions.fields import nearest, suggest
-from orchestrator.language.definitions.message import ESSENTIAL, Contents, MessageDefinition
+from orchestrator.language.definitions.message import ESSENTIAL, KINDS, Contents, MessageDefinition
+from orchestrator.language.expressions.paths import PROFILES
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS
 from orchestrator.language.nodes import Place, Text
 from orchestrator.language.project import Shop
@@ -18,7 +19,6 @@ from orchestrator.language.templates import Lookup, Named
 from orchestrator.model.project import WINDOWS_MS, Message
 
 FILE_ENDINGS = (".html", ".mjml", ".md", ".txt")
-_KINDS = ("email", "push", "sms", "whatsapp")
 
 # Reads a file by its name; None when there is none.
 Reader = Callable[[str], str | None]
@@ -160,7 +160,7 @@ def _check_channels(place: Place, definition: MessageDefinition, shop: Shop) -> 
         place.report("E309", "this message has content for no channel", "email: {subject: ..., text: ...}")
     for channel, content in contents.items():
         if channel not in shop.definition.channels and not shop.is_lost:
-            if channel in _KINDS:
+            if channel in KINDS:
                 place[channel].report(
                     "W305",
                     f"orchestrator.yaml has no channel {channel}; this is never sent",
@@ -168,7 +168,7 @@ def _check_channels(place: Place, definition: MessageDefinition, shop: Shop) -> 
                     at_key=True,
                 )
             else:
-                fix = suggest(channel, {*shop.definition.channels, *_KINDS})
+                fix = suggest(channel, {*shop.definition.channels, *KINDS})
                 place[channel].report("E305", f"orchestrator.yaml has no channel {channel}", fix, at_key=True)
         essential = ESSENTIAL.get(channel, ("text",))
         if not place[channel].node.mended and not any(name in content.fields() for name in essential):
@@ -200,6 +200,8 @@ def _inspect(made: Draft, place: Place, channel: str, text: str, shop: Shop) -> 
     found = templates.inspect(text)
     for mistake in found.mistakes:
         place.report(mistake.code, mistake.message, mistake.fix, offset=mistake.offset)
+    for written, fix, offset in templates.borrowed(text):
+        place.report("W317", f"`{written}` is sent as it stands", fix, offset=offset)
     for lookup in found.lookups:
         check_lookup(place, lookup, shop)
     for named in found.names:
@@ -222,8 +224,11 @@ def exists(place: Place, named: Named, shop: Shop) -> bool:
     """Check what can be checked of a name without a journey; report it and say no when it cannot exist."""
     root, rest = named.path[0], named.path[1:]
     if root not in templates.ROOTS:
-        close = nearest(root, templates.ROOTS)
-        fix = ".".join((close, *rest)) if close else "a name under " + ", ".join(templates.ROOTS)
+        close = "profile" if root in PROFILES else nearest(root, templates.ROOTS)
+        written = ".".join(named.path)
+        fix = f"profile.{written} or entry.{written}, or quotes if it is a text: '{written}'"
+        if close and rest:
+            fix = ".".join((close, *rest))
         place.report("E502", f"nothing is called `{root}` here", fix, offset=named.offset)
         return False
     if not rest:

@@ -31,6 +31,8 @@ def check(definition: JourneyDefinition, root: Place, shop: Shop, messages: Mess
         names.setdefault(example.name, place["name"].line)
         _check_setting(example, place, shop, steps, splits)
         _check_expected(example, place["expect"], shop, messages, steps)
+        if not example.expect.model_fields_set and not place["expect"].node.mended:
+            place["expect"].report("W318", "this example expects nothing, so that it cannot fail", "messages: [...]")
 
 
 def _check_setting(
@@ -45,11 +47,15 @@ def _check_setting(
             shop.check_purpose(place["consents"][channel][purpose], purpose)
     for number, channel in enumerate(example.prefers or ()):
         shop.check_channel(place["prefers"][number], channel)
-    for answers in ("responses", "scores"):
+    for answers, verb in (("responses", "call"), ("scores", "score"), ("split", "split")):
         for step_id in getattr(example, answers):
-            _check_step(place[answers][step_id], step_id, steps, at_key=True)
+            spot = place[answers][step_id]
+            _check_step(spot, step_id, steps, at_key=True)
+            if steps.get(step_id, verb) not in (verb, LOST):
+                others = {name for name, other in steps.items() if other == verb}
+                why = f"{step_id} is no {verb}: its verb is {steps[step_id]}"
+                spot.report("E312", why, suggest(step_id, others) if others else f"no {answers}", at_key=True)
     for step_id, branch in example.split.items():
-        _check_step(place["split"][step_id], step_id, steps, at_key=True)
         split = splits.get(step_id)
         if split is not None and all(branch != share.name for share in split.split):
             names = {share.name for share in split.split}

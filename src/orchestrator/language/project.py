@@ -22,7 +22,7 @@ from orchestrator.language.definitions.project import (
 from orchestrator.language.definitions.segment import SegmentDefinition
 from orchestrator.language.expressions import Surroundings, compile_at
 from orchestrator.language.models import Models
-from orchestrator.language.nodes import Place
+from orchestrator.language.nodes import Place, Scalar
 from orchestrator.language.reads import Reads
 from orchestrator.language.tables import read_tables
 from orchestrator.model.audience import Segment
@@ -179,6 +179,7 @@ def compile_shop(
     shop = Shop(definition, place, is_lost, segments_written=segments)
     _check_identity(definition, place)
     _check_teams(definition, place)
+    _check_brand(definition, place)
     profile_only = shop.surroundings.limited_to("profile", "now")
     for name, channel in definition.channels.items():
         spot = place["channels"][name]
@@ -228,6 +229,15 @@ def _team(name: str, written: TeamDefinition) -> Team:
     return Team(
         name, tuple(written.skills), written.to, written.template, dict(written.settings), tuple(written.outcomes)
     )
+
+
+def _check_brand(definition: ProjectDefinition, place: Place) -> None:
+    """Report a value that YAML took for a comment, such as the colour #0a7."""
+    for name in definition.brand:
+        node = place["brand"][name].node
+        if isinstance(node, Scalar) and (node.raw or "").startswith("#"):
+            fix = f'quotes, as # begins a comment: "{node.raw}"'
+            place["brand"][name].report("E207", f"nothing stands after `{name}:`", fix, at_key=True)
 
 
 def _check_teams(definition: ProjectDefinition, place: Place) -> None:

@@ -29,6 +29,13 @@ _DEFAULT = re.compile(r"[^{}%]*?\|\s*default\s*:")
 _ASKED = re.compile(r"\{%-?\s*(?:if|elsif|unless|case)\b[^%]*%\}")
 # What Liquid finds in any list or text, beside what the data holds.
 _OF_ANY = frozenset({"size", "first", "last"})
+_UNENDED = re.compile(r"expected tag (end\w+), found end")
+_CURLY = re.compile("[“”„‘’‚«»]")
+# How other tools write what is put in: it would be sent as it stands.
+_BORROWED = re.compile(
+    r"(?<![{$%])\{ *((?:profile|entry|event|steps|data|brand|links|coupon)\.[\w.]+) *\}(?!\})"
+    r"|%%(\w+)%%|\*\|(\w+)\|\*|\[\[ *([\w.]+) *\]\]|\$\{ *([\w.]+) *\}"
+)
 # Tags that read other templates: there are none.
 _READING = ("include", "render")
 # Tags whose end is looked for character by character; without one that would be done again for every beginning.
@@ -75,6 +82,18 @@ def _environment() -> Environment:
     return environment
 
 
+def borrowed(text: str) -> list[tuple[str, str, int]]:
+    """List what other tools would put a value in for: how it is written, how it is written here, and where."""
+    return [
+        (found[0], f"{{{{ {_named(next(filter(None, found.groups())))} }}}}", found.start())
+        for found in _BORROWED.finditer(text)
+    ]
+
+
+def _named(name: str) -> str:
+    return name if name.partition(".")[0] in ROOTS else f"profile.{name.lower()}"
+
+
 # A project that is loaded again has the same templates but for a few.
 @lru_cache(maxsize=1024)
 def inspect(text: str) -> Template:
@@ -86,16 +105,8 @@ def inspect(text: str) -> Template:
         analysis = _environment().from_string(text).analyze(include_partials=False)
     except LiquidError as error:
         offset = error.token.start_index if error.token is not None and error.token.start_index >= 0 else 0
-        return Template(
-            mistakes=(
-                Mistake(
-                    "E501",
-                    f"the template cannot be read: {error.message}",
-                    offset,
-                    "Liquid such as {{ profile.first_name }}",
-                ),
-            )
-        )
+        why = f"the template cannot be read: {error.message}"
+        return Template(mistakes=(Mistake("E501", why, offset, _instead(str(error.message))),))
     except _PARSER_ACCIDENTS as error:
         return Template(mistakes=(Mistake("E501", f"the template cannot be read: {error}", 0, "a simpler one"),))
     mistakes = [
@@ -127,6 +138,13 @@ def inspect(text: str) -> Template:
     ]
     lookups = tuple(Lookup(found[2], found[4], found.start(2)) for found in _LOOKUP.finditer(text))
     return Template(tuple(names), tuple(mistakes), lookups)
+
+
+def _instead(why: str) -> str:
+    missing = _UNENDED.search(why)
+    if missing:
+        return f"{{% {missing[1]} %}} where it ends"
+    return "straight quotes" if _CURLY.search(why) else "Liquid such as {{ profile.first_name }}"
 
 
 def _check_marks(text: str) -> Mistake | None:

@@ -156,16 +156,23 @@ def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
         return None
     before = text[mark.index - mark.column : mark.index]
     if context is not None and problem == _NO_COLON:
-        return _without_colon(text[context.index :].splitlines()[0])
+        return _without_colon(_line_from(text, context.index))
     if context is not None and problem.startswith("found unexpected end of stream") and context.line != mark.line:
         return f"close the quote that line {context.line + 1} opens"
     if problem.startswith("mapping values are not allowed") and _FIRST_KEY.fullmatch(before):
         return MISPLACED
+    opened = "" if context is None else _line_from(text, context.index)
+    if (error.context or problem).startswith("while parsing a flow") and _COMMENT.search(opened):
+        return "quotes around a text that begins with #, as # begins a comment"
     if problem.startswith("expected ',' or '}'") and problem[-2:-1] not in "]}":
         return UNQUOTED if context is not None and context.line == mark.line else None
     if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("'", '"')):
         return HALF_QUOTED
     return None
+
+
+def _line_from(text: str, index: int) -> str:
+    return re.split(r"\r|\n", text[index:], maxsplit=1)[0]
 
 
 def _without_colon(line: str) -> str | None:

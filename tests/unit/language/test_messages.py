@@ -93,6 +93,37 @@ def test_a_broken_message_gets_its_error_at_its_place(text, expected, found):
     assert all(error.fix for error in errors)
 
 
+@pytest.mark.parametrize(
+    ("marked", "told"),
+    [
+        ("§{profile.first_name}", "W317 {{ profile.first_name }}"),
+        ("a §{ entry.total } b", "W317 {{ entry.total }}"),
+        ("§%%FirstName%%", "W317 {{ profile.firstname }}"),
+        ("§*|FNAME|*", "W317 {{ profile.fname }}"),
+        ("Hi §[[ first_name ]]", "W317 {{ profile.first_name }}"),
+        ("Hi §${profile.name}", "W317 {{ profile.name }}"),
+        ("{{§first_name}}", "E502 profile.first_name or entry.first_name, or quotes if it is a text: 'first_name'"),
+        ("{{ §user.first_name }}", "E502 profile.first_name"),
+        ("{{ profile.n | default: §amigo }}",
+            "E502 profile.amigo or entry.amigo, or quotes if it is a text: 'amigo'"),
+        ("{{ profile.n | default: §“x” }}", "E501 straight quotes"),
+        ("§{% if profile.n %}x", "E501 {% endif %} where it ends"),
+        ("{{ profile.n }} {% if entry.a %}{x}{% endif %} 50%% [a](b) {a: b}", None),
+    ],
+)  # fmt: skip
+def test_how_other_tools_put_a_value_in_is_met_with_our_way(marked, told, found):
+    text = f'message: welcome\nemail:\n  subject: "{marked.replace("§", "")}"\n  text: x\n'
+    problems = [each for each in found(message=text) if each.code in ("W317", "E501", "E502")]
+    where = len('  subject: "') + 1 + marked.find("§")
+    assert [(each.column, f"{each.code} {each.fix}") for each in problems] == ([(where, told)] if told else [])
+
+
+def test_a_channel_that_is_misspelt_is_blamed_once(found):
+    text = "message: welcome\nemial: {subject: S, text: T}\nlanguages:\n  es: {email: {subject: A, text: B}}\n"
+    problems = [each for each in found(message=text) if not each.is_warning]
+    assert [f"{each.line}:{each.column} {each.code} {each.fix}" for each in problems] == ["2:1 E305 email"]
+
+
 def test_two_messages_of_one_name_are_refused(found):
     same = message("push: {title: T}")
     problems = found(JOURNEY, project=PROJECT, message=same, **{"messages/again.message.yaml": same})

@@ -167,3 +167,30 @@ def test_a_project_that_cannot_be_read_is_not_blamed_on_its_journeys(found):
 
 def test_a_project_that_is_no_map_is_not_blamed_on_its_journeys(found):
     assert [each.code for each in found(project="- project")] == ["E203"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("retention: 730d", "E203 {inactive: 730d}"),
+        ("purchase: order_placed", "E203 {event: order_placed, value: event.properties.total}"),
+        ("purchase: {event: “bought”, value: 1}", "E206 bought"),
+        ("catalogs: {products: p.csv}", "E203 {file: p.csv, key: sku}"),
+        ("webhooks: {erp: https://erp.example/hook}", 'E203 {url: "https://erp.example/hook", secret: SETTING}'),
+        ("caps: [1d]", "E203 {at_most: 1, per: 1d}"),
+        ("quiet_hours: [night]", 'E203 {from: "21:30", to: "08:30"}'),
+        ("brand:\n  color: #0a7", 'E207 quotes, as # begins a comment: "#0a7"'),
+        (
+            "brand: {color: #0a7}\nrelease_over: 1d",
+            "E101 quotes around a text that begins with #, as # begins a comment",
+        ),
+    ],
+)
+def test_what_was_meant_is_told_where_the_short_way_does_not_do(line, told, found, sound):
+    project = sound["orchestrator.yaml"].partition("webhooks:")[0]
+    problems = found(project=project + line + "\n")
+    assert [f"{each.code} {each.fix}" for each in problems if not each.is_warning] == [told]
+
+
+def test_a_brand_may_lack_a_value(found, sound):
+    assert found(project=sound["orchestrator.yaml"] + "brand: {logo: null}\n") == []

@@ -38,6 +38,8 @@ def _ends(value: Any) -> Any:
 class Given(Model):
     """An event that happens."""
 
+    MEANT = "{at: 0m, event: {}}"
+
     at: Moment = Field(description='When: a length of time from the start (20m), or a local time ("2026-03-03T12:00").')
     event: EventName = Field(description="The event's name.")
     properties: dict[str, Any] = Field(
@@ -57,6 +59,8 @@ class ExpectedText(Model):
 
 class ExpectedMessage(Model):
     """A message that left; what is not named here is not checked."""
+
+    MEANT = "{message: {}}"
 
     message: Id | None = Field(None, description="Which message.")
     channel: Name | None = Field(None, description="By which channel.")

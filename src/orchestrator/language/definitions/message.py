@@ -5,9 +5,12 @@ Owns the fields that each channel has. Must never render them.
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
-from orchestrator.language.definitions.fields import Id, Language, Model, Name, Text
+from orchestrator.language.definitions.fields import Id, Language, Model, Name, Text, nearest, refuse
+
+# Channels whose content has fields of its own.
+KINDS = ("email", "push", "sms", "whatsapp")
 
 
 class Content(Model):
@@ -73,9 +76,19 @@ class Contents(Model):
     sms: SmsContent | None = Field(None, description="As a text message.")
     whatsapp: WhatsappContent | None = Field(None, description="As a WhatsApp message.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _not_misspelt(cls, value: Any) -> Any:
+        """Take what has fields of an e-mail, and nearly its name, for one: all its fields would be unknown else."""
+        for name, content in value.items() if isinstance(value, dict) else ():
+            strange = isinstance(content, dict) and not OtherContent.known_keys().keys() >= content.keys()
+            if name not in cls.known_keys() and strange and (close := nearest(name, KINDS)):
+                refuse("E305", f"there is no channel {name}", close, key=name)
+        return value
+
     def by_channel(self) -> dict[str, Content]:
         """Give the content by channel, as the author wrote it."""
-        written = {name: getattr(self, name) for name in ("email", "push", "sms", "whatsapp")}
+        written = {name: getattr(self, name) for name in KINDS}
         return {name: content for name, content in written.items() if content is not None} | self.__pydantic_extra__
 
 

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from orchestrator.language.definitions.fields import (
     Duration,
+    EventName,
     Expression,
     Id,
     Language,
@@ -36,6 +37,8 @@ def _clicks() -> list[Tracked]:
 class ChannelDefinition(Model):
     """A road to the customer."""
 
+    MEANT = "{address: {}}"
+
     address: Expression = Field(description="Where the address is found, such as profile.email.")
     preferred_order: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         None, description="Its place among the preferred channels of customers who named none."
@@ -46,6 +49,8 @@ class ChannelDefinition(Model):
 class CapDefinition(Model):
     """How often at most."""
 
+    MEANT = "{at_most: 1, per: {}}"
+
     at_most: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="So many messages.")
     per: Duration = Field(description="In any window of this length, such as 1d or 7d.")
     channel: Name | None = Field(None, description="On this channel; without it on all together.")
@@ -53,6 +58,8 @@ class CapDefinition(Model):
 
 class QuietHoursDefinition(Model):
     """When not: a window in the customer's local time."""
+
+    MEANT = '{from: "21:30", to: "08:30"}'
 
     from_: TimeOfDay = Field(alias="from", description="Begins at this local time.")
     to: TimeOfDay = Field(description="Ends before this local time; the next day when it is not later than `from`.")
@@ -85,6 +92,8 @@ QuietHours = Annotated[list[QuietHoursDefinition], Windows()]
 
 class PurposeDefinition(Model):
     """Why we speak, and what that allows."""
+
+    MEANT = "{consent: {}}"
 
     consent: Literal["opt_in", "double_opt_in", "opt_out", "none"] = Field(
         description="opt_in needs a yes, double_opt_in a confirmed yes, opt_out the absence of a no, none ignores it."
@@ -124,6 +133,8 @@ class IdentityDefinition(Model):
 
 class WebhookDefinition(Model):
     """Another system that journeys call."""
+
+    MEANT = '{url: "{}", secret: SETTING}'
 
     url: Text = Field(description="Where to.")
     secret: Text | None = Field(None, description="The operator's setting that holds the secret.")
@@ -191,7 +202,9 @@ class TeamDefinition(Model):
 class PurchaseDefinition(Model):
     """What a purchase is: what revenue counts."""
 
-    event: Annotated[str, Field(min_length=1)] = Field(description="The event that is a purchase.")
+    MEANT = "{event: {}, value: event.properties.total}"
+
+    event: EventName = Field(description="The event that is a purchase.")
     value: Expression = Field(description="What it is worth.")
     currency: Expression | None = Field(None, description="In which currency.")
     items: Expression | None = Field(None, description="What was bought.")
@@ -199,6 +212,8 @@ class PurchaseDefinition(Model):
 
 class CatalogDefinition(Model):
     """A table of products that messages look things up in."""
+
+    MEANT = "{file: {}, key: sku}"
 
     file: Text = Field(
         description="The file beside orchestrator.yaml: a .csv file, or a .json file with a list of maps."
@@ -227,6 +242,8 @@ class KeywordsDefinition(Model):
 
 class RetentionDefinition(Model):
     """How long things are kept."""
+
+    MEANT = "{inactive: {}}"
 
     inactive: Duration | None = Field(None, description="Profiles that were silent for so long are erased.")
     decisions: Duration | None = Field(None, description="How long decisions are kept.")

@@ -11,6 +11,8 @@ from orchestrator.language.definitions.fields import Expression, Model, Name, Te
 class SegmentDefinition(Model):
     """Who belongs: a condition on the customer."""
 
+    MEANT = '{if: "{}"}'
+
     if_: Expression = Field(alias="if", description="The condition, such as count('order_placed', within='365d') >= 5.")
     describe: Text | None = Field(None, description="What people should know about it.")
 

@@ -22,7 +22,7 @@ from orchestrator.model.audience import BOUGHT
 Read = tuple[str, ...]
 
 # What other tools call the profile.
-_PROFILES = ("customer", "user", "contact", "person", "subscriber")
+PROFILES = ("customer", "user", "contact", "person", "subscriber")
 # Other languages' literals, and what Python calls them.
 _LITERALS = {"true": "True", "false": "False", "null": "exists(...)", "none": "exists(...)", "nil": "exists(...)"}
 
@@ -87,7 +87,7 @@ def _bare(path: Path, around: Surroundings) -> Lookup:
     if name in _LITERALS and len(path.parts) == 1:
         raise Mistake("E402", f"`{name}` is not how this is written", path.offsets[0], _LITERALS[name])
     if not around.is_where:
-        close = "profile" if name in _PROFILES else nearest(name, NAMESPACES)
+        close = "profile" if name in PROFILES else nearest(name, NAMESPACES)
         if close and len(path.parts) > 1:
             fix = ".".join((close, *path.parts[1:]))
         else:
