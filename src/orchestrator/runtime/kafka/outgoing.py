@@ -67,6 +67,11 @@ class Outgoing:
         """Tell whether the next facts have to wait for the next transaction."""
         return self.facts >= self.most_facts or self.bytes >= MOST_BYTES
 
+    @property
+    def room(self) -> int:
+        """Tell how many bytes it takes until it is full."""
+        return MOST_BYTES - self.bytes
+
     def write(self, lines: list[Line], key: bytes, value: Any) -> None:
         """Add a line to one of the outputs."""
         line = _encode(value)

@@ -175,6 +175,8 @@ class ResolvedPartition(Partition):
             at += 1
             if record.topic != self._topic:
                 self._turn(catalog, record, wall_ms)
+                if self.outgoing.is_full or perf_counter() >= self._until:
+                    break
             elif is_plain(record) and not aligned.was_taken(record):
                 aligned.add(record, wall_ms)
             else:

@@ -140,9 +140,9 @@ class Resolver(Unit):
         self._alone.pass_to(wall_ms)
         outgoing, began = self.outgoing, self._at
         project, wanted, is_direct = catalog.project, catalog.wanted, catalog.project.identity.is_direct
-        ignored, now_ms = 0, 0
-        records = self._records[began : began + outgoing.most_facts - outgoing.facts]
-        for record in records:
+        ignored, now_ms, size, room = 0, 0, 0, outgoing.room
+        for record in self._records[began : began + outgoing.most_facts - outgoing.facts]:
+            self._at += 1
             value, headers, at_ms = record.value, record.headers, record.timestamp
             if now_ms < at_ms <= wall_ms:
                 now_ms = at_ms
@@ -165,9 +165,12 @@ class Resolver(Unit):
                 outgoing.links.append(forward)
             else:
                 outgoing.forwards[partition_of(key, self._count)].append(forward)
-        if records:
-            self._at += len(records)
-            outgoing.facts += len(records)
+            size += len(value or b"")
+            if size >= room:
+                break
+        if self._at > began:
+            outgoing.facts += self._at - began
+            outgoing.bytes += size
             self.clock.pass_record(now_ms, wall_ms)
             self._is_live = False
         if ignored:

@@ -12,8 +12,8 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import settling
 from orchestrator.runtime.kafka.state import State
 
-# So many records are read between two looks at the event loop: about 20 ms.
-AT_ONCE = 5_000
+# So few are looked at in one go: each may be a turn of a large customer.
+AT_ONCE = 20
 
 
 class Unsettled:

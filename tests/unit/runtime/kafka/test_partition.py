@@ -9,6 +9,7 @@ import pytest
 from orchestrator.language import compile_sources
 from orchestrator.model import instants
 from orchestrator.model.catalog import Catalog
+from orchestrator.runtime.kafka import outgoing
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
@@ -366,3 +367,42 @@ def test_no_producer_can_make_a_metrics_labels_grow_though_every_event_is_wanted
     partition.take_up(catalog, 1)
     work(partition, catalog, record(0, HOUR, "came"), *[record(each, HOUR, f"type-{each}") for each in range(1, 5)])
     assert {label for label, _ in partition.tally.events} == {"came", "other"}
+
+
+def test_timers_that_are_due_together_fill_no_transaction_beyond_its_bytes(partition, catalog, record, monkeypatch):
+    work(partition, catalog, *(record(at, HOUR, "cart_updated", f"c{at}") for at in range(50)))
+    partition.take_outgoing()
+    monkeypatch.setattr(outgoing, "MOST_BYTES", 10_000)
+    partition.reach_end(50 * HOUR)
+    taken = []
+    while partition.has_work:
+        partition.work(catalog, {"events"}, WALL)
+        taken.append(partition.take_outgoing()[0])
+    assert sum(len(each.actions) for each in taken) == 50
+    assert max(each.bytes for each in taken) < 12_000
+
+
+def test_records_fill_no_transaction_beyond_its_bytes(partition, catalog, record, monkeypatch):
+    monkeypatch.setattr(outgoing, "MOST_BYTES", 10_000)
+    partition.inputs.add("events", [record(at, HOUR, "cart_updated", f"c{at}") for at in range(50)])
+    taken = []
+    while partition.has_work:
+        partition.work(catalog, {"events"}, WALL)
+        taken.append(partition.take_outgoing()[0])
+    assert sum(len(each.changes) for each in taken) == 50
+    assert max(each.bytes for each in taken) < 12_000
+
+
+def test_whom_a_new_version_moves_fill_no_transaction_beyond_its_bytes(partition, catalog, record, monkeypatch):
+    work(partition, catalog, *(record(at, HOUR, "cart_updated", f"c{at}") for at in range(50)))
+    partition.take_outgoing()
+    monkeypatch.setattr(outgoing, "MOST_BYTES", 5_000)
+    newer = _version_2(catalog)
+    partition.take_up(newer, 2)
+    partition.reach_end(HOUR + 5)
+    taken = []
+    while partition.has_work:
+        partition.work(newer, {"events"}, WALL)
+        taken.append(partition.take_outgoing()[0])
+    assert sum(len(each.actions) for each in taken) == 50
+    assert max(len(each.actions) for each in taken) < 30

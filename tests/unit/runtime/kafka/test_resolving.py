@@ -5,6 +5,7 @@ import json
 import pytest
 
 from orchestrator.model.ids import profile_id_of
+from orchestrator.runtime.kafka import outgoing
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
@@ -180,3 +181,17 @@ def test_while_a_topic_is_not_at_its_end_nothing_is_passed_on_nor_told(catalog, 
     unit.work(catalog, set(), WALL)
     assert unit.outgoing.is_empty
     assert unit.wants_end(WALL)
+
+
+def test_large_events_fill_no_transaction_beyond_its_bytes(catalog, record, monkeypatch):
+    monkeypatch.setattr(outgoing, "MOST_BYTES", 1_000)
+    unit = resolver(1)
+    unit.inputs.add("web", [record(at, HOUR, "cart_updated", topic="web") for at in range(50)])
+    taken = []
+    while unit.has_work:
+        unit.work(catalog, {"web", "tills"}, WALL)
+        taken.append(unit.take_outgoing()[0])
+    sizes = [sum(len(value) for key, value, *_ in each.forwards[0] if key != CLOCK_KEY) for each in taken]
+    assert sum(sizes) == 50 * len(record(10, HOUR, "cart_updated").value) - 10 * len("1")
+    assert max(sizes) < 1_200
+    assert [each.offsets["web"] for each in taken][-1] == 50
