@@ -14,6 +14,11 @@ from orchestrator.model import envelopes, instants
 from orchestrator.model.event import Event
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 
+# Resolve passes headers on with a record of up to 1 MiB, and our topics take 2 MiB.
+MOST_HEADER_BYTES = 64 << 10
+# Longer than any identifier; a key may be as large as a record.
+QUOTED_KEY_BYTES = 2 << 10
+
 
 class KafkaRecord(Protocol):
     """What is needed of an aiokafka record."""
@@ -36,6 +41,9 @@ def event_of(record: KafkaRecord, came_ms: int | None = None) -> Event:
     if raw is None:
         raise EventError("not_json", "the record has no value; a tombstone is no event")
     at_ms = record.timestamp if came_ms is None else came_ms
+    size = sum([len(name) + len(value or b"") for name, value in record.headers])
+    if size > MOST_HEADER_BYTES:
+        raise EventError("too_large", f"the record has {size} bytes of headers; at most {MOST_HEADER_BYTES} are read")
     if record.headers and any(name.lower() == "ce_specversion" for name, _ in record.headers):
         headers = [(name, value or b"") for name, value in record.headers]
         return envelopes.read_binary_cloud_event(headers, raw, at_ms)
@@ -90,7 +98,7 @@ def dead_letter(record: KafkaRecord, reason: str, message: str, wall_ms: int, **
         source=source_of(record),
         offset=record.offset,
         at=instants.to_text(wall_ms),
-        key=None if record.key is None else record.key.decode(errors="replace"),
+        key=None if record.key is None else record.key[:QUOTED_KEY_BYTES].decode(errors="replace"),
         **quote(record.value or b""),
         **about,
     )

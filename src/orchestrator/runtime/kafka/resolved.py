@@ -127,7 +127,9 @@ def kind_of(record: KafkaRecord) -> bytes | None:
 def came_of(record: KafkaRecord) -> int:
     """Tell when a record came, before the linker passed it on."""
     headers = record.headers
-    return int(headers[-2][1]) if len(headers) > 1 and headers[-2][0] == CAME_HEADER else record.timestamp
+    # Only in front of the linker's own header it is the linker's; producers may call theirs as they like.
+    is_late = len(headers) > 1 and headers[-1][0] == WHO_HEADER and headers[-2][0] == CAME_HEADER
+    return int(headers[-2][1]) if is_late else record.timestamp
 
 
 def is_linkers(record: KafkaRecord) -> bool:

@@ -51,6 +51,9 @@ FOLLOWING_MS = 5_000
 # long: what journeys ask for does.
 ALONE_MS = 60_000
 MOST_ALONE = 25_000
+# Brokers refuse a record that lies an hour ahead or more, though the topic that it comes from may have taken it: one
+# from further in the future than this is passed on as of now, when it is taken anyway.
+FUTURE_MS = 30 * 60 * 1000
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
 
@@ -159,6 +162,8 @@ class Resolver(Unit):
                 self.tally.events[OTHER_TYPES, "dead"] += 1
                 self.bury(dead_letter(record, error.reason, error.message, wall_ms))
                 continue
+            if at_ms > wall_ms + FUTURE_MS:
+                at_ms = wall_ms
             origin = (ORIGIN_HEADER, b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset))
             forward = (key, value or b"", at_ms, [*headers, origin] if headers else [origin])
             if self._links and not self._may_go_directly(event, is_direct=is_direct):

@@ -182,3 +182,11 @@ def test_after_a_crash_nothing_is_taken_before_all_that_was_read_is_here_again(c
     assert (decided(unit), unit.has_work) == ([], False)
     work(unit, catalog, *log[2:])
     assert [verdict for verdict, _ in decided(unit)] == ["entered", "waited", "exited"]
+
+
+def test_a_header_of_a_producers_own_that_is_called_like_one_of_ours_is_theirs(catalog, record, tick):
+    unit = behind()
+    headers = (("orchestrator-came", b"by bike"), ("orchestrator-origin", b"e/0/0"))
+    own = record(0, HOUR, "cart_updated", headers=headers)
+    work(unit, catalog, own, tick(1, "0", 9 * HOUR), tick(2, "1", 9 * HOUR))
+    assert decided(unit)[0] == ("entered", instants.to_text(HOUR))

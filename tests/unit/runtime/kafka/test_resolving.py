@@ -195,3 +195,34 @@ def test_large_events_fill_no_transaction_beyond_its_bytes(catalog, record, monk
     assert sum(sizes) == 50 * len(record(10, HOUR, "cart_updated").value) - 10 * len("1")
     assert max(sizes) < 1_200
     assert [each.offsets["web"] for each in taken][-1] == 50
+
+
+def test_a_record_from_the_far_future_is_passed_on_as_of_now_since_brokers_refuse_it_otherwise(catalog, record):
+    unit = resolver(1)
+    ahead = [record(at, HOUR, "cart_updated", topic="web") for at in range(3)]
+    for each, by_ms in zip(ahead, (60_000, HOUR, 1 << 60), strict=True):
+        each.timestamp = WALL + by_ms
+    unit.inputs.add("web", ahead)
+    unit.work(catalog, {"tills"}, WALL)
+    assert [timestamp for _, _, timestamp, _ in passed_on(unit)[0]] == [WALL + 60_000, WALL, WALL]
+
+
+def test_headers_that_would_not_fit_into_our_topics_are_a_dead_letter_and_the_next_event_goes_on(catalog, record):
+    unit = resolver(1)
+    large, small = ((("trace", b"x" * size),) for size in ((1 << 20), 1000))
+    unit.inputs.add("web", [record(0, HOUR, "cart_updated", topic="web", headers=large)])
+    unit.inputs.add("tills", [record(1, HOUR, "cart_updated", topic="tills", headers=small)])
+    unit.work(catalog, {"web", "tills"}, WALL)
+    [letter] = [json.loads(line) for _, line in unit.outgoing.dead_letters]
+    assert (letter["reason"], letter["source"], letter["offset"]) == ("too_large", "web/0", 0)
+    assert len(passed_on(unit)[0]) == 1
+
+
+def test_a_dead_letter_quotes_the_beginning_of_a_key_however_large_it_is(catalog, record):
+    unit = resolver(1)
+    poison = record(0, HOUR, "cart_updated", topic="web")
+    poison.key, poison.value = b"\x00" * (1 << 20), b"{"
+    unit.inputs.add("web", [poison])
+    unit.work(catalog, {"tills"}, WALL)
+    [(key, line)] = unit.outgoing.dead_letters
+    assert len(key) + len(line) < 50_000
