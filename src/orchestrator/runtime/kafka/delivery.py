@@ -10,14 +10,15 @@ Owns the port between Kafka and the lanes. Must never send, nor look at an actio
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 
 from orchestrator.model import instants
 from orchestrator.model.effects import Action
-from orchestrator.runtime.dead_letters import DeadLetter
+from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.outbox import Outcome
 from orchestrator.runtime.delivery.roads import lane_of
@@ -27,15 +28,24 @@ from orchestrator.runtime.kafka.pendings import NOTE, Pendings, Row, decode_row,
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.writer import is_fenced
 from orchestrator.storage import Pending, Settled
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+# A record may be here before the group has told us that its partition is ours, or after it was somebody else's.
+ASSIGNING_S = 30.0
 # So many actions done are remembered by partition; Kafka hands over at most what one commit interval brought.
 MARKS = 20_000
 
+Result = TypeVar("Result")
+
 _decode = msgspec.json.Decoder(Action).decode
+
+
+class NotOursError(Exception):
+    """A partition that another process delivers now: what came of it here comes there."""
 
 
 class KafkaOutbox:
@@ -60,7 +70,16 @@ class KafkaOutbox:
         """Begin to open partitions that are ours now; in tasks, because a rebalance must not wait for a restore."""
         for number in partitions:
             if number not in self._journals and number not in self._opening:
-                self._opening[number] = asyncio.create_task(self._open(number), name=f"open delivery {number}")
+                self._begin(number)
+
+    def _begin(self, number: int, after_s: float = 0.0) -> None:
+        self._opening[number] = asyncio.create_task(self._open(number, after_s), name=f"open delivery {number}")
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let everybody look again who waits for a partition."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def revoke(self, partitions: Iterable[int]) -> None:
         """Let go of partitions: whoever has them next reads what is durable."""
@@ -71,6 +90,7 @@ class KafkaOutbox:
             self._pendings.drop_partition(number)
             if (journal := self._journals.pop(number, None)) is not None:
                 await journal.close()
+        self._tell()
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -81,17 +101,20 @@ class KafkaOutbox:
         """Tell whether every partition that is ours is open."""
         return not self._opening
 
-    async def _open(self, number: int) -> None:
+    async def _open(self, number: int, after_s: float) -> None:
         journal, kept = None, dict[str, bytes]()
         while journal is None:
+            await asyncio.sleep(after_s)
             journal = Journal(self._settings, self._topics, number, lambda error: self._reopen(number, error))
             try:
                 kept = await journal.open()
             except Exception as error:  # noqa: BLE001 - nothing of the partition is sent before it is open
                 log.warning("delivery of partition %d cannot begin: %r", number, error)
-                await journal.close()
-                journal = None
-                await asyncio.sleep(RETRY_S)
+                await journal.discard()
+                journal, after_s = None, RETRY_S
+            except asyncio.CancelledError:
+                await journal.discard()
+                raise
         self._opened += 1
         notes = {key.removeprefix(NOTE): value for key, value in kept.items() if key.startswith(NOTE)}
         self._notes[number] = self._opened, notes
@@ -100,8 +123,7 @@ class KafkaOutbox:
                 self._pendings.put(decode_row(value))
         self._journals[number] = journal
         self._opening.pop(number, None)
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._tell()
         log.info("delivery of partition %d begins with %d rows", number, len(kept))
 
     def _reopen(self, number: int, error: BaseException) -> None:
@@ -109,11 +131,19 @@ class KafkaOutbox:
         log.warning("delivery of partition %d ends after %r and is opened again", number, error)
         if self._journals.pop(number, None) is not None:
             self._pendings.drop_partition(number)
-            self.assign([number])
+            # After a heartbeat: a member whose session is over learns so before it fences the new owner.
+            self._begin(number, self._settings.heartbeat_interval_ms / 1000 if is_fenced(error) else 0.0)
 
     async def _journal(self, number: int) -> Journal:
+        """Wait for a partition to be open; raises NotOursError where it is not ours, and does not become so soon."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ASSIGNING_S
         while (journal := self._journals.get(number)) is None:
-            await self._changed.wait()
+            changed = self._changed.wait()
+            try:
+                await (changed if number in self._opening else asyncio.wait_for(changed, until - loop.time()))
+            except TimeoutError as error:
+                raise NotOursError(f"partition {number} is not delivered here") from error
         return journal
 
     # Actions in
@@ -121,27 +151,55 @@ class KafkaOutbox:
     async def accept(self, number: int, offset: int, raw: bytes) -> tuple[str | None, Sequence[str]]:
         """Take an action in; on return it is durable, and may be acknowledged.
 
-        Return the lane to wake, if any, and the ids of actions that must not be sent any more.
+        Return the lane to wake, if any, and the ids of actions that must not be sent any more. What is no action is a
+        dead letter. Raises NotOursError for a partition that is somebody else's.
         """
-        action = _decode(raw)
+        try:
+            action = _decode(raw)
+            lane = lane_of(action)
+            due_ms = 0 if lane is None else timing.first_due(action, self._release_over_ms)
+        except Exception as error:
+            log.exception("%s/%d holds no action at %d", self._topics.actions, number, offset)
+            letter = self._no_action(number, offset, raw, error)
+            await self._until_durable(number, lambda journal: journal.write({}, (), [letter]))
+            return None, ()
         if action.kind == "cancel" and action.data.get("action_id") is None:
-            return None, await self._forget(number, action.profile_id)
+            forgotten = list[str]()
+            await self._until_durable(number, lambda journal: self._forget(journal, action.profile_id, forgotten))
+            return None, forgotten
         is_about_another = action.kind in ("cancel", "redeliver")
-        async with self._alone(str(action.data.get("action_id")) if is_about_another else action.id) as action_id:
-            journal = await self._journal(number)
-            known = self._pendings.get(action_id)
+        named = str(action.data.get("action_id")) if is_about_another else action.id
+
+        async def take_in(journal: Journal) -> tuple[str | None, Sequence[str]]:
+            known = self._pendings.get(named)
             if action.kind == "cancel":
-                lane = None if known is None else await self._cancel(journal, known)
-                return lane, [action_id]
+                return None if known is None else await self._cancel(journal, known), [named]
             if action.kind == "redeliver":
                 return None if known is None else await self._revive(journal, known, offset), ()
-            lane = lane_of(action)
-            if lane is None or known is not None:
-                return lane, ()
-            due_ms = timing.first_due(action, self._release_over_ms)
-            row = Row(action.id, number, offset, action.profile_id, lane, due_ms, action=msgspec.Raw(raw))
-            await self._put(journal, row)
+            if lane is not None and known is None:
+                row = Row(action.id, number, offset, action.profile_id, lane, due_ms, action=msgspec.Raw(raw))
+                await self._put(journal, row)
             return lane, ()
+
+        async with self._alone(named):
+            return await self._until_durable(number, take_in)
+
+    async def _until_durable(self, number: int, change: Callable[[Journal], Awaitable[Result]]) -> Result:
+        """Change a partition's rows; where it had to be opened anew meanwhile, there once more.
+
+        Nobody would hand over a second time what was not taken in.
+        """
+        while True:
+            journal = await self._journal(number)
+            try:
+                return await change(journal)
+            except ConnectionError as error:
+                log.warning("what came to partition %d is taken in again: %s", number, error)
+
+    def _no_action(self, number: int, offset: int, raw: bytes | None, error: Exception) -> DeadLetter:
+        reason = "bad_envelope" if isinstance(error, msgspec.ValidationError) else "not_json"
+        source, at = f"{self._topics.actions}/{number}", instants.to_text(int(time.time() * 1000))
+        return DeadLetter(reason, f"delivery knows no such action: {error}", source, offset, at, **quote(raw or b""))
 
     async def _cancel(self, journal: Journal, row: Row) -> str | None:
         """Mark a row as cancelled: due at once where it waits, and where it was given up on, for whoever revives it."""
@@ -150,19 +208,17 @@ class KafkaOutbox:
         await self._put(journal, msgspec.structs.replace(row, cancelled=True, due_ms=0))
         return row.lane
 
-    async def _forget(self, number: int, profile_id: str) -> list[str]:
-        """Leave nothing of a customer's actions but their marks, of those that were given up on too; return the ids."""
+    async def _forget(self, journal: Journal, profile_id: str, forgotten: list[str]) -> None:
+        """Leave nothing of a customer's actions but their marks, of those that were given up on too; tell the ids."""
         # What came before is being taken in beside this.
         for taken in list(self._at_work.values()):
             await taken.wait()
-        journal, forgotten = await self._journal(number), []
         for held in self._pendings.of_profile(profile_id):
             async with self._alone(held) as action_id:
                 row = self._pendings.get(action_id)
                 if row is not None and not row.is_done:
                     await self._put(journal, Row(row.id, row.partition, row.offset))
                     forgotten.append(action_id)
-        return forgotten
 
     async def _revive(self, journal: Journal, row: Row, offset: int) -> str | None:
         """Let what was given up on be tried again, under the same key."""

@@ -54,7 +54,12 @@ class Journal:
     async def write(
         self, changes: Changes, receipts: Sequence[Forward] = (), letters: Sequence[DeadLetter] = ()
     ) -> None:
-        """Make changes, receipts and dead letters durable together; raises what kept them from it."""
+        """Make changes, receipts and dead letters durable together; raises ConnectionError where that is not known.
+
+        After that, or after `close`, nothing is taken any more.
+        """
+        if self._task is None or self._task.done():
+            raise ConnectionError(f"the journal of partition {self.number} is closed")
         done = asyncio.get_running_loop().create_future()
         self._open.changes.update(changes)
         self._open.forwards[self.number] += receipts
@@ -71,6 +76,10 @@ class Journal:
             task, self._task = self._task, None
             await asyncio.gather(task, return_exceptions=True)
         await self._writer.close()
+
+    async def discard(self) -> None:
+        """Let go of what could not be opened."""
+        await self._writer.discard()
 
     async def _run(self) -> None:
         while self._task is not None or self._waiters:

@@ -1,11 +1,15 @@
 """Delivery's outbox on Kafka, without a broker: what it tells its lanes of what was noted before."""
 
 import asyncio
+from typing import ClassVar
 
+import msgspec
 import pytest
+from aiokafka.errors import KafkaTimeoutError, ProducerFenced
 
+from orchestrator.model.effects import Action
 from orchestrator.runtime.kafka import delivery
-from orchestrator.runtime.kafka.delivery import KafkaOutbox
+from orchestrator.runtime.kafka.delivery import KafkaOutbox, NotOursError
 from orchestrator.runtime.kafka.pendings import NOTE, Row, encode_row
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
@@ -14,13 +18,30 @@ KEPT = {0: {f"{NOTE}ramp email": b"zero"}, 3: {f"{NOTE}ramp email": b"three", "a
 
 
 class Log:
-    """A partition's journal that holds what it is told, and takes nothing."""
+    """A partition's journal that holds what it was told before; of what comes, the first `troubles` writes fail."""
+
+    opened: ClassVar[list[int]] = []
+    troubles = 0
 
     def __init__(self, settings, topics, number, fail):
         self.number = number
+        self.fail = fail
+        self.taken, self.letters = {}, []
 
     async def open(self):
+        Log.opened.append(self.number)
         return KEPT[self.number]
+
+    async def write(self, changes, receipts=(), letters=()):
+        if Log.troubles:
+            Log.troubles -= 1
+            self.fail(KafkaTimeoutError())
+            raise ConnectionError("no answer")
+        self.taken |= changes
+        self.letters += letters
+
+    async def discard(self):
+        pass
 
     async def close(self):
         pass
@@ -29,6 +50,8 @@ class Log:
 @pytest.fixture
 def outbox(monkeypatch):
     monkeypatch.setattr(delivery, "Journal", Log)
+    monkeypatch.setattr(Log, "opened", [])
+    monkeypatch.setattr(Log, "troubles", 0)
     settings = KafkaSettings.of({"app_id": "shop"})
     return KafkaOutbox(settings, Topics.of(settings), 0)
 
@@ -49,3 +72,59 @@ async def test_a_note_is_told_by_the_partition_that_holds_it_and_again_when_that
     assert await outbox.recall("ramp email") == {"0/1": b"zero", "3/3": b"three"}
     assert await outbox.recall("ramp push") == {}
     await outbox.close()
+
+
+def message(action_id: str) -> bytes:
+    at = "2026-01-01T10:00:00.000Z"
+    return msgspec.json.encode(Action(action_id, "message", "p", "ana", "cart", 1, "n", "s", at, "email"))
+
+
+async def test_an_action_is_taken_in_though_its_partition_had_to_be_opened_anew_meanwhile(outbox):
+    await opened(outbox, 0)
+    Log.troubles = 2
+    assert await outbox.accept(0, 5, message("a1")) == ("email", ())
+    assert list(outbox._journals[0].taken) == ["a1"]
+    assert Log.opened == [0, 0, 0]
+    [pending] = await outbox.due("email", 1 << 60, 10, ())
+    assert pending.action_id == "a1"
+    await outbox.close()
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"), [(b"{", "not_json"), (None, "not_json"), (b"\xff", "not_json"), (b"{}", "bad_envelope")]
+)
+async def test_what_is_no_action_is_a_dead_letter_and_done_with(outbox, raw, reason):
+    await opened(outbox, 3)
+    assert await outbox.accept(3, 9, raw) == (None, ())
+    [letter] = outbox._journals[3].letters
+    assert (letter.reason, letter.source, letter.offset) == (reason, "actions/3", 9)
+    await outbox.close()
+
+
+async def test_what_came_of_a_partition_that_is_somebody_elses_is_let_go(outbox, monkeypatch):
+    monkeypatch.setattr(delivery, "ASSIGNING_S", 0.01)
+    with pytest.raises(NotOursError):
+        await outbox.accept(0, 5, message("a1"))
+    # And holds up nobody: this waits for all that is being taken in.
+    await opened(outbox, 3)
+    forget = msgspec.json.encode(msgspec.structs.replace(msgspec.json.decode(message("c"), type=Action), kind="cancel"))
+    assert await outbox.accept(3, 6, forget) == (None, [])
+    await outbox.close()
+
+
+async def test_a_record_that_is_here_before_its_partition_waits_for_it(outbox):
+    taking = asyncio.create_task(outbox.accept(0, 5, message("a1")))
+    await asyncio.sleep(0)
+    outbox.assign([0])
+    assert await taking == ("email", ())
+    await outbox.close()
+
+
+async def test_whoever_was_fenced_looks_whether_the_partition_is_still_theirs_before_fencing_others(outbox):
+    await opened(outbox, 0)
+    outbox._journals[0].fail(ProducerFenced())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert Log.opened == [0]
+    await outbox.revoke([0])
+    assert Log.opened == [0]
