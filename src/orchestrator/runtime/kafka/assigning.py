@@ -71,7 +71,11 @@ class CopartitionedAssignor:
         return {
             member: ConsumerProtocolMemberAssignment(
                 VERSION,
-                [(topic, [number for number in share if number < counts[topic]]) for topic in topics],
+                # aiokafka takes no topic that its member does not read; workers are given another one by one.
+                [
+                    (topic, [number for number in share if number < counts[topic]])
+                    for topic in sorted(members[member].subscription)
+                ],
                 msgspec.msgpack.encode(Claim(share, generation)),
             )
             for member, share in shares.items()

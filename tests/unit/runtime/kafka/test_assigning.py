@@ -70,3 +70,13 @@ def test_a_member_of_another_release_gets_its_share():
     other.user_data = b"\xc1 not ours"
     shares = ours.assign(Cluster(events=2), {"a": ours.metadata(["events"]), "b": other})
     assert [dict(answer.assignment)["events"] for answer in shares.values()] == [[0], [1]]
+
+
+def test_while_a_topic_is_added_to_one_worker_after_the_other_each_is_given_what_it_reads():
+    old, new = CopartitionedAssignor(), CopartitionedAssignor()
+    members = {"a": old.metadata(["events"]), "b": new.metadata(["events", "tills"])}
+    shares = new.assign(Cluster(events=4, tills=4), members)
+    assert {member: dict(answer.assignment) for member, answer in shares.items()} == {
+        "a": {"events": [0, 1]},
+        "b": {"events": [2, 3], "tills": [2, 3]},
+    }
