@@ -18,7 +18,9 @@ class Header(msgspec.Struct, omit_defaults=True):
     mark (time, then offset) are processed, but for the `late` ones; `held` are those among them that wait for a life.
     `entries` counts the customers inside each journey, so that nobody has to decode every state to know.
     `settled` is what of pauses, moves and audiences is settled with all customers here. `admitted` counts the customers
-    that journeys with a limit took lately, by journey and instant.
+    that journeys with a limit took lately, by journey and instant. `count` is how many partitions the customers lie in,
+    and `is_behind_resolve` whether their events came that way (0 and None: not known); `log` is the name of this very
+    changelog, drawn when it began: another one may be called the same.
     """
 
     clock_ms: int = 0
@@ -34,6 +36,9 @@ class Header(msgspec.Struct, omit_defaults=True):
     logged_ms: int = 0
     admitted: dict[str, list[list[int]]] = {}
     held: list[int] = []
+    count: int = 0
+    is_behind_resolve: bool | None = None
+    log: str = ""
 
 
 encode_header = msgspec.json.Encoder().encode

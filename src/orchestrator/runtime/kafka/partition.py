@@ -84,6 +84,7 @@ class Partition(Unit):
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
         self._ledger = Ledger(header.admitted, number, count)
+        self._about = header.count, header.is_behind_resolve, header.log
 
     def _found_due(self, state: State, found: Callable[[str], None]) -> Iterator[tuple[int, str]]:
         """Look at everything that is kept, once: who is due when, and the noes and cases among it."""
@@ -157,6 +158,7 @@ class Partition(Unit):
         taken, header = super().take_outgoing()
         header.settled = list(self._unsettled.settled)
         header.admitted = self._ledger.copy()
+        header.count, header.is_behind_resolve, header.log = self._about
         return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:

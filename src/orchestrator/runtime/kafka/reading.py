@@ -10,9 +10,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 POLL_MS = 200
+LOOKED_BACK = (10, 1_000, 50_000)
 FETCH_BYTES = 4 << 20
 
 
@@ -38,6 +40,34 @@ async def read(
             for records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).values():
                 for record in records:
                     take(record)
+    finally:
+        await close(consumer.stop())
+
+
+async def newest_header(settings: KafkaSettings, changelog: TopicPartition) -> Header | None:
+    """Find what a partition's last commit said of it; None where nothing was committed yet, or not lately."""
+    consumer = AIOKafkaConsumer(
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        **settings.connection(),
+    )
+    await consumer.start()
+    try:
+        consumer.assign([changelog])
+        first = (await consumer.beginning_offsets([changelog]))[changelog]
+        end = (await consumer.end_offsets([changelog]))[changelog]
+        # It is the last record of each commit; behind it lies at most what was aborted.
+        for back in LOOKED_BACK:
+            found = None
+            consumer.seek(changelog, max(first, end - back))
+            while await consumer.position(changelog) < end:
+                for record in (await consumer.getmany(changelog, timeout_ms=POLL_MS)).get(changelog, []):
+                    if record.key == HEADER_KEY.encode():
+                        found = record.value
+            if found is not None or end - back <= first:
+                return None if found is None else decode_header(found)
+        return None
     finally:
         await close(consumer.stop())
 

@@ -7,6 +7,7 @@ Must never run before the partition's producer is open: what a dead owner left o
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import Change, Checkpoint, State
+
+log = logging.getLogger(__name__)
 
 # So many records are applied between two looks at the event loop: about 20 ms.
 AT_ONCE = 10_000
@@ -76,8 +79,31 @@ async def _follow(
     first = (await consumer.beginning_offsets([changelog]))[changelog]
     end = (await consumer.end_offsets([changelog]))[changelog]
     checkpoint = _usable(state, first, end)
-    raw_header = None if checkpoint is None else checkpoint.header
-    position = first if checkpoint is None else checkpoint.offset
+    raw_header, count = await _read(
+        consumer, changelog, state, checkpoint or Checkpoint(first, 0.0), end, newest_format
+    )
+    if checkpoint is not None and _is_of_another(checkpoint.header, raw_header):
+        # Made anew, or another application's: by its offsets alone it would have fitted.
+        log.warning(
+            "what lies on disk is not of this %s; partition %d is read anew", changelog.topic, changelog.partition
+        )
+        state.wipe()
+        raw_header, count = await _read(consumer, changelog, state, Checkpoint(first, 0.0), end, newest_format)
+    faults.reach("restore.end")
+    header = Header() if raw_header is None else decode_header(raw_header)
+    return Restored(header, end, count, time.monotonic() - began)
+
+
+async def _read(
+    consumer: AIOKafkaConsumer,
+    changelog: TopicPartition,
+    state: State,
+    checkpoint: Checkpoint,
+    end: int,
+    newest_format: int | None,
+) -> tuple[bytes | None, int]:
+    """Apply what the changelog holds from a checkpoint on; return the last header, and how many records those were."""
+    raw_header, position = checkpoint.header, checkpoint.offset
     consumer.seek(changelog, position)
     count, heard = 0, time.monotonic()
     while position < end:
@@ -99,9 +125,15 @@ async def _follow(
             count += len(records)
         await faults.pause_at("restore.records")
         await asyncio.sleep(0)
-    faults.reach("restore.end")
-    header = Header() if raw_header is None else decode_header(raw_header)
-    return Restored(header, end, count, time.monotonic() - began)
+    return raw_header, count
+
+
+def _is_of_another(raw_header: bytes | None, newest: bytes | None) -> bool:
+    """Tell whether a header on disk is known to be of another changelog than the newest of this one."""
+    if raw_header is None or newest is None:
+        return False
+    names = decode_header(raw_header).log, decode_header(newest).log
+    return all(names) and names[0] != names[1]
 
 
 def _usable(state: State, first: int, end: int) -> Checkpoint | None:

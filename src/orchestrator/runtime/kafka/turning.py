@@ -7,6 +7,7 @@ Must never be asked to remember before the partition's producer is open.
 """
 
 import logging
+import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from dataclasses import replace
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from orchestrator.errors import StorageError
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.commit import Target
@@ -36,6 +38,22 @@ log = logging.getLogger(__name__)
 # A source behind resolve tells its clock twice a second; one that has not for so long holds all timers back.
 LONGEST_SILENCE_MS = 10_000
 COMPLAINT_S = 30.0
+
+
+def check(header: Header, count: int, *, resolves: bool) -> None:
+    """Refuse to go on with a state that lies, or was read, in another way than is set now; raises StorageError."""
+    if header.count not in (0, count):
+        raise StorageError(
+            f"the customers lie in {header.count} partitions, and there are {count} now, where they would not be. "
+            "Partitions cannot be added to an application that has begun; start another one (ORCHESTRATOR_APP_ID)"
+        )
+    if header.is_behind_resolve not in (None, resolves):
+        before, now = ("on", "off") if header.is_behind_resolve else ("off", "on")
+        raise StorageError(
+            f"this application began with ORCHESTRATOR_RESOLVE={before}, and its place in the events is known for that "
+            f"alone: with {now} some would be lost or taken twice. Set it back, or start another one "
+            "(ORCHESTRATOR_APP_ID)"
+        )
 
 
 class TurnJob:
@@ -72,15 +90,23 @@ class TurnJob:
                 kept.unit.forget_fetched()
                 return kept.unit, kept.end
             kept.close()
+        if number >= self._count:
+            raise StorageError(
+                f"partition {number} was added to {changelog.topic} since this worker began with {self._count}"
+            )
         state = open_state(self.settings.state, number)
         try:
             restored = await restore(self.settings, changelog, state)
+            header = restored.header
+            check(header, self._count, resolves=self.settings.resolve)
         except BaseException:
             state.close()
             raise
+        header.count, header.is_behind_resolve = self._count, self.settings.resolve
+        header.log = header.log or secrets.token_hex(8)
         self.metrics.restore_seconds.observe(restored.seconds)
         log.info("partition %d restored %d records in %.2f s", number, restored.records, restored.seconds)
-        return self._partition(number, state, restored.header), restored.end
+        return self._partition(number, state, header), restored.end
 
     def _partition(self, number: int, state: State, header: Header) -> Partition:
         inputs, most, receipts = Inputs(self.topics), self.settings.transaction_facts, self._names.receipts

@@ -10,6 +10,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.structs import TopicPartition
+
 from orchestrator.model import codec
 from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import host
@@ -18,12 +20,12 @@ from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.linking import LINKS, LinkJob
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
-from orchestrator.runtime.kafka.reading import was_written
+from orchestrator.runtime.kafka.reading import newest_header, was_written
 from orchestrator.runtime.kafka.resolving import ResolveJob
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.starting import once_brokers_answer
 from orchestrator.runtime.kafka.topics import Topics, ensure
-from orchestrator.runtime.kafka.turning import TurnJob
+from orchestrator.runtime.kafka.turning import TurnJob, check
 
 if TYPE_CHECKING:
     from orchestrator.language import Loaded
@@ -65,6 +67,9 @@ class Worker:
     async def _prepare(self) -> dict[str, int]:
         settings, topics = self._settings, self._topics
         counts = await ensure(settings, topics)
+        header = await newest_header(settings, TopicPartition(topics.changelog, 0))
+        if header is not None:
+            check(header, counts[topics.changelog], resolves=settings.resolve)
         revision = await publish(settings, topics, self._sources, only_if_new=True)
         if revision is not None:
             log.info("published the journeys of the project as release %d", revision)

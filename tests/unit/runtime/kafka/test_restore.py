@@ -1,0 +1,128 @@
+"""The restore without a broker: what lies on disk is gone on from only where it is of this very changelog."""
+
+import time
+from dataclasses import dataclass
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from orchestrator.errors import StorageError
+from orchestrator.runtime.kafka import restore as restoring
+from orchestrator.runtime.kafka.header import HEADER_KEY, Header, encode_header
+from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.restore import restore
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.state import Checkpoint, MemoryState, RocksState
+from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.turning import TurnJob, check
+
+CHANGELOG = TopicPartition("shop-turn-changelog", 0)
+SETTINGS = KafkaSettings.of({"app_id": "shop"})
+
+
+@dataclass
+class Line:
+    """One record of a changelog."""
+
+    key: bytes
+    value: bytes
+    topic: str = CHANGELOG.topic
+
+
+class Changelog:
+    """One partition of a log, read as aiokafka does it."""
+
+    def __init__(self, name: str, *profiles: str) -> None:
+        header = encode_header(Header(log=name))
+        self.lines = [Line(profile.encode(), bytes(9) + name.encode()) for profile in profiles]
+        self.lines.append(Line(HEADER_KEY.encode(), header))
+        self.at = 0
+
+    def assign(self, partitions):
+        pass
+
+    async def start(self):
+        pass
+
+    async def stop(self):
+        pass
+
+    async def beginning_offsets(self, partitions):
+        return dict.fromkeys(partitions, 0)
+
+    async def end_offsets(self, partitions):
+        return dict.fromkeys(partitions, len(self.lines))
+
+    def seek(self, partition, offset):
+        self.at = offset
+
+    async def position(self, partition):
+        return self.at
+
+    async def getmany(self, partition, **_):
+        found, self.at = self.lines[self.at :], len(self.lines)
+        return {partition: found}
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    def choose(changelog):
+        monkeypatch.setattr(restoring, "AIOKafkaConsumer", lambda **_: changelog)
+
+    return choose
+
+
+async def test_what_lies_on_disk_of_another_changelog_of_the_same_length_is_not_gone_on_from(reads, tmp_path):
+    state = RocksState(tmp_path / "partition-0")
+    reads(Changelog("before", "ana", "ben"))
+    await restore(SETTINGS, CHANGELOG, state)
+    # The topic was made anew, or ORCHESTRATOR_APP_ID changed, and the new one has grown beyond the old one's end.
+    reads(Changelog("after", "eva", "fay", "gil", "ben"))
+    restored = await restore(SETTINGS, CHANGELOG, state)
+    assert dict(state) == dict.fromkeys(("eva", "fay", "gil", "ben"), bytes(9) + b"after")
+    assert (restored.header.log, restored.records) == ("after", 5)
+    state.close()
+
+
+@pytest.mark.parametrize("name", ["one", ""])
+async def test_what_lies_on_disk_of_this_changelog_is_gone_on_from(reads, tmp_path, name):
+    state, changelog = RocksState(tmp_path / "partition-0"), Changelog(name, "ana", "ben")
+    reads(changelog)
+    await restore(SETTINGS, CHANGELOG, state)
+    changelog.lines.append(Line(b"eva", bytes(9)))
+    assert (await restore(SETTINGS, CHANGELOG, state)).records == 1
+    assert sorted(profile for profile, _ in state) == ["ana", "ben", "eva"]
+    state.close()
+
+
+async def test_a_checkpoint_of_a_release_that_knew_no_names_is_gone_on_from(reads, tmp_path):
+    state = RocksState(tmp_path / "partition-0")
+    state.load([("ana", bytes(9))], Checkpoint(1, time.time(), encode_header(Header(7))))
+    reads(Changelog("one", "ana", "ben"))
+    assert (await restore(SETTINGS, CHANGELOG, state)).records == 2
+    state.close()
+
+
+def test_a_state_that_lies_in_another_number_of_partitions_is_refused():
+    with pytest.raises(StorageError, match="lie in 4 partitions, and there are 6"):
+        check(Header(count=4), 6, resolves=True)
+    check(Header(count=4), 4, resolves=True)
+    check(Header(), 6, resolves=True)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_application_that_began_with_resolve_goes_on_with_it_and_without_it_without(before):
+    with pytest.raises(StorageError, match="began with ORCHESTRATOR_RESOLVE=" + ("on" if before else "off")):
+        check(Header(is_behind_resolve=before), 4, resolves=not before)
+    check(Header(is_behind_resolve=before), 4, resolves=before)
+    check(Header(), 4, resolves=before)
+
+
+@pytest.mark.parametrize("resolves", [True, False])
+def test_what_is_known_of_a_changelog_is_in_the_header_of_every_commit(resolves):
+    settings = KafkaSettings.of({"app_id": "shop", "resolve": resolves})
+    sources = frozenset({"0"} if resolves else ())
+    job = TurnJob(settings, Topics.of(settings), 4, sources, Metrics())
+    known = Header(count=4, is_behind_resolve=resolves, log="one")
+    _, header = job._partition(0, MemoryState(), known).take_outgoing()
+    assert (header.count, header.is_behind_resolve, header.log) == (4, resolves, "one")
