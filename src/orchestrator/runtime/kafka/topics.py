@@ -5,6 +5,8 @@ exists, nor create the topics that events come from: those belong to the channel
 """
 
 import asyncio
+import logging
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ from orchestrator.runtime.kafka.settings import KafkaSettings
 
 if TYPE_CHECKING:
     from aiokafka.admin import AIOKafkaAdminClient
+
+log = logging.getLogger(__name__)
 
 # An event may have 1 MiB, an action or a decision around it a little more.
 MAX_MESSAGE_BYTES = str(2 << 20)
@@ -32,6 +36,8 @@ _NAMED = ("actions", "decisions", "dead_letters", "receipts", "messages")
 CHANGELOG = {
     "cleanup.policy": "compact",
     "max.compaction.lag.ms": str(DAY_MS),
+    # Whoever goes on from a copy of half a day ago still has to find out who was erased since.
+    "delete.retention.ms": str(DAY_MS),
     "segment.bytes": str(64 << 20),
     "min.cleanable.dirty.ratio": "0.3",
     "max.message.bytes": MAX_MESSAGE_BYTES,
@@ -91,10 +97,12 @@ class Topics:
         if settings.resolve:
             # Records between partitions carry their events' own timestamps, which may lie far back; the writer stamps
             # each batch of such, so that these topics go by age as well.
-            backlog = {**expiring, "retention.bytes": str(4 << 30)}
-            ours += [Topic(resolved, count, backlog)]
+            # Brokers may be set to put the time of writing in their place, and then nothing would be in order of time.
+            backlog = {**expiring, "retention.bytes": str(4 << 30), "message.timestamp.type": "CreateTime"}
+            in_time = ("cleanup.policy", "message.timestamp.type")
+            ours += [Topic(resolved, count, backlog, must=in_time)]
             # Who is whose is decided in one place, in one order.
-            ours += [Topic(links, 1, backlog), Topic(links_changelog, 1, CHANGELOG)]
+            ours += [Topic(links, 1, backlog, must=in_time), Topic(links_changelog, 1, CHANGELOG)]
         return cls(
             events=settings.input_topics,
             journeys=journeys,
@@ -166,6 +174,34 @@ def _unfit(topic: Topic, config: dict[str, str]) -> list[str]:
     ]
 
 
+# What an existing topic may be set to otherwise, for how much or how little, and what follows from that.
+_MOST = {"retention.ms": "what it holds of customers stays as long", "max.compaction.lag.ms": "so may what was erased"}
+_LEAST = {
+    "retention.ms": "what nobody has read by then is lost",
+    "delete.retention.ms": "a copy of half a day ago might not hear of who was erased",
+    "max.message.bytes": "a record that is larger would stop its partition",
+}
+
+
+def remarks(topics: Topics, found: Found) -> list[str]:
+    """Say where topics that exist are set otherwise than we would make them, and what follows: they are left alone."""
+    said = []
+    for topic in topics.ours:
+        stands = found.config.get(topic.name, {})
+        for name, wanted in topic.config.items():
+            if name not in stands or name in topic.must or _bound(wanted) == _bound(stands[name]):
+                continue
+            so = (_MOST if _bound(stands[name]) > _bound(wanted) else _LEAST).get(name)
+            if so is not None:
+                said.append(f"{topic.name} has {name}={stands[name]}, where {wanted} is wanted: {so}")
+    return said
+
+
+def _bound(value: str) -> float:
+    """Read a setting's number; Kafka says -1 for no bound at all."""
+    return math.inf if value == "-1" else float(value) if value.isdecimal() else 0.0
+
+
 async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
     """Create the topics of ours that are missing, check those that exist, and return all partition counts.
 
@@ -182,6 +218,8 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
         problems = mismatches(settings, topics, found)
         if problems:
             raise StorageError("the topics do not fit: " + "; ".join(problems))
+        for remark in remarks(topics, found):
+            log.warning("%s", remark)
         await _create(admin, settings, [topic for topic in wanted if topic.name not in found.partitions])
         return (await _settled(admin, topics, {topic.name for topic in wanted})).partitions
     finally:

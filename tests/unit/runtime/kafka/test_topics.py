@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.topics import Found, Topics, mismatches
+from orchestrator.runtime.kafka.topics import Found, Topics, mismatches, remarks
 
 
 def settings(**values) -> KafkaSettings:
@@ -70,3 +70,43 @@ def test_with_resolve_the_events_may_have_any_number_of_partitions():
     topics = Topics.of(chosen)
     found = fitting(topics)
     assert mismatches(chosen, topics, Found({**found.partitions, "events": 7}, found.config)) == []
+
+
+def test_between_partitions_records_must_keep_the_times_of_their_events():
+    chosen = settings(resolve=True)
+    topics = Topics.of(chosen)
+    found = fitting(topics)
+    for name in (topics.resolved, topics.links):
+        config = {**found.config, name: {**found.config[name], "message.timestamp.type": "LogAppendTime"}}
+        [problem] = mismatches(chosen, topics, Found(found.partitions, config))
+        assert problem == f"{name} has message.timestamp.type=LogAppendTime; it must be CreateTime"
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "said"),
+    [
+        ("actions", {"retention.ms": "-1"}, "retention.ms=-1, where 604800000 is wanted: what it holds of customers"),
+        ("decisions", {"retention.ms": "3600000"}, "what nobody has read by then is lost"),
+        ("receipts", {"max.message.bytes": "1048588"}, "a record that is larger would stop its partition"),
+        ("shop-turn-changelog", {"max.compaction.lag.ms": str(2**63 - 1)}, "so may what was erased"),
+        ("shop-delivery-changelog", {"delete.retention.ms": "100"}, "might not hear of who was erased"),
+    ],
+)
+def test_what_stands_otherwise_than_it_would_be_made_is_said_and_left_alone(name, config, said):
+    chosen = settings()
+    topics = Topics.of(chosen)
+    found = fitting(topics)
+    assert remarks(topics, found) == []
+    changed = Found(found.partitions, {**found.config, name: {**found.config[name], **config}})
+    assert mismatches(chosen, topics, changed) == []
+    [remark] = remarks(topics, changed)
+    assert remark.startswith(f"{name} has ")
+    assert said in remark
+
+
+def test_what_is_better_than_wanted_is_not_worth_a_word():
+    topics = Topics.of(settings())
+    found = fitting(topics)
+    config = {"max.message.bytes": str(8 << 20), "segment.bytes": "1", "delete.retention.ms": "-1"}
+    better = {topic.name: {**found.config[topic.name], **config} for topic in topics.ours}
+    assert remarks(topics, Found(found.partitions, better)) == []
