@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import codec, instants
@@ -16,6 +25,9 @@ from orchestrator.model import codec, instants
 PREFIX = "ORCHESTRATOR_"
 HEARTBEATS_PER_SESSION = 4
 SHORTEST_KEY = 16
+SHORTEST_RETENTION_MS = 3600 * 1000
+# Behind resolve clocks are told with commits, and one that is not told for 10 s is an alarm.
+LONGEST_BEHIND_RESOLVE_MS = 5_000
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -47,7 +59,7 @@ class KafkaSettings(BaseModel):
     topic_prefix: str = ""
     partitions: Annotated[int, Field(ge=1)] = 12
     replication_factor: Annotated[int, Field(ge=1)] | None = None
-    retention_ms: int = 7 * 24 * 3600 * 1000
+    retention_ms: Annotated[int, Field(ge=SHORTEST_RETENTION_MS)] = 7 * 24 * 3600 * 1000
 
     start: str = "latest"
     resolve: bool = True
@@ -64,6 +76,20 @@ class KafkaSettings(BaseModel):
     http: str = "127.0.0.1:9100"
     log_level: str = "info"
     log_format: Literal["console", "json"] | None = None
+
+    @field_validator("events_topics")
+    @classmethod
+    def _some_topic_is_read(cls, value: str) -> str:
+        if not value.replace(",", "").strip():
+            raise ValueError("name the topics that events come from, with commas between")
+        return value
+
+    @field_validator("commit_interval_ms")
+    @classmethod
+    def _clocks_are_told_in_time(cls, value: int, info: ValidationInfo) -> int:
+        if info.data.get("resolve") and value > LONGEST_BEHIND_RESOLVE_MS:
+            raise ValueError(f"with resolve on, no timer fires between commits: {LONGEST_BEHIND_RESOLVE_MS} at most")
+        return value
 
     @field_validator("start")
     @classmethod

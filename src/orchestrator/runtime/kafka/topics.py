@@ -149,7 +149,11 @@ def _unread(settings: KafkaSettings, topics: Topics, found: Found, ours: dict[st
     reference = topics.changelog if topics.changelog in ours else next(iter(ours), None)
     for name in topics.events:
         count = found.partitions.get(name)
-        if count is None:
+        if any(name == topic.name for topic in topics.ours):
+            problems.append(
+                f"{name} is a topic of ours, and holds no events: take it out of ORCHESTRATOR_EVENTS_TOPICS"
+            )
+        elif count is None:
             problems.append(f"{name} does not exist; create it, or set ORCHESTRATOR_EVENTS_TOPICS")
         elif not settings.resolve and reference is not None and count != ours[reference]:
             problems.append(

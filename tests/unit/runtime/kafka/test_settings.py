@@ -51,12 +51,19 @@ def test_scram_over_tls_is_what_the_client_is_given():
         ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, "KAFKA_SASL_USERNAME"),
         ({"STATE_FORMAT": "99"}, "ORCHESTRATOR_STATE_FORMAT"),
         ({"APP_ID": "no blanks"}, "ORCHESTRATOR_APP_ID"),
+        ({"EVENTS_TOPICS": " , "}, "ORCHESTRATOR_EVENTS_TOPICS"),
+        ({"RETENTION_MS": "-1"}, "ORCHESTRATOR_RETENTION_MS"),
+        ({"COMMIT_INTERVAL_MS": "600000"}, "ORCHESTRATOR_COMMIT_INTERVAL_MS"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(variables, named):
     with pytest.raises(SettingError) as refused:
         read(**variables)
     assert named in str(refused.value)
+
+
+def test_without_resolve_no_clock_waits_for_commits():
+    assert read(COMMIT_INTERVAL_MS="600000", RESOLVE="off").commit_interval_ms == 600_000
 
 
 def test_certificates_that_cannot_be_read_are_an_operators_error(tmp_path):

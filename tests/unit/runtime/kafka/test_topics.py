@@ -110,3 +110,10 @@ def test_what_is_better_than_wanted_is_not_worth_a_word():
     config = {"max.message.bytes": str(8 << 20), "segment.bytes": "1", "delete.retention.ms": "-1"}
     better = {topic.name: {**found.config[topic.name], **config} for topic in topics.ours}
     assert remarks(topics, Found(found.partitions, better)) == []
+
+
+def test_what_we_write_is_not_read_as_events():
+    chosen = settings(events_topics="events,receipts")
+    topics = Topics.of(chosen)
+    [problem] = mismatches(chosen, topics, fitting(topics))
+    assert problem.startswith("receipts is a topic of ours")
