@@ -83,7 +83,7 @@ async def _publish(
     if dry_run or any(change.why is not None for change in changes):
         return changes, None
     await ensure(settings, topics)
-    return changes, await publish(settings, topics, keyed(loaded))
+    return changes, await publish(settings, topics, keyed(loaded), known=known.revision)
 
 
 def _publish_to(path: Path, loaded: "Loaded", *, dry_run: bool) -> "tuple[Sequence[Change], int | None]":

@@ -208,21 +208,27 @@ class Catalogs:
 
 
 async def publish(
-    settings: KafkaSettings, topics: Topics, sources: Mapping[str, Source], *, only_if_new: bool = False
+    settings: KafkaSettings,
+    topics: Topics,
+    sources: Mapping[str, Source],
+    *,
+    only_if_new: bool = False,
+    known: int = 0,
 ) -> int | None:
     """Put a project's files in force, all or none; return the revision, or None where there was nothing to do.
 
-    With `only_if_new`, nothing is published when any journey of these was published before. One publisher at a time:
+    With `only_if_new`, nothing is published when any journey of these was published before. `known` is a revision that
+    states were written with: where the topic was made anew, its revisions go on from there. One publisher at a time:
     a second one fences the first, and reads what that has finished.
     """
     for attempt in range(PUBLISHING_TRIES):
         # Looked at before a producer is opened as well: opening fences whoever is publishing this very moment.
-        if _release_of(await Catalogs(settings, topics).peek(), sources, only_if_new) is None:
+        if _release_of(await Catalogs(settings, topics).peek(), sources, known, only_if_new=only_if_new) is None:
             return None
         writer = Writer(settings, f"{settings.app_id}-publish")
         try:
             await writer.open()
-            revision = await _publish(writer, settings, topics, sources, only_if_new)
+            revision = await _publish(writer, settings, topics, sources, known, only_if_new=only_if_new)
         except Exception as error:
             await writer.discard()
             if not is_fenced(error):
@@ -236,21 +242,30 @@ async def publish(
     raise StorageError(f"{topics.journeys} is being published to without end; who else does?")
 
 
-def _release_of(published: Published, sources: Mapping[str, Source], only_if_new: bool) -> Release | None:
+def _release_of(
+    published: Published, sources: Mapping[str, Source], known: int, *, only_if_new: bool
+) -> Release | None:
     """Make the release that puts these files in force; None where there is nothing to publish."""
     ours = {key.split("/")[1] for key in sources if key.startswith("journey/")}
     if only_if_new and published.journeys() & ours:
         return None
     is_same = all(published.sources.get(key) == source for key, source in sources.items())
-    if is_same and set(published.release.keys) == set(sources):
+    revision = published.release.revision
+    if is_same and set(published.release.keys) == set(sources) and revision >= known:
         return None
-    return Release(published.release.revision + 1, sorted(sources))
+    return Release(max(revision, known) + 1, sorted(sources))
 
 
 async def _publish(
-    writer: Writer, settings: KafkaSettings, topics: Topics, sources: Mapping[str, Source], only_if_new: bool
+    writer: Writer,
+    settings: KafkaSettings,
+    topics: Topics,
+    sources: Mapping[str, Source],
+    known: int,
+    *,
+    only_if_new: bool,
 ) -> int | None:
-    release = _release_of(await Catalogs(settings, topics).peek(), sources, only_if_new)
+    release = _release_of(await Catalogs(settings, topics).peek(), sources, known, only_if_new=only_if_new)
     if release is None:
         return None
     lines: list[Line] = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]

@@ -9,8 +9,9 @@ that came in between would make the records another incarnation's.
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
+from orchestrator.runtime.kafka.unit import Unit
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,9 @@ MAX_POLL_INTERVAL_MS = 2**31 - 1
 STOPPING_S = 4.0
 REJOIN_S = 2.0
 LONGEST_BEAT_S = 60.0
+# A release is read within moments; who has not read the one that a state was written with by then will not.
+READING_S = 10.0
+COMPLAINT_S = 30.0
 
 
 class Definitions(Protocol):
@@ -74,12 +79,16 @@ class Membership:
         self._stopping = asyncio.Event()
         self._ownership: Ownership | None = None
         self._measured_at = 0.0
+        # Since when partitions stand still for want of a release, and when that was said last.
+        self._lacks_since: float | None = None
+        self._complained_at = -math.inf
         self.beat_at = time.monotonic()
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether all partitions that are ours are at work."""
-        return self._ownership is not None and self._ownership.is_ready
+        """Tell whether all partitions that are ours are at work, and none waits for a release that does not come."""
+        lacks = self._lacks_since is not None and time.monotonic() - self._lacks_since > READING_S
+        return self._ownership is not None and self._ownership.is_ready and not lacks
 
     @property
     def is_alive(self) -> bool:
@@ -291,6 +300,28 @@ class Membership:
         for unit in units:
             self._job.metrics.take(unit.tally)
         self._job.measure(units, wall_clock_ms())
+        self._look_for_releases(units)
+
+    def _look_for_releases(self, units: Sequence[Unit]) -> None:
+        """Say which partitions stand still because this worker does not know the release that their state is of."""
+        known, now = self._definitions.revision, time.monotonic()
+        lacking = {unit.number: unit.revision for unit in units if unit.revision > known}
+        if not lacking:
+            self._lacks_since = None
+            return
+        if self._lacks_since is None:
+            self._lacks_since = now
+        if now - self._lacks_since > READING_S and now - self._complained_at > COMPLAINT_S:
+            self._complained_at = now
+            log.error(
+                "partitions %s of %s stand still: their state is of release %d of the journeys, and %d is the newest "
+                "that this worker can use. Is it of an older version of the program, or was the topic of the journeys "
+                "made anew? Then run `orchestrator publish`",
+                ", ".join(map(str, sorted(lacking))),
+                self._job.group_id,
+                max(lacking.values()),
+                known,
+            )
 
 
 async def _give_way(ownership: Ownership) -> None:

@@ -21,10 +21,11 @@ from orchestrator.runtime.publishing import Standing, readable, standing_of
 
 @dataclass(frozen=True)
 class InForce:
-    """What is in force (None: nothing yet), and how many customers stand where."""
+    """What is in force (None: nothing yet), how many customers stand where, and the newest revision they were at."""
 
     loaded: Loaded | None
     standing: Standing
+    revision: int = 0
 
 
 async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
@@ -41,17 +42,16 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
         found = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
     finally:
         await close(admin.close())
-    if topics.journeys not in found:
-        return InForce(None, Counter())
-    published = await Catalogs(settings, topics).peek()
-    loaded = readable(published.current()) if published.release.revision else None
+    loaded = None
+    if topics.journeys in found:
+        published = await Catalogs(settings, topics).peek()
+        loaded = readable(published.current()) if published.release.revision else None
     standing: Standing = Counter()
+    revision = 0
     for partition in range(found.get(topics.changelog, 0)):
-        standing += await _standing(settings, TopicPartition(topics.changelog, partition))
-    return InForce(loaded, standing)
-
-
-async def _standing(settings: KafkaSettings, changelog: TopicPartition) -> Standing:
-    state = MemoryState()
-    await restore(settings, changelog, state)
-    return standing_of(record for name, record in state if not name.startswith("@"))  # a life on its way stands nowhere
+        state = MemoryState()
+        restored = await restore(settings, TopicPartition(topics.changelog, partition), state)
+        # A life on its way stands nowhere.
+        standing += standing_of(record for name, record in state if not name.startswith("@"))
+        revision = max(revision, restored.header.revision)
+    return InForce(loaded, standing, revision)

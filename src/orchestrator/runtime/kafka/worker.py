@@ -70,7 +70,8 @@ class Worker:
         header = await newest_header(settings, TopicPartition(topics.changelog, 0))
         if header is not None:
             check(header, counts[topics.changelog], resolves=settings.resolve)
-        revision = await publish(settings, topics, self._sources, only_if_new=True)
+        known = 0 if header is None else header.revision
+        revision = await publish(settings, topics, self._sources, only_if_new=True, known=known)
         if revision is not None:
             log.info("published the journeys of the project as release %d", revision)
         await self._catalogs.read()

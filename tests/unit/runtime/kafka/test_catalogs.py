@@ -3,7 +3,7 @@
 import msgspec
 
 from orchestrator.language import compile_sources
-from orchestrator.runtime.kafka.catalogs import Published, Release, Source, compile_published, keyed
+from orchestrator.runtime.kafka.catalogs import Published, Release, Source, _release_of, compile_published, keyed
 
 PROJECT = "project: shop\npurposes: {service: {consent: none}}\n"
 
@@ -61,3 +61,12 @@ def test_read_again_an_old_release_does_not_come_back():
     published.take("release", msgspec.json.encode(Release(2, ["file/b"])))
     published.take("release", msgspec.json.encode(Release(1, ["file/a"])))
     assert published.release == Release(2, ["file/b"])
+
+
+def test_in_a_topic_that_was_made_anew_revisions_go_on_from_what_states_were_written_with():
+    sources = keyed(compile_sources({"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)}))
+    published = Published()
+    assert _release_of(published, sources, 57, only_if_new=True) == Release(58, sorted(sources))
+    release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
+    assert _release_of(published, sources, 1, only_if_new=False) is None
+    assert _release_of(published, sources, 57, only_if_new=False) == Release(58, sorted(sources))
