@@ -1,10 +1,17 @@
 """Resolve on a real broker: one customer over all partitions, and what must wait for what still waits there."""
 
+import asyncio
 import json
 import time
 from dataclasses import replace
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from orchestrator.runtime.kafka import worker as worker_module
+from orchestrator.runtime.kafka.catalogs import keyed
+from orchestrator.runtime.kafka.topics import look
+from orchestrator.runtime.kafka.worker import Worker
 
 PARTITIONS = 4
 HOUR = 3_600_000
@@ -84,3 +91,37 @@ async def test_a_timestamp_in_the_future_fires_nothing_behind_resolve(open_shop,
     # Stopped cleanly, so everything that was taken in is committed.
     assert worker.stop() == 0, open_shop.said()
     assert await open_shop.lines(open_shop.topics.actions) == []
+
+
+async def test_partitions_that_are_added_to_the_events_are_read_from_their_beginning(open_shop, one_event, monkeypatch):
+    monkeypatch.setattr(worker_module, "WATCH_S", 0.3)
+    settings = open_shop.settings(START="latest")
+    worker = Worker(settings, keyed(open_shop.loaded))
+    await worker.start()
+    running = asyncio.create_task(worker.run())
+    try:
+        await open_shop.until(lambda: _told(worker._is_ready()))
+        admin = AIOKafkaAdminClient(bootstrap_servers=open_shop.servers)
+        await admin.start()
+        await admin.create_partitions({open_shop.events: NewPartitions(PARTITIONS + 2)})
+        await admin.close()
+
+        async def there() -> bool:
+            return (await look(settings, open_shop.topics)).partitions[open_shop.events] == PARTITIONS + 2
+
+        await open_shop.until(there)
+        # Long before any worker knows of it.
+        now = int(time.time() * 1000)
+        await open_shop.receive([replace(one_event(now, "e1", "cart_updated", "ana", 50), partition=PARTITIONS + 1)])
+
+        async def entered() -> bool:
+            return b'"entered"' in b"".join(await open_shop.lines(open_shop.topics.decisions))
+
+        await open_shop.until(entered)
+    finally:
+        await worker.stop()
+        await running
+
+
+async def _told(condition: bool) -> bool:
+    return condition

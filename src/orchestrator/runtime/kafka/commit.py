@@ -28,6 +28,7 @@ Owns this order. Must never touch what a turn decided.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiokafka.structs import TopicPartition
@@ -58,10 +59,13 @@ class Target:
     changelog: str | None = None
 
 
-async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Target) -> int:
+async def commit(
+    writer: Writer, outgoing: Outgoing, header: Header, target: Target, notes: Mapping[str, str] | None = None
+) -> int:
     """Carry one partition's facts in one transaction; return the changelog's end behind it, 0 without one.
 
-    Raises whatever went wrong, TimeoutError among it; the outcome is then unknown.
+    `notes` are what stands beside an input's offset, by topic. Raises whatever went wrong, TimeoutError among it; the
+    outcome is then unknown.
     """
     async with asyncio.timeout(LONGEST_S):
         # 1. Begin.
@@ -90,7 +94,11 @@ async def commit(writer: Writer, outgoing: Outgoing, header: Header, target: Tar
             await future
         # 5. Add the offsets.
         faults.reach("commit.offsets")
-        offsets = {TopicPartition(topic, target.number): offset for topic, offset in outgoing.offsets.items()}
+        said = notes or {}
+        offsets = {
+            TopicPartition(topic, target.number): (offset, said.get(topic, ""))
+            for topic, offset in outgoing.offsets.items()
+        }
         if offsets:
             await writer.add_offsets(offsets, target.group_id)
         # 6. End.

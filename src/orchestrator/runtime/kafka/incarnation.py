@@ -91,6 +91,8 @@ class Incarnation:
         self._end = end
         self._committed_at = time.monotonic()
         self._took_s = 0.0
+        # Beside each input's offset: how many partitions its topic had when the group began with it.
+        self._notes: dict[str, str] = {}
 
     @classmethod
     async def begin(cls, job: Job, number: int, kept: Kept | None, consumer: AIOKafkaConsumer) -> "Incarnation":
@@ -120,10 +122,14 @@ class Incarnation:
         beginnings, ends = await consumer.beginning_offsets(inputs), await consumer.end_offsets(inputs)
         started: dict[str, int] = {}
         for tp in inputs:
-            offset = _later(tp, await consumer.committed(tp), unit.offset_of(tp.topic))
+            places = await _places(consumer, tp.topic)
+            committed, self._notes[tp.topic] = places[tp.partition]
+            offset = _later(tp, committed, unit.offset_of(tp.topic))
             if offset is None:
-                # What is between partitions is this application's from its beginning, whoever comes to it later.
-                start = self._job.settings.start if tp.topic in self._job.settings.input_topics else "earliest"
+                # What is between partitions is this application's from its beginning, whoever comes to it later; so is
+                # what was written to a partition that was added, before anybody found it.
+                is_theirs = tp.topic in self._job.settings.input_topics and not _was_added(tp.partition, places)
+                start = self._job.settings.start if is_theirs else "earliest"
                 offset = await _starting_offset(consumer, tp, start, ends[tp])
                 started[tp.topic] = offset
             consumer.seek(tp, _within(tp, offset, beginnings[tp], ends[tp]))
@@ -149,7 +155,7 @@ class Incarnation:
         """Carry what lies in memory in one transaction; raises whatever went wrong, and the incarnation is over."""
         outgoing, header = self.unit.take_outgoing()
         self._committed_at = began = time.monotonic()
-        self._end = await commit(self._writer, outgoing, header, self._job.target(self.unit.number))
+        self._end = await commit(self._writer, outgoing, header, self._job.target(self.unit.number), self._notes)
         self._took_s = time.monotonic() - began
         self._job.metrics.commit_seconds.observe(self._took_s)
         self._tell_state(outgoing, header)
@@ -180,6 +186,30 @@ class Incarnation:
 def pace_s(took_s: float, lag_s: float) -> float:
     """Tell how long there should be between commits for the sake of the turns beside them."""
     return min(max(took_s / SHARE_OF_COMMITS, lag_s * SHARE_OF_LAG), LONGEST_PACE_S)
+
+
+# By partition: the group's offset, if it has one, and how many partitions there were when it began with the topic.
+Places = Mapping[int, tuple[int | None, str]]
+
+
+async def _places(consumer: AIOKafkaConsumer, topic: str) -> Places:
+    """Ask where the group is in every partition of a topic; what older releases committed has no count with it."""
+    tps = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+    found = await consumer._coordinator.fetch_committed_offsets(tps)
+    count = str(len(tps))
+    return {
+        tp.partition: (found[tp].offset, found[tp].metadata or count)
+        if tp in found and found[tp].offset >= 0
+        else (None, count)
+        for tp in tps
+    }
+
+
+def _was_added(number: int, places: Places) -> bool:
+    """Tell whether a partition came to a topic that the group had begun with."""
+    return any(
+        committed is not None and note.isdecimal() and number >= int(note) for committed, note in places.values()
+    )
 
 
 def _later(tp: TopicPartition, committed: int | None, recorded: int | None) -> int | None:

@@ -236,7 +236,13 @@ class ResolveJob:
         return Target(self._names, number, number % self._count, self.group_id, has_changelog=False)
 
     async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
-        """Begin with nothing: the clock is found by reading on."""
+        """Begin with nothing: the clock is found by reading on.
+
+        Raises LookupError for a number that was not there when this member began.
+        """
+        if not self.inputs_of(number):
+            # With no input it would tell a clock for events that nobody reads.
+            raise LookupError(f"partition {number} was added to the events since this member began")
         return Resolver(
             number,
             self._count,

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.model import codec
@@ -24,7 +25,7 @@ from orchestrator.runtime.kafka.reading import newest_header, was_written
 from orchestrator.runtime.kafka.resolving import ResolveJob
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.starting import once_brokers_answer
-from orchestrator.runtime.kafka.topics import Topics, ensure
+from orchestrator.runtime.kafka.topics import Topics, ensure, look
 from orchestrator.runtime.kafka.turning import TurnJob, check
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # Of the 10 s that a stopped process has, the rest is the host's.
 STOPPING_S = 7.0
+# How often it is looked whether the events have more partitions.
+WATCH_S = 60.0
 
 
 class Worker:
@@ -96,9 +99,28 @@ class Worker:
         begins = self._settings.resolve and self._catalogs.catalog.project.identity.links and not self._links
         if begins and self._members:
             log.info("the project begins to link identifiers; this worker joins its groups anew")
-            self._links = self._joins_anew = True
-            for member in self._members:
-                member.stop()
+            self._links = True
+            self._join_anew()
+
+    async def _watch(self) -> None:
+        """Look now and then whether the events have more partitions, each of which is a source to wait for."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            try:
+                found = (await look(self._settings, self._topics)).partitions
+            except KafkaError as error:
+                log.warning("nobody knows whether the events have more partitions: %r", error)
+                continue
+            grown = {name: found[name] for name in self._topics.events if found.get(name, 0) > self._counts[name]}
+            if grown:
+                log.info("partitions were added to %s; this worker joins its groups anew", ", ".join(grown))
+                self._counts = {**self._counts, **grown}
+                self._join_anew()
+
+    def _join_anew(self) -> None:
+        self._joins_anew = True
+        for member in self._members:
+            member.stop()
 
     def _hire(self, counts: Mapping[str, int]) -> None:
         """Make the members that run jobs: turn, and resolve before it."""
@@ -118,15 +140,18 @@ class Worker:
 
     async def run(self) -> None:
         """Work until stopped."""
-        following = asyncio.create_task(self._catalogs.follow(), name="follow the journeys")
+        beside = [asyncio.create_task(self._catalogs.follow(), name="follow the journeys")]
+        if self._settings.resolve:
+            beside.append(asyncio.create_task(self._watch(), name="watch the events"))
         try:
-            await self._work(following)
+            await self._work(beside)
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             self._ended.set()
 
-    async def _work(self, beside: "asyncio.Task[None]") -> None:
+    async def _work(self, beside: "Sequence[asyncio.Task[None]]") -> None:
         """Have the members work; when they ended though nobody stopped us, others go on."""
         while True:
             await _together([member.run() for member in self._members], beside)
@@ -161,12 +186,12 @@ def run_worker(loaded: "Loaded", settings: KafkaSettings) -> int:
     return host(partial(Worker, settings, keyed(loaded)), f"worker of {settings.app_id}")
 
 
-async def _together(work: Sequence[Coroutine[Any, Any, None]], beside: "asyncio.Task[None]") -> None:
+async def _together(work: Sequence[Coroutine[Any, Any, None]], beside: "Sequence[asyncio.Task[None]]") -> None:
     """Run all of `work` to its end; an error in any of it, or beside it, ends everything."""
     tasks = {asyncio.create_task(each) for each in work}
     try:
         while tasks:
-            done, _ = await asyncio.wait({*tasks, beside}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*tasks, *beside}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
             tasks -= done

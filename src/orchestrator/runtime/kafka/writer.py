@@ -141,8 +141,8 @@ class Writer:
             queued._drain_waiter.add_done_callback(_look_at)
         return future, batch.record_count()
 
-    async def add_offsets(self, offsets: dict[Any, int], group_id: str) -> None:
-        """Make the group's offsets part of the transaction."""
+    async def add_offsets(self, offsets: dict[Any, tuple[int, str]], group_id: str) -> None:
+        """Make the group's offsets, each with its note, part of the transaction."""
         await self._producer.send_offsets_to_transaction(offsets, group_id)
 
     async def end(self) -> None:
