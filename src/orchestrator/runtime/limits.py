@@ -24,11 +24,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Ledger:
-    """What was taken. Of `parts` that share each limit this is number `part`."""
+    """What was taken. Of `parts` that share each limit this is number `part`.
 
-    def __init__(self, taken: Taken | None = None, part: int = 0, parts: int = 1) -> None:
+    With `most`, no more instants than so many are told apart: where there are more, they are rounded up, so that a
+    limit holds, and is free again a little late.
+    """
+
+    def __init__(self, taken: Taken | None = None, part: int = 0, parts: int = 1, most: int | None = None) -> None:
         self.taken = taken or {}
         self._part, self._parts = part, parts
+        self._most = most
         self.changed = False
 
     @classmethod
@@ -68,5 +73,19 @@ class Ledger:
             kept[-1][1] += 1
         else:
             kept.append([now_ms, 1])
+        if self._most is not None and len(kept) > self._most:
+            kept = _rounded(kept, max(1, 2 * limit.per_ms // self._most))
         self.taken[journey.id] = kept
         self.changed = True
+
+
+def _rounded(pairs: list[list[int]], step_ms: int) -> list[list[int]]:
+    """Count what was taken in one step of time as taken at its end."""
+    rounded = list[list[int]]()
+    for at_ms, count in pairs:
+        end_ms = -(-at_ms // step_ms) * step_ms
+        if rounded and rounded[-1][0] == end_ms:
+            rounded[-1][1] += count
+        else:
+            rounded.append([end_ms, count])
+    return rounded

@@ -43,6 +43,8 @@ from orchestrator.runtime.timers import Timers
 _MOVES = {Verdict.ENTERED.value: 1, Verdict.EXITED.value: -1}
 _counted = attrgetter("journey", "verdict", "reason")
 TIMER_SOURCE = "timer"
+# So many instants at which a journey with a limit took somebody are told apart: they are in the header of each commit.
+MOST_INSTANTS = 1_000
 # How long closed cases are kept, where nobody says otherwise.
 KEEPS_CASES_MS = 7 * instants.DAY_MS
 
@@ -83,7 +85,7 @@ class Partition(Unit):
         self._decided: list[Decision] = []
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
-        self._ledger = Ledger(header.admitted, number, count)
+        self._ledger = Ledger(header.admitted, number, count, MOST_INSTANTS)
         self._about = header.count, header.is_behind_resolve, header.log
 
     def _found_due(self, state: State, found: Callable[[str], None]) -> Iterator[tuple[int, str]]:

@@ -10,6 +10,7 @@ from orchestrator.language import compile_sources
 from orchestrator.model import instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.kafka import outgoing
+from orchestrator.runtime.kafka import partition as partition_module
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
@@ -349,6 +350,22 @@ def test_a_limit_is_shared_among_the_partitions_and_goes_from_owner_to_owner(rec
         later.take_up(catalog, 1)
         work(later, catalog, record(9, 2 * HOUR, "came", "late"))
         assert sent(later) == []
+
+
+def test_however_many_a_journey_with_a_limit_takes_the_header_of_a_commit_stays_small(record, monkeypatch):
+    monkeypatch.setattr(partition_module, "MOST_INSTANTS", 20)
+    catalog = _timed("{event: came, limit: {entries: 100, per: 1d}}")
+    owner = Partition(0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=False, most_facts=500)
+    owner.take_up(catalog, 1)
+    work(owner, catalog, *[record(each, HOUR + each * 60_000, "came", f"c{each}") for each in range(150)])
+    assert len(sent(owner)) == 100
+    [pairs] = owner.take_outgoing()[1].admitted.values()
+    assert (len(pairs) <= 20, sum(count for _, count in pairs)) == (True, 100)
+    # Free again when the first of them lie a day back, within a tenth of that, and never before.
+    work(owner, catalog, record(200, 25 * HOUR - 1, "came", "early"))
+    assert sent(owner) == []
+    work(owner, catalog, record(201, 28 * HOUR, "came", "late"))
+    assert len(sent(owner)) == 1
 
 
 def test_turns_give_way_when_their_time_is_over_and_go_on_where_they_stopped(partition, catalog, record):
