@@ -132,7 +132,10 @@ class Incarnation:
                 start = self._job.settings.start if is_theirs else "earliest"
                 offset = await _starting_offset(consumer, tp, start, ends[tp])
                 started[tp.topic] = offset
-            consumer.seek(tp, _within(tp, offset, beginnings[tp], ends[tp]))
+            found = _within(tp, offset, beginnings[tp], ends[tp])
+            if found != offset:
+                unit.go_on_from(tp.topic, found)
+            consumer.seek(tp, found)
         self.first_ends = {tp.topic: ends[tp] for tp in inputs}
         if started:
             # A crash before the first commit must not start at another `latest`.

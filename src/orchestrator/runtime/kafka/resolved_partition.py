@@ -159,6 +159,15 @@ class ResolvedPartition(Partition):
         """Tell that ends are not asked for: that of our own input proves nothing."""
         return False
 
+    def go_on_from(self, topic: str, offset: int) -> None:
+        """Take note that the log does not reach to where it was left; of one made anew nothing was processed."""
+        super().go_on_from(topic, offset)
+        if topic != self._topic:
+            return
+        if offset < self._aligned.position:
+            self._aligned = Alignment(position=offset)
+        self._aligned.pass_over(offset)
+
     def pass_over(self, positions: Mapping[str, int]) -> None:
         """Take note that everything before these positions was read."""
         if positions.get(self._topic, 0) >= self._aligned.read > 0:

@@ -69,6 +69,10 @@ class Unit(ABC):
         self._offsets |= offsets
         self.outgoing.offsets |= offsets
 
+    def go_on_from(self, topic: str, offset: int) -> None:
+        """Take note that the log does not reach to where this input was left: it is read from here on."""
+        self._offsets[topic] = self.outgoing.offsets[topic] = offset
+
     def pass_over(self, positions: Mapping[str, int]) -> None:
         """Take note that nothing is to be processed before these positions."""
         for topic, position in positions.items():

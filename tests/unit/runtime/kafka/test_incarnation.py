@@ -102,3 +102,12 @@ async def test_a_partition_that_no_member_knows_yet_tells_no_clock():
     job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, Metrics())
     with pytest.raises(LookupError, match="partition 4 was added"):
         await job.remember(4, None)
+
+
+@pytest.mark.parametrize(("left", "found"), [(1, FIRST), (500, END)])
+async def test_where_the_log_does_not_reach_any_more_its_nearest_offset_is_committed_at_once(left, found):
+    settings = KafkaSettings.of({"app_id": "shop"})
+    job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, Metrics())
+    unit, consumer = Resolver(0, 4, Inputs(["events"]), Clock(), 500), Consumer(4, {0: at(left)})
+    await Incarnation(job, unit, Writer(), 0)._seek(consumer)
+    assert (consumer.sought, unit.outgoing.offsets) == ({TopicPartition("events", 0): found}, {"events": found})

@@ -190,3 +190,23 @@ def test_a_header_of_a_producers_own_that_is_called_like_one_of_ours_is_theirs(c
     own = record(0, HOUR, "cart_updated", headers=headers)
     work(unit, catalog, own, tick(1, "0", 9 * HOUR), tick(2, "1", 9 * HOUR))
     assert decided(unit)[0] == ("entered", instants.to_text(HOUR))
+
+
+def test_behind_a_topic_that_was_made_anew_what_comes_is_taken_and_a_restart_finds_its_place(catalog, record, tick):
+    header = Header(3 * HOUR, 1, {"events": 900}, {"0": 3 * HOUR, "1": 3 * HOUR}, read=905, mark_ms=3 * HOUR)
+    unit = behind(header)
+    unit.go_on_from("events", 2)
+    work(unit, catalog, record(2, 4 * HOUR, "cart_updated"), tick(3, "0", 9 * HOUR), tick(4, "1", 9 * HOUR))
+    assert decided(unit)[0] == ("entered", instants.to_text(4 * HOUR))
+    taken, after = unit.take_outgoing()
+    assert (taken.offsets, after.offsets, after.read) == ({"events": 5}, {"events": 5}, 5)
+
+
+def test_behind_a_log_whose_beginning_was_cut_the_place_is_known_though_nothing_comes(catalog, record, tick):
+    header = Header(3 * HOUR, 1, {"events": 900}, {"0": 3 * HOUR, "1": 3 * HOUR}, read=905, mark_ms=3 * HOUR)
+    unit = behind(header)
+    unit.go_on_from("events", 910)
+    taken, after = unit.take_outgoing()
+    assert (taken.offsets, after.read) == ({"events": 910}, 910)
+    work(unit, catalog, record(910, 4 * HOUR, "cart_updated"), tick(911, "0", 9 * HOUR), tick(912, "1", 9 * HOUR))
+    assert decided(unit)[0] == ("entered", instants.to_text(4 * HOUR))
