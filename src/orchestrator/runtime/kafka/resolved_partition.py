@@ -7,6 +7,7 @@ A customer whose life is on its way from another partition waits for it with all
 Owns that choice. Must never fire a timer that a source's clock has not passed.
 """
 
+import traceback
 from collections import deque
 from collections.abc import Collection, Container, Iterator, Mapping
 from itertools import count
@@ -62,6 +63,9 @@ LIVE_MS = 3_000
 # So many records wait at most, some 40 MB; beyond that a source lags too far behind the others to be waited for.
 MOST_WAITING = 50_000
 
+
+# The changelog takes 2 MiB; a record that is larger than a turn may make it changes no more, but it is kept.
+MOST_MERGED_BYTES = 1536 << 10
 
 # In front of a life that waits, where a state has its due instant and its format: nothing is due, and nobody reads it.
 _PREFIX = bytes(9)
@@ -406,15 +410,36 @@ class ResolvedPartition(Partition):
         refused = [Refused(*no) if no[1] else Unnamed(no[0], no[2]) for no in wait.refused]
         if not lives and not refused:
             return
-        for life in lives:
-            for entry in codec.decode(life).entries:
-                self._entries[entry.journey] += 1
         old = self.state.get(profile_id)
         event = Event(wait.event_id, "", record.timestamp, wait.customer_id)
-        turned = turn.on_meeting(catalog, event, profile_id, old, Meeting(lives, refused), now_ms)
+        lives = self._fitting(lives, old, record, wall_ms)
+        try:
+            turned = turn.on_meeting(catalog, event, profile_id, old, Meeting(lives, refused), now_ms)
+            entries = [entry.journey for life in lives for entry in codec.decode(life).entries]
+        except Exception as error:  # noqa: BLE001 - one customer's bug holds up nobody else; it is told
+            text = "".join(traceback.format_exception(error))
+            message = "lives could not be merged, and those that were handed over are lost"
+            self.bury(dead_letter(record, "failure", message, wall_ms, profile_id=profile_id, traceback=text))
+            return
+        self._entries.update(entries)
         self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
         for file in files:
             self._cases.adopt(file, profile_id)
+
+    def _fitting(self, lives: list[bytes], old: bytes | None, record: KafkaRecord, wall_ms: int) -> list[bytes]:
+        """Leave out the largest lives where all together would be more than a changelog takes, and tell of them."""
+        size, fitting = len(old or b""), list[bytes]()
+        if size + sum(map(len, lives)) <= MOST_MERGED_BYTES:
+            return lives
+        for life in sorted(lives, key=len):
+            if size + len(life) <= MOST_MERGED_BYTES:
+                fitting.append(life)
+                size += len(life)
+            else:
+                message = f"a life of {len(life)} bytes does not fit into its customer's {size}, and is lost"
+                who = (record.key or b"").decode()
+                self.bury(dead_letter(record, "state_too_large", message, wall_ms, profile_id=who))
+        return fitting
 
     def _next_place(self, link: str, loser: str) -> str:
         """Find the first place that is free for a case of a life on its way; they are numbered without a gap."""

@@ -5,13 +5,25 @@ import json
 
 import pytest
 
-from orchestrator.model import instants
+from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
 from orchestrator.runtime.kafka import resolved_partition
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY, Tick, encode_tick
+from orchestrator.runtime.kafka.resolved import (
+    CLOCK_KEY,
+    KIND_HEADER,
+    LIFE,
+    WAIT,
+    Life,
+    Tick,
+    Wait,
+    encode,
+    encode_tick,
+)
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.state import MemoryState
 
@@ -210,3 +222,34 @@ def test_behind_a_log_whose_beginning_was_cut_the_place_is_known_though_nothing_
     assert (taken.offsets, after.read) == ({"events": 910}, 910)
     work(unit, catalog, record(910, 4 * HOUR, "cart_updated"), tick(911, "0", 9 * HOUR), tick(912, "1", 9 * HOUR))
     assert decided(unit)[0] == ("entered", instants.to_text(4 * HOUR))
+
+
+def merging(unit, catalog, record, tick) -> dict:
+    """Let a life come that somebody waits for, and an event behind it; give the one dead letter."""
+    wait, life = record(0, HOUR, "x"), record(1, HOUR, "x")
+    wait.key = life.key = b"root"
+    wait.value, wait.headers = encode(Wait("l1", ["loser"], "e", None, [])), ((KIND_HEADER, WAIT),)
+    lost = codec.encode(State(Profile("loser", None)))
+    life.value, life.headers = encode(Life("l1", "loser", lost)), ((KIND_HEADER, LIFE),)
+    behind_it = record(2, HOUR + 1, "cart_updated", headers=(("orchestrator-origin", b"e/0/0"),))
+    behind_it.key = b"root"
+    work(unit, catalog, wait, life, behind_it, tick(3, "0", 9 * HOUR), tick(4, "1", 9 * HOUR))
+    assert decided(unit)[0] == ("entered", instants.to_text(HOUR + 1))
+    [letter] = [json.loads(line) for _, line in unit.outgoing.dead_letters]
+    assert letter["profile_id"] == "root"
+    return letter
+
+
+def test_a_bug_in_merging_is_a_dead_letter_and_holds_up_nobody(catalog, record, tick, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(resolved_partition.turn, "on_meeting", broken)
+    letter = merging(behind(), catalog, record, tick)
+    assert letter["reason"] == "failure"
+    assert "ZeroDivisionError" in letter["traceback"]
+
+
+def test_lives_that_are_more_than_a_changelog_takes_are_told_and_hold_up_nobody(catalog, record, tick, monkeypatch):
+    monkeypatch.setattr(resolved_partition, "MOST_MERGED_BYTES", 10)
+    assert merging(behind(), catalog, record, tick)["reason"] == "state_too_large"
