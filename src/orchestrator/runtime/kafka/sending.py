@@ -26,14 +26,18 @@ class Sender:
     async def send(self, key: bytes, value: bytes, *, everywhere: bool = False) -> None:
         """Write a record where its key leads, or to all partitions; it is there once this returns.
 
-        Raises Unavailable when it is not known to be.
+        Raises Unavailable when it is not known to be. The next one has another producer then: behind a batch that was
+        lost, or once the brokers have forgotten it, an idempotent one is refused for good.
         """
+        producer = None
         try:
             producer = await self._ready()
             where: Collection[int | None] = await producer.partitions_for(self._topic) if everywhere else [None]
             for partition in where:
                 await producer.send_and_wait(self._topic, value, key, partition=partition)
         except KafkaError as error:
+            if producer is not None and producer is self._producer:
+                await self.close()
             raise Unavailable(None, f"the topic {self._topic} cannot be written: {error!r}") from error
 
     async def _ready(self) -> AIOKafkaProducer:
