@@ -190,7 +190,10 @@ class Catalogs:
         released = False
         for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
             for record in records:
-                released |= self._published.take(record.key.decode(), record.value)
+                try:
+                    released |= self._published.take((record.key or b"").decode(), record.value)
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    log.error("%s holds what nobody published at %d: %s", self._tp.topic, record.offset, error)
         return released
 
     async def _compile(self) -> None:

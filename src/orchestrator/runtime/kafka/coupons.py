@@ -228,7 +228,10 @@ class LogClaims:
             self._tell()
             for records in (await consumer.getmany(self._tp, timeout_ms=POLL_MS)).values():
                 for record in records:
-                    self._reckoning.take(_decode(record.value))
+                    try:
+                        self._reckoning.take(_decode(record.value or b""))
+                    except msgspec.DecodeError as error:  # for all who read it, so all reckon alike
+                        log.error("%s holds no claim and no stock at %d: %s", self._tp.topic, record.offset, error)
                 self._position = records[-1].offset + 1
 
     def _tell(self) -> None:

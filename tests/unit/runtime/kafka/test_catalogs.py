@@ -1,9 +1,21 @@
 """The journeys topic: half a release is never in force, and older versions stay beside."""
 
+from types import SimpleNamespace
+
 import msgspec
 
 from orchestrator.language import compile_sources
-from orchestrator.runtime.kafka.catalogs import Published, Release, Source, _release_of, compile_published, keyed
+from orchestrator.runtime.kafka.catalogs import (
+    Catalogs,
+    Published,
+    Release,
+    Source,
+    _release_of,
+    compile_published,
+    keyed,
+)
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Topics
 
 PROJECT = "project: shop\npurposes: {service: {consent: none}}\n"
 
@@ -70,3 +82,21 @@ def test_in_a_topic_that_was_made_anew_revisions_go_on_from_what_states_were_wri
     release(published, 1, {"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)})
     assert _release_of(published, sources, 1, only_if_new=False) is None
     assert _release_of(published, sources, 57, only_if_new=False) == Release(58, sorted(sources))
+
+
+async def test_what_nobody_published_is_told_and_passed_over(caplog):
+    sources = keyed(compile_sources({"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)}))
+    lines = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]
+    lines = [(b"release", b"{"), *lines, (b"journey/x/1", b"test"), (b"\xff", b"{}")]
+    lines.append((b"release", msgspec.json.encode(Release(1, sorted(sources)))))
+    records = [SimpleNamespace(offset=at, key=key, value=value) for at, (key, value) in enumerate(lines)]
+    settings = KafkaSettings.of({"app_id": "shop"})
+    catalogs = Catalogs(settings, Topics.of(settings))
+
+    async def getmany(**_):
+        return {0: records}
+
+    assert await catalogs._take(SimpleNamespace(getmany=getmany))
+    await catalogs._compile()
+    assert [each.id for each in catalogs.catalog.current] == ["cart"]
+    assert caplog.text.count("holds what nobody published at") == 3

@@ -1,14 +1,21 @@
 """Coupons on Kafka: what follows from the log, for everybody who reads it alike."""
 
+import asyncio
 from collections import Counter
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.model.ids import derive
-from orchestrator.runtime.kafka.coupons import Claim, Reckoning, Stock, digest_of
+from orchestrator.runtime.kafka.coupons import Claim, LogClaims, Reckoning, Stock, digest_of
+from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.topics import Topics
 
+json_of = msgspec.json.encode
 ENTRIES = [digest_of(derive("entry", str(number))) for number in range(8)]
 CODES = [f"C{number}" for number in range(12)]
 records = st.one_of(
@@ -83,3 +90,35 @@ def test_a_claim_that_is_written_again_changes_nothing(log, data):
 def test_what_cannot_be_had_whole_is_not_had_in_part(coupons):
     reckoning = reckoned([Stock("gift", 1, ["A"]), Claim(ENTRIES[0], coupons)])
     assert reckoning.of(ENTRIES[0]) == ({"gift": "A"} if coupons == ["gift"] else {})
+
+
+async def test_what_is_neither_a_claim_nor_a_stock_is_passed_over_by_everybody_who_reads():
+    settings = KafkaSettings.of({"app_id": "shop"})
+    claims = LogClaims(settings, Topics.of(settings), Metrics())
+    values = [b"{", None, b'{"kind": "gift"}', json_of(Stock("gift", 1, ["A"])), json_of(Claim(ENTRIES[0], ["gift"]))]
+    log = Log([SimpleNamespace(offset=offset, value=value) for offset, value in enumerate(values)])
+    with pytest.raises(asyncio.CancelledError):
+        await claims._read(log)
+    assert (claims._reckoning.of(ENTRIES[0]), claims._position) == ({"gift": "A"}, 5)
+
+
+class Log:
+    """A log whose reader is stopped once it has read everything."""
+
+    def __init__(self, records):
+        self.records = records
+
+    def assign(self, tps):
+        pass
+
+    def seek(self, tp, offset):
+        pass
+
+    async def end_offsets(self, tps):
+        return dict.fromkeys(tps, len(self.records))
+
+    async def getmany(self, *tps, **_):
+        if not self.records:
+            raise asyncio.CancelledError
+        found, self.records = self.records, []
+        return {"the only one": found}
