@@ -226,7 +226,7 @@ def _later(tp: TopicPartition, committed: int | None, recorded: int | None) -> i
     if committed < recorded:
         log.warning(
             "the group's offset of %s/%d is %d, and the state contains everything before %d; going on from there. "
-            "To process it again, start under another ORCHESTRATOR_APP_ID",
+            "To process it again, start under another ORCHESTRATOR_APP_ID and ORCHESTRATOR_TOPIC_PREFIX",
             tp.topic,
             tp.partition,
             committed,

@@ -45,14 +45,15 @@ def check(header: Header, count: int, *, resolves: bool) -> None:
     if header.count not in (0, count):
         raise StorageError(
             f"the customers lie in {header.count} partitions, and there are {count} now, where they would not be. "
-            "Partitions cannot be added to an application that has begun; start another one (ORCHESTRATOR_APP_ID)"
+            "Partitions cannot be added to an application that has begun; start another one (ORCHESTRATOR_APP_ID and "
+            "ORCHESTRATOR_TOPIC_PREFIX)"
         )
     if header.is_behind_resolve not in (None, resolves):
         before, now = ("on", "off") if header.is_behind_resolve else ("off", "on")
         raise StorageError(
             f"this application began with ORCHESTRATOR_RESOLVE={before}, and its place in the events is known for that "
             f"alone: with {now} some would be lost or taken twice. Set it back, or start another one "
-            "(ORCHESTRATOR_APP_ID)"
+            "(ORCHESTRATOR_APP_ID and ORCHESTRATOR_TOPIC_PREFIX)"
         )
 
 
