@@ -108,7 +108,7 @@ def unknown_splits(journey: Journey, fixed: Mapping[str, str]) -> list[str]:
 
 def profile_of(project: Project, example: Example, start_ms: int) -> Profile:
     """Make up the customer: what the example says of them, and the defaults where it says nothing."""
-    traits = {**_addresses(project), **example.profile}
+    traits = {**addresses_of(project), **example.profile}
     customer_id = traits.pop("customer_id", CUSTOMER)
     customer_id = CUSTOMER if customer_id is None else str(customer_id)
     return Profile(
@@ -126,7 +126,7 @@ def record_of(profile: Profile) -> bytes:
     return codec.encode(State(profile))
 
 
-def _addresses(project: Project) -> dict[str, Any]:
+def addresses_of(project: Project) -> dict[str, Any]:
     """Make up an address wherever a channel looks for one: `profile.email` is found in its expression."""
     found: dict[str, Any] = {}
     for channel in project.channels.values():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli import screen
+from orchestrator.cli import lessons, screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import settings_for
 from orchestrator.cli.options import Config, ProjectFolder
@@ -149,7 +149,7 @@ def _tell(service: "Service", bound: socket.socket) -> None:
     host, port = bound.getsockname()[:2]
     for name, key in service.keys.made:
         if name != "link_secret":
-            screen.say(f"made a {name.replace('_', ' ')}, kept in the state file: {key}")
+            screen.say(f"made the {name.replace('_', ' ')}, kept in the state file: {key}")
     for lane in service.delivery.lanes.values():
         missing = getattr(lane.road, "missing", None)
         if missing is not None:
@@ -158,15 +158,11 @@ def _tell(service: "Service", bound: socket.socket) -> None:
 
 
 def _teach(service: "Service", bound: socket.socket) -> None:
-    """Show whoever tries it out how an event comes in; a key that an operator named is theirs to write down."""
+    """Show whoever tries it out how events come in; a key that an operator named is theirs to write down."""
     host, port = bound.getsockname()[:2]
     key = next((key for name, key in service.keys.made if name == "write_key"), "KEY")
-    wanted = sorted(set().union(*(journey.enters_by_event for journey in service.catalog.current)))
-    event = f'{{"type": "{wanted[0] if wanted else "seen"}", "customer_id": "ana", "properties": {{"total": 40}}}}'
-    screen.say(
-        f"messages are shown here and not sent; an event comes in by:\n"
-        f"curl -u {key}: http://{host}:{port}/v1/events -d '{event}'"
-    )
+    screen.say("messages are shown here and not sent; a customer comes in by:")
+    screen.say(lessons.command(service.loaded, f"http://{host}:{port}", key))
 
 
 def _log_as(sources: Sources) -> None:

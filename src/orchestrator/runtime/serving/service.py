@@ -106,6 +106,11 @@ class Service:
         self.preparer = preparer_of(loaded, self.intake.turns.catalog, self.links)
 
     @property
+    def loaded(self) -> Loaded:
+        """The project in force, as its authors wrote it."""
+        return self._in_force.loaded
+
+    @property
     def catalog(self) -> Catalog:
         """The journeys in force."""
         return self.intake.turns.catalog
