@@ -5,10 +5,14 @@ Members run in this process here, so that faults can be armed and awaited.
 
 import asyncio
 import json
+import struct
 import time
+from collections import Counter
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.record.util import calc_crc32c
 
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.metrics import Metrics
@@ -97,6 +101,22 @@ async def test_poison_lands_in_dead_letters_and_the_next_record_is_processed(sho
     assert verdicts[0] == "entered"
 
 
+async def test_a_record_with_a_header_that_is_no_text_is_a_dead_letter_and_the_others_are_processed(shop, one_event):
+    at = 1_700_000_000_000
+    carts = [one_event(at + number, f"e{number}", "cart_updated", f"c{number}", 50) for number in range(40)]
+    await shop.receive(carts[:20])
+    number = carts[0].partition
+    await _receive_unreadable(shop, number)
+    await shop.receive(carts[20:])
+    async with shop.member():
+        await shop.drained()
+    [letter] = [json.loads(line) for line in await shop.lines(shop.topics.dead_letters)]
+    at = sum(cart.partition == number for cart in carts[:20])
+    assert (letter["reason"], letter["source"], letter["offset"]) == ("not_json", f"{shop.events}/{number}", at)
+    verdicts = Counter(json.loads(line)["verdict"] for line in await shop.lines(shop.topics.decisions))
+    assert verdicts["entered"] == 40
+
+
 async def test_a_rebalance_that_keeps_a_partition_keeps_its_memory(shop, a_day, caplog):
     records = a_day(400, seed=14)
     await shop.receive(records)
@@ -143,6 +163,19 @@ async def test_a_timestamp_in_the_future_fires_nothing(shop, one_event):
     async with shop.member():
         await shop.drained()
     assert await shop.lines(shop.topics.actions) == []
+
+
+async def _receive_unreadable(shop, number: int) -> None:
+    """Write what producers can write that take a header's name for bytes."""
+    producer = AIOKafkaProducer(bootstrap_servers=shop.servers)
+    await producer.start()
+    batch = producer.create_batch()
+    batch.append(timestamp=1_700_000_000_000, key=b"k", value=b"{}", headers=[("\u00e9", b"x")])
+    batch.close()
+    raw = bytes(batch._builder.build()).replace("\u00e9".encode(), b"\xff\xfe")
+    batch._buffer = raw[:17] + struct.pack(">I", calc_crc32c(raw[21:])) + raw[21:]
+    await (await producer.send_batch(batch, shop.events, partition=number))
+    await producer.stop()
 
 
 async def _reached(condition) -> bool:

@@ -84,6 +84,8 @@ class Incarnation:
         self.committing: asyncio.Task[None] | None = None
         # The inputs' ends when this began: until they are reached, no input counts as ended.
         self.first_ends: dict[str, int] = {}
+        # Up to where each input was fetched.
+        self.fetched: dict[str, int] = {}
         # An instant at which the inputs' ends were asked for, and those ends.
         self.promise: tuple[int, Mapping[str, int]] | None = None
         self._job = job
@@ -135,6 +137,7 @@ class Incarnation:
             found = _within(tp, offset, beginnings[tp], ends[tp])
             if found != offset:
                 unit.go_on_from(tp.topic, found)
+            self.fetched[tp.topic] = found
             consumer.seek(tp, found)
         self.first_ends = {tp.topic: ends[tp] for tp in inputs}
         if started:

@@ -22,6 +22,7 @@ from aiokafka.structs import TopicPartition
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
+from orchestrator.runtime.kafka.fetching import fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
 from orchestrator.runtime.kafka.unit import Unit
@@ -202,10 +203,11 @@ class Membership:
                 if (incarnation := ownership.at_work.get(tp.partition)) is not None:
                     ownership.fail(incarnation, error)
             return
+        except UnicodeDecodeError:
+            await fetch_one_by_one(consumer, ownership, self._inputs_of)
+            return
         for tp, records in fetched.items():
-            incarnation = ownership.at_work.get(tp.partition)
-            if incarnation is not None:
-                incarnation.unit.inputs.add(tp.topic, records)
+            take_in(ownership, tp, records)
         faults.reach("turn.fetched")
 
     def _pause_s(self, ownership: Ownership) -> float:

@@ -1,11 +1,13 @@
-"""A member without a broker: a worker that cannot go on says so."""
+"""A member without a broker: a worker that cannot go on says so, and goes on behind what cannot be read."""
 
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from orchestrator.runtime.kafka import membership
 from orchestrator.runtime.kafka.membership import Membership
+from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
@@ -34,3 +36,45 @@ def test_partitions_that_wait_for_a_release_that_does_not_come_are_named_and_not
     partition.revision = 3
     member._look_for_releases([partition])
     assert member.is_ready
+
+
+class Consumer:
+    """Logs of which some records cannot be read; what was read before one in the same go is lost, as in aiokafka."""
+
+    def __init__(self, logs: dict[TopicPartition, list]) -> None:
+        self.logs = logs
+        self.at = dict.fromkeys(logs, 0)
+        self._fetcher = SimpleNamespace(_records={})
+
+    def seek(self, tp, offset):
+        self.at[tp] = offset
+
+    async def getmany(self, *tps, timeout_ms, max_records):
+        found = {}
+        for tp in tps:
+            records = self.logs[tp][self.at[tp] : self.at[tp] + max_records]
+            if None in records:
+                raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+            self.at[tp] += len(records)
+            if records:
+                found[tp] = records
+        return found
+
+
+async def test_a_record_whose_headers_are_no_text_is_an_empty_one_and_nothing_beside_it_is_lost(member, record):
+    logs, at_work = {}, {}
+    for number, unreadable in ((0, {}), (1, {0, 3, 9}), (2, {5})):
+        tp = TopicPartition("events", number)
+        logs[tp] = [None if at in unreadable else record(at, 1, "x", partition=number) for at in range(10)]
+        unit = SimpleNamespace(number=number, inputs=Inputs(["events"]), outgoing=SimpleNamespace(is_full=False))
+        unit.is_due = lambda wall_ms: True
+        unit.revision = 0
+        at_work[number] = SimpleNamespace(unit=unit, fetched={"events": 0})
+    member._job.topics = ("events",)
+    consumer, ownership = Consumer(logs), SimpleNamespace(at_work=at_work)
+    for _ in range(9):
+        await member._fetch(consumer, ownership)
+    for number, unreadable in ((0, set()), (1, {0, 3, 9}), (2, {5})):
+        taken = at_work[number].unit.inputs.take(100, {"events"}, 1)
+        assert [each.offset for each in taken] == list(range(10))
+        assert {each.offset for each in taken if each.value == b""} == unreadable
