@@ -79,6 +79,8 @@ class Membership:
         self._definitions = definitions
         self._stopping = asyncio.Event()
         self._ownership: Ownership | None = None
+        # While it serves.
+        self._consumer: AIOKafkaConsumer | None = None
         self._measured_at = 0.0
         # Since when partitions stand still for want of a release, and when that was said last.
         self._lacks_since: float | None = None
@@ -93,8 +95,10 @@ class Membership:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether the loop has come round lately; it waits for nothing longer than a rebalance."""
-        return time.monotonic() - self.beat_at < LONGEST_BEAT_S
+        """Tell whether the loop has come round lately, or waits for the group: a new process would wait as well."""
+        consumer = self._consumer
+        waits = consumer is None or consumer._subscription.reassignment_in_progress
+        return waits or time.monotonic() - self.beat_at < LONGEST_BEAT_S
 
     def stop(self) -> None:
         """Ask `run` to finish its batch, commit, leave the group and return."""
@@ -121,9 +125,10 @@ class Membership:
         asking = asyncio.create_task(self._ask_ends(consumer, ownership), name="ask ends")
         try:
             await self._unless_stopped(consumer.start())
+            self._consumer, self.beat_at = consumer, time.monotonic()
             await self._unless_stopped(self._serve(consumer, ownership))
         finally:
-            self._ownership = None
+            self._ownership = self._consumer = None
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
             await ownership.close()

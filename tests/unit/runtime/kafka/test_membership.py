@@ -78,3 +78,11 @@ async def test_a_record_whose_headers_are_no_text_is_an_empty_one_and_nothing_be
         taken = at_work[number].unit.inputs.take(100, {"events"}, 1)
         assert [each.offset for each in taken] == list(range(10))
         assert {each.offset for each in taken if each.value == b""} == unreadable
+
+
+@pytest.mark.parametrize(("reassigning", "alive"), [(True, True), (False, False)])
+def test_a_member_is_alive_while_brokers_keep_it_waiting_and_not_when_its_loop_stands(member, reassigning, alive):
+    member.beat_at = -1e9
+    assert member.is_alive  # it does not belong to the group yet
+    member._consumer = SimpleNamespace(_subscription=SimpleNamespace(reassignment_in_progress=reassigning))
+    assert member.is_alive is alive
