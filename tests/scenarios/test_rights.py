@@ -217,6 +217,20 @@ def test_an_export_is_one_document_after_its_schema_with_everything_that_is_kept
     assert document["profile"]["consents"][0]["at"] == "2026-01-05T11:04:00.000Z"
 
 
+def test_whoever_only_did_not_enter_is_found_exported_and_erased_too(folder, tmp_path):
+    journey = folder / "tips.journey.yaml"
+    journey.write_text(JOURNEY.replace("key: cart_id,", "where: total > 30, key: cart_id,").partition("examples:")[0])
+    state = tmp_path / "shop.db"
+    run(folder, [line(1, "cart_updated", {"cart_id": "c1", "total": 3}, customer_id="zoe")], state)
+    with SqliteStore(state) as store:
+        zoe = profile_of(store, "zoe")
+        assert store.read(zoe) is None
+        assert [one["reason"] for one in rights.export(store, zoe, START).decisions] == ["condition_false"]
+        receipt = rights.erase(store, load(folder).catalog.project, zoe, START)
+        assert receipt.erased["decisions"] == 1
+        assert customers.find(store, "zoe") is None
+
+
 def test_a_receipt_is_after_its_schema_and_names_the_files_that_are_the_companys_own(folder, tmp_path):
     state = tmp_path / "shop.db"
     run(folder, LIFE, state)

@@ -14,7 +14,10 @@ from orchestrator.storage.store import Store
 
 
 class Customer(NamedTuple):
-    """A customer who was asked for: the profile's id, and the state where a store has one."""
+    """A customer who was asked for: the profile's id, and the state where a store has one.
+
+    Of whoever did nothing that any journey took up, only why it did not is kept.
+    """
 
     profile_id: str
     state: State | None
@@ -41,12 +44,19 @@ def find(store: Store, name: str) -> Customer | None:
 
 
 def _named(store: Store, names: list[str]) -> Customer | None:
-    for name in names:
-        profile_id = store.named(name) or name
+    for profile_id in [store.named(name) or name for name in names]:
         record = store.read(profile_id)
         if record is not None:
             return Customer(profile_id, codec.decode(record))
+        if _is_told_of(store, profile_id):
+            return Customer(profile_id, None)
     return None
+
+
+def _is_told_of(store: Store, profile_id: str) -> bool:
+    """Whether anything is kept of a customer without a record: a decision, a case, a message that apps can read."""
+    decided = next(store.decisions_of(profile_id), None) is not None
+    return decided or bool(store.casework.of(profile_id) or store.casework.streamed_of(profile_id))
 
 
 def candidates(name: str, identity: Identity | None = None) -> list[str]:
