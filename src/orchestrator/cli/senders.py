@@ -8,6 +8,8 @@ a value.
 import asyncio
 from collections.abc import Iterator
 
+import idna
+
 from orchestrator.channels.email.domains import asking
 from orchestrator.channels.email.domains.asking import Sender
 from orchestrator.channels.email.domains.records import Verdict
@@ -86,6 +88,6 @@ def _domain_of(sender: str) -> str | None:
     if "@" not in sender or not domain:
         return None
     try:
-        return domain if domain.isascii() else domain.encode("idna").decode()
+        return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
     except UnicodeError:
         return None

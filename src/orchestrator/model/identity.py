@@ -9,6 +9,8 @@ A **name** is what an identifier is known by everywhere but on its own profile: 
 strongest that a customer has.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,6 +26,11 @@ _ALSO = {"previous_id": "anonymous_id"}
 # Beyond this a value is no name but a mistake of whoever sent it.
 LONGEST_VALUE = 512
 _FEWEST_DIGITS = 6
+# What nobody sees around an address that was copied from somewhere.
+_AROUND = re.compile(r"\A[\s\u200b\u2060\ufeff]+|[\s\u200b\u2060\ufeff]+\Z")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
+# A local number, as people write one; a country that is told has to be one.
+_LOCAL = re.compile(r"[\d\s().\-/]+")
 
 
 class Identifier(NamedTuple):
@@ -116,9 +123,27 @@ def kept_form(kind: str, value: str, region: str | None) -> str | None:
 
 
 def _email(value: str) -> str | None:
-    # Case counts only in theory (RFC 5321, 2.4): no provider of today keeps Ana@ and ana@ apart.
-    local, at, domain = value.strip().casefold().rpartition("@")
-    return f"{local}@{domain}" if at and local and domain and " " not in local + domain else None
+    # Case counts only in theory (RFC 5321, 2.4): no provider of today keeps Ana@ and ana@ apart. But lower case is all:
+    # folding would make strasse of straße, which is somebody else's. A letter with its accent is one or two characters.
+    text = _composed(_composed(_AROUND.sub("", value)).lower())
+    local, at, domain = text.rpartition("@")
+    return f"{local}@{_domain(domain)}" if at and local and domain and not _BLANK.search(text) else None
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _domain(domain: str) -> str:
+    """Write an international domain in its own letters, however it came (RFC 5891); one that is none stays."""
+    if domain.isascii() and "xn--" not in domain:
+        return domain
+    import idna
+
+    try:
+        return idna.decode(idna.encode(domain, uts46=True))
+    except idna.IDNAError:
+        return domain
 
 
 def _phone(value: str, region: str | None) -> str | None:
@@ -128,9 +153,12 @@ def _phone(value: str, region: str | None) -> str | None:
         number = phonenumbers.parse(value, region)
     except phonenumbers.NumberParseException:
         # Without a country nobody can tell what a local number is; it is the same number again if its digits are.
-        digits = "".join(character for character in value if character.isdigit())
-        return digits if region is None and len(digits) >= _FEWEST_DIGITS else None
-    if not phonenumbers.is_possible_number(number):
+        digits = "".join(str(unicodedata.decimal(each)) for each in value if each.isdecimal())
+        is_local = region is None and _LOCAL.fullmatch(value) is not None
+        return digits if is_local and len(digits) >= _FEWEST_DIGITS else None
+    # All of a company are behind one number, and a number without its area is as many people's as there are areas.
+    possible = phonenumbers.ValidationResult.IS_POSSIBLE
+    if number.extension or phonenumbers.is_possible_number_with_reason(number) != possible:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -180,6 +180,7 @@ def test_what_is_no_single_address_bounces(address):
 
 def test_an_international_domain_goes_in_its_ascii_form():
     assert compose(delivery(to="ana@españa.example"), SENDER).recipient == "ana@xn--espaa-rta.example"
+    assert compose(delivery(to="ana@straße.example"), SENDER).recipient == "ana@xn--strae-oqa.example"
 
 
 def test_clicks_and_opens_are_led_back_where_the_channel_tracks_them():

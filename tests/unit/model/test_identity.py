@@ -1,6 +1,8 @@
 """Identifiers: one way to write each, values that name nobody, and names."""
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from orchestrator.model import ids
 from orchestrator.model.identity import Identifier, Identity, Unnamed, kept_form
@@ -16,7 +18,19 @@ SPAIN = Identity(kinds=("customer_id", "email", "phone", "cookie"), region="ES")
         ("email", "ana", None),
         ("email", "@example.com", None),
         ("email", "an a@example.com", None),
+        ("email", "STRAßE@example.de", "straße@example.de"),
+        ("email", "ana@STRAßE.de", "ana@straße.de"),
+        ("email", "ana@xn--BCHER-kva.de", "ana@bücher.de"),
+        ("email", "ana@bu\u0308cher.de", "ana@bücher.de"),
+        ("email", "jose\u0301@example.com", "josé@example.com"),
+        ("email", "ana@xn--zzzzz99999.de", "ana@xn--zzzzz99999.de"),
+        ("email", "\ufeffana@example.com\u200b ", "ana@example.com"),
+        ("email", "an\na@example.com", None),
+        ("email", "an\u00a0a@example.com", None),
+        ("email", "an\x00a@example.com", None),
         ("phone", "600 11 22 33", "+34600112233"),
+        ("phone", "600 11 22 33 ext. 5", None),
+        ("phone", "+34600112233;ext=5", None),
         ("phone", "+34 600-112-233", "+34600112233"),
         ("phone", "0034600112233", "+34600112233"),
         ("phone", "+1 202 555 0142", "+12025550142"),
@@ -33,7 +47,26 @@ def test_a_value_is_written_one_way(kind, value, kept):
 
 def test_without_a_region_a_local_number_is_its_digits():
     assert kept_form("phone", "600 11-22-33", None) == "600112233"
-    assert kept_form("phone", "12", None) is None
+    assert kept_form("phone", "٦٠٠ ١١٢ ٢٣٣", None) == "600112233"
+
+
+@pytest.mark.parametrize("value", ["12", "ana 123456", "600112233 ext 5", "600112233 or 600112234", "+999123456"])
+def test_without_a_region_what_is_more_or_less_than_digits_is_no_number(value):
+    assert kept_form("phone", value, None) is None
+
+
+def test_a_number_without_its_area_is_nobodys():
+    assert kept_form("phone", "555-1234", "US") is None
+    assert kept_form("phone", "(202) 555-0142", "US") == "+12025550142"
+
+
+@given(st.text(max_size=30), st.sampled_from(["email", "phone", "cookie"]), st.sampled_from([None, "ES", "US"]))
+@settings(max_examples=60)
+@example("ana@\u0130.de", "email", None)
+@example("\u200b \ufeffana@a.de", "email", None)
+def test_what_is_kept_is_written_as_it_is_kept(value, kind, region):
+    kept = kept_form(kind, value, region)
+    assert kept is None or kept_form(kind, kept, region) == kept
 
 
 def test_dots_count_unless_the_project_says_otherwise():
