@@ -19,7 +19,7 @@ from orchestrator.engine.linking import Linked, Refused, link
 from orchestrator.errors import EventError
 from orchestrator.model import ids
 from orchestrator.model.event import Event
-from orchestrator.model.identity import CUSTOMER_ID, Identifier, Unnamed
+from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity, Unnamed
 from orchestrator.model.project import Project
 from orchestrator.storage import Known
 
@@ -116,9 +116,7 @@ class Resolver:
             return seen.resolved
         read = self._rules.read_all(event.customer_id, event.identifiers)
         unnamed = tuple(each for each in read if isinstance(each, Unnamed))
-        named = [each for each in read if isinstance(each, Identifier)]
-        if not named:
-            raise EventError("nobody", "no identifier of the event names anybody; give a customer_id, or another one")
+        named = _named_in(read)
         # Kinds that the project does not list never link; where an event has nothing else, the first names it.
         linking = [each for each in named if each.kind in self._rules.kinds] or named[:1]
         linked = link(self, self._rules, linking)
@@ -215,6 +213,26 @@ class Resolver:
             self._looked_up[name] = linked.root
             members[name] = kind
         self._members[linked.root] = members
+
+
+def by_itself(rules: Identity, event: Event) -> Resolved:
+    """Find whose event it is where nothing links: the customer id's, else the strongest identifier's.
+
+    Leaves on the event only what names somebody, as it is kept. Raises EventError (`nobody`) where nothing does.
+    """
+    read = rules.read_all(event.customer_id, event.identifiers)
+    named = _named_in(read)
+    _leave_on(event, named)
+    whose = next((each for each in named if each.kind == CUSTOMER_ID), named[0])
+    return Resolved(whose.name, refused=tuple(each for each in read if isinstance(each, Unnamed)))
+
+
+def _named_in(read: Sequence[Identifier | Unnamed]) -> list[Identifier]:
+    """Take what names somebody; raises EventError (`nobody`) where nothing does."""
+    named = [each for each in read if isinstance(each, Identifier)]
+    if not named:
+        raise EventError("nobody", "no identifier of the event names anybody; give a customer_id, or another one")
+    return named
 
 
 def _leave_on(event: Event, identifiers: Sequence[Identifier]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from time import perf_counter
 
+from orchestrator.engine.linking import Refused
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
@@ -19,9 +20,11 @@ from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
+from orchestrator.model.identity import CUSTOMER_ID, Unnamed
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
+from orchestrator.runtime.identity import by_itself
 from orchestrator.runtime.kafka import cases
 from orchestrator.runtime.kafka.cases import Cases
 from orchestrator.runtime.kafka.clock import Clock
@@ -199,13 +202,17 @@ class Partition(Unit):
     def _take(self, catalog: Catalog, event: Event, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         """Turn one event that somebody may ask for."""
         try:
-            profile_id = self._profile_of(catalog, event, record)
+            profile_id, refused = self._identify(catalog, event, record)
             old = self.state.get(profile_id)
             if old is None and self._checks_keys:
                 self._check_key(record)
             if event.type == ERASE:
                 self._erase(catalog, profile_id, old, now_ms)
                 return
+            if refused:
+                turned = turn.on_meeting(catalog, event, profile_id, old, turn.Meeting((), refused), now_ms)
+                self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
+                old = self.state.get(profile_id)
             if self._objections.known:
                 old = self._object(catalog, event, record, profile_id, now_ms, wall_ms)
             turned = self._let_hear(catalog, event, profile_id, old, now_ms, wall_ms, record)
@@ -218,9 +225,13 @@ class Partition(Unit):
         """Count an event by its type, where somebody asks for that."""
         self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, outcome] += 1
 
-    def _profile_of(self, catalog: Catalog, event: Event, record: KafkaRecord) -> str:
-        """Name the profile that an event belongs to."""
-        return turn.profile_of(catalog.project, event)
+    def _identify(self, catalog: Catalog, event: Event, record: KafkaRecord) -> tuple[str, Sequence[Refused | Unnamed]]:
+        """Name the profile that an event belongs to, and give the values that name nobody; the others stay on it."""
+        rules = catalog.project.identity
+        if not event.identifiers and CUSTOMER_ID not in rules.never:
+            return turn.profile_of(catalog.project, event), ()
+        found = by_itself(rules, event)
+        return found.profile_id, found.refused
 
     def _object(
         self, catalog: Catalog, event: Event, record: KafkaRecord, profile_id: str, now_ms: int, wall_ms: int

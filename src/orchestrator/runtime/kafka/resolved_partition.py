@@ -9,7 +9,7 @@ Owns that choice. Must never fire a timer that a source's clock has not passed.
 
 import traceback
 from collections import deque
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 
@@ -294,9 +294,11 @@ class ResolvedPartition(Partition):
         else:
             self.tally.events[OTHER_TYPES, "ignored"] += 1
 
-    def _profile_of(self, catalog: Catalog, event: Event, record: KafkaRecord) -> str:
-        """Name the profile that resolve, or the linker, sent the event to."""
-        return (record.key or b"").decode() or super()._profile_of(catalog, event, record)
+    def _identify(self, catalog: Catalog, event: Event, record: KafkaRecord) -> tuple[str, Sequence[Refused | Unnamed]]:
+        """Name the profile that resolve, or the linker, sent the event to; the linker has said what names nobody."""
+        if record.key and (self._links or not event.identifiers):
+            return record.key.decode(), ()
+        return super()._identify(catalog, event, record)
 
     def _miss(self, record: KafkaRecord) -> None:
         """Ask the linker after the customer of a receipt, who may have been merged meanwhile."""

@@ -12,7 +12,7 @@ Where the project links identifiers, an event that names more than a customer id
 (`linking_partition`), which knows who is whose. What the same customer does next follows it there, so that an order
 does not overtake the login before it. What nobody asks for makes that hop only where it may say something new: a
 visitor who looks at page after page names the same cookie each time, and nothing else.
-Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` does.
+Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` and `identity.by_itself` do.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,9 +21,10 @@ from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
-from orchestrator.model.identity import Identifier, Identity
+from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
+from orchestrator.runtime.identity import by_itself
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
@@ -142,7 +143,8 @@ class Resolver(Unit):
         self._linked.pass_to(wall_ms)
         self._alone.pass_to(wall_ms)
         outgoing, began = self.outgoing, self._at
-        project, wanted, is_direct = catalog.project, catalog.wanted, catalog.project.identity.is_direct
+        project, wanted, rules = catalog.project, catalog.wanted, catalog.project.identity
+        is_direct, is_never = rules.is_direct, CUSTOMER_ID in rules.never
         ignored, now_ms, size, room = 0, 0, 0, outgoing.room
         for record in self._records[began : began + outgoing.most_facts - outgoing.facts]:
             self._at += 1
@@ -153,11 +155,13 @@ class Resolver(Unit):
                 # Nearly all have no headers, and then the value says all.
                 event = event_of(record) if headers or value is None else read(value, at_ms)
                 # What nobody asks for ends here, as it would behind: its hop would cost more than its reading.
-                is_news = bool(event.identifiers) and (not self._links or self._is_news(project.identity, event))
+                is_news = bool(event.identifiers) and (not self._links or self._is_news(rules, event))
                 if event.type not in wanted and not is_news:
                     ignored += 1
                     continue
-                key = turn.profile_of(project, event).encode()
+                # The linker reads what names nobody by itself.
+                is_checked = not self._links and (event.identifiers or is_never)
+                key = (by_itself(rules, event).profile_id if is_checked else turn.profile_of(project, event)).encode()
             except EventError as error:
                 self.tally.events[OTHER_TYPES, "dead"] += 1
                 self.bury(dead_letter(record, error.reason, error.message, wall_ms))

@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 
 from orchestrator.language import compile_sources
-from orchestrator.model import instants
+from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.identity import Identity
 from orchestrator.runtime.kafka import outgoing
 from orchestrator.runtime.kafka import partition as partition_module
 from orchestrator.runtime.kafka.clock import Clock
@@ -73,6 +74,35 @@ def test_a_timestamp_in_the_future_fires_nothing(partition, catalog, record):
     work(partition, catalog, record(0, HOUR, "cart_updated"), record(1, WALL + 1, "cart_updated", "ben"))
     assert sent(partition) == []
     assert partition.clock.now_ms == HOUR
+
+
+def named(record, offset: int, customer_id: str | None = None, **identifiers: str):
+    made = record(offset, (offset + 1) * HOUR, "cart_updated")
+    event = {"id": f"e{offset}", "type": "cart_updated", "customer_id": customer_id, "identifiers": identifiers}
+    made.value = json.dumps(event).encode()
+    return made
+
+
+@pytest.mark.parametrize("kinds", [("customer_id",), ("customer_id", "email")])
+def test_who_is_known_by_an_identifier_is_one_customer_however_it_is_written(partition, catalog, record, kinds):
+    lax = Catalog(dataclasses.replace(catalog.project, identity=Identity(kinds)), catalog.current)
+    work(partition, lax, named(record, 0, email=" Ana@Shop.example"), named(record, 1, email="ana@shop.example"))
+    [(_, kept)] = list(partition.state)
+    assert codec.decode(kept).profile.identifiers == {"email": ["ana@shop.example"]}
+
+
+def test_a_value_that_names_nobody_begins_nobody_and_is_on_record(partition, catalog, record):
+    never = {"customer_id": frozenset({"null"}), "email": frozenset({"test@shop.example"})}
+    strict = Catalog(dataclasses.replace(catalog.project, identity=Identity(never=never)), catalog.current)
+    both = named(record, 1, "ana", email="test@shop.example")
+    work(partition, strict, named(record, 0, "NULL"), both, named(record, 2, email="test@shop.example"))
+    assert [letter["reason"] for letter in letters(partition)] == ["nobody", "nobody"]
+    [(_, kept)] = list(partition.state)
+    assert codec.decode(kept).profile.identifiers == {}
+    decided = [json.loads(line) for _, line in partition.outgoing.decisions]
+    assert [(one["reason"], one["saw"]) for one in decided if one["verdict"] == "not_merged"] == [
+        ("never", {"kind": "email"})
+    ]
 
 
 @pytest.mark.parametrize(

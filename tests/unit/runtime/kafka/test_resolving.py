@@ -1,9 +1,12 @@
 """Resolve: every event to its profile's partition as it came, and a clock behind what was passed on."""
 
+import dataclasses
 import json
 
 import pytest
 
+from orchestrator.model.catalog import Catalog
+from orchestrator.model.identity import Identity
 from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime.kafka import outgoing
 from orchestrator.runtime.kafka.clock import Clock
@@ -58,6 +61,21 @@ def test_an_event_is_passed_on_as_it_came_with_its_origin(catalog, record):
     assert (value, timestamp) == (came.value, HOUR)
     assert headers == [("ce_id", b"1"), ("orchestrator-origin", b"web/0/7")]
     assert unit.outgoing.offsets == {"web": 8}
+
+
+def test_where_nothing_links_an_event_goes_by_its_identifier_as_it_is_kept_and_nobody_is_buried(catalog, record):
+    never = {"customer_id": frozenset({"null"})}
+    strict = Catalog(dataclasses.replace(catalog.project, identity=Identity(never=never)), catalog.current)
+    unit = resolver(1)
+    lines = [{"identifiers": {"email": " Ana@Shop.example"}}, {"customer_id": "null"}, {"customer_id": "ana"}]
+    for offset, who in enumerate(lines):
+        came = record(offset, HOUR, "cart_updated", topic="web")
+        came.value = json.dumps({"id": str(offset), "type": "cart_updated", **who}).encode()
+        unit.inputs.add("web", [came])
+    unit.work(strict, {"web", "tills"}, WALL)
+    names = [profile_id_of("email", "ana@shop.example"), profile_id_of("customer_id", "ana")]
+    assert [forward[0].decode() for forward in passed_on(unit)[0]] == names
+    assert [json.loads(line)["reason"] for _, line in unit.outgoing.dead_letters] == ["nobody"]
 
 
 def test_what_nobody_asks_for_is_not_passed_on_but_its_clock_goes_on(catalog, record):
