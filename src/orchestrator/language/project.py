@@ -27,7 +27,7 @@ from orchestrator.language.reads import Reads
 from orchestrator.language.tables import read_tables
 from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
-from orchestrator.model.identity import CUSTOMER_ID, Identity, kept_form, regions
+from orchestrator.model.identity import CUSTOMER_ID, Identity, compared, regions
 from orchestrator.model.project import (
     NO_RETENTION,
     Cap,
@@ -89,11 +89,8 @@ class Shop:
         return Identity(
             kinds=self.identifiers,
             never={
-                kind: frozenset(
-                    form.strip().casefold()
-                    for value in values
-                    for form in (value, kept_form(kind, value, said.region))
-                    if form is not None
+                kind: frozenset[str]().union(
+                    *(compared(kind, value, said.region, ignores_dots=said.dots == "ignore") for value in values)
                 )
                 for kind, values in said.never.items()
             },

@@ -83,7 +83,7 @@ class Identity:
         kind = _ALSO.get(kind, kind)
         kept = kept_form(kind, value, self.region)
         never = self.never.get(kind)
-        if never and (value.strip().casefold() in never or (kept is not None and kept.casefold() in never)):
+        if never and never.intersection(compared(kind, value, self.region, ignores_dots=self.ignores_dots)):
             return Unnamed(kind, "never")
         if kept is None:
             return Unnamed(kind, "unusable")
@@ -91,10 +91,7 @@ class Identity:
 
     def name_of(self, kind: str, kept: str) -> str:
         """Name an identifier whose value is written as it is kept."""
-        if kind == EMAIL and self.ignores_dots:
-            local, _, domain = kept.partition("@")
-            kept = f"{local.replace('.', '')}@{domain}"
-        return ids.profile_id_of(kind, kept)
+        return ids.profile_id_of(kind, without_dots(kept) if kind == EMAIL and self.ignores_dots else kept)
 
     def read_all(self, customer_id: str | None, identifiers: Mapping[str, str]) -> list[Identifier | Unnamed]:
         """Read all identifiers of an event, the strongest first; of one kind, in the event's order."""
@@ -108,6 +105,21 @@ class Identity:
         for kind, values in identifiers.items():
             names |= {self.name_of(kind, value): kind for value in values}
         return names
+
+
+def compared(kind: str, value: str, region: str | None, *, ignores_dots: bool) -> set[str]:
+    """Write a value in each way in which it may be one that names nobody: as it came, as it is kept, as it is named."""
+    kept = kept_form(kind, value, region)
+    forms = {value.strip(), *([] if kept is None else [kept])}
+    if kept is not None and kind == EMAIL and ignores_dots:
+        forms.add(without_dots(kept))
+    return {form.casefold() for form in forms}
+
+
+def without_dots(kept: str) -> str:
+    """Write an address as it is named where dots do not count."""
+    local, _, domain = kept.rpartition("@")
+    return f"{local.replace('.', '')}@{domain}"
 
 
 @lru_cache(maxsize=1 << 16)

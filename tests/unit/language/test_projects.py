@@ -55,6 +55,9 @@ def test_a_value_that_names_nobody_does_so_however_it_is_written(compiled, sound
     assert [identity.read("phone", value) for value in ("600 00 00 00", "+34600000000", "600-000-000")] == [
         Unnamed("phone", "never")
     ] * 3
+    written = SMALL + "identity: {identifiers: [email], dots: ignore, never: {email: [shop.test@x.example]}}\n"
+    identity = compiled(sound["hello.journey.yaml"], project=written).catalog.project.identity
+    assert identity.read("email", "shoptest@x.example") == Unnamed("email", "never")
 
 
 def test_everything_a_project_says_is_compiled(compiled, sound):

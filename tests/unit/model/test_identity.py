@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model import ids
-from orchestrator.model.identity import Identifier, Identity, Unnamed, kept_form
+from orchestrator.model.identity import Identifier, Identity, Unnamed, compared, kept_form
 
 SPAIN = Identity(kinds=("customer_id", "email", "phone", "cookie"), region="ES")
 
@@ -91,6 +91,14 @@ def test_a_value_that_names_nobody_says_why():
         Unnamed("email", "unusable"),
         Unnamed("cookie", "never"),
     ]
+
+
+def test_where_dots_do_not_count_a_value_that_names_nobody_has_none_either():
+    never = {"email": frozenset(compared("email", "Shop.Test@x.example", None, ignores_dots=True))}
+    lax = Identity(kinds=("email",), never=never, ignores_dots=True)
+    for written in ("shop.test@x.example", "shoptest@x.example", "s.h.o.p.test@X.example"):
+        assert lax.read("email", written) == Unnamed("email", "never")
+    assert isinstance(lax.read("email", "shop.tests@x.example"), Identifier)
 
 
 def test_identifiers_come_strongest_first_and_a_previous_id_is_one_more_anonymous_id():
