@@ -56,7 +56,7 @@ def identify(turn: Turn, event: Event) -> None:
             since = profile.identified_ms.setdefault(kind, [])
             since += [0] * (len(known) - len(since))  # of a record from before there were instants
             known.append(value)
-            since.append(event.time_ms)
+            since.append(said_ms(turn, event))
             turn.changed = True
 
 

@@ -2,7 +2,11 @@
 
 import pytest
 
+from orchestrator.engine import merging
 from orchestrator.errors import EventError
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
+from orchestrator.runtime import turn
 from orchestrator.runtime.turn import profile_of
 from shop import Customer, journey, project, remind, wait
 
@@ -41,6 +45,16 @@ def test_identifiers_are_kept_by_kind_the_newest_last():
     profile = ana.state.profile
     assert profile.identifiers == {"email": ["a@b.example", "c@d.example"], "cookie": ["x"]}
     assert (profile.value("email"), profile.value("cookie"), profile.value("phone")) == ("c@d.example", "x", None)
+
+
+def test_an_identifier_from_a_clock_that_is_ahead_is_known_since_it_came():
+    ana = nobody()
+    ahead = ana.event("profile_updated", "900d", identifiers={"email": "a@b.example"})
+    ana.record = turn.on_event(ana.catalog, ahead, ana.record, ana.start_ms).record
+    ana.does("profile_updated", "1m", identifiers={"email": "c@d.example"})
+    both = ana.state
+    merging.join(ana.catalog, both, State(Profile("q", identifiers={"email": ["e@f.example"]})))
+    assert both.profile.identifiers["email"] == ["e@f.example", "a@b.example", "c@d.example"]
 
 
 def test_a_further_customer_id_where_a_project_allows_several_is_kept_beside_the_first():
