@@ -49,8 +49,7 @@ def refusal(turn: Turn, channel: object) -> Reason | None:
     project, profile = turn.project, turn.state.profile
     if not isinstance(channel, str) or channel not in project.channels:
         return Reason.UNREACHABLE
-    address = guards.address_of(turn, project.channels[channel])
-    if address is None or profile.unreachable.get(channel) == guards.as_text(address):
+    if guards.reachable_of(turn, project.channels[channel]) is None:
         return Reason.UNREACHABLE
     return Reason.NO_CONSENT if guards.refuses_everything(profile, channel) else None
 
@@ -81,7 +80,7 @@ def _action(turn: Turn, event: Event, case: Case, channel: str) -> Action:
         turn.at,
         channel,
         language=language if isinstance(language, str) else turn.project.languages[0],
-        to=guards.address_of(turn, turn.project.channels[channel]),
+        to=guards.reachable_of(turn, turn.project.channels[channel]),
         stale_after=sends.STALE_AFTER,
         data={ANSWER: words, "case_id": case.id},
     )

@@ -2,6 +2,10 @@
 
 import pytest
 
+from orchestrator.engine import merging
+from orchestrator.model import codec
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
 from shop import Customer, exits, hand_off, journey, wait
 
 
@@ -41,6 +45,24 @@ def test_an_answer_that_may_not_leave_is_on_record_with_its_reason(before, said,
     ana.does(before.pop("type"), "30m", **before)
     assert answer(ana, case_id, **said) == []
     assert ana.told[-1] == ("suppressed", reason, "care", "1h")
+
+
+def test_an_answer_goes_to_no_address_that_bounced_in_any_life_nor_to_a_device_that_is_gone():
+    ana, case_id = handed_over()
+    gone = merging_with(ana, unreachable={"email": "ana@shop.example\nolder@shop.example", "push": "p1"})
+    ana.record = gone
+    assert answer(ana, case_id) == []
+    assert ana.told[-1] == ("suppressed", "unreachable", "care", "1h")
+    ana.does("profile_updated", "2h", device_token=["p1", "p2"])
+    [action] = answer(ana, case_id, "3h", channel="push")
+    assert action.to == ["p2"]
+
+
+def merging_with(ana: Customer, **profile: object) -> bytes:
+    """Merge another life into a customer's, and give the record."""
+    state = ana.state
+    merging.join(ana.catalog, state, State(Profile("q", **profile)))
+    return codec.encode(state)
 
 
 def test_a_no_to_one_purpose_is_no_no_to_a_persons_answer():
