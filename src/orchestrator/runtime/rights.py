@@ -23,7 +23,7 @@ from orchestrator.model.rights import Export, Objection, Receipt, Remains, objec
 from orchestrator.model.state import State
 from orchestrator.runtime.objections import together
 from orchestrator.storage import Batch, Store
-from orchestrator.storage.erasing import quotes
+from orchestrator.storage.erasing import is_theirs
 
 KEY = "identity.key"
 OBJECTION = "objection."
@@ -119,7 +119,9 @@ def export(store: Store, profile_id: str, now_ms: int) -> Export:
     made.cases = [named(each) for each in store.casework.of(profile_id)]
     made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
     quoted = [*names, *([] if record is None else values_of(codec.decode(record)))]
-    made.dead_letters = [msgspec.json.decode(line) for line in store.dead_letters() if quotes(line, profile_id, quoted)]
+    made.dead_letters = [
+        msgspec.json.decode(line) for line in store.dead_letters() if is_theirs(line, profile_id, quoted)
+    ]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     made.addresses = store.addresses.of(profile_id)
     return made

@@ -24,7 +24,7 @@ from orchestrator.runtime.kafka.reading import partitions_of, read
 from orchestrator.runtime.kafka.resolved_partition import is_life_of
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
-from orchestrator.storage.erasing import quotes
+from orchestrator.storage.erasing import is_theirs
 
 _decode = msgspec.json.decode
 
@@ -70,7 +70,7 @@ async def _letters(
     found: list[dict[str, object]] = []
 
     def take(record: ConsumerRecord) -> None:
-        if record.value is not None and quotes(record.value, profile_id, quoted):
+        if record.value is not None and is_theirs(record.value, profile_id, quoted):
             found.append(_decode(record.value))
 
     await read(settings, await partitions_of(settings, [topics.dead_letters]), take)
