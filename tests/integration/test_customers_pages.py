@@ -191,6 +191,17 @@ async def test_confirming_takes_a_button(shop):
     assert (said["purpose"], said["granted"], said["confirmed"]) == ("news", True, True)
 
 
+async def test_whoever_was_erased_is_not_told_that_anything_was_kept(shop):
+    paths = [link(kind, shop) for kind in (Kind.CONFIRM, Kind.SURVEY, Kind.PREFERENCES)]
+    await shop.post({"type": "profile_erase_requested", "customer_id": "ana"})
+    for path in paths:
+        async with shop.client.get(path) as response:
+            assert response.status == 404
+        status, text = await posted(shop, path, {"comment": "Gracias"})
+        assert (status, "No se ha cambiado nada" in text) == (404, True)
+    assert (await posted(shop, link(Kind.UNSUBSCRIBE, shop), {}))[0] == 200
+
+
 async def asked(shop):
     await shop.post({"type": "order_delivered", "customer_id": "ana"})
 

@@ -45,11 +45,23 @@ class CustomersPages:
 
     async def confirm(self, request: Request) -> Response:
         """Answer for /c/{token}."""
-        return await self._serve(request, {Kind.CONFIRM: self._confirm})
+        return await self._serve(request, {Kind.CONFIRM: self._of_known(self._confirm)})
 
     async def survey(self, request: Request) -> Response:
         """Answer for /s/{token}."""
-        return await self._serve(request, {Kind.SURVEY: self._answer})
+        return await self._serve(request, {Kind.SURVEY: self._of_known(self._answer)})
+
+    def _of_known(self, page: Page) -> Page:
+        """Show a page to those of whom anything is kept: what the others say, who were erased, nobody would keep."""
+
+        async def shown(request: Request, token: Token, look: Look) -> Response:
+            try:
+                is_known = await self._service.state_of(token.profile_id) is not None
+            except OrchestratorError:
+                is_known = True  # who is known cannot be told just now, and what is said can be kept
+            return await page(request, token, look) if is_known else _nobody(look)
+
+        return shown
 
     async def _serve(self, request: Request, by_kind: dict[Kind, Page]) -> Response:
         try:
@@ -88,7 +100,7 @@ class CustomersPages:
     async def _prefer(self, request: Request, token: Token, look: Look) -> Response:
         state = await self._service.state_of(token.profile_id)
         if state is None:
-            return look.note(look.words["invalid"], look.words["no_change"], 404)
+            return _nobody(look)
         if request.method == "POST":
             wanted = await _form(request)
             events = list(self._changes(state.profile, token, wanted))
@@ -165,6 +177,10 @@ class CustomersPages:
         answered = Event(event_id, "survey_answered", now_ms, channel=token.channel, decoded=said)
         await self._service.hear(token.profile_id, answered)
         return look.note(look.words["answered"], "")
+
+
+def _nobody(look: Look) -> Response:
+    return look.note(look.words["invalid"], look.words["no_change"], 404)
 
 
 def _is_granted(profile: Profile, channel: str, purpose: Purpose) -> bool:
