@@ -52,7 +52,7 @@ enter: {event: quote_asked}
 steps:
   - {id: to-sales, handoff: {to: sales, priority: urgent, reason: quote}}
 """
-LINKS = "identity: {identifiers: [customer_id, cookie]}\n"
+LINKS = "identity: {identifiers: [customer_id, email, cookie]}\n"
 COMMENT = {"type": "comment_left", "channel": "push", "customer_id": "ana"}
 ANGRY = {**COMMENT, "properties": {"text": "Horrible, <b>una vergüenza</b>", "order": "o1"}}
 
@@ -242,6 +242,16 @@ async def test_a_case_is_closed_in_the_batch_in_which_its_customer_became_anothe
     assert status == 202
     closed = (await ask(shop, case))[1]
     assert (closed["outcome"], [line["what"] for line in closed["lines"]]) == ("solved", ["closed"])
+
+
+async def test_a_case_of_a_visitor_who_becomes_known_names_the_customer(shop):
+    visitor = {"identifiers": {"cookie": "c1"}}
+    case = await opened(shop, {**visitor, "type": "case_opened", "properties": {"case_id": "t1"}})
+    assert (await ask(shop, case))[1]["customer_id"] is None
+    await shop.post({"type": "profile_updated", "customer_id": "zoe", "identifiers": {"email": "zoe@shop.example"}})
+    await shop.post({"type": "profile_updated", "identifiers": {"cookie": "c1", "email": "zoe@shop.example"}})
+    [listed] = (await ask(shop))[1]["cases"]
+    assert (listed["id"], listed["customer_id"]) == ("t1", "zoe")
 
 
 async def test_cases_outlive_the_process_and_go_with_their_customer(shop, tmp_path):

@@ -167,10 +167,11 @@ class Desk:
         else:
             self._hear_receipt(event, profile_id)
 
-    def merge(self, before: str, profile_id: str) -> None:
-        """Let the cases of one profile be another's."""
+    def merge(self, before: str, profile_id: str, customer_id: str | None) -> None:
+        """Let the cases of one profile be another's, whose customer id is known now, if it is."""
         for file in self._open_of(before):
             file.profile_id = profile_id  # or whatever else this batch says of it would look for it in the old place
+            file.customer_id = file.customer_id or customer_id
             self._changed[file.id] = file
         if before in self._open:
             self._open[profile_id] = [*self._open.get(profile_id, []), *self._open.pop(before)]

@@ -77,6 +77,11 @@ def profile_of(project: Project, event: Event) -> str:
     return ids.profile_id_of(kind, event.identifiers[kind])
 
 
+def customer_of(record: bytes | None) -> str | None:
+    """Give the customer id of whoever's record it is, if it is known."""
+    return None if record is None else codec.decode(record).profile.customer_id
+
+
 @dataclass(frozen=True, slots=True)
 class Meeting:
     """What the identifiers of an event say about its customer: records of lives that are theirs too, links refused."""

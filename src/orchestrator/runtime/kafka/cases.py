@@ -146,10 +146,11 @@ class Cases:
         self.forget(profile_id)
         return [file for file in files if file is not None]
 
-    def adopt(self, record: bytes, profile_id: str) -> None:
-        """Take over a case that came with its customer from elsewhere."""
+    def adopt(self, record: bytes, profile_id: str, customer_id: str | None) -> None:
+        """Take over a case that came with its customer from elsewhere, whose customer id is known now, if it is."""
         file = read_file(record)
         file.profile_id = profile_id
+        file.customer_id = file.customer_id or customer_id
         self._desk.adopt(file)
         self._flush()
 

@@ -426,7 +426,8 @@ class ResolvedPartition(Partition):
         self._entries.update(entries)
         self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
         for file in files:
-            self._cases.adopt(file, profile_id)
+            customer_id = wait.customer_id or turn.customer_of(self.state.get(profile_id))
+            self._cases.adopt(file, profile_id, customer_id)
 
     def _fitting(self, lives: list[bytes], old: bytes | None, record: KafkaRecord, wall_ms: int) -> list[bytes]:
         """Leave out the largest lives where all together would be more than a changelog takes, and tell of them."""

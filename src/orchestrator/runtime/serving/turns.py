@@ -308,10 +308,11 @@ class Turns:
         lives = [life for merged in resolved.merged if (life := self._record(merged)) is not None]
         for merged in resolved.merged:
             self._changed[merged] = None
-            self._desk.merge(merged, profile_id)
         if lives or resolved.refused:
             meeting, record = Meeting(lives, resolved.refused), self._record(profile_id)
             self._keep(profile_id, record, turn.on_meeting(self.catalog, event, profile_id, record, meeting, now_ms))
+        for merged in resolved.merged if lives else ():
+            self._desk.merge(merged, profile_id, event.customer_id or turn.customer_of(self._record(profile_id)))
         return resolved
 
     def _erase(self, profile_id: str, now_ms: int) -> None:

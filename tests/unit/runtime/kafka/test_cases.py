@@ -206,6 +206,7 @@ def test_cases_go_with_their_customer_who_is_another_one_now(handing_over, recor
     ben = ids.profile_id_of("customer_id", "ben")
     for name, profile_id in (("ana", ANA), ("ben", ben)):
         event = {"id": name, "type": "comment_left", "customer_id": name, "properties": {"text": name}}
+        event |= {"customer_id": None, "identifiers": {"cookie": name}} if name == "ana" else {}
         office.take("events", json.dumps(event).encode(), profile_id)
     case = next(file.id for file in office.files if file.profile_id == ANA)
     office.tell(ASKED, asking="1", ask={"case_id": case, "verb": "claim", "agent": "eva", "once": "1"})
@@ -213,7 +214,7 @@ def test_cases_go_with_their_customer_who_is_another_one_now(handing_over, recor
     office.take("events", encode(Wait("link", [ANA], "e", "ben", [])), ben, ((KIND_HEADER, WAIT),))
     for key, value, _, headers in unit.outgoing.forwards[0]:
         office.take("events", value, key.decode(), tuple(headers))
-    assert {file.profile_id for file in office.files} == {ben}
+    assert {(file.profile_id, file.customer_id) for file in office.files} == {(ben, "ben")}
     moved = next(file for file in office.files if file.id == case)
     assert (len(office.files), moved.agent, moved.lines[0].what) == (2, "eva", "claimed")
     assert [name for name, _ in unit.state if name.startswith("@") and not name.startswith(PLACE)] == []
