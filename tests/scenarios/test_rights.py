@@ -14,10 +14,12 @@ from structlog.testing import capture_logs
 
 from orchestrator.cli import customers
 from orchestrator.language import load
+from orchestrator.model.casework import CaseFile, Streamed
+from orchestrator.model.instants import HOUR_MS
 from orchestrator.runtime import rights
 from orchestrator.runtime.embedded.run import RunOptions, run_events
 from orchestrator.runtime.serving.metrics import Metrics
-from orchestrator.runtime.serving.turns import Records, Turns
+from orchestrator.runtime.serving.turns import Placed, Records, Turns
 from orchestrator.storage import MemoryStore, SqliteStore
 
 ROOT = Path(__file__).parents[2]
@@ -176,6 +178,19 @@ def test_serve_erases_with_what_is_on_its_way_and_dead_letters_and_whoever_comes
             ("suppressed", "no_consent"),
             ("waited", "time"),
         ]
+
+
+def test_what_a_channel_of_ours_had_in_hand_when_its_customer_was_erased_is_not_kept(folder):
+    erased = line(9, "profile_erase_requested", customer_id=PLANTED["customer_id"])
+    with MemoryStore() as store:
+        turns = served(folder, store)
+        turns.work([Records(LIFE, "http")], START)
+        ana, ben = (profile_of(store, name) for name in (PLANTED["customer_id"], "ben"))
+        messages = [Streamed(f"m-{who}", who, "in-app", START, START + HOUR_MS, b"{}") for who in (ana, ben)]
+        calls = [CaseFile(f"c-{who}", "call", who, "care", START) for who in (ana, ben)]
+        turns.work([Records([erased], "http"), Placed(messages, calls)], START + 9)
+        assert [each.id for each in store.casework.every()] == [f"c-{ben}"]
+        assert (store.casework.streamed_of(ana), len(store.casework.streamed_of(ben))) == ([], 1)
 
 
 def test_no_value_of_a_person_is_in_any_metric_or_log_line(folder, caplog):

@@ -405,13 +405,15 @@ class Turns:
             self._tell(asked.file.profile_id, event, now_ms)
 
     def _place(self, placed: Placed) -> None:
-        """Keep what a channel of ours was handed; what its customer was merged into has it."""
+        """Keep what a channel of ours was handed: for whom its customer was merged into, and for nobody who is erased."""
         for message in placed.streamed:
             message.profile_id = self._resolver.profile_of(message.profile_id)
-            self._batch.streamed.append(message)
+            if self._record(message.profile_id) is not None:
+                self._batch.streamed.append(message)
         for file in placed.cases:
             file.profile_id = self._resolver.profile_of(file.profile_id)
-            self._desk.put(file)
+            if self._record(file.profile_id) is not None:
+                self._desk.put(file)
 
     def _keep(self, profile_id: str, before: bytes | None, turned: Turned) -> None:
         """Add what a turn came to to the batch. `before` is the record whose wake, if it has one, still stands."""
