@@ -206,6 +206,28 @@ def test_no_value_of_a_person_is_in_any_metric_or_log_line(folder, caplog):
     assert [value for value in PLANTED.values() if value in told] == []
 
 
+@pytest.mark.parametrize("devices", ["d1", ["d0", "d1"], [{"endpoint": "https://push.example/d1"}], 34600112233])
+def test_a_no_holds_for_whoever_comes_back_with_one_of_several_devices_too(folder, devices):
+    (folder / "orchestrator.yaml").write_text(
+        PROJECT.replace("email: {address: profile.email", "email: {address: profile.device")
+    )
+    with MemoryStore() as store:
+        turns = served(folder, store)
+        no = line(2, "consent_changed", {"channel": "email", "purpose": "tips", "granted": False}, customer_id="ana")
+        gone = line(3, "profile_erase_requested", customer_id="ana")
+        turns.work(
+            [Records([line(1, "profile_updated", {"device": devices}, customer_id="ana"), no, gone], "http")], START
+        )
+        again = devices[-1:] if isinstance(devices, list) else devices
+        back = [
+            line(4, "profile_updated", {"device": again}, customer_id="zoe"),
+            line(5, "cart_updated", {"cart_id": "c"}, "zoe"),
+        ]
+        turns.work([Records(back, "http")], START)
+        decided = [json.loads(each)["reason"] for each in store.decisions_of(profile_of(store, "zoe"))]
+        assert decided == ["event", "no_consent", "time"]
+
+
 def test_a_yes_that_is_given_after_coming_back_decides(folder, tmp_path):
     with MemoryStore() as store:
         turns = served(folder, store)

@@ -106,9 +106,17 @@ def address_of(turn: Turn, channel: Channel) -> Address | None:
     found: Any = channel.address.evaluate(turn.scope_at(None))
     if found.__class__ is str:  # as nearly all are
         return found.strip() or None
-    if isinstance(found, list):
-        return [text for one in found if (text := _device_in(one))] or None
-    return _device_in(found) or (str(found) if isinstance(found, int) and not isinstance(found, bool) else None)
+    addresses = addresses_in(found)
+    return addresses or None if isinstance(found, list) else next(iter(addresses), None)
+
+
+def addresses_in(value: Any) -> list[str]:
+    """Read what may be one address, or several: texts, numbers, browsers' subscriptions."""
+    if isinstance(value, list):
+        return [text for one in value if (text := _device_in(one))]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [str(value)]
+    return [text] if (text := _device_in(value)) else []
 
 
 def _device_in(value: Any) -> str:

@@ -4,7 +4,7 @@ Owns which addresses and which noes outlive a profile, so that the person who co
 still refused. Must never keep an address itself: whoever stores an objection hashes it.
 """
 
-from orchestrator.engine.guards import each_of
+from orchestrator.engine.guards import addresses_in, each_of
 from orchestrator.model.expression import Scope
 from orchestrator.model.project import Channel, Project
 from orchestrator.model.rights import Objection
@@ -35,9 +35,8 @@ def addresses_of(project: Project, state: State, now_ms: int) -> list[str]:
 
 def _addresses(project: Project, state: State, channel: Channel, now_ms: int) -> list[str]:
     """List where a channel reaches the customer, by the addresses that they had before too."""
-    now = channel.address.evaluate(Scope(project, state, now_ms))
-    listed = now if isinstance(now, list) else [] if now is None else [now]
+    now = addresses_in(channel.address.evaluate(Scope(project, state, now_ms)))
     kind = channel.address.source.rpartition(".")[2]
-    known = [*map(str, listed), *state.profile.identifiers.get(kind, [])]
+    known = [*now, *state.profile.identifiers.get(kind, [])]
     bounced = state.profile.unreachable.get(channel.name)
     return list(dict.fromkeys([*known, *(each_of(bounced) if bounced else [])]))

@@ -7,6 +7,7 @@ hash under a key that only the operator has. Must never keep an address.
 from collections.abc import Container, Iterator
 from typing import Protocol
 
+from orchestrator.engine import guards
 from orchestrator.model import ids
 from orchestrator.model.event import Event
 from orchestrator.model.rights import Objection
@@ -36,7 +37,7 @@ def renewed(remembered: Remembered, event: Event, profile_id: str) -> list[Event
     """
     addresses = [*event.identifiers.values()]
     if event.type == TELLING:
-        addresses += [value for value in event.properties.values() if isinstance(value, str)]
+        addresses += [address for value in event.properties.values() for address in guards.addresses_in(value)]
     known = remembered.known
     hashes = [found for address in addresses for found in remembered.hashes_of(address) if found in known]
     return [made for found in dict.fromkeys(hashes) for made in _statements(remembered, found, profile_id)]

@@ -405,7 +405,7 @@ class Turns:
             self._tell(asked.file.profile_id, event, now_ms)
 
     def _place(self, placed: Placed) -> None:
-        """Keep what a channel of ours was handed: for whom its customer was merged into, and for nobody who is erased."""
+        """Keep what a channel of ours was handed: for the one its customer is now, and for nobody who is erased."""
         for message in placed.streamed:
             message.profile_id = self._resolver.profile_of(message.profile_id)
             if self._record(message.profile_id) is not None:
