@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.customers import candidates
 from orchestrator.runtime.kafka.catalogs import keyed, publish
+from orchestrator.runtime.kafka.exporting import export
 from orchestrator.testing.streams import committed
 
 PARTITIONS = 4
@@ -128,6 +130,9 @@ async def test_killed_side_by_side_no_code_is_given_twice_and_who_got_none_is_on
     assert given == Counter(codes)
     assert all(len(each) == 1 for each in seen.values())
     assert reasons == Counter({"no_coupon": len(names) - len(codes)})
+    somebody, [code] = next(iter(seen.items()))
+    exported = await export(shop.settings(), shop.topics, candidates(somebody), 0)
+    assert (exported is not None and exported.coupons) == [{"coupon": "gift", "code": code}]
 
 
 async def _has_begun(deliverer) -> bool:

@@ -26,7 +26,7 @@ from hashlib import blake2b
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
-from aiokafka.structs import TopicPartition
+from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from orchestrator.errors import StorageError
 from orchestrator.model.effects import Action
@@ -77,6 +77,13 @@ class Reckoning:
         self.pool = Pool()
         self._stocks: dict[str, Stock] = {}
         self._has: dict[str, dict[str, str]] = {}
+
+    def hear(self, record: ConsumerRecord) -> None:
+        """Take in the next record as the log has it; one that is none of ours says nothing, to all who read it."""
+        try:
+            self.take(_decode(record.value or b""))
+        except msgspec.DecodeError as error:
+            log.error("the log of coupons holds no claim and no stock at %d: %s", record.offset, error)
 
     def take(self, record: Stock | Claim) -> None:
         """Take in the next record of the log."""
@@ -228,10 +235,7 @@ class LogClaims:
             self._tell()
             for records in (await consumer.getmany(self._tp, timeout_ms=POLL_MS)).values():
                 for record in records:
-                    try:
-                        self._reckoning.take(_decode(record.value or b""))
-                    except msgspec.DecodeError as error:  # for all who read it, so all reckon alike
-                        log.error("%s holds no claim and no stock at %d: %s", self._tp.topic, record.offset, error)
+                    self._reckoning.hear(record)
                 self._position = records[-1].offset + 1
 
     def _tell(self) -> None:

@@ -1,13 +1,15 @@
 """Exporting on Kafka: all that topics of ours keep of one customer, as the one document that they are given.
 
-Three readings: of the linker's changelog, by which names they are known; then of every partition that may hold
-something under one of those names; then of the dead letters, which quote whom they are about. What is on its way
+Four readings: of the linker's changelog, by which names they are known; then of every partition that may hold
+something under one of those names; then of the dead letters, which quote whom they are about, and of the coupons' log,
+which knows entries by a digest of their ids: those of whom nothing is kept any more are nobody's. What is on its way
 between partitions at that moment is not waited for: a customer whose lives are being merged right then is asked for
 again.
 Owns what is read and how it comes together; the document itself is `runtime.rights`'. Must never write.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import msgspec
 from aiokafka.structs import ConsumerRecord
@@ -16,8 +18,10 @@ from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.model.casework import CaseFile
 from orchestrator.model.rights import Export
+from orchestrator.model.state import State
 from orchestrator.runtime import rights
 from orchestrator.runtime.kafka.cases import PLACE, read_file, whose
+from orchestrator.runtime.kafka.coupons import Reckoning, digest_of
 from orchestrator.runtime.kafka.linking_partition import read_name
 from orchestrator.runtime.kafka.pendings import Row, decode_row
 from orchestrator.runtime.kafka.reading import partitions_of, read
@@ -59,6 +63,7 @@ async def export(settings: KafkaSettings, topics: Topics, candidates: Collection
     document.actions, document.streamed = actions, streamed
     quoted = [*keys, *([] if state is None else rights.values_of(state))]
     document.dead_letters = await _letters(settings, topics, profile_id, quoted)
+    document.coupons = await _codes(settings, topics, _entries_of(state, [*decisions, *actions]))
     document.cases = [rights.named(file) for file in sorted(found.cases(), key=lambda file: file.opened_ms)]
     return document
 
@@ -75,6 +80,23 @@ async def _letters(
 
     await read(settings, await partitions_of(settings, [topics.dead_letters]), take)
     return found
+
+
+def _entries_of(state: State | None, lines: Iterable[dict[str, Any]]) -> list[str]:
+    """List a customer's entries, past ones too, as far as anything still names them."""
+    told = [line["entry_id"] for line in lines if line.get("entry_id")]
+    if state is not None:
+        told += [entry.id for entry in state.entries] + [ended.id for ended in state.ended]
+        told += [sent.entry_id for sent in state.sent if sent.entry_id]
+    return list(dict.fromkeys(told))
+
+
+async def _codes(settings: KafkaSettings, topics: Topics, entries: Collection[str]) -> list[dict[str, str]]:
+    """Find the codes that a customer's entries were given."""
+    reckoning = Reckoning()
+    await read(settings, await partitions_of(settings, [topics.coupons]), reckoning.hear)
+    found = [reckoning.of(digest_of(entry)) for entry in entries]
+    return [{"coupon": coupon, "code": code} for codes in found for coupon, code in codes.items()]
 
 
 async def _names_of(settings: KafkaSettings, topics: Topics, candidates: Collection[str]) -> dict[str, str]:
