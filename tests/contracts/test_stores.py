@@ -210,6 +210,7 @@ def test_a_profile_is_found_by_whatever_it_is_known_by_until_it_is_erased(store)
     )
     store.commit(Batch(names={"hash of a phone": Known("ben", "phone")}))
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail", "cookie")] == ["ben", "ana", None]
+    assert [store.known(f"hash of a {what}") for what in ("phone", "cookie")] == [Known("ben", "phone"), None]
     store.commit(Batch(records={"ana": None}))
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail")] == ["ben", None]
     store.commit(Batch(names={"hash of a phone": None, "hash of nothing": None}))

@@ -145,6 +145,14 @@ async def test_stop_is_heard_from_an_address_that_is_only_a_trait(tmp_path, chan
         assert await shop.service.intake.run(shop.service.intake.store.profiles) == 2  # and nobody was made up
 
 
+async def test_stop_is_heard_from_an_identifier_that_links_nobody(tmp_path):
+    async with make_shop(tmp_path, OFFER.replace("CHANNEL", "email")) as shop:
+        await shop.post({"type": "profile_updated", "customer_id": "ana", "identifiers": {"phone": PHONE}})
+        await text(shop, "STOP")
+        assert await noes(shop) == ["sms"]
+        assert await shop.service.intake.run(shop.service.intake.store.profiles) == 1  # and nobody was made up
+
+
 async def test_stop_by_sms_to_a_number_that_is_a_trait_takes_back_what_waits(tmp_path):
     async with Twilio(tmp_path) as provider:
         shop = make_shop(tmp_path, OFFER.replace("CHANNEL", "sms"), sms=twilio_at(provider, "&region=ES#ramp=1"))

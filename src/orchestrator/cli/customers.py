@@ -10,6 +10,7 @@ from orchestrator.model import codec, ids
 from orchestrator.model.identity import Identifier, Identity
 from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
+from orchestrator.runtime.finding import whose
 from orchestrator.storage.store import Store
 
 
@@ -44,7 +45,7 @@ def find(store: Store, name: str) -> Customer | None:
 
 
 def _named(store: Store, names: list[str]) -> Customer | None:
-    for profile_id in [store.named(name) or name for name in names]:
+    for profile_id in [whose(store, name) for name in names]:
         record = store.read(profile_id)
         if record is not None:
             return Customer(profile_id, codec.decode(record))

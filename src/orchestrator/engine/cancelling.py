@@ -64,7 +64,8 @@ def of_everything(turn: Turn) -> None:
 def _known_as(turn: Turn) -> list[str]:
     """List the profiles that lives of this customer may have been: any of their names, where names are linked."""
     profile, identity = turn.state.profile, turn.project.identity
-    names = identity.names_of(profile.customer_id, profile.identifiers) if identity.links else {}
+    linked = {kind: values for kind, values in profile.identifiers.items() if kind in identity.kinds}
+    names = identity.names_of(profile.customer_id, linked) if identity.links else {}
     return list(dict.fromkeys([profile.id, *names, *(sent.profile_id for sent in turn.state.sent if sent.profile_id)]))
 
 

@@ -12,15 +12,23 @@ from orchestrator.runtime.live import Known
 from orchestrator.storage import Store
 
 
+def whose(store: Store, name: str) -> str:
+    """Give the profile that a name stands for: its own, where there is one, else whom it leads to.
+
+    A link may be older than a merge. What links nobody leads to who was seen with it, and may have a life of its own.
+    """
+    return name if store.read(name) is not None else store.named(name) or name
+
+
 def state_of(store: Store, profile_id: str) -> State | None:
     """Give the state of a profile, or of the one that it became part of; None when there is none."""
-    record = store.read(store.named(profile_id) or profile_id)  # a link may be older than a merge
+    record = store.read(whose(store, profile_id))
     return None if record is None else codec.decode(record)
 
 
 def known(store: Store, profile_id: str, newest: int) -> Known | None:
     """Give what is known of a profile, with so many of the newest decisions."""
-    profile_id = store.named(profile_id) or profile_id
+    profile_id = whose(store, profile_id)
     record = store.read(profile_id)
     return None if record is None else Known(codec.decode(record), list(store.decisions_of(profile_id))[-newest:])
 
@@ -33,7 +41,7 @@ def find(store: Store, project: Project, name: str, newest: int) -> Known | None
     asked += [(each, name) for each in project.identifiers]
     read = [rules.read(each, text) for each, text in asked]
     for each in dict.fromkeys(found.name for found in read if isinstance(found, Identifier)):
-        profile_id = store.named(each) or each
+        profile_id = whose(store, each)
         record = store.read(profile_id)
         decisions = list(store.decisions_of(profile_id))[-newest:]
         if record is not None:

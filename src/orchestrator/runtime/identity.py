@@ -30,8 +30,8 @@ REMEMBERED_NAMES = 100_000
 class Names(Protocol):
     """The graph at rest."""
 
-    def named(self, name: str) -> str | None:
-        """Return the profile that is known by a name."""
+    def known(self, name: str) -> Known | None:
+        """Return the profile that is known by a name, and the kind of identifier that the name stands for."""
         ...
 
     def names_of(self, profile_id: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ class Names(Protocol):
 class Nowhere:
     """A graph that nothing is known of."""
 
-    def named(self, name: str) -> str | None:
+    def known(self, name: str) -> Known | None:
         """Return None: nobody is known."""
         return None
 
@@ -92,6 +92,7 @@ class Resolver:
         self._looked_up: dict[str, str | None] = {}
         self._members: dict[str, dict[str, str]] = {}
         self._together: dict[tuple[object, ...], _Seen] = {}
+        self._told: set[str] = set()
         self.learned: dict[str, Known] = {}
         self.merged: list[tuple[str, str]] = []
         self.is_direct = self._rules.is_direct
@@ -124,10 +125,8 @@ class Resolver:
         refused = {no.name for no in linked.refused}
         _leave_on(event, [each for each in named if each.name not in refused])
         for each in named:
-            if each.kind not in self._rules.kinds and self.root_of(each.name) is None and each.name != linked.root:
-                self.learned[each.name] = Known(linked.root, each.kind)  # for whoever looks a customer up
-                self._looked_up[each.name] = linked.root
-        # Names that do not link are not told of a merge, so what they lead to is asked anew each time.
+            if each.kind not in self._rules.kinds and each.name != linked.root and not self._is_told(each.name):
+                self.learned[each.name] = Known(linked.root, each.kind)  # for whoever looks a customer up, and no event
         if not unnamed and not linked.refused and (len(linking) == len(named) and linking[0].kind in self._rules.kinds):
             self._remember(together, event, tuple(each.name for each in named), linked.root)
         return Resolved(linked.root, linked.merged, unnamed + linked.refused)
@@ -161,36 +160,41 @@ class Resolver:
         """Take note that the store knows all that was learned."""
         self.learned.clear()
         self.merged.clear()
-        if len(self._looked_up) > REMEMBERED_NAMES:
+        if len(self._looked_up) + len(self._told) > REMEMBERED_NAMES:
             self._looked_up.clear()
+            self._told.clear()
         self._members.clear()
 
     def undo(self) -> None:
         """Forget what was learned since the last commit: it did not happen."""
         self._looked_up.clear()
+        self._told.clear()
         self.committed()
 
     def forget(self, profile_id: str) -> None:
         """Take note that a profile, and all that it was known by, is erased in the store."""
         self._looked_up = {name: root for name, root in self._looked_up.items() if profile_id not in (name, root)}
         self._members.pop(profile_id, None)
+        self._told.clear()
 
     # The graph that `link` sees
 
     def root_of(self, name: str) -> str | None:
         """Give the root of the cluster that a name is in."""
-        root = self._lookup(name)
-        # A name that does not link is not told when its profile is merged: it finds that out here.
-        while root is not None and (further := self._lookup(root)) not in (None, root):
-            root = further
-        return root
-
-    def _lookup(self, name: str) -> str | None:
         try:
             return self._looked_up[name]
         except KeyError:
-            found = self._looked_up[name] = self._names.named(name)
+            known = self._names.known(name)
+            links = known is not None and known.kind in self._rules.kinds
+            found = self._looked_up[name] = known.profile_id if known is not None and links else None
             return found
+
+    def _is_told(self, name: str) -> bool:
+        """Whether somebody was seen with a name that does not link; whoever was first is found by it."""
+        if name not in self._told:
+            self._told.add(name)
+            return self._names.known(name) is not None
+        return True
 
     def members_of(self, root: str) -> Mapping[str, str]:
         """Give a cluster's names with their kinds, those that link."""

@@ -197,6 +197,10 @@ class MemoryStore:
         known = self._names.get(name)
         return None if known is None else known.profile_id
 
+    def known(self, name: str) -> Known | None:
+        """Return the same with the kind of identifier that the name stands for."""
+        return self._names.get(name)
+
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return all names that a profile is known by, with their kinds."""
         return dict(self._names_of.get(profile_id, {}))

@@ -46,7 +46,7 @@ from orchestrator.storage.coupons import Given
 from orchestrator.storage.erasing import made_before, quotes
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.recent import RECENT_RECORDS, Recent
-from orchestrator.storage.store import Batch, Definition, OutboxLines, Release, StoreInUse, check_follows
+from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, StoreInUse, check_follows
 
 # A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
 CHECKPOINT_BYTES = 64 << 20
@@ -342,7 +342,13 @@ class SqliteStore:
 
     def named(self, name: str) -> str | None:
         """Return the profile that is known by the hash of an identifier."""
-        return next((row[0] for row in self._rows("SELECT profile_id FROM names WHERE name = ?", name)), None)
+        known = self.known(name)
+        return None if known is None else known.profile_id
+
+    def known(self, name: str) -> Known | None:
+        """Return the same with the kind of identifier that the name stands for."""
+        rows = self._rows("SELECT profile_id, kind FROM names WHERE name = ?", name)
+        return next((Known(profile_id, kind) for profile_id, kind in rows), None)
 
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return all names that a profile is known by, with their kinds."""

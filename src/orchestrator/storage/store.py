@@ -209,6 +209,10 @@ class Store(Protocol):
         """Return the profile that is known by the hash of an identifier; None when nobody is."""
         ...
 
+    def known(self, name: str) -> Known | None:
+        """Return the same with the kind of identifier that the name stands for."""
+        ...
+
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return all names that a profile is known by, with their kinds."""
         ...

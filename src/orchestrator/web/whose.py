@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.channels.inbound.findings import Stated, Written
+from orchestrator.model.identity import Identifier
 from orchestrator.runtime import addressing
 from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.live import Live
@@ -74,9 +75,13 @@ async def _owned(service: Live, kind: str, said: Written, profile_id: str, actio
 
 
 async def _identified(service: Live, kind: str, address: str) -> str | None:
-    """Find who is known by an address as an identifier."""
+    """Find whose an event is that names an address as an identifier; what links nobody names whom it names alone."""
     known = await service.find(f"{kind}:{address}", 1)
-    return None if known is None else known.state.profile_id
+    rules = service.catalog.project.identity
+    if known is None or kind in rules.kinds:
+        return None if known is None else known.state.profile_id
+    alone = rules.read(kind, address)
+    return known.state.profile_id if isinstance(alone, Identifier) and alone.name == known.state.profile_id else None
 
 
 async def _existing(service: Live, profile_id: str) -> list[str]:

@@ -6,6 +6,7 @@ from orchestrator.engine import cancelling
 from orchestrator.engine.merging import join
 from orchestrator.engine.turn import Turn
 from orchestrator.model import codec, ids
+from orchestrator.model.identity import Identity
 from shop import (
     CONFIRMED,
     EMAIL_AND_SMS,
@@ -157,6 +158,15 @@ def test_what_left_to_a_customer_under_another_name_is_taken_back_under_that():
         (None, ana.state.profile_id),
         (None, "visitor"),
     ]
+
+
+def test_who_is_forgotten_takes_nothing_from_whoever_is_known_by_what_links_nobody():
+    ana = Customer(journey(wait("calm", "9d")), project=project(identity=Identity(kinds=("customer_id", "email"))))
+    ana.does("cart_updated", identifiers={"email": "ana@shop.example", "tablet": "t1"})
+    turn = Turn(ana.catalog, ana.state, ana.start_ms, {})
+    cancelling.of_everything(turn)
+    own = [ids.profile_id_of(*each) for each in (("customer_id", "ana"), ("email", "ana@shop.example"))]
+    assert {one.profile_id for one in turn.actions} == {ana.state.profile_id, *own}
 
 
 def copy(state):

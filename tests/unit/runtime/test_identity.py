@@ -3,11 +3,15 @@
 import pytest
 
 from orchestrator.errors import EventError
+from orchestrator.model import codec
 from orchestrator.model.event import Event
 from orchestrator.model.identity import Identity
 from orchestrator.model.ids import profile_id_of
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
+from orchestrator.runtime import finding
 from orchestrator.runtime.identity import Resolver
-from orchestrator.storage import Batch, MemoryStore
+from orchestrator.storage import Batch, Known, MemoryStore
 from shop.projects import project
 
 RULES = Identity(
@@ -73,3 +77,20 @@ def test_what_was_learned_and_not_committed_is_undone():
     known.undo()
     assert (known.changes(), known.merged) == ({}, [])
     assert known.resolve(event(cookie="k")).profile_id == profile_id_of("cookie", "k")
+
+
+def test_what_does_not_link_leads_nobody_to_a_customer_but_whoever_looks_one_up():
+    store = MemoryStore()
+    known = resolver(store)
+    tablet, ana = profile_id_of("tablet", "t1"), profile_id_of("customer_id", "ana")
+    assert known.resolve(event("ana", tablet="t1")).profile_id == ana
+    assert known.resolve(event("ben", tablet="t1")).profile_id == profile_id_of("customer_id", "ben")
+    for again in (known, resolver(store)):
+        assert again.resolve(event(tablet="t1")).profile_id == tablet
+        assert again.profile_of(tablet) == tablet
+        store.commit(Batch(names=known.changes()))
+    assert store.known(tablet) == Known(ana, "tablet")
+    store.commit(Batch(records={ana: codec.encode(State(Profile(ana)))}))
+    assert finding.whose(store, tablet) == ana
+    store.commit(Batch(records={tablet: codec.encode(State(Profile(tablet)))}))
+    assert finding.whose(store, tablet) == tablet

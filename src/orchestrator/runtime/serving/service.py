@@ -191,7 +191,7 @@ class Service:
 
     async def profile_named(self, name: str) -> str:
         """Give the profile that a name leads to: by itself where it is not known yet."""
-        return await self.intake.run(lambda: self.intake.store.named(name) or name)
+        return await self.intake.run(lambda: finding.whose(self.intake.store, name))
 
     async def known_of(self, profile_id: str, newest: int) -> Known | None:
         """Give a profile's state and newest decisions; None when nothing is kept of it."""

@@ -10,6 +10,7 @@ from orchestrator.channels.streaming import content_of
 from orchestrator.model import instants
 from orchestrator.model.casework import Streamed
 from orchestrator.runtime import streams
+from orchestrator.runtime.finding import whose
 from orchestrator.runtime.serving.inbox import place
 from orchestrator.runtime.serving.intake import Intake
 from orchestrator.runtime.serving.turns import Placed
@@ -57,8 +58,8 @@ class StoreReader:
         store, now_ms = self._intake.store, self._intake.now_ms()
 
         def read() -> list[Streamed]:
-            whose = None if self._profile_id is None else store.named(self._profile_id) or self._profile_id
-            return store.casework.streamed(self._channel, whose, self._after, now_ms, PAGE)
+            profile_id = None if self._profile_id is None else whose(store, self._profile_id)
+            return store.casework.streamed(self._channel, profile_id, self._after, now_ms, PAGE)
 
         found = await self._intake.run(read)
         if found:
