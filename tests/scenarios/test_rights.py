@@ -228,6 +228,22 @@ def test_a_no_holds_for_whoever_comes_back_with_one_of_several_devices_too(folde
         assert decided == ["event", "no_consent", "time"]
 
 
+def test_a_no_that_holds_again_is_nothing_that_anybody_said_now(folder):
+    sorry = JOURNEY.partition("examples:")[0].replace("tips\n", "sorry\n", 1).replace("key: cart_id, ", "")
+    sorry = sorry.replace("cart_updated", "consent_changed").replace(", data: {cart: entry.cart_id}", "")
+    (folder / "sorry.journey.yaml").write_text(sorry)
+    with MemoryStore() as store:
+        turns = served(folder, store)
+        turns.work([Records([*LIFE, line(9, "profile_erase_requested", cookie=PLANTED["cookie"])], "http")], START)
+        turns.work([Records([line(31, "cart_updated", {"cart_id": "c9"}, **WHO)], "http")], START + 31 * 60_000)
+        again = profile_of(store, f"email:{PLANTED['email']}")
+        decided = [json.loads(each) for each in store.decisions_of(again)]
+        assert {(one["journey"], one["reason"]) for one in decided} == {
+            ("tips", "event"), ("tips", "no_consent"), ("tips", "time"),
+        }  # fmt: skip
+        assert rights.export(store, again, START).profile["consents"][0]["source"] == "objection"
+
+
 def test_a_yes_that_is_given_after_coming_back_decides(folder, tmp_path):
     with MemoryStore() as store:
         turns = served(folder, store)

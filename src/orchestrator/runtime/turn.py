@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from orchestrator.engine import cancelling, merging
+from orchestrator.engine import cancelling, merging, profiles
 from orchestrator.engine.advance import advance
 from orchestrator.engine.linking import Refused
 from orchestrator.engine.objections import objections_of
@@ -98,6 +98,22 @@ def on_meeting(
     turn = Turn(catalog, state, now_ms, {})
     merging.meet(turn, event.id, [codec.decode(life) for life in meeting.lives], meeting.refused)
     return Turned("applied", _encode(turn.state) if turn.changed else None, (), turn.decisions, ())
+
+
+def on_objection(catalog: Catalog, said: Event, record: bytes | None, now_ms: int, profile_id: str) -> Turned:
+    """Let a no hold again that was said before its customer was erased; no journey hears of it, as nobody says it now.
+
+    It is a statement of consent, and on a profile once like any event.
+    """
+    state = codec.decode(record) if record is not None else State(Profile(profile_id))
+    digest = ids.digest_of(said.id)
+    if state.has_seen(digest):
+        return DUPLICATE
+    turn = Turn(catalog, state, now_ms, {})
+    turn.begin_event(said)
+    profiles.apply(turn, said)
+    state.remember(digest)
+    return Turned("applied", _encode(state), turn.actions, turn.decisions, ())
 
 
 def on_event(

@@ -237,7 +237,7 @@ class Processor:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
         for said in renewed(self._objections, event, profile_id):
             record = self._record(profile_id)
-            turned = turn.on_event(self._catalog, said, record, self.clock_ms, profile_id)
+            turned = turn.on_objection(self._catalog, said, record, self.clock_ms, profile_id)
             self._keep(profile_id, record, turned)
 
     def _record(self, profile_id: str) -> bytes | None:

@@ -240,7 +240,7 @@ class Partition(Unit):
         self._objections.region = catalog.project.identity.region
         old = self.state.get(profile_id)
         for said in renewed(self._objections, event, profile_id):
-            turned = turn.on_event(catalog, said, old, now_ms, profile_id)
+            turned = turn.on_objection(catalog, said, old, now_ms, profile_id)
             self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
             old = self.state.get(profile_id)
         return old

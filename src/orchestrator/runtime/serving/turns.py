@@ -360,7 +360,7 @@ class Turns:
             return
         for said in renewed(self._objections, event, profile_id):
             record = self._record(profile_id)
-            self._keep(profile_id, record, turn.on_event(self.catalog, said, record, now_ms, profile_id))
+            self._keep(profile_id, record, turn.on_objection(self.catalog, said, record, now_ms, profile_id))
 
     def _hear(self, told: Told, now_ms: int) -> None:
         """Take what is known to be about a profile; one that was erased meanwhile has nothing to hear."""
