@@ -294,3 +294,14 @@ def test_a_receipt_is_after_its_schema_and_names_the_files_that_are_the_companys
     assert [(each.what, each.where) for each in receipt.remains] == [
         ("output files, which are the company's own", [str(tmp_path / "actions.jsonl")])
     ]
+
+
+def test_an_erasure_that_is_asked_for_names_whoever_may_be_meant(folder):
+    project = load(folder).catalog.project
+    assert [customers.events_about(name, project) for name in ("ana", "email:a@b", "customer_id:7", "urn:7", "x:")] == [
+        [("ana", {})],
+        [(None, {"email": "a@b"})],
+        [("customer_id:7", {}), ("7", {})],
+        [("urn:7", {}), (None, {"urn": "7"})],
+        [("x:", {})],
+    ]

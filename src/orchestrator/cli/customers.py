@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from orchestrator.cli.decisions import catalog_of
 from orchestrator.model import codec, ids
-from orchestrator.model.identity import Identifier, Identity
+from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity
 from orchestrator.model.profile import Profile
+from orchestrator.model.project import Project
 from orchestrator.model.state import State
 from orchestrator.runtime.finding import whose
 from orchestrator.storage.store import Store
@@ -69,6 +70,20 @@ def candidates(name: str, identity: Identity | None = None) -> list[str]:
         found += [read.name] if isinstance(read, Identifier) else []
         found.append(ids.profile_id_of(kind, value))
     return list(dict.fromkeys(found))
+
+
+def events_about(name: str, project: Project) -> list[tuple[str | None, dict[str, str]]]:
+    """List whom events have to name, as (customer id, identifiers), so that one of them is about whoever this name is.
+
+    A kind that the project does not list may be an identifier's all the same, or the beginning of a customer id.
+    """
+    kind, _, value = name.partition(":")
+    by_id, by_kind = (name, dict[str, str]()), (None, {kind: value})
+    if not value:
+        return [by_id]
+    if kind == CUSTOMER_ID:
+        return [by_id, (value, {})]
+    return [by_kind] if kind in project.identifiers else [by_id, by_kind]
 
 
 def _is_known_by(profile: Profile, kind: str, value: str) -> bool:

@@ -83,14 +83,16 @@ def _erased_from(state: Path, customer: str) -> "Receipt":
 
 
 def _asked_for(customer: str, directory: Path, config: Path | None, wait_s: float) -> "Receipt":
+    from orchestrator.cli import customers
     from orchestrator.language import load
     from orchestrator.runtime.kafka.rights import request_erasure
     from orchestrator.runtime.kafka.topics import Topics
 
     project = load(directory).catalog.project
     settings = settings_for(project, Sources(config=config))
-    kind, _, value = customer.partition(":")
-    is_other = bool(value) and kind in project.identifiers and kind != "customer_id"
-    customer_id, identifiers = (None, {kind: value}) if is_other else (customer, {})
     now_ms = time.time_ns() // 1_000_000
-    return asyncio.run(request_erasure(settings, Topics.of(settings), customer_id, identifiers, now_ms, wait_s))
+    receipts = [
+        asyncio.run(request_erasure(settings, Topics.of(settings), customer_id, identifiers, now_ms, wait_s))
+        for customer_id, identifiers in customers.events_about(customer, project)
+    ]
+    return receipts[-1]  # in force when all of them are
