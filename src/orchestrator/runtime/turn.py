@@ -21,11 +21,12 @@ from orchestrator.engine.turn import EntryFailed, Turn
 from orchestrator.errors import EventError, InvariantError, StorageError
 from orchestrator.model import codec, ids
 from orchestrator.model.catalog import Catalog, Planned
-from orchestrator.model.decision import Decision, Reason
+from orchestrator.model.decision import Decision, Reason, Verdict
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.facts import Fact, Wake
 from orchestrator.model.identity import Unnamed
+from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Project
 from orchestrator.model.rights import Objection
@@ -33,6 +34,8 @@ from orchestrator.model.state import Entry, State
 
 # A record must fit into one Kafka message with room to spare, and be read and written at every event of its customer.
 MOST_RECORD_BYTES = 512 << 10
+# What a record is made to hold at most that a merge made too large, so that what its customer says next fits as well.
+LIGHTENED_BYTES = 448 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,10 @@ def on_meeting(
     state = _state_of(profile_id, record, event)
     turn = Turn(catalog, state, now_ms, {})
     merging.meet(turn, event.id, [codec.decode(life) for life in meeting.lives], meeting.refused)
-    return Turned("applied", _encode(turn.state) if turn.changed else None, (), turn.decisions, ())
+    new, failures = _encode(turn.state) if turn.changed else None, list[Failure]()
+    if new is not None and len(new) > MOST_RECORD_BYTES:
+        new, failures = _lightened(turn, new)
+    return Turned("applied", new, (), turn.decisions, failures)
 
 
 def on_objection(catalog: Catalog, said: Event, record: bytes | None, now_ms: int, profile_id: str) -> Turned:
@@ -259,6 +265,38 @@ def _made_to_fit(
             turn.state.remember(ids.digest_of(fact.id))
         new = _encode(turn.state)
     return Turned("applied", new, turn.actions, turn.decisions, failures)
+
+
+def _lightened(turn: Turn, new: bytes) -> tuple[bytes, list[Failure]]:
+    """Let lives that are one fit into a record: what is largest goes, on record; an entry is parked and emptied.
+
+    One that never fits again would have every event of its customer refused, a no included.
+    """
+    traits, failures = turn.state.profile.traits, list[Failure]()
+    parts: list[tuple[int, Entry | str]] = [(_size_of(entry), entry) for entry in turn.state.entries]
+    parts += [(len(_encode_entry(value)), name) for name, value in traits.items()]
+    for _, part in sorted(parts, key=lambda part: -part[0]):
+        if len(new) <= LIGHTENED_BYTES:
+            break
+        if isinstance(part, str):
+            del traits[part]
+            saw = {"kind": part}
+            turn.decide(merging.NO_JOURNEY, None, None, Verdict.NOT_MERGED, Reason.STATE_TOO_LARGE, saw)
+        else:
+            failures += _emptied(turn, part)
+        new = _encode(turn.state)
+    return new, failures
+
+
+def _emptied(turn: Turn, entry: Entry) -> list[Failure]:
+    """Park an entry without what it remembers; one that was parked already is told no second time."""
+    was_parked = entry.parked is not None
+    journey = turn.catalog.journey(entry.journey, entry.version)
+    if not was_parked:
+        gone = journey or Journey(entry.journey, entry.version, None, {}, ())
+        turn.park(gone, entry, Reason.STATE_TOO_LARGE)
+    entry.properties, entry.results, entry.event = {}, {}, None
+    return [] if was_parked else [Failure(entry.id, entry.journey, Reason.STATE_TOO_LARGE, "")]
 
 
 def _largest(catalog: Catalog, state: State, before: Sequence[Entry], but: Collection[str]) -> Entry | None:

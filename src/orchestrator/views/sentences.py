@@ -115,6 +115,7 @@ SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
         Reason.KIND_LIMIT,
     ): "Not recognised by {kind}: together they would be more customers than one may be",
     (Verdict.NOT_MERGED, Reason.NEVER): "Not recognised by {kind}: the value names nobody",
+    (Verdict.NOT_MERGED, Reason.STATE_TOO_LARGE): "Left out {kind}: together more is known of them than a record holds",
     (Verdict.NOT_MERGED, Reason.UNUSABLE): "Not recognised by {kind}: the value cannot be read",
 }
 

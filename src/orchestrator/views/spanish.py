@@ -97,6 +97,8 @@ _SENTENCES: Mapping[tuple[Verdict, Reason], str] = {
     (Verdict.NOT_MERGED, Reason.PROFILE_LIMIT): _NOT_KNOWN + "un cliente no puede tener más identificadores",
     (Verdict.NOT_MERGED, Reason.KIND_LIMIT): _NOT_KNOWN + "juntos serían más clientes de los que uno puede ser",
     (Verdict.NOT_MERGED, Reason.NEVER): _NOT_KNOWN + "el valor no es de nadie",
+    (Verdict.NOT_MERGED, Reason.STATE_TOO_LARGE): "Se dejó fuera {kind}: en total se sabe más de lo que cabe en su"
+    " registro",
     (Verdict.NOT_MERGED, Reason.UNUSABLE): _NOT_KNOWN + "el valor no se puede leer",
 }
 

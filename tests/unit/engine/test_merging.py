@@ -134,8 +134,9 @@ def test_records_from_before_there_were_instants_merge_too():
     assert (profile.identifiers, profile.traits) == ({"email": ["a", "b"]}, {"a": 1})
 
 
-def cart(number: int, *, messages: int = 0, entered_ms: int = 0, journey: str = "cart") -> Entry:
-    return Entry(f"entry-{number}", journey, 1, "k", entered_ms, "wait", due_ms=9, messages=messages)
+def cart(number: int, *, messages: int = 0, entered_ms: int = 0, journey: str = "cart", said: str = "") -> Entry:
+    properties = {"said": said} if said else {}
+    return Entry(f"entry-{number}", journey, 1, "k", entered_ms, "wait", 9, properties, messages=messages)
 
 
 def test_of_twins_the_one_that_sent_more_stays_then_the_older_then_the_smaller_id():
@@ -196,6 +197,36 @@ def test_a_journey_that_is_gone_ends_its_twin_all_the_same():
         catalog, Event("e", "seen", 5), "p", codec.encode(life(None, cart(1, journey="gone"))), lives, 5
     )
     assert [(one.journey, one.version, one.reason) for one in turned.decisions][1:] == [("gone", 1, "merged")]
+
+
+def test_lives_that_are_too_large_together_are_one_without_what_is_largest_and_hear_what_is_said_next():
+    catalog = shop_of()
+    mine = life(Profile("p", traits={"name": "Ana", "said": "x" * 300_000}), cart(1, said="y" * 150_000))
+    other = life(Profile("q", traits={"wrote": "z" * 200_000}), cart(2, journey="gone", said="w"))
+    lives = Meeting([codec.encode(other)], ())
+    turned = on_meeting(catalog, Event("e", "seen", 5), "p", codec.encode(mine), lives, 5)
+    assert turned.record is not None
+    assert [(one.verdict, one.reason, one.saw.get("kind")) for one in turned.decisions][1:] == [
+        ("not_merged", "state_too_large", "said")
+    ]
+    assert set(codec.decode(turned.record).profile.traits) == {"name", "wrote"}
+    no = Event("no", "consent_changed", 6, decoded={"granted": False})
+    both = on_event(catalog, no, turned.record, 6).record
+    assert both is not None
+    assert not codec.decode(both).profile.consents[0].granted
+
+
+def test_an_entry_that_makes_lives_too_large_stands_parked_without_its_memory():
+    catalog = shop_of()
+    mine = life(None, cart(1, said="y" * 300_000))
+    lives = Meeting([codec.encode(life(Profile("q"), cart(2, journey="other", said="w" * 290_000)))], ())
+    turned = on_meeting(catalog, Event("e", "seen", 5), "p", codec.encode(mine), lives, 5)
+    assert turned.record is not None
+    assert [(entry.parked, len(entry.properties)) for entry in codec.decode(turned.record).entries] == [
+        ("state_too_large", 0), (None, 1)
+    ]  # fmt: skip
+    assert [one.reason for one in turned.failures] == ["state_too_large"]
+    assert (turned.decisions[-1].verdict, turned.decisions[-1].reason) == ("parked", "state_too_large")
 
 
 def test_the_lives_that_laws_draw_know_a_journey_that_may_be_entered_twice():

@@ -175,7 +175,7 @@ class Processor:
                 if is_direct and not event.identifiers and event.customer_id is not None:
                     profile_id = name_of(CUSTOMER_ID, event.customer_id)
                 else:
-                    resolved = self._identify(event, clock_ms)
+                    resolved = self._identify(event, clock_ms, chunk, index)
                     profile_id = resolved.profile_id
                     if resolved.is_known and self._record(profile_id) is not None:
                         if event.type not in wanted:
@@ -200,7 +200,7 @@ class Processor:
         outcomes["ignored"] += ignored
         self.records += len(chunk.lines)
 
-    def _identify(self, event: Event, now_ms: int) -> Resolved:
+    def _identify(self, event: Event, now_ms: int, chunk: Chunk, index: int) -> Resolved:
         """Find whose event it is; lives that it makes one are one before it is taken."""
         resolved = self._resolver.resolve(event)
         profile_id = resolved.profile_id
@@ -213,6 +213,8 @@ class Processor:
             if record is not None or lives or resolved.refused:
                 turned = turn.on_meeting(self._catalog, event, profile_id, record, meeting, now_ms)
                 self._keep(profile_id, record, turned)
+                if turned.failures:
+                    self._park(turned.failures, profile_id, chunk.origin(index))
         return resolved
 
     def _erase(self, profile_id: str, positions: Positions, feed: Feed) -> None:
