@@ -6,7 +6,8 @@ receipt says that they arrived. Delivery knows the rest: taking back what is gon
 by what is remembered anyway and by `expires` (or a day); and nothing is taken back a second time.
 
     an exit rule or a goal   the entry's messages; an `exit` step is the author's own order and takes nothing back
-    a consent withdrawn      the messages that would not be allowed any more
+    a twin that stays        the messages of the entry that ends as merged: the one that stays has sent as many
+    a consent withdrawn      the messages that would not be allowed any more; so does a life with a no that is merged
     an erasure               all of them, and whatever else delivery still holds of the customer, messages or not
 
 Each goes to the profile that its message left to, which is where delivery has it, though lives were merged since.

@@ -8,13 +8,13 @@ never decide whose two lives are one: that is `linking`'s.
 | traits, groups | by field: what was said last, a taking back included |
 | preferred channels, own quiet hours | what was said last |
 | identifiers | all of them, by the time each became known, so that the newest is still the newest |
-| consents | for each channel and purpose: an explicit no of either life beats a yes of the other; silence is neither |
+| consents | by channel and purpose, an explicit no of either life beats a yes, also for what is on its way |
 | unreachable | a channel that is so in either life, for the addresses that bounced there |
 | first and last seen, last written | the earliest; by channel, the latest |
 | caps | the messages of both count, each once; each is taken back by the profile that it left to |
 | events seen | those of both are known again |
 | entries | all; of two with the same journey and key the one that sent more messages stays, else the older one |
-| twins | ties go by the smaller id; the other entry exits as `merged`; with `again: always` both stay |
+| twins | ties go by the smaller id; the other exits as `merged`, its messages go back; with `again: always` both stay |
 | timers | they stay with their entries |
 | last exits | by journey and key, the later one |
 | ended entries with an open goal | those of both |
@@ -37,7 +37,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from orchestrator.engine import endings, guards, profiles, watches
+from orchestrator.engine import cancelling, endings, guards, profiles, watches
 from orchestrator.engine.cases import MAX_CASES
 from orchestrator.engine.linking import Refused
 from orchestrator.engine.past import MAX_COUNTED, MAX_LATELY
@@ -70,6 +70,9 @@ def meet(turn: Turn, cause: str, lives: Sequence[State], refused: Sequence[Refus
             journey = turn.catalog.journey(twin.journey, twin.version)
             gone = journey or Journey(twin.journey, twin.version, None, {}, ())
             turn.decide(gone, twin, twin.step, Verdict.EXITED, Reason.TWIN)
+            cancelling.of_entry(turn, twin)
+    if lives:
+        cancelling.of_withdrawn(turn)  # a no of one life holds for what is on its way to another
     for no in refused:
         _say_refused(turn, no)
 

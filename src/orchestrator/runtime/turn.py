@@ -103,7 +103,7 @@ def on_meeting(
     new, failures = _encode(turn.state) if turn.changed else None, list[Failure]()
     if new is not None and len(new) > MOST_RECORD_BYTES:
         new, failures = _lightened(turn, new)
-    return Turned("applied", new, (), turn.decisions, failures)
+    return Turned("applied", new, turn.actions, turn.decisions, failures)
 
 
 def on_objection(catalog: Catalog, said: Event, record: bytes | None, now_ms: int, profile_id: str) -> Turned:

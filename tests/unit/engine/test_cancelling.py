@@ -6,7 +6,11 @@ from orchestrator.engine import cancelling
 from orchestrator.engine.merging import join
 from orchestrator.engine.turn import Turn
 from orchestrator.model import codec, ids
+from orchestrator.model.event import Event
 from orchestrator.model.identity import Identity
+from orchestrator.model.profile import Consent, Profile
+from orchestrator.model.state import State
+from orchestrator.runtime.turn import Meeting, on_meeting
 from shop import (
     CONFIRMED,
     EMAIL_AND_SMS,
@@ -157,6 +161,34 @@ def test_what_left_to_a_customer_under_another_name_is_taken_back_under_that():
         ("theirs", "visitor"),
         (None, ana.state.profile_id),
         (None, "visitor"),
+    ]
+
+
+def meets(ana, other):
+    lives, at_ms = Meeting([codec.encode(other)], ()), ana.start_ms + 60_000
+    return on_meeting(ana.catalog, Event("e", "seen", at_ms), ana.state.profile_id, ana.record, lives, at_ms)
+
+
+def test_a_no_of_another_life_takes_back_what_is_on_its_way():
+    ana = waiting(wait("calm", "9d"))
+    no = Consent(None, "marketing", granted=False, confirmed=False, at_ms=1)
+    turned = meets(ana, State(Profile("visitor", consents=[no])))
+    assert [(one.kind, one.profile_id, one.data) for one in turned.actions] == [
+        ("cancel", ana.state.profile_id, {"action_id": ana.actions[0].id, "reason": "no_consent"})
+    ]
+    assert meets(ana, State(Profile("visitor"))).actions == []
+
+
+def test_of_two_entries_for_the_same_the_one_that_ends_takes_its_message_back():
+    ana, other = waiting(wait("calm", "9d")), copy(waiting(wait("calm", "9d")).state)
+    other.profile_id = other.profile.id = "visitor"
+    other.entries[0].id = other.sent[0].entry_id = "later"
+    other.entries[0].entered_ms += 1
+    other.sent[0].action_id = "theirs"
+    turned = meets(ana, other)
+    assert turned.decisions[-1].reason == "merged"
+    assert [(one.kind, one.profile_id, one.data) for one in turned.actions] == [
+        ("cancel", "visitor", {"action_id": "theirs", "reason": "exit"})
     ]
 
 
