@@ -46,7 +46,7 @@ def said_ms(turn: Turn, event: Event) -> int:
 
 
 def identify(turn: Turn, event: Event) -> None:
-    """Put the event's identifiers on record, the newest last."""
+    """Put the event's identifiers on record, the newest last, so many of a kind as a customer may have in all."""
     profile = turn.state.profile
     if event.customer_id is not None and event.customer_id != profile.customer_id:
         _know_by(turn, profile, event.customer_id)
@@ -57,6 +57,9 @@ def identify(turn: Turn, event: Event) -> None:
             since += [0] * (len(known) - len(since))  # of a record from before there were instants
             known.append(value)
             since.append(said_ms(turn, event))
+            # Of what links nobody, such as a session, there is no end; the oldest go.
+            most = turn.project.identity.limit
+            del known[:-most], since[:-most]
             turn.changed = True
 
 

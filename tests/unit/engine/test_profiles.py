@@ -47,6 +47,15 @@ def test_identifiers_are_kept_by_kind_the_newest_last():
     assert (profile.value("email"), profile.value("cookie"), profile.value("phone")) == ("c@d.example", "x", None)
 
 
+def test_of_what_links_nobody_the_newest_are_kept():
+    ana = nobody()
+    for number in range(60):
+        ana.does("profile_updated", f"{number}m", identifiers={"session": f"s{number}", "email": "a@b.example"})
+    profile = ana.state.profile
+    assert profile.identifiers == {"session": [f"s{number}" for number in range(10, 60)], "email": ["a@b.example"]}
+    assert len(profile.identified_ms["session"]) == 50
+
+
 def test_an_identifier_from_a_clock_that_is_ahead_is_known_since_it_came():
     ana = nobody()
     ahead = ana.event("profile_updated", "900d", identifiers={"email": "a@b.example"})
