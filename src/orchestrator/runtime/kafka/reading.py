@@ -22,6 +22,9 @@ async def read(
     settings: KafkaSettings, partitions: Iterable[TopicPartition], take: Callable[[ConsumerRecord], None]
 ) -> None:
     """Hand over every committed record of some partitions, each one's in its order, as they stand now."""
+    wanted = list(partitions)
+    if not wanted:
+        return  # a topic that this application does not need
     consumer = AIOKafkaConsumer(
         enable_auto_commit=False,
         isolation_level="read_committed",
@@ -31,8 +34,7 @@ async def read(
     )
     await consumer.start()
     try:
-        wanted = list(partitions)
-        ends = await consumer.end_offsets(wanted) if wanted else {}
+        ends = await consumer.end_offsets(wanted)
         consumer.assign(wanted)
         await consumer.seek_to_beginning(*wanted)
         left = set(wanted)
