@@ -12,7 +12,7 @@ from functools import lru_cache, wraps
 from typing import Any, ClassVar, TextIO
 
 import msgspec
-from liquid import BoundTemplate, Environment, RenderContext
+from liquid import BoundTemplate, Environment, RenderContext, Undefined
 from liquid.ast import Node
 from liquid.builtin.output import Output, OutputNode
 from liquid.exceptions import FilterError, LiquidError
@@ -29,6 +29,10 @@ MAX_LOOPS = 10_000
 MAX_LOCALS_BYTES = 1 << 20
 # So many collections of a message's fields are kept, by channel and languages; more are made each time.
 MAX_KEPT_FIELDS = 4_096
+
+# What stands for null, and the filters that put what they are given into a text.
+_MISSING = Undefined("null")
+_PUTTING = frozenset({"append", "prepend", "replace", "replace_first", "replace_last", "join"})
 
 # Where the filter `lookup` finds the catalogs; no template can name it.
 _TABLES = "catalogs:"
@@ -105,10 +109,19 @@ def _lookup(value: Any, catalog: Any, column: Any, *, context: RenderContext) ->
 
 
 def _bounded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
-    """Bound what a filter makes: a chain of them can multiply a text without a single loop."""
+    """Bound what a filter makes: a chain of them can multiply a text without a single loop.
+
+    What is null counts as missing, as everywhere: by itself Liquid for Python would write it as `None`.
+    """
 
     @wraps(apply)
     def bounded(value: Any, *arguments: Any, **options: Any) -> Any:
+        if value is None:
+            value = _MISSING
+        elif name == "join" and isinstance(value, list):
+            value = ["" if item is None else item for item in value]
+        if name in _PUTTING and None in arguments:
+            arguments = tuple(_MISSING if argument is None else argument for argument in arguments)
         if name == "replace" and _grown(value, *arguments) > MAX_OUTPUT_BYTES:
             raise FilterError(f"{name} makes a text of more than {MAX_OUTPUT_BYTES} characters", token=None)
         made = apply(value, *arguments, **options)

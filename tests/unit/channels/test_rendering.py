@@ -45,6 +45,27 @@ def test_what_is_missing_renders_empty():
     assert text_of("[{{ profile.first_name }}][{{ nobody.there.at.all }}][{{ x | upcase }}]") == "[][][]"
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{{ item.size }}", ""),
+        ("{{ item.size | date: '%d/%m' }}", ""),
+        ("{{ item.size | slice: 0, 2 }}", ""),
+        ("{{ item.size | join: ', ' }}", ""),
+        ("{{ item.size | default: 'one size' }}", "one size"),
+        ("{{ item.title | append: item.size }}", "Shirt"),
+        ("{{ item.title | prepend: item.size }}", "Shirt"),
+        ("{{ item.title | replace: 'S', item.size }}", "hirt"),
+        ("{{ item.tags | join: ', ' }}", "new, , red"),
+        ("{{ item.tags | compact | join: ', ' }}", "new, red"),
+        ("{{ item.tags.size }}", "3"),
+    ],
+)
+def test_what_is_null_renders_as_what_is_missing(template, text):
+    item = {"title": "Shirt", "size": None, "tags": ["new", None, "red"]}
+    assert text_of(template, item=item) == text
+
+
 def test_another_language_replaces_field_by_field():
     fields = render(language="en").fields
     assert fields["subject"] == "Your cart is waiting"
