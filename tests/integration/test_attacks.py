@@ -96,6 +96,37 @@ async def test_a_zip_bomb_is_refused_before_it_is_unpacked(shop):
     assert (await answered(shop, data=bomb, key="Bearer a-write-key", Content_Encoding="gzip"))[0] == 413
 
 
+def _wishing(name, body):
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\n%s: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n" % name
+    return BEGINNING + wish + b"Content-Length: %d\r\n\r\n" % len(body), body
+
+
+async def test_who_would_rather_speak_another_protocol_is_heard_in_this_one(shop):
+    """As Java's own client asks at first over a plain connection."""
+    body = json.dumps({**CART, "customer_id": "ana"}).encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))
+    for pieces in ([b"".join(_wishing(b"Upgrade", body))], _wishing(b"upgrade", body)):
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.02)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 202")
+        await reader.readuntil(b'refused":[]}')
+    writer.close()
+
+
+async def test_no_body_is_taken_for_another_request(shop):
+    head, body = _wishing(b"Upgrade", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    begun, rest = head.split(b"grade: h2c")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))
+    for piece in (begun, b"grade: h2c" + rest, body):
+        writer.write(piece)
+        await asyncio.sleep(0.02)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    assert (answer.count(b"HTTP/1.1 "), answer.split()[1]) == (1, b"400")
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "packed",
     [b"no gzip", gzip.compress(b"[{}]", mtime=0)[:-9], b"", gzip.compress(b"{}", mtime=0) + b"and more"],

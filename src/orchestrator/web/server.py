@@ -5,6 +5,7 @@ service ends. Must never end by itself but for a signal or a failure that the se
 """
 
 import asyncio
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from orchestrator.web.writing import JoinedWrites
 HEADER_SECONDS = 20.0
 MAX_CONNECTIONS = 2_000
 GRACE_SECONDS = 5
+_UPGRADE = re.compile(rb"(?<=\n)upgrade(?=[ \t]*:)", re.IGNORECASE)
 _log = structlog.get_logger(__name__)
 
 
@@ -38,6 +40,7 @@ class PatientProtocol(HttpToolsProtocol):
     _abort: dict[object, object]
     _is_in_headers = True
     _is_whole = True
+    _is_misread = False
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -48,6 +51,10 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and wait for the rest of the headers."""
+        if self._is_misread:
+            return
+        if b"pgrade" in data and (self._is_whole or self._is_in_headers):
+            data = _without_upgrade(data)
         super().data_received(data)
         if self._is_in_headers and self._waiting is None:
             self._wait()
@@ -64,6 +71,9 @@ class PatientProtocol(HttpToolsProtocol):
         self._wait_no_more()
         self.scope["extensions"] = {ABORT: self._abort}
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            # The parser reads no body then, and would take it for the next request: there is none on this connection.
+            self._is_misread, self.cycle.keep_alive = True, False
 
     def on_message_complete(self) -> None:
         """Take note that the request is whole."""
@@ -101,6 +111,15 @@ class PatientProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Let nobody see that another protocol is wished for, which we may ignore: Java's client does by default.
+
+    The parser would leave the body of such a request out.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"X-Asked", head) + end + rest
 
 
 def listen(host: str, port: int) -> socket.socket:
