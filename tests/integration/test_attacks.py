@@ -114,6 +114,38 @@ async def test_who_would_rather_speak_another_protocol_is_heard_in_this_one(shop
     writer.close()
 
 
+async def test_connections_that_are_kept_for_later_keep_nobody_out(shop, monkeypatch):
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
+    port = int(shop.url.rpartition(":")[2])
+    kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    for reader, writer in kept[:2]:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b'ok"}')
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"200" in await reader.readline()
+    assert await kept[2][0].read() == b""  # that never asked for anything
+    for each, _ in kept[:2]:
+        assert not each.at_eof()
+    for _, each in (*kept, (reader, writer)):
+        each.close()
+
+
+async def test_where_all_are_busy_only_the_newest_are_asked_to_come_back(shop, monkeypatch):
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
+    port = int(shop.url.rpartition(":")[2])
+    busy = await asyncio.open_connection("127.0.0.1", port)
+    busy[1].write(BEGINNING + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    await busy[0].readuntil(b"\r\n\r\n")  # somebody waits for the body
+    newest = await asyncio.open_connection("127.0.0.1", port)
+    newest[1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"503" in await newest[0].readline()
+    busy[1].write(b"{}")
+    assert b"400" in await busy[0].readline()
+    for _, each in (busy, newest):
+        each.close()
+
+
 async def test_no_body_is_taken_for_another_request(shop):
     head, body = _wishing(b"Upgrade", b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
     begun, rest = head.split(b"grade: h2c")

@@ -10,10 +10,11 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orchestrator.errors import OrchestratorError
@@ -25,6 +26,7 @@ from orchestrator.web.writing import JoinedWrites
 
 # A connection that has sent no whole request for so long is closed: slow clients must not take all there are.
 HEADER_SECONDS = 20.0
+# Beyond so many, a new one takes the place of the one that has been idle for longest.
 MAX_CONNECTIONS = 2_000
 GRACE_SECONDS = 5
 _UPGRADE = re.compile(rb"(?<=\n)upgrade(?=[ \t]*:)", re.IGNORECASE)
@@ -37,6 +39,8 @@ class PatientProtocol(HttpToolsProtocol):
     Most requests come whole, and are waited for by nobody, here or where their bodies are read.
     """
 
+    # Those that wait for a request, the longest first; each server has its own.
+    idle: ClassVar[dict["PatientProtocol", None]]
     _abort: dict[object, object]
     _is_in_headers = True
     _is_whole = True
@@ -48,6 +52,18 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]  # a transport, by duck
         self._abort = {"call": transport.abort}
         self._wait()
+        self.idle[self] = None
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close whatever has been idle for longest, so that who is kept alive for later keeps nobody out."""
+        longest = next((each for each in self.idle if each is not self), None)
+        if longest is None:
+            self.app = service_unavailable
+        else:
+            del self.idle[longest]
+            longest.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and wait for the rest of the headers."""
@@ -68,6 +84,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Take note that the headers are whole."""
         self._is_in_headers = False
+        self.idle.pop(self, None)
         self._wait_no_more()
         self.scope["extensions"] = {ABORT: self._abort}
         super().on_headers_complete()
@@ -90,13 +107,17 @@ class PatientProtocol(HttpToolsProtocol):
         Whoever sends all of it first hears our answer in that way, and whoever never ends takes no connection.
         """
         super().on_response_complete()
-        if not self._is_whole and self.cycle.response_complete and not self.transport.is_closing():
+        if not self.cycle.response_complete or self.transport.is_closing():
+            return
+        self.idle[self] = None
+        if not self._is_whole:
             self._wait_no_more()
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._is_in_headers = False
+        self.idle.pop(self, None)
         self._wait_no_more()
         super().connection_lost(exc)
 
@@ -187,16 +208,18 @@ class _Server(uvicorn.Server):
 
 
 def _config(app: App) -> uvicorn.Config:
+    class Own(PatientProtocol):
+        idle: ClassVar[dict[PatientProtocol, None]] = {}
+
     return uvicorn.Config(
         app,
-        http=PatientProtocol,
+        http=Own,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nobody asks who the client is
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
