@@ -38,6 +38,8 @@ class Alignment:
         # All that was read and is not done, in the log's order: what is held as well.
         self._waiting: dict[int, KafkaRecord] = {}
         self._held: set[int] = set()
+        # What the values of all that wait take, those that are held among them.
+        self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -97,6 +99,7 @@ class Alignment:
         offset, at_ms = record.offset, record.timestamp
         self.pass_over(offset + 1)
         self._waiting[offset] = record
+        self.bytes += len(record.value or b"")
         heappush(self._heap, (at_ms if at_ms <= wall_ms else 0, offset))
 
     def look(self) -> KafkaRecord:
@@ -108,7 +111,9 @@ class Alignment:
         key = heappop(self._heap)
         if key > self.mark:
             self.mark = key
-        return self._waiting.pop(key[1])
+        record = self._waiting.pop(key[1])
+        self.bytes -= len(record.value or b"")
+        return record
 
     def hold(self) -> KafkaRecord:
         """Set the earliest waiting record aside: its turn has come, and it waits for something else."""
@@ -121,6 +126,7 @@ class Alignment:
         """Take note that a record that was held is taken."""
         self._held.discard(record.offset)
         del self._waiting[record.offset]
+        self.bytes -= len(record.value or b"")
 
     def pass_over(self, offset: int) -> None:
         """Take note that everything before an offset was read."""
@@ -137,4 +143,5 @@ class Alignment:
         self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
         self._heap.clear()
         self._waiting.clear()
+        self.bytes = 0
         self._held.clear()

@@ -60,8 +60,10 @@ from orchestrator.runtime.turn import Meeting
 
 # Sources tell their clocks twice a second and commit in between: nearer than this, all is live.
 LIVE_MS = 3_000
-# So many records wait at most, some 40 MB; beyond that a source lags too far behind the others to be waited for.
+# So many records wait at most, some 40 MB, of large ones so many bytes; beyond that a source lags too far behind the
+# others to be waited for.
 MOST_WAITING = 50_000
+MOST_WAITING_BYTES = 64 << 20
 
 
 # The changelog takes 2 MiB; a record that is larger than a turn may make it changes no more, but it is kept.
@@ -150,6 +152,11 @@ class ResolvedPartition(Partition):
             self._aligned.is_whole and next_ms is not None and next_ms <= self._open_until(wall_ms)
         )
 
+    @property
+    def _is_crowded(self) -> bool:
+        """Tell whether no more may wait."""
+        return len(self._aligned) >= MOST_WAITING or self._aligned.bytes >= MOST_WAITING_BYTES
+
     def _open_until(self, wall_ms: int) -> int:
         """Tell up to which time records may be taken: all that are near the wall clock, or what every source passed."""
         return wall_ms if wall_ms - self.clock.now_ms <= LIVE_MS else self.clock.now_ms
@@ -183,7 +190,7 @@ class ResolvedPartition(Partition):
         aligned, records, at = self._aligned, self._records, self._at
         # What waited before a crash is read again as a whole, and was no more than that.
         # Whoever waits for a life reads on until it comes.
-        while at < len(records) and (len(aligned) < MOST_WAITING or not aligned.is_whole or self._held):
+        while at < len(records) and (not self._is_crowded or not aligned.is_whole or self._held):
             record = records[at]
             at += 1
             if record.topic != self._topic:
@@ -232,7 +239,7 @@ class ResolvedPartition(Partition):
         while (next_ms := aligned.next_ms) is not None:
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
             if not aligned.is_late:
-                if (next_ms > until_ms and len(aligned) < MOST_WAITING) or sink.is_full:
+                if (next_ms > until_ms and not self._is_crowded) or sink.is_full:
                     break
                 if not self._pass(catalog, next_ms if next_ms < clock_ms else clock_ms, wall_ms):
                     return

@@ -90,6 +90,7 @@ class Record:
 
     offset: int
     timestamp: int
+    value: bytes = b"an event"
 
 
 def step(aligned: Alignment, arriving: list[Record], clock_ms: int, done: list[int]) -> None:

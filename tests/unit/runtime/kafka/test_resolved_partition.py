@@ -224,6 +224,22 @@ def test_behind_a_log_whose_beginning_was_cut_the_place_is_known_though_nothing_
     assert decided(unit)[0] == ("entered", instants.to_text(4 * HOUR))
 
 
+def test_of_large_events_no_more_wait_for_a_source_than_there_is_memory_for(catalog, record, tick, monkeypatch):
+    monkeypatch.setattr(resolved_partition, "MOST_WAITING_BYTES", 2_000)
+    unit = behind()
+    carts = [record(at, HOUR + at, "cart_updated", f"c{at}") for at in range(50)]
+    work(unit, catalog, *carts)
+    while unit.backlog:
+        unit.work(catalog, set(), WALL)
+    waiting = len(unit._aligned)
+    assert waiting * len(carts[10].value) < 2_200
+    assert [at for verdict, at in decided(unit) if verdict == "entered"] == [
+        instants.to_text(HOUR + at) for at in range(50 - waiting)
+    ]
+    work(unit, catalog, tick(50, "0", 9 * HOUR), tick(51, "1", 9 * HOUR))
+    assert (len(unit._aligned), unit._aligned.bytes) == (0, 0)
+
+
 def merging(unit, catalog, record, tick) -> dict:
     """Let a life come that somebody waits for, and an event behind it; give the one dead letter."""
     wait, life = record(0, HOUR, "x"), record(1, HOUR, "x")
