@@ -33,6 +33,7 @@ MAX_KEPT_FIELDS = 4_096
 # What stands for null, and the filters that put what they are given into a text.
 _MISSING = Undefined("null")
 _PUTTING = frozenset({"append", "prepend", "replace", "replace_first", "replace_last", "join"})
+_SORTING = frozenset({"sort", "sort_natural"})
 
 # Where the filter `lookup` finds the catalogs; no template can name it.
 _TABLES = "catalogs:"
@@ -124,12 +125,23 @@ def _bounded(name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
             arguments = tuple(_MISSING if argument is None else argument for argument in arguments)
         if name == "replace" and _grown(value, *arguments) > MAX_OUTPUT_BYTES:
             raise FilterError(f"{name} makes a text of more than {MAX_OUTPUT_BYTES} characters", token=None)
+        missing: list[Any] = []
+        if name in _SORTING and isinstance(value, list):
+            value, missing = _with_and_without(value, *arguments)
         made = apply(value, *arguments, **options)
+        made = [*made, *missing] if missing else made
         if isinstance(made, str) and len(made) > MAX_OUTPUT_BYTES:
             raise FilterError(f"{name} makes a text of more than {MAX_OUTPUT_BYTES} characters", token=None)
         return made
 
     return bounded
+
+
+def _with_and_without(items: list[Any], key: Any = None) -> tuple[list[Any], list[Any]]:
+    """Part what can be sorted from what lacks a value to sort by, which goes to the end and compares with nothing."""
+    found = [each.get(str(key)) if key and isinstance(each, Mapping) else each for each in items]
+    pairs = list(zip(items, found, strict=True))
+    return [each for each, by in pairs if by is not None], [each for each, by in pairs if by is None]
 
 
 def _grown(value: Any, sought: Any = "", put: Any = "", *_more: Any) -> int:

@@ -59,10 +59,14 @@ def test_what_is_missing_renders_empty():
         ("{{ item.tags | join: ', ' }}", "new, , red"),
         ("{{ item.tags | compact | join: ', ' }}", "new, red"),
         ("{{ item.tags.size }}", "3"),
+        ("{{ item.tags | reverse | sort | join: ', ' }}", "new, red, "),
+        ("{{ item.offers | sort: 'price' | map: 'shop' | join: ', ' }}", "b, d, a, c"),
+        ("{{ item.offers | sort_natural: 'name' | map: 'shop' | join: ', ' }}", "a, b, c, d"),
     ],
 )
 def test_what_is_null_renders_as_what_is_missing(template, text):
-    item = {"title": "Shirt", "size": None, "tags": ["new", None, "red"]}
+    offers = [{"shop": "a", "price": None}, {"shop": "b", "price": 3}, {"shop": "c"}, {"shop": "d", "price": 5.5}]
+    item = {"title": "Shirt", "size": None, "tags": ["new", None, "red"], "offers": offers}
     assert text_of(template, item=item) == text
 
 
