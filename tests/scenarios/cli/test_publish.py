@@ -226,3 +226,16 @@ def test_a_state_file_that_is_not_there_yet_begins_with_what_is_published(orches
     assert not (shop / "new.db").exists()
     assert orchestrator("publish", shop, "--state", shop / "new.db").err == "published as release 1\n"
     assert orchestrator("publish", shop, "--state", shop / "new.db").err == "nothing to publish\n"
+
+
+@pytest.mark.parametrize(("once", "is_late"), [("2020-11-27T09:00", True), ("2999-11-27T09:00", False)])
+def test_a_broadcast_whose_moment_has_passed_is_told(orchestrator, shop, once, is_late):
+    (shop / "sale.journey.yaml").write_text(
+        f'journey: sale\nversion: 1\nstatus: live\nenter: {{schedule: {{once: "{once}"}}}}\n'
+        "steps: [{id: a, wait: 1h}]\n"
+    )
+    planned = orchestrator("publish", shop, "--state", shop / "shop.db", "--dry-run")
+    assert planned.code == 0, planned.err
+    late = f"  nobody enters by its schedule: {once} has passed everywhere"
+    assert (late in planned.out.splitlines()) == is_late
+    assert "sale: new, version 1, live" in planned.out

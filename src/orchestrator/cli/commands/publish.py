@@ -5,6 +5,7 @@ Owns the form of the plan and the question of whether it may go ahead. Comparing
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.runtime.kafka.settings import KafkaSettings
     from orchestrator.runtime.publishing import Change
 
+_LAST_ZONE = timezone(timedelta(hours=-12))
 EXAMPLES = [
     Example("orchestrator publish shop --dry-run", "what would change, and for how many customers"),
     Example("orchestrator publish shop", "put it in force; workers take it up without a restart"),
@@ -57,7 +59,7 @@ def command(
     if as_json:
         screen.out_json({"changes": changes, "revision": revision, "dry_run": dry_run})
     else:
-        for line in _told(changes):
+        for line in _told(changes, loaded):
             screen.out(line)
         if refused:
             screen.complain(f"nothing is published: {screen.counted(len(refused), 'journey')} must be mended first")
@@ -105,7 +107,7 @@ def _publish_to(path: Path, loaded: "Loaded", *, dry_run: bool) -> "tuple[Sequen
         return changes, publish(loaded, store)
 
 
-def _told(changes: "Sequence[Change]") -> Iterator[str]:
+def _told(changes: "Sequence[Change]", loaded: "Loaded") -> Iterator[str]:
     from orchestrator.runtime.publishing import Kind
 
     for change in changes:
@@ -129,6 +131,19 @@ def _told(changes: "Sequence[Change]") -> Iterator[str]:
         yield f"{screen.paint(change.journey, style)}: {said}"
         if change.kind is not Kind.UNCHANGED:
             yield from _steps(change)
+        if change.kind in (Kind.NEW, Kind.VERSION):
+            yield from _too_late(loaded, change)
+
+
+def _too_late(loaded: "Loaded", change: "Change") -> Iterator[str]:
+    """Say which broadcasts nobody will get: their local time has passed in the last of all time zones."""
+    from orchestrator.model.audience import Schedule
+
+    journey = loaded.catalog.journey(change.journey, change.after or 0)
+    now = datetime.now(_LAST_ZONE).replace(tzinfo=None)
+    for moment in journey.moments if journey is not None else ():
+        if isinstance(moment, Schedule) and moment.once is not None and moment.once < now:
+            yield f"  nobody enters by its schedule: {moment.once:%Y-%m-%dT%H:%M} has passed everywhere"
 
 
 def _status(change: "Change") -> str:
