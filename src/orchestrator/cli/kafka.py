@@ -4,13 +4,27 @@ Owns the default that only the command line knows: an application goes by its pr
 anywhere.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.settings import Sources
+from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator.model.project import Project
     from orchestrator.runtime.kafka.settings import KafkaSettings
+
+
+def project_of(directory: Path) -> "Project":
+    """Load the project whose topics are meant by who names no store.
+
+    Raises OrchestratorError, and what loading raises.
+    """
+    from orchestrator.language import load
+
+    if directory == Path() and not (directory / "orchestrator.yaml").is_file():
+        raise OrchestratorError("name the store with --state; on Kafka, the project's folder")
+    return load(directory).catalog.project
 
 
 def settings_for(project: "Project", sources: Sources) -> "KafkaSettings":

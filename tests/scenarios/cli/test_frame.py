@@ -64,6 +64,13 @@ def test_wrong_use_ends_with_2_and_says_what_is_wrong(orchestrator, arguments, s
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("command", [["erase", "ana"], ["export", "ana"], ["redeliver"]])
+def test_without_a_store_and_a_project_both_are_asked_for(orchestrator, tmp_path, command, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = orchestrator(*command)
+    assert (ended.code, ended.err) == (2, "error: name the store with --state; on Kafka, the project's folder\n")
+
+
 @pytest.mark.parametrize("command", [["erase", "ana"], ["redeliver"]])
 def test_a_mistyped_store_is_not_made_and_found_empty(orchestrator, tmp_path, command):
     ended = orchestrator(*command, "--state", "typo.db")

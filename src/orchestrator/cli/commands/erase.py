@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.kafka import project_of, settings_for
 from orchestrator.cli.options import Config, Customer
 from orchestrator.cli.settings import Sources
 
@@ -57,7 +57,8 @@ def command(
     told = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt.erased.items() if count)
     screen.out(f"erased: {told or 'nothing'}")
     if receipt.objections:
-        screen.out(f"remembered: {receipt.objections:,} addresses with an explicit no, as keyed hashes")
+        addresses = "address" if receipt.objections == 1 else "addresses"
+        screen.out(f"remembered: {receipt.objections:,} {addresses} with an explicit no, as keyed hashes")
     for remains in receipt.remains:
         until = f", until {remains.until}" if remains.until else ""
         screen.out(f"not reached: {remains.what}: {', '.join(remains.where)}{until}")
@@ -84,11 +85,10 @@ def _erased_from(state: Path, customer: str) -> "Receipt":
 
 def _asked_for(customer: str, directory: Path, config: Path | None, wait_s: float) -> "Receipt":
     from orchestrator.cli import customers
-    from orchestrator.language import load
     from orchestrator.runtime.kafka.rights import request_erasure
     from orchestrator.runtime.kafka.topics import Topics
 
-    project = load(directory).catalog.project
+    project = project_of(directory)
     settings = settings_for(project, Sources(config=config))
     now_ms = time.time_ns() // 1_000_000
     receipts = [

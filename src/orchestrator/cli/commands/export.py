@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.kafka import project_of, settings_for
 from orchestrator.cli.options import Config, Customer
 from orchestrator.cli.settings import Sources
 
@@ -65,11 +65,10 @@ def _from(state: Path, customer: str, now_ms: int) -> "Export | None":
 
 def _from_kafka(customer: str, directory: Path, config: Path | None, now_ms: int) -> "Export | None":
     from orchestrator.cli import customers
-    from orchestrator.language import load
     from orchestrator.runtime.kafka.exporting import export
     from orchestrator.runtime.kafka.topics import Topics
 
-    project = load(directory).catalog.project
+    project = project_of(directory)
     settings = settings_for(project, Sources(config=config))
     candidates = customers.candidates(customer, project.identity)
     return asyncio.run(export(settings, Topics.of(settings), candidates, now_ms))

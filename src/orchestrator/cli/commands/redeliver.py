@@ -14,7 +14,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.kafka import project_of, settings_for
 from orchestrator.cli.options import Config
 from orchestrator.cli.settings import Sources
 
@@ -79,11 +79,10 @@ def _in_store(state: Path, reason: str | None, dry_run: bool) -> "tuple[Sequence
 async def _on_kafka(
     directory: Path, sources: Sources, reason: str | None, dry_run: bool
 ) -> "tuple[Sequence[Pending], int]":
-    from orchestrator.language import load
     from orchestrator.runtime.kafka.redelivering import given_up, redeliver
     from orchestrator.runtime.kafka.topics import Topics
 
-    settings = settings_for(load(directory).catalog.project, sources)
+    settings = settings_for(project_of(directory), sources)
     topics = Topics.of(settings)
     rows = [row for row in await given_up(settings, topics) if reason in (None, row.reason)]
     if not dry_run:
