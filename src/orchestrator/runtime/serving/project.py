@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from orchestrator.errors import InvalidProject, OrchestratorError
+from orchestrator.errors import InvalidProject, OrchestratorError, StorageError
 from orchestrator.language import Loaded, load
 
 LOOK_EVERY = 1.0
@@ -49,7 +49,14 @@ class Watch:
         self._sleep = sleep
         self._look_further = look_further
         self._seen = look_at(directory)
-        self.problem: str | None = None
+        # With the files, and with what was published.
+        self._problem: str | None = None
+        self._further: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What a person should look at; None when nothing."""
+        return self._problem or self._further
 
     async def run(self, changed: Callable[[Loaded], Awaitable[None]]) -> None:
         """Look until cancelled; `changed` gets every valid new project."""
@@ -67,14 +74,21 @@ class Watch:
         try:
             loaded = await asyncio.to_thread(load, self._directory)
             await changed(loaded)
+        except StorageError as error:
+            self._seen = {}  # these files are good; they are tried again
+            self._problem = str(error)
+            _log.error("the changed journeys cannot be kept yet; the old ones stay in force", why=str(error))
         except InvalidProject as error:
-            self.problem = str(error.errors[0])
+            self._problem = str(error.errors[0])
             _log.error("the changed journeys are not valid; the old ones stay in force", problems=str(error))
         except OrchestratorError as error:
-            self.problem = str(error)
+            self._problem = str(error)
             _log.error("the changed journeys cannot be used; the old ones stay in force", why=str(error))
+        except Exception as error:  # noqa: BLE001 - whoever mends the files must be heard
+            self._problem = "a fault of ours; the log says more"
+            _log.exception("the changed journeys cannot be used; the old ones stay in force", why=type(error).__name__)
         else:
-            self.problem = None
+            self._problem = None
             _log.info("journeys were read anew", journeys=len(loaded.definitions))
 
     async def _look_at_published(self) -> None:
@@ -83,5 +97,7 @@ class Watch:
         try:
             await self._look_further()
         except OrchestratorError as error:
-            self.problem = str(error)
+            self._further = str(error)
             _log.error("what was published cannot be used; the old journeys stay in force", why=str(error))
+        else:
+            self._further = None
