@@ -13,6 +13,7 @@ Dying anywhere before the end of 4 leaves it in the outbox, and it goes again un
 
 import asyncio
 import random
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,9 @@ UNSETTLED_WHERE_REPEATS_ARE_KNOWN = 16
 SETTLE_EVERY = 0.02
 # Outcomes of what was given up on until somebody lets it be tried again: dead letters of delivery.
 GIVEN_UP = frozenset({"refused", "not_rendered", "failure"})
+
+# Providers quote whom a message was for, and logs name nobody.
+_ADDRESS = re.compile(r"[^\s<>@:;,'\"()]+@[^\s<>@:;,'\"()]+")
 
 Observe = Callable[[str, str, float], None]
 _decode, _encode = msgspec.json.Decoder(Action).decode, msgspec.json.Encoder().encode
@@ -351,7 +355,9 @@ class Lane:
                 self.breaker.abandoned()  # the provider was never asked
             elif isinstance(error, Unavailable):
                 self.breaker.failed(now_ms, error.after, self._dice)
-                _log.warning("a provider is in trouble", lane=self.name, why=why, attempts=attempts)
+                _log.warning(
+                    "a provider is in trouble", lane=self.name, why=_ADDRESS.sub("…@…", why), attempts=attempts
+                )
             else:
                 self.breaker.succeeded()
             return self._again(pending, action, error), (), "retried", {}

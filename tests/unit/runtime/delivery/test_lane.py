@@ -6,6 +6,7 @@ import random
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.errors import Bounced, OptedOut, Refused, StorageError, TryLater, Unavailable, WindowClosed
 from orchestrator.runtime.delivery.delivery import Delivery, Route
@@ -96,6 +97,15 @@ async def test_too_many_requests_holds_up_the_whole_lane_and_no_other():
         assert len(shop.push.sent) == 1
         await shop.clock.advance(2 * MINUTE)
         assert len(shop.email.sent) == 2
+
+
+async def test_what_a_provider_quotes_of_a_customer_stays_out_of_the_log():
+    why = "the server answered 421 4.7.0 <ana+x@mail.example.com>: too many connections for ana@example.com"
+    with capture_logs() as logs:
+        async with Setting(Unavailable(None, why), None) as shop:
+            await shop.run(action(1), milliseconds=SECOND)
+    [told] = [each["why"] for each in logs if each["event"] == "a provider is in trouble"]
+    assert told == "the server answered 421 4.7.0 <…@…>: too many connections for …@…"
 
 
 async def test_a_dead_provider_is_left_alone_and_tried_with_one_message_at_a_time():
