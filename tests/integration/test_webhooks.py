@@ -56,6 +56,8 @@ async def test_a_message_arrives_signed_as_standard_webhooks_has_it(monkeypatch)
         (answer(400), Refused, None),
         (answer(404), Refused, None),
         (answer(302, Location="/other"), Refused, None),
+        (answer(307, Location="http://[::1"), Unavailable, None),
+        (answer(308, Location="https://crm.example:99x/"), Unavailable, None),
         (HANG, Unavailable, None),
         (RESET, Unavailable, None),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", Unavailable, None),

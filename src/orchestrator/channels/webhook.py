@@ -120,7 +120,7 @@ class Webhook:
             response = await self._client.post(url, data=payload, headers={**headers, **own}, allow_redirects=False)
             try:
                 if response.status in _REDIRECTS and "Location" in response.headers:
-                    url = url.join(URL(response.headers["Location"]))
+                    url = _leading_to(url, response.headers["Location"])
                     guarded.check(url, self._allowed)  # as the first one was, when it was named
                     continue
                 if 200 <= response.status < 300:
@@ -137,6 +137,13 @@ class Webhook:
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+
+def _leading_to(url: URL, location: str) -> URL:
+    try:
+        return url.join(URL(location))
+    except ValueError as error:
+        raise Unavailable(None, "the server redirects to what is no URL") from error
 
 
 @contextmanager
