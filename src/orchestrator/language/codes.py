@@ -163,5 +163,6 @@ DOUBTS = _codes(
     ("W404", "A word without quotes, which is a property of the event.", "Put it in quotes: country == 'ES'."),
     ("W405", "Arithmetic with `now`, which is always missing.", "Use days_since(...) or hours_since(...)."),
     ("W406", "A step that nobody can have passed yet.", "Name one that comes before."),
+    ("W407", "A property that no example gives, nearly like one that some do.", "Correct its spelling, or give it."),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **DOUBTS}

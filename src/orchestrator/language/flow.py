@@ -19,6 +19,7 @@ from orchestrator.language.nodes import Path, Place
 from orchestrator.language.project import NOTHING, Shop, length, minute
 from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Sending
+from orchestrator.language.slips import Slips
 from orchestrator.language.times import WEEKDAYS
 from orchestrator.model import journey as model
 from orchestrator.model.audience import BOUGHT, SEGMENT_ENTERED, SEGMENT_LEFT
@@ -39,7 +40,14 @@ class Flow:
     """Compiles the steps of one journey into a table."""
 
     def __init__(
-        self, root: Place, ids: dict[Path, str], around: Surroundings, reads: Reads, sending: Sending, shop: Shop
+        self,
+        root: Place,
+        ids: dict[Path, str],
+        around: Surroundings,
+        reads: Reads,
+        sending: Sending,
+        shop: Shop,
+        slips: Slips,
     ) -> None:
         self.table: dict[str, Step] = {}
         self._root = root
@@ -48,6 +56,7 @@ class Flow:
         self._reads = reads
         self._sending = sending
         self._shop = shop
+        self._slips = slips
 
     def compile(self, steps: list[Any], path: Path, after: str | None, inside: tuple[str, ...] = ()) -> str | None:
         """Compile steps that stand in one list; gives the id of the first, or `after` where there are none."""
@@ -79,6 +88,8 @@ class Flow:
         if compiled is None:
             return NOTHING
         self._reads.add(compiled.reads)
+        if not around.is_where:
+            self._slips.check(place, compiled.expression)
         return compiled.expression
 
     def trigger(self, place: Place, rule: WrittenTrigger | EnterRule, around: Surroundings | None = None) -> Trigger:
@@ -92,6 +103,7 @@ class Flow:
         if rule.where is not None:
             known = values.of_events(rule.event or (), self._shop, self._sending.messages)
             where = self.expression(place["where"], rule.where, (around or self.around).where(known))
+            self._slips.check(place["where"], where, rule.event)
         return Trigger(frozenset(rule.event or ()), where)
 
     def segment(self, place: Place, name: str) -> None:

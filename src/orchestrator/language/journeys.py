@@ -20,6 +20,7 @@ from orchestrator.language.nodes import Path, Place
 from orchestrator.language.project import Shop, length, percent
 from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Messages, Sending
+from orchestrator.language.slips import Slips
 from orchestrator.model.audience import Moment
 from orchestrator.model.journey import Again, ExitRule, GoalRule, Journey, Limit, Repeat, Send, Status, Trigger, Wait
 
@@ -37,8 +38,9 @@ def compile_journey(
     verbs = lost | {ids[path]: verb_of(step) for path, step in walk(list(definition.steps))}
     around = _surroundings(list(definition.steps), root, shop, verbs, ids)
     reads = Reads()
-    sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads)
-    flow = Flow(root, ids, around, reads, sending, shop)
+    slips = Slips(definition)
+    sending = Sending(definition.journey, root, definition.purpose, shop, messages, verbs, reads, slips)
+    flow = Flow(root, ids, around, reads, sending, shop, slips)
     enter, moments = _enter(definition, root, flow)
     exits = tuple(
         ExitRule(flow.trigger(_rule_at(root["exit"], number), rule), rule.reason)

@@ -13,6 +13,7 @@ from orchestrator.language.models import Model
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import RESERVED_CHANNELS, Shop
 from orchestrator.language.reads import Reads
+from orchestrator.language.slips import Slips
 from orchestrator.language.templates import Named
 
 # Channels whose readers answer on the page behind a link; in others an app, or a person, asks.
@@ -34,7 +35,7 @@ class Sending:
 
     def __init__(
         self, journey: str, root: Place, purpose: str | None, shop: Shop, messages: Messages, steps: dict[str, str],
-        reads: Reads,
+        reads: Reads, slips: Slips,
     ) -> None:  # fmt: skip
         self._journey = journey
         self._root = root
@@ -43,6 +44,7 @@ class Sending:
         self._messages = messages
         self._steps = steps
         self._reads = reads
+        self._slips = slips
         shop.check_purpose(root["purpose"], purpose)
 
     @property
@@ -124,6 +126,7 @@ class Sending:
                 continue
             if not exists(place, named, self._shop):
                 continue
+            self._slips.check_name(place, named.path, named.offset)
             if named.path[0] == "steps" and len(named.path) > 1:
                 self._check_step(place, named)
             paths.append(templates.read_of(named.path))
@@ -147,6 +150,7 @@ class Sending:
         self._messages.data.setdefault(body.message, set()).update(given)
         lacking: set[str] = set()
         for spot, _, named in draft.names:
+            self._slips.check_name(spot, named.path, named.offset)
             if named.path[0] == "steps":
                 self._check_step(spot, named)
             elif named.path[0] == "data" and named.path[1] not in given and not named.may_lack:

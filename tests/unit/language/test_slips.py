@@ -1,0 +1,60 @@
+"""Properties whose name is nearly one that an example gives: said where they stand, in conditions and messages."""
+
+import pytest
+
+EXAMPLE = """
+examples:
+  - name: a
+    given:
+      - {at: 0m, event: cart_updated, properties: {cart_id: c1, total: 40, address: {city: Madrid}}}
+      - {at: 1m, event: order_placed, properties: {amount: 40}}
+    expect: {exit: null}
+"""
+
+
+def journey(where="total > 3", value="event.properties.amount", given="entry.total", example=EXAMPLE):
+    return f"""\
+journey: cart
+version: 1
+purpose: service
+enter: {{event: cart_updated, where: {where}, key: cart_id}}
+goal: {{event: order_placed, value: {value}}}
+steps:
+  - {{id: greet, send: {{message: welcome, data: {{x: {given}}}}}}}
+{example}"""
+
+
+def seen(problems):
+    doubts = [each for each in problems if each.code == "W407"]
+    return [f"{each.file.rpartition('/')[2]}:{each.line}:{each.column} {each.fix}" for each in doubts]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, []),
+        ({"where": "totl > 3"}, ["hello.journey.yaml:4:37 total"]),
+        ({"where": "total > 3 and exists(adress.city)"}, ["hello.journey.yaml:4:58 address"]),
+        ({"where": "event.properties.totl > 3"}, ["hello.journey.yaml:4:37 total"]),
+        ({"where": "amout > 3"}, []),  # another event's
+        ({"where": "old_total > 3 or sku == 'x'"}, []),
+        ({"value": "event.properties.amout"}, ["hello.journey.yaml:5:36 amount"]),
+        ({"given": "entry.cart_idd"}, ["hello.journey.yaml:7:52 cart_id"]),
+        ({"given": "profile.totl"}, []),
+        ({"where": "totl > 3", "example": ""}, []),
+    ],
+)
+def test_a_name_that_no_example_gives_is_doubted_where_one_is_nearly_so(changed, told, found):
+    assert seen(found(journey(**changed))) == told
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("{{ entry.totl }}", ["welcome.message.yaml:2:22 total"]),
+        ("{{ event.properties.amout }}", ["welcome.message.yaml:2:22 amount"]),
+        ("{{ entry.total }} {{ entry.sku }}", []),
+    ],
+)
+def test_the_same_holds_for_messages(subject, told, found):
+    assert seen(found(journey(), message=f"message: welcome\nemail: {{subject: '{subject}', text: x}}\n")) == told
