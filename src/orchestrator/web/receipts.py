@@ -28,7 +28,7 @@ from orchestrator.model import ids, values
 from orchestrator.runtime.live import Busy, Live
 from orchestrator.web import bodies, pages
 from orchestrator.web.answers import HttpError
-from orchestrator.web.hooks import Hooks
+from orchestrator.web.hooks import SMALL_BYTES, Hooks
 from orchestrator.web.keys import KeyRing
 
 # So long a customer who follows a link may be held up by what we want to know about it.
@@ -103,7 +103,7 @@ class Receipts:
             if request.headers.get("content-type", "").startswith("message/rfc822"):
                 return await self._hooks.take_mail(request, body)
             count = 0
-            for report, event_id in _reported(body, channel, request.headers.get("content-type", "")):
+            for report, event_id in await _read(body, channel, request.headers.get("content-type", "")):
                 event = report.event(self._service.clock.now_ms(), each=event_id)
                 await self._service.hear(report.profile_id, event)
                 count += 1
@@ -117,6 +117,13 @@ class Receipts:
         except OrchestratorError as error:
             return _json(503, {"code": "not_kept", "message": str(error)}, {"Retry-After": "5"})
         return _json(202, {"accepted": count})
+
+
+async def _read(body: bytes, channel: str, content_type: str) -> list[tuple[Report, str]]:
+    if len(body) <= SMALL_BYTES:
+        return list(_reported(body, channel, content_type))
+    # Others must not wait for one mail.
+    return await asyncio.to_thread(lambda: list(_reported(body, channel, content_type)))
 
 
 def _reported(body: bytes, channel: str, content_type: str) -> Iterator[tuple[Report, str]]:

@@ -108,3 +108,23 @@ def test_a_report_that_comes_twice_is_one_event():
         "kind": "hard",
         "status": "5.1.1",
     }
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        b"Content-Type: message/rfc822\r\n\r\n" * 5_000,
+        b"Content-Type: message/x\r\n\r\n" * 150,
+        b"".join(b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (n, n + 1) for n in range(3_000)),
+        b"Content-Type: message/delivery-status\r\n\r\n" + b"Action: failed\r\n\r\n" * 50_000,
+    ],
+)
+def test_a_report_that_is_made_to_be_expensive_is_none(parts):
+    head = b"Content-Type: multipart/report; report-type=delivery-status; boundary=b0\r\n\r\n--b0\r\n"
+    with pytest.raises(reports.NoReport):
+        reports.read(head + parts + b"\r\n--b0--\r\n", "email")
+
+
+def test_a_report_about_many_recipients_is_read_whole():
+    blocks = "\n\n".join("Final-Recipient: rfc822; a@b.example\nAction: failed\nStatus: 5.1.1" for _ in range(100))
+    assert len(reports.read(report("delivery-status", f"Reporting-MTA: dns; mx.example\n\n{blocks}"), "email")) == 100

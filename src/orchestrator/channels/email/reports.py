@@ -6,6 +6,7 @@ quotes none is nobody's. Must never believe a report more than it says: what is 
 
 from collections.abc import Iterator
 from email import message_from_bytes
+from email.errors import MessageError
 from email.message import Message
 
 from orchestrator.channels.email import answers
@@ -13,6 +14,8 @@ from orchestrator.channels.email.composing import read_message_id
 from orchestrator.channels.receipts import Report
 
 MAX_REPORT_BYTES = 1 << 20
+# A report has three parts and a block for each recipient; the mail that it quotes has a few of its own.
+MAX_SIGNS = 200
 _QUOTED = frozenset({"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"})
 
 
@@ -27,7 +30,20 @@ def is_one(raw: bytes) -> bool:
 
 
 def read(raw: bytes, channel: str) -> list[Report]:
-    """Read a report; raises NoReport when it is none, or is not about a mail of ours."""
+    """Read a report; raises NoReport when it is none, or is not about a mail of ours, or cannot be read."""
+    # Whoever's mail bounces writes what comes back: parts inside each other without an end, or thousands of them.
+    lower = raw[:MAX_REPORT_BYTES].lower()
+    if sum(lower.count(sign) for sign in (b"boundary", b"message/", b"\naction:")) > MAX_SIGNS:
+        raise NoReport(f"the report has over {MAX_SIGNS} parts")
+    try:
+        return _read(raw, channel)
+    except NoReport:
+        raise
+    except (MessageError, ValueError, LookupError, RecursionError, AssertionError) as error:
+        raise NoReport("the report cannot be read") from error
+
+
+def _read(raw: bytes, channel: str) -> list[Report]:
     message = message_from_bytes(raw[:MAX_REPORT_BYTES])
     kind = str(message.get_param("report-type") or "").lower()
     if message.get_content_type() != "multipart/report" or kind not in ("delivery-status", "feedback-report"):
