@@ -241,7 +241,10 @@ def test_a_no_that_holds_again_is_nothing_that_anybody_said_now(folder):
         assert {(one["journey"], one["reason"]) for one in decided} == {
             ("tips", "event"), ("tips", "no_consent"), ("tips", "time"),
         }  # fmt: skip
-        assert rights.export(store, again, START).profile["consents"][0]["source"] == "objection"
+        exported = rights.export(store, again, START, load(folder).catalog.project)
+        assert exported.profile["consents"][0]["source"] == "objection"
+        no = {"channel": "email", "purpose": "tips", "at": "2026-01-05T11:00:00.000Z"}
+        assert exported.objections == [no]
 
 
 def test_a_yes_that_is_given_after_coming_back_decides(folder, tmp_path):

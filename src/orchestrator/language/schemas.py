@@ -84,6 +84,7 @@ _WORDS = {
         "dead_letters": "What came to nothing and quotes them.",
         "coupons": "The codes that they were given, each with its coupon.",
         "addresses": "The hashes of the addresses that they are found by when they write.",
+        "objections": "The noes that are remembered of their addresses from before an erasure, as keyed hashes.",
     },
     "receipt": {
         "id": "The receipt's own id; it names nobody.",

@@ -56,8 +56,9 @@ class Export(msgspec.Struct):
     counts. `decisions` are all that are kept, oldest first, `pending` what is on its way to them, `names` the hashes
     that lead to them, by kind. `cases` are those that people work on or worked on, `streamed` the messages that the
     company's own apps can still read, `dead_letters` what came to nothing and quotes them, `coupons` the codes that
-    they were given, `addresses` the hashes of those that they are found by. `actions` are those that are still in
-    their topic, on Kafka; on one machine they, and dead letters of `run`, are in files, which are the company's own.
+    they were given, `addresses` the hashes of those that they are found by, `objections` the noes that are remembered
+    of their addresses from before an erasure. `actions` are those that are still in their topic, on Kafka; on one
+    machine they, and dead letters of `run`, are in files, which are the company's own.
     """
 
     at: str
@@ -75,6 +76,7 @@ class Export(msgspec.Struct):
     actions: list[dict[str, Any]] = []
     dead_letters: list[dict[str, Any]] = []
     addresses: list[str] = []
+    objections: list[dict[str, Any]] = []
 
 
 def objection_hash(key: str, address: str, region: str | None) -> str:

@@ -4,11 +4,11 @@ Owns how a no is found again by an event, whichever runtime keeps it and whereve
 hash under a key that only the operator has. Must never keep an address.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Protocol
 
 from orchestrator.engine import guards
-from orchestrator.model import ids
+from orchestrator.model import ids, instants
 from orchestrator.model.event import Event
 from orchestrator.model.rights import Objection
 
@@ -38,9 +38,22 @@ def renewed(remembered: Remembered, event: Event, profile_id: str) -> list[Event
     addresses = [*event.identifiers.values()]
     if event.type == TELLING:
         addresses += [address for value in event.properties.values() for address in guards.addresses_in(value)]
+    return [made for found in _found(remembered, addresses) for made in _statements(remembered, found, profile_id)]
+
+
+def told_of(remembered: Remembered, addresses: Iterable[str]) -> list[dict[str, object]]:
+    """Tell what is remembered of somebody's addresses, as their export has it."""
+    return [
+        {"channel": said.channel, "purpose": said.purpose, "at": instants.to_text(said.at_ms)}
+        for found in _found(remembered, addresses)
+        for said in remembered.said(found)
+    ]
+
+
+def _found(remembered: Remembered, addresses: Iterable[str]) -> list[str]:
     known = remembered.known
-    hashes = [found for address in addresses for found in remembered.hashes_of(address) if found in known]
-    return [made for found in dict.fromkeys(hashes) for made in _statements(remembered, found, profile_id)]
+    hashes = (found for address in addresses for found in remembered.hashes_of(address) if found in known)
+    return list(dict.fromkeys(hashes))
 
 
 def together(before: list[Objection], said: list[Objection]) -> list[Objection]:

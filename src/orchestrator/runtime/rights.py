@@ -21,7 +21,7 @@ from orchestrator.model import codec, ids, instants
 from orchestrator.model.project import Project
 from orchestrator.model.rights import Export, Objection, Receipt, Remains, objection_hash
 from orchestrator.model.state import State
-from orchestrator.runtime.objections import together
+from orchestrator.runtime.objections import together, told_of
 from orchestrator.storage import Batch, Store
 from orchestrator.storage.erasing import is_theirs
 
@@ -71,8 +71,7 @@ def erase(
     if kept:
         store.commit(Batch(positions=kept))  # before what they are made from is gone
     named = list(store.names_of(profile_id))  # as what was said of a visitor, who is this customer now
-    reached = [] if state is None else [*values_of(state), *addresses_of(project, state, now_ms)]
-    counts = store.erase(profile_id, [*named, *reached])
+    counts = store.erase(profile_id, [*named, *reached_by(project, state, now_ms)])
     files = sorted(store.lengths())
     if files:
         remains = [*remains, Remains("output files, which are the company's own", files)]
@@ -109,22 +108,32 @@ def values_of(state: State) -> list[str]:
     return [value for value in dict.fromkeys(named) if value]
 
 
-def export(store: Store, profile_id: str, now_ms: int) -> Export:
-    """Give everything that is kept of a profile as one document."""
+def export(store: Store, profile_id: str, now_ms: int, project: Project | None = None) -> Export:
+    """Give everything that is kept of a profile as one document; the project says which are their addresses."""
     record = store.read(profile_id)
+    state = None if record is None else codec.decode(record)
     decisions = [msgspec.json.decode(line) for line in store.decisions_of(profile_id)]
     pending = [msgspec.json.decode(each.action) for each in store.pending_of(profile_id)]
     names = store.names_of(profile_id)
-    made = document(profile_id, None if record is None else codec.decode(record), now_ms, decisions, pending, names)
+    made = document(profile_id, state, now_ms, decisions, pending, names)
     made.cases = [named(each) for each in store.casework.of(profile_id)]
     made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
-    quoted = [*names, *([] if record is None else values_of(codec.decode(record)))]
-    made.dead_letters = [
-        msgspec.json.decode(line) for line in store.dead_letters() if is_theirs(line, profile_id, quoted)
-    ]
+    quoted = [*names, *reached_by(project, state, now_ms)]
+    letters = store.dead_letters()
+    made.dead_letters = [msgspec.json.decode(line) for line in letters if is_theirs(line, profile_id, quoted)]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     made.addresses = store.addresses.of(profile_id)
+    remembered = Objections(store, None if project is None else project.identity.region)
+    if remembered.known:  # else there is no key yet, and reading makes none
+        made.objections = told_of(remembered, reached_by(project, state, now_ms))
     return made
+
+
+def reached_by(project: Project | None, state: State | None, now_ms: int) -> list[str]:
+    """List what a customer is named by, and where they are reached."""
+    if state is None:
+        return []
+    return [*values_of(state), *([] if project is None else addresses_of(project, state, now_ms))]
 
 
 def document(

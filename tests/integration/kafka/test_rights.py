@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from jsonschema import Draft7Validator
 
 from orchestrator.cli.customers import candidates
+from orchestrator.language import load
 from orchestrator.language.schemas import schemas
 from orchestrator.model import instants
 from orchestrator.model.event import Event
@@ -210,8 +211,7 @@ async def test_exported_means_everything_erased_means_nowhere_and_a_no_outlives_
 
     await shop.receive([told(6, "article_read", {}, cookie="new", email="Planted.ANA@example.com")])
     await shop.until(lambda: decided(shop, "no_consent", 2))
-    await request_erasure(shop.settings(), topics, None, {"cookie": "new"}, now_ms, 60)
-    assert await remembered(shop)
+    await the_no_is_exported_and_outlives_another_erasure(shop)
     # All that remains goes by age.
     await change(shop, expiring, EXPIRED)
 
@@ -250,6 +250,14 @@ async def note(shop, text: str) -> None:
         return text.encode() in (await noted())[place]
 
     await shop.until(is_noted)
+
+
+async def the_no_is_exported_and_outlives_another_erasure(shop) -> None:
+    project = load(shop.project).catalog.project
+    exported = await export(shop.settings(), shop.topics, candidates("cookie:new"), 0, project)
+    assert [(no["channel"], no["purpose"]) for no in exported.objections] == [("email", "news")]
+    await request_erasure(shop.settings(), shop.topics, None, {"cookie": "new"}, int(time.time() * 1000), 60)
+    assert await remembered(shop)
 
 
 async def all_of_ana_is_exported(shop) -> None:

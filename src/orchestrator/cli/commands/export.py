@@ -55,12 +55,15 @@ def command(
 
 def _from(state: Path, customer: str, now_ms: int) -> "Export | None":
     from orchestrator.cli import customers
+    from orchestrator.cli.decisions import catalog_of
     from orchestrator.runtime import rights
     from orchestrator.storage import SqliteStore
 
     with SqliteStore(state, writes=False) as store:
         found = customers.find(store, customer)
-        return None if found is None else rights.export(store, found.profile_id, now_ms)
+        catalog = catalog_of(store)
+        project = None if catalog is None else catalog.project
+        return None if found is None else rights.export(store, found.profile_id, now_ms, project)
 
 
 def _from_kafka(customer: str, directory: Path, config: Path | None, now_ms: int) -> "Export | None":
@@ -71,4 +74,4 @@ def _from_kafka(customer: str, directory: Path, config: Path | None, now_ms: int
     project = project_of(directory)
     settings = settings_for(project, Sources(config=config))
     candidates = customers.candidates(customer, project.identity)
-    return asyncio.run(export(settings, Topics.of(settings), candidates, now_ms))
+    return asyncio.run(export(settings, Topics.of(settings), candidates, now_ms, project))

@@ -17,30 +17,40 @@ from aiokafka.structs import ConsumerRecord
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.model.casework import CaseFile
+from orchestrator.model.project import Project
 from orchestrator.model.rights import Export
 from orchestrator.model.state import State
 from orchestrator.runtime import rights
 from orchestrator.runtime.kafka.cases import PLACE, read_file, whose
 from orchestrator.runtime.kafka.coupons import Reckoning, digest_of
 from orchestrator.runtime.kafka.linking_partition import read_name
+from orchestrator.runtime.kafka.objections import PLACE as OBJECTION_PLACE
+from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.pendings import Row, decode_row
 from orchestrator.runtime.kafka.reading import partitions_of, read
 from orchestrator.runtime.kafka.resolved_partition import is_life_of
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.objections import told_of
 from orchestrator.storage.erasing import is_theirs
 
 _decode = msgspec.json.decode
 
 
-async def export(settings: KafkaSettings, topics: Topics, candidates: Collection[str], now_ms: int) -> Export | None:
+async def export(
+    settings: KafkaSettings,
+    topics: Topics,
+    candidates: Collection[str],
+    now_ms: int,
+    project: Project | None = None,
+) -> Export | None:
     """Give everything that is kept of whoever is known by one of these names; None when nothing is.
 
-    Reads the changelogs, decisions and actions whole, so it takes as long as a restore. Raises StorageError while the
-    customer's lives are being merged.
+    The project says which are their addresses. Reads the changelogs, decisions and actions whole, so it takes as long
+    as a restore. Raises StorageError while the customer's lives are being merged.
     """
     names = await _names_of(settings, topics, candidates)
-    found = _Found(topics, names or candidates)
+    found = _Found(topics, names or candidates, Objections(settings.objection_keys))
     sought = [topics.changelog, topics.delivery_changelog, *found.lines]
     await read(settings, await partitions_of(settings, sought), found.take)
     if found.lives:
@@ -61,8 +71,10 @@ async def export(settings: KafkaSettings, topics: Topics, candidates: Collection
     state = None if record is None else codec.decode(record)
     document = rights.document(profile_id, state, now_ms, decisions, pending, names)
     document.actions, document.streamed = actions, streamed
-    quoted = [*keys, *([] if state is None else rights.values_of(state))]
-    document.dead_letters = await _letters(settings, topics, profile_id, quoted)
+    reached = rights.reached_by(project, state, now_ms)
+    document.dead_letters = await _letters(settings, topics, profile_id, [*keys, *reached])
+    found.objections.region = None if project is None else project.identity.region
+    document.objections = told_of(found.objections, reached)
     document.coupons = await _codes(settings, topics, _entries_of(state, [*decisions, *actions]))
     document.cases = [rights.named(file) for file in sorted(found.cases(), key=lambda file: file.opened_ms)]
     return document
@@ -119,8 +131,9 @@ async def _names_of(settings: KafkaSettings, topics: Topics, candidates: Collect
 class _Found:
     """What was found under some names so far; of compacted topics, the last word of each key."""
 
-    def __init__(self, topics: Topics, names: Collection[str]) -> None:
+    def __init__(self, topics: Topics, names: Collection[str], objections: Objections) -> None:
         self._topics = topics
+        self.objections = objections
         self._names = {name.encode(): name for name in names}
         self.states: dict[str, bytes] = {}
         self.lives: set[bytes] = set()
@@ -157,6 +170,8 @@ class _Found:
                 self.states.pop(name, None)
             elif record.key.startswith(PLACE.encode()):
                 self._take_file(record.key.decode(), record.value)
+            elif record.value is not None and record.key.startswith(OBJECTION_PLACE.encode()):
+                self.objections.restore(record.key.decode(), record.value)  # each partition has all of them
             elif is_life_of(record.key, self._names):
                 (self.lives.discard if record.value is None else self.lives.add)(record.key)
         elif name is not None:
