@@ -14,6 +14,7 @@ from liquid.static_analysis import Segments
 
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.expressions import Mistake
+from orchestrator.language.signs import CURLY
 
 MAX_CHARACTERS = 200_000
 MAX_MARKS = 5_000
@@ -30,7 +31,6 @@ _ASKED = re.compile(r"\{%-?\s*(?:if|elsif|unless|case)\b[^%]*%\}")
 # What Liquid finds in any list or text, beside what the data holds.
 _OF_ANY = frozenset({"size", "first", "last"})
 _UNENDED = re.compile(r"expected tag (end\w+), found end")
-_CURLY = re.compile("[“”„‘’‚«»]")
 # How other tools write what is put in: it would be sent as it stands.
 _BORROWED = re.compile(
     r"(?<![{$%])\{ *((?:profile|entry|event|steps|data|brand|links|coupon)\.[\w.]+) *\}(?!\})"
@@ -144,7 +144,7 @@ def _instead(why: str) -> str:
     missing = _UNENDED.search(why)
     if missing:
         return f"{{% {missing[1]} %}} where it ends"
-    return "straight quotes" if _CURLY.search(why) else "Liquid such as {{ profile.first_name }}"
+    return "straight quotes" if any(sign in why for sign in CURLY) else "Liquid such as {{ profile.first_name }}"
 
 
 def _check_marks(text: str) -> Mistake | None:

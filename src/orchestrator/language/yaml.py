@@ -27,6 +27,7 @@ from ruamel.yaml.scanner import Scanner
 
 from orchestrator.errors import DefinitionError
 from orchestrator.language.nodes import Mapping, Node, Scalar, Sequence, Value, position_of
+from orchestrator.language.signs import NO_SPACE
 
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 64
@@ -76,8 +77,6 @@ _HINTS = {
 # The same, where what stands before it on its line tells more.
 _FIRST_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+:)(?=[^\s:])")
-# To people these are spaces, or nothing at all; to YAML they are letters, and part of the key.
-_UNSEEN_IN_KEYS = re.compile("[\u00a0\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff]")
 _COMMENT = re.compile(r":[ \t]+(#[^\s#].*)")
 MISPLACED = "line up this key with its neighbours; the line above may lack a colon, or a space after its dash"
 UNQUOTED = "quotes around a text that holds a comma, colon, bracket or quotes; else a comma between two keys"
@@ -176,7 +175,7 @@ def _line_from(text: str, index: int) -> str:
 
 
 def _without_colon(line: str) -> str | None:
-    unseen = _UNSEEN_IN_KEYS.search(line)
+    unseen = NO_SPACE.search(line)
     if unseen:
         return f"ordinary spaces instead of U+{ord(unseen[0]):04X}"
     found = _KEY_WITHOUT_SPACE.match(line)
@@ -366,10 +365,10 @@ class _Builder:
             raise self._error(
                 node.line, node.column, "E112", "YAML 1.2 has no merge keys (<<)", "the keys themselves, or an alias"
             )
-        unseen = _UNSEEN_IN_KEYS.search(node.value) if node.style is None else None
+        unseen = NO_SPACE.search(node.value) if node.style is None else None
         if unseen:
             why = f"this key holds what looks like a space or like nothing (U+{ord(unseen[0]):04X})"
-            raise self._error(node.line, node.column, "E120", why, _UNSEEN_IN_KEYS.sub(" ", node.value).strip())
+            raise self._error(node.line, node.column, "E120", why, NO_SPACE.sub(" ", node.value).strip())
         if node.value in parent.keys:
             first = parent.keys[node.value].line
             raise self._error(

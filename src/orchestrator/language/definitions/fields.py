@@ -27,6 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from orchestrator.language import durations, times
+from orchestrator.language.signs import CURLY, UNSEEN
 
 ID_PATTERN = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 NAME_PATTERN = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"
@@ -250,26 +251,22 @@ def _name(pattern: str, what: str) -> Callable[[str], str]:
     return check
 
 
-_CURLY = "“”„‘’‚«»"
-_UNSEEN = re.compile("[\u200b-\u200f\u2060\ufeff]")
-
-
 def _event_name(text: str) -> str:
     if not text.strip() or text != text.strip():
         refuse("E207", "the event's name is empty or begins or ends with a space", "a name such as order_placed")
     if len(text) > MAX_NAME:
         refuse("E208", f"a name of {len(text):,} characters; at most {MAX_NAME}", "a shorter name")
-    unseen = _UNSEEN.search(text)
+    unseen = UNSEEN.search(text)
     if unseen:
         why = f"the event's name holds a sign that is not seen (U+{ord(unseen[0]):04X})"
-        refuse("E206", why, _UNSEEN.sub("", text))
+        refuse("E206", why, UNSEEN.sub("", text))
     return _without_curly_quotes(text)
 
 
 def _without_curly_quotes(text: str) -> str:
     # To YAML these are letters like any other, and no event would ever match.
-    if text[0] in _CURLY or text[-1] in _CURLY:
-        refuse("E206", f"`{text}` has curly quotes, which would be part of the name", text.strip(_CURLY) or "a name")
+    if text[0] in CURLY or text[-1] in CURLY:
+        refuse("E206", f"`{text}` has curly quotes, which would be part of the name", text.strip(CURLY) or "a name")
     return text
 
 
@@ -405,7 +402,7 @@ _NAMED = {
     "type": "string",
     "minLength": 1,
     "maxLength": MAX_NAME,
-    "pattern": rf"^[^\s{_CURLY}]([\s\S]*[^\s{_CURLY}])?$",
+    "pattern": rf"^[^\s{CURLY}]([\s\S]*[^\s{CURLY}])?$",
 }
 _DAY = {"type": "string", "enum": list(times.WEEKDAYS)}
 

@@ -9,6 +9,8 @@ import re
 import warnings
 from dataclasses import dataclass
 
+from orchestrator.language.signs import CURLY, NO_SPACE
+
 MAX_CHARACTERS = 2_000
 MAX_NODES = 300
 MAX_DEPTH = 30
@@ -16,7 +18,7 @@ MAX_DEPTH = 30
 _HINTS = (
     (re.compile(r"&&"), "and"),
     (re.compile(r"\|\|"), "or"),
-    (re.compile(r"[“”„‘’‚«»]"), "straight quotes"),
+    (re.compile(f"[{CURLY}]"), "straight quotes"),
     (re.compile(r"<>"), "!="),
     (re.compile(r"=>"), ">="),
     (re.compile(r"=<"), "<="),
@@ -31,8 +33,6 @@ _HINTS = (
     (re.compile(r"\bexists\b(?!\s*\()", re.IGNORECASE), "exists(name)"),
     (re.compile(r"(?<=[0-9])\s*%|[€$£]"), "the number alone"),
 )
-# To people these are spaces, or nothing at all; they come with texts that are pasted.
-INVISIBLE = re.compile("[\u00a0\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff]")
 # Lines as Python counts them, which is not as str.splitlines does.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 # To Python 2026-12-24 is 1990: two subtractions, or a number that begins with 0.
@@ -140,7 +140,7 @@ class Source:
 
     def _syntax_mistake(self, error: SyntaxError) -> Mistake:
         bare = self._without_texts()
-        unseen = INVISIBLE.search(bare)
+        unseen = NO_SPACE.search(bare)
         if unseen:
             why = f"a character that looks like a space or like nothing (U+{ord(unseen[0]):04X})"
             return Mistake("E401", why, unseen.start(), "an ordinary space, or nothing")
