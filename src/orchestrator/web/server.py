@@ -181,10 +181,11 @@ async def serve(service: Live, bound: socket.socket, ready: Callable[[], None], 
 
 
 def stop_by_signal() -> asyncio.Event:
-    """Give an event that SIGTERM or SIGINT sets."""
+    """Give an event that SIGTERM or SIGINT sets, and SIGHUP unless we are to outlive our terminal (nohup)."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    for each in (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,))):
         loop.add_signal_handler(each, stopping.set)
     return stopping
 

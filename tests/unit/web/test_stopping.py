@@ -1,0 +1,34 @@
+"""What ends a server that serves: signals, but none that it was told to ignore."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from orchestrator.web.server import stop_by_signal
+
+
+@pytest.fixture
+def hangup():
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_server_ends_in_order_when_it_is_told_to_and_when_its_terminal_goes(hangup, number):
+    stopping = stop_by_signal()
+    os.kill(os.getpid(), number)
+    async with asyncio.timeout(5):
+        await stopping.wait()
+
+
+async def test_a_server_that_is_to_outlive_its_terminal_does(hangup):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    stopping = stop_by_signal()
+    os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(5):
+        await stopping.wait()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
