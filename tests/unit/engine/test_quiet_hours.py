@@ -119,6 +119,17 @@ def test_own_quiet_hours_that_end_when_they_begin_hold_nothing_up():
     assert ana.messages == [("cart-reminder", "email", "0m")]
 
 
+def test_a_message_whose_repeat_ends_while_it_is_held_is_held_no_more():
+    shop = project(purpose("marketing", "opt_in", quiet_hours=(NIGHT,)))
+    rounds = repeat("daily", send("remind", "hello", "email"), every="1d", at_most=3, until_event=on("ordered"))
+    ana = Customer(journey(rounds, wait("rest", "2d")), project=shop, start="2026-03-02T22:00")
+    ana.does("cart_updated")
+    ana.does("ordered", "1h")
+    ana.until("1d")
+    (entry,) = ana.state.entries
+    assert (entry.step, entry.results, ana.messages) == ("rest", {}, [])
+
+
 def test_a_held_message_is_rendered_anew_when_it_leaves():
     flow = journey(
         send("remind", "cart-reminder", "email", name=value("name", lambda s: s.state.profile.value("name")))

@@ -42,7 +42,9 @@ def repeat(turn: Turn, journey: Journey, entry: Entry, step: Repeat) -> Going:
 def leave(journey: Journey, entry: Entry, step: Repeat) -> None:
     """Forget the rounds of a loop and of the loops inside it, so that coming back begins anew."""
     entry.due_ms = 0
-    entry.held, entry.held_ms = [], 0  # a message held inside is gone with it
+    if entry.held_ms:  # a message held inside is gone with it
+        entry.results.pop(entry.step, None)
+        entry.held, entry.held_ms = [], 0
     for repeat_id in [step.id, *entry.rounds]:
         if repeat_id == step.id or step.id in journey.steps[repeat_id].inside:
             entry.rounds.pop(repeat_id, None)
