@@ -177,8 +177,12 @@ def _keep_answer(turn: Turn, event: Event, journey: Journey, entry: Entry, step:
     if not answers.may_answer(event, step) or not matching.concerns(turn, event, journey, entry):
         return
     has_one = answers.is_answered(entry, step)
-    # That a case is closed is on record with it, whoever stands still.
-    if has_one if isinstance(step, Handoff) else not has_one and answers.take(turn, event, journey, entry, step):
+    # That a case is closed is on record with it, whoever stands still; any other answer is taken down here, the first.
+    if isinstance(step, Handoff):
+        is_new = has_one
+    else:
+        is_new = not has_one and answers.take(turn, event, journey, entry, step)
+    if is_new:
         keep_event(journey, entry, step, event)
         entry.due_ms, entry.stopped_ms = 0, turn.now_ms
         turn.changed = True
