@@ -10,7 +10,7 @@ from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.steps import HandoffBody, SendBody
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS, HOLDING, LOST, RESULTS
 from orchestrator.language.models import Model
-from orchestrator.language.nodes import Place
+from orchestrator.language.nodes import Mapping, Place
 from orchestrator.language.project import RESERVED_CHANNELS, Shop
 from orchestrator.language.reads import Reads
 from orchestrator.language.slips import Slips
@@ -67,7 +67,7 @@ class Sending:
         self._check_channels(place, body, draft)
         self._check_names(place, body, draft)
         purpose = body.purpose or draft.content.definition.purpose or self.purpose
-        if purpose is None and not self._root.node.mended:
+        if purpose is None and not self._has_lost_purpose():
             place.report(
                 "E308", "neither this send nor its message nor the journey has a purpose", "purpose: ... on the journey"
             )
@@ -76,6 +76,11 @@ class Sending:
                 "E309", f"{body.message} has no content for any channel of the project", "content for one of them"
             )
         return body.message, tuple(body.channels) if body.channels else content, purpose or ""
+
+    def _has_lost_purpose(self) -> bool:
+        """Tell whether the journey has a purpose that could not be read, and was cut out for it."""
+        node = self._root.node
+        return isinstance(node, Mapping) and "purpose" in node.keys and "purpose" not in node.values
 
     def check_survey(self, place: Place, message: str) -> None:
         """Doubt a survey by a channel that is read, and not answered, where its message does not link to it."""

@@ -425,6 +425,8 @@ def test_a_purpose_that_cannot_be_read_is_not_called_missing_as_well(found):
     head = HEAD.replace("purpose: service", "purpose: service\u00a0")
     problems = found(head + "steps: [{id: greet, send: welcome}]\n")
     assert [each.code for each in problems] == ["E206"]
+    others = found(HEAD.replace("purpose: service", "titel: x") + "steps: [{id: greet, send: welcome}]\n")
+    assert [each.code for each in others] == ["E202", "E308"]
 
 
 @pytest.mark.parametrize(
