@@ -108,7 +108,7 @@ class Worker:
             await asyncio.sleep(WATCH_S)
             try:
                 found = (await look(self._settings, self._topics)).partitions
-            except KafkaError as error:
+            except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("nobody knows whether the events have more partitions: %r", error)
                 continue
             grown = {name: found[name] for name in self._topics.events if found.get(name, 0) > self._counts[name]}
