@@ -66,9 +66,6 @@ MOST_WAITING = 50_000
 MOST_WAITING_BYTES = 64 << 20
 
 
-# The changelog takes 2 MiB; a record that is larger than a turn may make it changes no more, but it is kept.
-MOST_MERGED_BYTES = 1536 << 10
-
 # In front of a life that waits, where a state has its due instant and its format: nothing is due, and nobody reads it.
 _PREFIX = bytes(9)
 
@@ -421,7 +418,6 @@ class ResolvedPartition(Partition):
             return
         old = self.state.get(profile_id)
         event = Event(wait.event_id, "", record.timestamp, wait.customer_id)
-        lives = self._fitting(lives, old, record, wall_ms)
         try:
             turned = turn.on_meeting(catalog, event, profile_id, old, Meeting(lives, refused), now_ms)
             entries = [entry.journey for life in lives for entry in codec.decode(life).entries]
@@ -435,21 +431,6 @@ class ResolvedPartition(Partition):
         for file in files:
             customer_id = wait.customer_id or turn.customer_of(self.state.get(profile_id))
             self._cases.adopt(file, profile_id, customer_id)
-
-    def _fitting(self, lives: list[bytes], old: bytes | None, record: KafkaRecord, wall_ms: int) -> list[bytes]:
-        """Leave out the largest lives where all together would be more than a changelog takes, and tell of them."""
-        size, fitting = len(old or b""), list[bytes]()
-        if size + sum(map(len, lives)) <= MOST_MERGED_BYTES:
-            return lives
-        for life in sorted(lives, key=len):
-            if size + len(life) <= MOST_MERGED_BYTES:
-                fitting.append(life)
-                size += len(life)
-            else:
-                message = f"a life of {len(life)} bytes does not fit into its customer's {size}, and is lost"
-                who = (record.key or b"").decode()
-                self.bury(dead_letter(record, "state_too_large", message, wall_ms, profile_id=who))
-        return fitting
 
     def _next_place(self, link: str, loser: str) -> str:
         """Find the first place that is free for a case of a life on its way; they are numbered without a gap."""

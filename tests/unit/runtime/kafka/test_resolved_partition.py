@@ -264,8 +264,3 @@ def test_a_bug_in_merging_is_a_dead_letter_and_holds_up_nobody(catalog, record, 
     letter = merging(behind(), catalog, record, tick)
     assert letter["reason"] == "failure"
     assert "ZeroDivisionError" in letter["traceback"]
-
-
-def test_lives_that_are_more_than_a_changelog_takes_are_told_and_hold_up_nobody(catalog, record, tick, monkeypatch):
-    monkeypatch.setattr(resolved_partition, "MOST_MERGED_BYTES", 10)
-    assert merging(behind(), catalog, record, tick)["reason"] == "state_too_large"
