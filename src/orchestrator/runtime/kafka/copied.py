@@ -32,6 +32,8 @@ OF = "copy.of"
 AT = "copy.at"
 POSITION = "copy/"
 PRUNE_S = 3600.0
+# So long at most, what nobody should find any more waits for a moment with nothing to copy, which may never come.
+LONGEST_UNTIDY_S = 15.0
 # So many erased customers are remembered, for decisions about them that are still on their way here.
 MOST_GONE = 10_000
 
@@ -86,7 +88,7 @@ class Copy:
         self._keeps_decisions_ms = keeps_decisions_ms
         self._gone: dict[str, int] = {}
         self._pruned_at = time.monotonic()
-        self._is_scrubbed = True
+        self._erased_at: float | None = None
         self.store = self._opened()
 
     def _opened(self) -> SqliteStore:
@@ -161,7 +163,8 @@ class Copy:
         batch.streamed = [message for message in streamed if message is not None]
         batch.addressed = self._addressed(records)
         self.store.commit(batch)
-        self._is_scrubbed = self._is_scrubbed and not erased
+        if erased and self._erased_at is None:
+            self._erased_at = time.monotonic()
         return batch.streamed
 
     def _cases(self, files: Mapping[str, bytes | None]) -> tuple[list[CaseFile], list[tuple[str, str]]]:
@@ -213,16 +216,22 @@ class Copy:
             if is_kept and record.timestamp > self._gone.get(profile_id, 0):
                 yield profile_id, record
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether tidying up cannot wait any longer for a moment with nothing to copy."""
+        since = min(self._pruned_at + PRUNE_S, float("inf") if self._erased_at is None else self._erased_at)
+        return time.monotonic() - since > LONGEST_UNTIDY_S
+
     def tidy(self) -> None:
-        """Let go of what nobody should find any more; called when there is nothing to copy."""
+        """Let go of what nobody should find any more; called when there is nothing to copy, or that is overdue."""
         if time.monotonic() - self._pruned_at > PRUNE_S:
             before_ms = int(time.time() * 1000) - self._keeps_decisions_ms
             self.store.drop_decisions(instants.to_text(before_ms))
             self.store.casework.drop_streamed(int(time.time() * 1000))
             self._pruned_at = time.monotonic()
-        if not self._is_scrubbed:
+        if self._erased_at is not None:
             self.store.scrub()
-            self._is_scrubbed = True
+            self._erased_at = None
 
     def close(self) -> None:
         """Close the file."""

@@ -162,7 +162,7 @@ class ReadSide:
         return {tp: max(kept.get(tp, 0), firsts[tp]) for tp in everything}
 
     async def _go_on(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        """Copy what came, tidy up where nothing did, and tell how far that is."""
+        """Copy what came, tidy up where nothing did or that is overdue, and tell how far that is."""
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=AT_ONCE)
         copy, news = self._held(), News()
         for tp, records in fetched.items():
@@ -171,6 +171,7 @@ class ReadSide:
             news.links += await self._rest_of_links(consumer)
         if not fetched:
             self._lags(0.0)
+        if not fetched or copy.is_overdue:
             await self._run(copy.tidy)
         news.positions = {tp: await consumer.position(tp) for tp in consumer.assignment()}
         if fetched:

@@ -102,6 +102,17 @@ def test_nothing_is_left_of_whoever_is_erased(copy, tmp_path):
     assert list(copy.store.decisions()) == [b'{"at": "9"}']
 
 
+def test_an_erasure_is_overdue_to_be_scrubbed_where_there_is_always_something_to_copy(copy, monkeypatch):
+    copy.take(News(states=[record("ana", life("ana"), NOW)]), 0)
+    assert not copy.is_overdue
+    monkeypatch.setattr(copied, "LONGEST_UNTIDY_S", -1.0)
+    assert not copy.is_overdue
+    copy.take(News(states=[record("ana", None, NOW)]), 0)
+    assert copy.is_overdue
+    copy.tidy()
+    assert not copy.is_overdue
+
+
 def test_whoever_came_back_before_the_tombstone_was_read_keeps_their_names(copy):
     copy.take(News(links=[leads("hash", "ana")], states=[record("ana", life("ana"))]), 0)
     copy.take(News(links=[record("hash", None), leads("hash", "ana")]), 0)
