@@ -11,7 +11,8 @@ from orchestrator.web.server import stop_by_signal
 
 @pytest.fixture
 def hangup():
-    before = signal.getsignal(signal.SIGHUP)
+    """Have the terminal's end mean what it does by default, whatever these tests were started under."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
 
