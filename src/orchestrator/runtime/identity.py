@@ -117,7 +117,7 @@ class Resolver:
             return seen.resolved
         read = self._rules.read_all(event.customer_id, event.identifiers)
         unnamed = tuple(each for each in read if isinstance(each, Unnamed))
-        named = _named_in(read)
+        named = named_in(read)
         # Kinds that the project does not list never link; where an event has nothing else, the first names it.
         linking = [each for each in named if each.kind in self._rules.kinds] or named[:1]
         linked = link(self, self._rules, linking)
@@ -225,13 +225,13 @@ def by_itself(rules: Identity, event: Event) -> Resolved:
     Leaves on the event only what names somebody, as it is kept. Raises EventError (`nobody`) where nothing does.
     """
     read = rules.read_all(event.customer_id, event.identifiers)
-    named = _named_in(read)
+    named = named_in(read)
     _leave_on(event, named)
     whose = next((each for each in named if each.kind == CUSTOMER_ID), named[0])
     return Resolved(whose.name, refused=tuple(each for each in read if isinstance(each, Unnamed)))
 
 
-def _named_in(read: Sequence[Identifier | Unnamed]) -> list[Identifier]:
+def named_in(read: Sequence[Identifier | Unnamed]) -> list[Identifier]:
     """Take what names somebody; raises EventError (`nobody`) where nothing does."""
     named = [each for each in read if isinstance(each, Identifier)]
     if not named:

@@ -118,14 +118,14 @@ def export(store: Store, profile_id: str, now_ms: int, project: Project | None =
     made = document(profile_id, state, now_ms, decisions, pending, names)
     made.cases = [named(each) for each in store.casework.of(profile_id)]
     made.streamed = [msgspec.json.decode(each.message) for each in store.casework.streamed_of(profile_id)]
-    quoted = [*names, *reached_by(project, state, now_ms)]
-    letters = store.dead_letters()
+    reached, letters = reached_by(project, state, now_ms), store.dead_letters()
+    quoted = [*names, *reached]
     made.dead_letters = [msgspec.json.decode(line) for line in letters if is_theirs(line, profile_id, quoted)]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     made.addresses = store.addresses.of(profile_id)
     remembered = Objections(store, None if project is None else project.identity.region)
     if remembered.known:  # else there is no key yet, and reading makes none
-        made.objections = told_of(remembered, reached_by(project, state, now_ms))
+        made.objections = told_of(remembered, reached)
     return made
 
 

@@ -25,8 +25,8 @@ from aiokafka.structs import TopicPartition
 from orchestrator.errors import InvalidProject, StorageError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
-from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.outgoing import Line
+from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.writer import Writer, is_fenced
@@ -171,19 +171,10 @@ class Catalogs:
 
     @asynccontextmanager
     async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = AIOKafkaConsumer(
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            **self._settings.connection(),
-        )
-        await consumer.start()
-        try:
+        async with reader(self._settings) as consumer:
             consumer.assign([self._tp])
             await consumer.seek_to_beginning(self._tp)
             yield consumer
-        finally:
-            await close(consumer.stop())
 
     async def _take(self, consumer: AIOKafkaConsumer) -> bool:
         """Take in what comes; true when a release was completed."""

@@ -23,8 +23,9 @@ from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
-from orchestrator.model.identity import CUSTOMER_ID, Identifier, Unnamed
+from orchestrator.model.identity import CUSTOMER_ID, Unnamed
 from orchestrator.model.rights import ERASE
+from orchestrator.runtime.identity import named_in
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
@@ -210,9 +211,7 @@ class LinkingPartition(ResolvedPartition):
             return
         rules = catalog.project.identity
         given = rules.read_all(event.customer_id, event.identifiers)
-        named = [each for each in given if isinstance(each, Identifier)]
-        if not named:
-            raise EventError("nobody", "no identifier of the event names anybody; give a customer_id, or another one")
+        named = named_in(given)
         linking = [each for each in named if each.kind in rules.kinds] or named[:1]
         linked = link(self, rules, linking)
         self._learn(linked)

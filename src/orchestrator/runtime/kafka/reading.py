@@ -1,10 +1,12 @@
-"""Reading topics as they stand: what a person asks for about one customer, and nothing that a worker needs.
+"""Reading topics without a group: for whoever follows one, or asks what stands there.
 
-Owns the reading: committed records only, of whole partitions, up to the ends that were asked for at the beginning.
+Owns the reader of committed records, and the reading of partitions up to the ends that were asked for at the beginning.
 Must never join a group, nor write.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
@@ -18,6 +20,23 @@ LOOKED_BACK = (10, 1_000, 50_000)
 FETCH_BYTES = 4 << 20
 
 
+@asynccontextmanager
+async def reader(settings: KafkaSettings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """Give a consumer of committed records, without a group and with nothing assigned to it yet."""
+    consumer = AIOKafkaConsumer(
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        **options,
+        **settings.connection(),
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await close(consumer.stop())
+
+
 async def read(
     settings: KafkaSettings, partitions: Iterable[TopicPartition], take: Callable[[ConsumerRecord], None]
 ) -> None:
@@ -25,15 +44,7 @@ async def read(
     wanted = list(partitions)
     if not wanted:
         return  # a topic that this application does not need
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES,
-        **settings.connection(),
-    )
-    await consumer.start()
-    try:
+    async with reader(settings, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
         ends = await consumer.end_offsets(wanted)
         consumer.assign(wanted)
         await consumer.seek_to_beginning(*wanted)
@@ -42,20 +53,11 @@ async def read(
             for records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).values():
                 for record in records:
                     take(record)
-    finally:
-        await close(consumer.stop())
 
 
 async def newest_header(settings: KafkaSettings, changelog: TopicPartition) -> Header | None:
     """Find what a partition's last commit said of it; None where nothing was committed yet, or not lately."""
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        **settings.connection(),
-    )
-    await consumer.start()
-    try:
+    async with reader(settings) as consumer:
         consumer.assign([changelog])
         first = (await consumer.beginning_offsets([changelog]))[changelog]
         end = (await consumer.end_offsets([changelog]))[changelog]
@@ -70,8 +72,6 @@ async def newest_header(settings: KafkaSettings, changelog: TopicPartition) -> H
             if found is not None or end - back <= first:
                 return None if found is None else decode_header(found)
         return None
-    finally:
-        await close(consumer.stop())
 
 
 async def was_written(settings: KafkaSettings, topic: str) -> bool:

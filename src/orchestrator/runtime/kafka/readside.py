@@ -10,9 +10,8 @@ Owns the following, and the thread that the copy belongs to. Must never be asked
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,8 +25,8 @@ from orchestrator.model.project import Project
 from orchestrator.model.state import State
 from orchestrator.runtime import addressing, finding
 from orchestrator.runtime.addressing import Reached
-from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.copied import Copy, News
+from orchestrator.runtime.kafka.reading import FETCH_BYTES, reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.live import Known
@@ -120,7 +119,8 @@ class ReadSide:
         self._since_ms = int(time.time() * 1000) - MARGIN_MS
         while True:
             try:
-                async with self._consumer() as consumer:
+                # Decisions may expire while the brokers are away; then what is left of them is read on from.
+                async with reader(self._settings, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
                     await self._follow(consumer, counts)
             except (KafkaError, StorageError) as error:
                 self.trouble = f"the copy of the customers cannot follow: {error or repr(error)}"
@@ -204,22 +204,6 @@ class ReadSide:
 
     async def _run(self, call: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
-    @asynccontextmanager
-    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = AIOKafkaConsumer(
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-            # Decisions may expire while the brokers are away; then what is left of them is read on from.
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 << 20,
-            **self._settings.connection(),
-        )
-        await consumer.start()
-        try:
-            yield consumer
-        finally:
-            await close(consumer.stop())
 
 
 def _partitions(topic: str, counts: Mapping[str, int]) -> list[TopicPartition]:
