@@ -18,9 +18,13 @@ from orchestrator.model.state import Result
 Readers = tuple[tuple[tuple[str, ...], Callable[[Scope], Any]], ...]
 
 
-def language_of(scope: Scope, project: Project, message: Message) -> str | None:
-    """Choose the message's language: es-MX, then es, then the first of the project's."""
-    wanted = scope.state.profile.value("language")
+def language_of(scope: Scope, project: Project, message: Message) -> str:
+    """Choose the message's language for the customer."""
+    return language_for(scope.state.profile.value("language"), project, message)
+
+
+def language_for(wanted: object, project: Project, message: Message) -> str:
+    """Choose the message's language for who speaks `wanted`: es-MX, then es, then the first of the project's."""
     if isinstance(wanted, str):
         found = _found(wanted, message.languages)
         if found is not None:

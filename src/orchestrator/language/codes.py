@@ -157,6 +157,7 @@ DOUBTS = _codes(
     ("W316", "A survey that nobody is shown the way to.", "Write {{ links.survey }} into the message."),
     ("W317", "What other tools put a value in for, and we send as it stands.", "Write {{ profile.first_name }}."),
     ("W318", "An example that expects nothing, so that it cannot fail.", "Write what it should come to."),
+    ("W319", "Quiet hours that never end: what they hold is never sent.", "Leave some of the week out."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
     ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W403", "A comparison with a value that can never be.", "Write one that it may be, or of its kind."),

@@ -48,6 +48,14 @@ def test_a_text_message_is_shown_with_the_parts_that_are_billed(call, tmp_path):
     assert "  2 parts: 74 units of UCS-2, because of í\n" in call("preview", "nudge", "shop").out
 
 
+def test_a_preview_is_in_the_language_that_customers_get(call):
+    for asked, got in (("fr", "es"), ("es-MX", "es"), ("es", "es")):
+        done = call("preview", "cart-reminder", "shop", "--channel", "push", "--language", asked, "--json")
+        assert [one["language"] for one in json.loads(done.out)] == [got]
+        told = f"cart-reminder has no {asked} content; customers who speak it get {got}\n"
+        assert done.err == ("" if asked == got else told)
+
+
 def test_what_there_is_not_is_said(call):
     for words, told in (
         (["nope"], "there is no message nope; there are cart-reminder, thanks"),

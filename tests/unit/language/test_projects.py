@@ -197,3 +197,32 @@ def test_what_was_meant_is_told_where_the_short_way_does_not_do(line, told, foun
 
 def test_a_brand_may_lack_a_value(found, sound):
     assert found(project=sound["orchestrator.yaml"] + "brand: {logo: null}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        # Together with the project's own, and told where the purpose writes some.
+        ("service: {consent: none}", 'service: {consent: none, quiet_hours: {from: "06:00", to: "22:00"}}', ["7:28"]),
+        ("service: {consent: none}", 'service: {consent: none, quiet_hours: {from: "06:00", to: "21:59"}}', []),
+        # On one channel only.
+        (
+            "service: {consent: none}",
+            'service: {consent: none, quiet_hours: {from: "06:00", to: "22:00", channel: sms}}',
+            ["7:28"],
+        ),
+        # Every day but one, and a day's windows that reach into the next.
+        (
+            "service: {consent: none}",
+            'service: {consent: none, quiet_hours: {from: "06:00", to: "22:00", days: [mon, tue, wed, thu, fri, sat]}}',
+            [],
+        ),
+        ('from: "22:00", to: "06:00"', 'from: "00:00", to: "12:00"}, {from: "12:00", to: "00:00"', ["8:1"]),
+        ("service: {consent: none}", "service: {consent: none, policies: none}", []),
+    ],
+)
+def test_quiet_hours_that_never_end_are_doubted_once(old, new, expected, found):
+    written = SMALL + 'quiet_hours: [{from: "22:00", to: "06:00"}]\n'
+    problems = found(project=written.replace(old, new))
+    assert [f"{each.line}:{each.column}" for each in problems if each.code == "W319"] == expected
+    assert [each.code for each in problems if not each.is_warning] == []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.channels.preparing import Preparer
     from orchestrator.language import Loaded
     from orchestrator.model.effects import Action
+    from orchestrator.model.project import Message
 
 EXAMPLES = [
     Example("orchestrator preview cart-reminder shop", "every channel and language, with an example's data"),
@@ -118,7 +119,7 @@ def _made(
 
     message = loaded.catalog.project.messages[action.message or ""]
     channels = [name for name in message.channels if channel in (None, name)]
-    wanted = (language,) if language else message.languages or loaded.catalog.project.languages
+    wanted = (_spoken(loaded, message, language),) if language else message.languages
     if not channels:
         raise CannotPreview(f"{message.id} has no content for {channel}; it has {', '.join(message.channels)}")
     preparer, shown = _preparer(loaded), samples(loaded.catalog.project.coupons)
@@ -128,6 +129,16 @@ def _made(
             asked = msgspec.structs.replace(action, channel=name, language=each, to=address)
             for made in preparer.prepare(asked, time.time_ns() // 1_000_000, shown):
                 yield msgspec.structs.replace(made, tracking=Tracking())  # the links as their author wrote them
+
+
+def _spoken(loaded: "Loaded", message: "Message", language: str) -> str:
+    """Find the language that customers who speak this one get, and say so where it is another."""
+    from orchestrator.engine import payload
+
+    spoken = payload.language_for(language, loaded.catalog.project, message)
+    if spoken != language:
+        screen.say(f"{message.id} has no {language} content; customers who speak it get {spoken}")
+    return spoken
 
 
 def _preparer(loaded: "Loaded") -> "Preparer":
