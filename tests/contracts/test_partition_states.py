@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from orchestrator.runtime.kafka.state import Checkpoint, MemoryState, RocksState
 
-DAWN = Checkpoint(0, 0.0)
-
 
 @pytest.fixture(params=["memory", "rocksdb"])
 def state(request, tmp_path):

@@ -40,11 +40,6 @@ async def reminded(shop, server, name="ana"):
     return server.mails[-1]
 
 
-async def receipts_of(shop, name="ana"):
-    known = await shop.known(name)
-    return known["messages"]
-
-
 async def test_a_cart_left_alone_becomes_a_mail_and_a_click_leads_on(tmp_path):
     async with MailServer() as server, LiveShop(tmp_path, email=server.url) as shop:
         mail = await reminded(shop, server)

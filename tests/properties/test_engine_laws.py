@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.model import codec
-from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS
+from orchestrator.model.catalog import NO_INTEREST, PROFILE_EVENTS, RECEIPTS
 from orchestrator.model.journey import Journey, Wait, WaitFor
 from orchestrator.model.state import Entry
 from orchestrator.runtime.turn import on_event, on_timers
@@ -195,9 +195,9 @@ def test_every_fact_that_is_asked_about_yields_a_decision_and_others_are_ignored
         if moment.event is None or moment.before is None:
             continue
         before = codec.decode(moment.before)
-        versions = customer.catalog.versions
-        asked = bool(customer.catalog.entered_by(moment.event.type)) or any(
-            asks(versions[entry.journey, entry.version], entry, moment) for entry in before.entries
+        catalog, event_type = customer.catalog, moment.event.type
+        asked = bool(catalog.interests.get(event_type, NO_INTEREST).entering) or any(
+            asks(catalog.versions[entry.journey, entry.version], entry, moment) for entry in before.entries
         )
         if asked:
             assert moment.turned.outcome == "applied"

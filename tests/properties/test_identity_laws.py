@@ -3,13 +3,13 @@
 Each was seen failing once with the code broken on purpose.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engine.linking import Clusters, broken_limit, link
+from orchestrator.engine.linking import Linked, broken_limit, link
 from orchestrator.engine.merging import join
 from orchestrator.model import codec
 from orchestrator.model.identity import Identifier, Identity
@@ -28,6 +28,30 @@ def walks(draw, most_values=12):
     value = st.integers(1, most_values).map("v{}@shop.example".format)
     one = st.dictionaries(st.sampled_from(KINDS), value, min_size=1, max_size=4)
     return draw(st.lists(one, max_size=60))
+
+
+class Clusters:
+    """A graph that is nothing but what it was told, as `link` sees it."""
+
+    def __init__(self) -> None:
+        self._roots: dict[str, str] = {}
+        self._members: dict[str, dict[str, str]] = {}
+
+    def root_of(self, name: str) -> str | None:
+        return self._roots.get(name)
+
+    def members_of(self, root: str) -> Mapping[str, str]:
+        return self._members.get(root, {})
+
+    def learn(self, linked: Linked) -> None:
+        if linked.names:
+            for root in linked.merged:
+                self._members.pop(root, None)
+            self._members.setdefault(linked.root, {}).update(linked.names)
+            self._roots.update(dict.fromkeys(linked.names, linked.root))
+
+    def __iter__(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        return iter(self._members.items())
 
 
 def identifiers_of(event: dict[str, str], rules: Identity) -> list[Identifier]:

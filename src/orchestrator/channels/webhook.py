@@ -7,7 +7,6 @@ far as they keep the method (307, 308), each through the guard. Must never try a
 answer than it needs.
 """
 
-import asyncio
 import base64
 from binascii import Error as BinasciiError
 from collections.abc import Callable, Iterator, Mapping
@@ -255,12 +254,6 @@ def open_webhook(setup: Setup) -> WebhookChannel:
     timeout = float(parse_qs(parts.fragment).get("timeout", ["10"])[-1])
     url = parts._replace(fragment="").geturl()
     return WebhookChannel(Webhook(url, setup.secret, setup.allowed_hosts, timeout))
-
-
-async def call_with_deadline(webhook: Webhook, key: str, payload: bytes, now_ms: int, seconds: float) -> Answer:
-    """Call, and give up after so many seconds whatever is happening."""
-    async with asyncio.timeout(seconds):
-        return await webhook.call(key, payload, now_ms)
 
 
 def _told(error: Exception) -> str:

@@ -12,7 +12,7 @@ A root leads nowhere else, and a name always leads to a root that led nowhere wh
 names comes to an end, and there is no loop to fall into.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -107,35 +107,3 @@ class _Cluster:
     def order(self, rules: Identity) -> tuple[int, int, str]:
         """Of two, the one whose root is the stronger kind stays, then the larger, then the smaller id."""
         return rules.rank(self.members.get(self.root, "")), -len(self.members), self.root
-
-
-class Clusters:
-    """The graph in memory."""
-
-    def __init__(self) -> None:
-        self._roots: dict[str, str] = {}
-        self._members: dict[str, dict[str, str]] = {}
-
-    def root_of(self, name: str) -> str | None:
-        """Give the root of the cluster that a name is in."""
-        return self._roots.get(name)
-
-    def members_of(self, root: str) -> Mapping[str, str]:
-        """Give a cluster's names with their kinds."""
-        return self._members.get(root, {})
-
-    def learn(self, linked: Linked) -> None:
-        """Take over what a link changed."""
-        if linked.names:
-            for root in linked.merged:
-                self._members.pop(root, None)
-            self._members.setdefault(linked.root, {}).update(linked.names)
-            self._roots.update(dict.fromkeys(linked.names, linked.root))
-
-    def forget(self, root: str) -> None:
-        """Forget a customer's identifiers."""
-        for name in self._members.pop(root, {}):
-            del self._roots[name]
-
-    def __iter__(self) -> Iterator[tuple[str, Mapping[str, str]]]:
-        return iter(self._members.items())

@@ -164,10 +164,6 @@ class Catalog:
             return None
         return journey if journey.moves.get(entry.step, entry.step) in journey.steps else None
 
-    def entered_by(self, event_type: str) -> tuple[Journey, ...]:
-        """List the current journeys with an enter rule for this event type, in order."""
-        return self.interests.get(event_type, NO_INTEREST).entering
-
     def is_paused(self, journey_id: str) -> bool:
         """Tell whether entries of this journey, of whatever version, stand still."""
         return journey_id in self._paused

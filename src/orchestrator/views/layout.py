@@ -47,11 +47,6 @@ class Box:
     width: float
     height: float
 
-    def overlaps(self, other: "Box") -> bool:
-        """Whether the two share any area."""
-        across = abs(self.x - other.x) * 2 < self.width + other.width
-        return across and abs(self.y - other.y) * 2 < self.height + other.height
-
 
 @dataclass(frozen=True, slots=True)
 class Route:

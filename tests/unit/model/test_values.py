@@ -105,8 +105,8 @@ def test_a_catalog_lists_journeys_by_priority_then_id_and_finds_versions():
     catalog = Catalog(project(), [low, high], [old])
     assert catalog.current == (high, low)
     assert (catalog.journey("a", 0), catalog.journey("a", 1), catalog.journey("a", 2)) == (old, low, None)
-    assert catalog.entered_by("cart_updated") == (high, low)
-    assert catalog.entered_by("nothing") == ()
+    assert catalog.interests["cart_updated"].entering == (high, low)
+    assert "nothing" not in catalog.interests
 
 
 def test_a_catalog_wants_whatever_anybody_asks_about_older_versions_too():

@@ -77,7 +77,7 @@ def command(
         for one in shown:
             _print(one)
     if send_to is not None:
-        asyncio.run(_send(loaded, list(_made(loaded, action, channel, language, send_to)), channel))
+        asyncio.run(_send(list(_made(loaded, action, channel, language, send_to))))
 
 
 def _action(loaded: "Loaded", message: str, example: str | None, customer: str | None, state: Path | None) -> "Action":
@@ -202,7 +202,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-async def _send(loaded: "Loaded", made: "list[Delivery]", channel: str | None) -> None:
+async def _send(made: "list[Delivery]") -> None:
     from orchestrator.channels.registry import open_channel
     from orchestrator.cli.settings import Sources
     from orchestrator.runtime.delivery.routes import Operator, setting_of, setup_of
