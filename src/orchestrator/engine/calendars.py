@@ -17,7 +17,6 @@ from orchestrator.model.journey import WaitUntil
 from orchestrator.model.project import QuietHours
 
 MINUTES_A_DAY = 24 * 60
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def local(instant_ms: int, zone: ZoneInfo) -> datetime:
@@ -162,5 +161,5 @@ def as_data(zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> dict[str, Any]:
 def _window_as_data(window: QuietHours) -> dict[str, Any]:
     written: dict[str, Any] = {"from": text_of_minute(window.from_minute), "to": text_of_minute(window.to_minute)}
     if window.days:
-        written["days"] = [WEEKDAYS[day] for day in sorted(window.days)]
+        written["days"] = [instants.WEEKDAYS[day] for day in sorted(window.days)]
     return written

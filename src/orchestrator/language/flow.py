@@ -20,7 +20,7 @@ from orchestrator.language.project import NOTHING, Shop, length, minute
 from orchestrator.language.reads import Reads
 from orchestrator.language.sending import Sending
 from orchestrator.language.slips import Slips
-from orchestrator.language.times import WEEKDAYS
+from orchestrator.model import instants
 from orchestrator.model import journey as model
 from orchestrator.model.audience import BOUGHT, SEGMENT_ENTERED, SEGMENT_LEFT
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS
@@ -120,7 +120,7 @@ class Flow:
         return model.WaitUntil(
             **common,
             minute=None if until.time is None else minute(until.time),
-            weekdays=frozenset(WEEKDAYS.index(day) for day in until.weekday or ()),
+            weekdays=frozenset(instants.WEEKDAYS.index(day) for day in until.weekday or ()),
             date=None if until.date is None else self.expression(spot["date"], until.date),
             offset_days=0 if until.offset is None else durations.days(until.offset) or 0,
             yearly=until.yearly,

@@ -8,8 +8,9 @@ from orchestrator.language.definitions.triggers import DateRule, EnterRule, Sche
 from orchestrator.language.flow import Flow
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import length, minute
-from orchestrator.language.times import WEEKDAYS, local_time
+from orchestrator.language.times import local_time
 from orchestrator.model import audience as model
+from orchestrator.model import instants
 
 
 def compile_moment(place: Place, rule: EnterRule, flow: Flow) -> model.Moment | None:
@@ -31,7 +32,7 @@ def _schedule(place: Place, written: Schedule, flow: Flow) -> model.Schedule:
     return model.Schedule(
         minute=minute(written.at or ""),
         every=written.every,
-        weekday=None if written.weekday is None else WEEKDAYS.index(written.weekday),
+        weekday=None if written.weekday is None else instants.WEEKDAYS.index(written.weekday),
         day=written.day,
         segment=written.segment,
     )

@@ -25,6 +25,7 @@ from orchestrator.language.models import Models
 from orchestrator.language.nodes import Place, Scalar
 from orchestrator.language.reads import Reads
 from orchestrator.language.tables import read_tables
+from orchestrator.model import instants
 from orchestrator.model.audience import Segment
 from orchestrator.model.expression import Expression
 from orchestrator.model.identity import CUSTOMER_ID, Identity, compared, regions
@@ -334,7 +335,7 @@ def _window(written: QuietHoursDefinition) -> QuietHours:
     return QuietHours(
         minute(written.from_),
         minute(written.to),
-        frozenset(times.WEEKDAYS.index(day) for day in written.days or ()),
+        frozenset(instants.WEEKDAYS.index(day) for day in written.days or ()),
         written.channel,
     )
 

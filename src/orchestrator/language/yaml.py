@@ -28,6 +28,7 @@ from ruamel.yaml.scanner import Scanner
 from orchestrator.errors import DefinitionError
 from orchestrator.language.nodes import Mapping, Node, Scalar, Sequence, Value, position_of
 from orchestrator.language.signs import NO_SPACE
+from orchestrator.model.values import LARGEST_INTEGER
 
 MAX_CHARACTERS = 256 * 1024
 MAX_DEPTH = 64
@@ -35,7 +36,6 @@ MAX_NODES = 10_000
 # Of the trees that are kept for the next time: some 20 MB, and several times what a large project has.
 MAX_NODES_KEPT = 100_000
 MAX_NUMBER_LENGTH = 64
-LARGEST_INTEGER = 2**63 - 1
 
 # What YAML 1.2 calls printable; all else (control characters, half surrogates) is refused.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -20,6 +20,8 @@ from orchestrator.errors import StorageError
 from orchestrator.model.state import State, StoredWithPast
 
 FORMAT = 1
+# The due instant and the format.
+HEADER_BYTES = 9
 
 # From the untyped content of format n to that of format n + 1; applied in order when an older record is read.
 Upgrade = Callable[[list[Any]], list[Any]]
@@ -57,7 +59,7 @@ def encode(state: State) -> bytes:
     """Encode a state as a record of the newest format, or of the older one that was asked for."""
     if _asked_for is not None:
         return _encode_older(state, _asked_for)
-    return (state.due_ms() << 8 | FORMAT).to_bytes(9, "big") + state.encoded()
+    return (state.due_ms() << 8 | FORMAT).to_bytes(HEADER_BYTES, "big") + state.encoded()
 
 
 def decode(record: bytes) -> State:
@@ -65,9 +67,9 @@ def decode(record: bytes) -> State:
 
     Raises StorageError for a record that a newer release wrote, or that is no record at all.
     """
-    if len(record) > 9 and record[8] == FORMAT:
+    if len(record) > HEADER_BYTES and record[8] == FORMAT:
         try:
-            return State.of(_decode(record[9:]))
+            return State.of(_decode(record[HEADER_BYTES:]))
         except msgspec.DecodeError as error:
             raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error
     return _decode_older(record)
@@ -82,11 +84,11 @@ def _encode_older(state: State, number: int) -> bytes:
     content = msgspec.msgpack.decode(state.encoded())
     for newer in range(FORMAT - 1, number - 1, -1):
         content = DOWNGRADES[newer](content)
-    return (state.due_ms() << 8 | number).to_bytes(9, "big") + _encode(content)
+    return (state.due_ms() << 8 | number).to_bytes(HEADER_BYTES, "big") + _encode(content)
 
 
 def _decode_older(record: bytes) -> State:
-    if len(record) <= 9:
+    if len(record) <= HEADER_BYTES:
         raise StorageError(f"a state record of {len(record)} bytes is too short; restore it from a backup")
     number = record[8]
     if number > FORMAT:
@@ -96,7 +98,7 @@ def _decode_older(record: bytes) -> State:
     if any(older not in UPGRADES for older in range(number, FORMAT)):
         raise StorageError(f"state format {number} is unknown; this release reads up to {FORMAT}")
     try:
-        content = msgspec.msgpack.decode(memoryview(record)[9:])
+        content = msgspec.msgpack.decode(memoryview(record)[HEADER_BYTES:])
         for older in range(number, FORMAT):
             content = UPGRADES[older](content)
         return State.of(_decode(_encode(content)))

@@ -1,8 +1,8 @@
 """Instants: epoch milliseconds inside, RFC 3339 text at the edges.
 
-Owns the two conversions, and how a length of time is written. Inside the engine, in state and in timers an
-instant is an `int` of epoch milliseconds whose name ends in `_ms`: measured, datetimes cost the hot path a third
-of its time. Never reads a clock.
+Owns the two conversions, how a length of time is written, and what weekdays are called. Inside the engine, in state and
+in timers an instant is an `int` of epoch milliseconds whose name ends in `_ms`: measured, datetimes cost the hot path a
+third of its time. Never reads a clock.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,9 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 _UNITS = (("d", DAY_MS), ("h", HOUR_MS), ("m", MINUTE_MS), ("s", SECOND_MS))
+
+# As authors write them, by Python's number of each.
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # The instants that RFC 3339 text can hold (years 1 to 9999); what lies outside is not a time of ours.
 EARLIEST_MS = -62_135_596_800_000

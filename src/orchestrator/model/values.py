@@ -9,7 +9,8 @@ from typing import Any
 
 # Lists and objects inside each other; the codecs' own limit lies far above, but moves with the stack they run on.
 MAX_DEPTH = 64
-_LEAST_INTEGER, _GREATEST_INTEGER = -(1 << 63), (1 << 63) - 1
+# What the codec of states can hold, and JSON's readers elsewhere.
+LARGEST_INTEGER = 2**63 - 1
 
 
 def is_storable(value: Any, depth: int = MAX_DEPTH) -> bool:
@@ -17,7 +18,7 @@ def is_storable(value: Any, depth: int = MAX_DEPTH) -> bool:
     if value is None or isinstance(value, str | bool):
         return True
     if isinstance(value, int):
-        return _LEAST_INTEGER <= value <= _GREATEST_INTEGER
+        return -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, list):

@@ -34,8 +34,6 @@ from orchestrator.views import times
 # No step can have these ids: an author's are words and dashes.
 ENTER, COMPLETED = "(enter)", "(completed)"
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -147,7 +145,7 @@ def _moment_in_words(moment: Moment) -> str:
     among = "" if moment.segment is None else f" in {moment.segment}"
     if moment.once is not None:
         return f"once on {moment.once.isoformat(timespec='minutes')}{among}"
-    on = {"day": "", "week": f" on {_WEEKDAYS[moment.weekday or 0]}", "month": f" on day {moment.day}"}
+    on = {"day": "", "week": f" on {instants.WEEKDAYS[moment.weekday or 0]}", "month": f" on day {moment.day}"}
     return f"every {moment.every}{on[moment.every or 'day']} at {times.minute_of_day(moment.minute)}{among}"
 
 
@@ -231,7 +229,7 @@ def _(step: Wait) -> Node:
 @_node.register
 def _(step: WaitUntil) -> Node:
     at = [] if step.minute is None else [times.minute_of_day(step.minute)]
-    days = [", ".join(_WEEKDAYS[day] for day in sorted(step.weekdays))] if step.weekdays else []
+    days = [", ".join(instants.WEEKDAYS[day] for day in sorted(step.weekdays))] if step.weekdays else []
     if step.date is None:
         return Node(step.id, "wait until", " ".join(days + at))
     offset = f" {step.offset_days:+d}d" if step.offset_days else ""

@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, cor
 
 from orchestrator.language import durations, times
 from orchestrator.language.signs import CURLY, UNSEEN
+from orchestrator.model import instants
 
 ID_PATTERN = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 NAME_PATTERN = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$"
@@ -361,9 +362,9 @@ def _language(text: str) -> str:
 
 
 def _weekday(text: str) -> str:
-    if text not in times.WEEKDAYS:
+    if text not in instants.WEEKDAYS:
         guess = text.lower()[:3]
-        refuse("E212", f"`{_cut(text)}` is no weekday", guess if guess in times.WEEKDAYS else "one of mon … sun")
+        refuse("E212", f"`{_cut(text)}` is no weekday", guess if guess in instants.WEEKDAYS else "one of mon … sun")
     return text
 
 
@@ -404,7 +405,7 @@ _NAMED = {
     "maxLength": MAX_NAME,
     "pattern": rf"^[^\s{CURLY}]([\s\S]*[^\s{CURLY}])?$",
 }
-_DAY = {"type": "string", "enum": list(times.WEEKDAYS)}
+_DAY = {"type": "string", "enum": list(instants.WEEKDAYS)}
 
 Text = Annotated[str, AfterValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
 Id = Annotated[str, AfterValidator(_name(ID_PATTERN, "id: lower-case words with dashes")), _schema(ID_PATTERN)]

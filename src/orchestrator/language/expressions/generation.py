@@ -16,12 +16,13 @@ from typing import Any
 from orchestrator.language import durations
 from orchestrator.language.definitions.fields import nearest, suggest
 from orchestrator.language.expressions import paths
-from orchestrator.language.expressions.operators import LARGEST_INTEGER, OPERATORS, utc
+from orchestrator.language.expressions.operators import OPERATORS, utc
 from orchestrator.language.expressions.parsing import Mistake, Source
 from orchestrator.language.expressions.paths import Lookup, Path, Read, call
 from orchestrator.language.expressions.surroundings import Surroundings
 from orchestrator.model import instants
 from orchestrator.model.expression import Scope
+from orchestrator.model.values import LARGEST_INTEGER
 
 # Functions: how many arguments each takes.
 FUNCTIONS = {

@@ -13,12 +13,11 @@ from typing import Any
 from orchestrator.model import instants
 from orchestrator.model.event import KeptEvent, event_as_data
 from orchestrator.model.expression import Scope
+from orchestrator.model.values import LARGEST_INTEGER
 from orchestrator.model.zones import zone_of
 
 # bool is not among them: true is no number here.
 NUMBERS = frozenset({int, float})
-# What a sum may come to: what the state's codec and JSON readers elsewhere can hold.
-LARGEST_INTEGER = 2**63 - 1
 LONGEST_TEXT = 10_000
 # Lists and maps inside one another are compared so deep; beyond it they count as different.
 DEEPEST = 50

@@ -97,6 +97,6 @@ def _read_quiet(quiet: dict[str, Any]) -> tuple[ZoneInfo, tuple[QuietHours, ...]
     for window in quiet.get("windows") or ():
         begins, ends = calendars.read_minute(window.get("from")), calendars.read_minute(window.get("to"))
         if begins is not None and ends is not None:
-            days = frozenset(calendars.WEEKDAYS.index(day) for day in window.get("days") or ())
+            days = frozenset(instants.WEEKDAYS.index(day) for day in window.get("days") or ())
             windows.append(QuietHours(begins, ends, days))
     return zone, tuple(windows)

@@ -23,7 +23,7 @@ from orchestrator.model.decision import Decision
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime.desk import CLAIM_MS, Ask, Desk, NotDone, line_of
-from orchestrator.runtime.kafka.state import State
+from orchestrator.runtime.kafka.state import State, beside, content_of
 from orchestrator.runtime.metrics import OTHER_TEAMS
 
 # In front of a file's name, as its key among the profiles; no profile's id looks like it, and none has a space.
@@ -36,9 +36,6 @@ MOST_BYTES = 512 << 10
 MOST_CASES = 200
 # So many refusals stand in a file, until whoever asked has read theirs.
 MOST_TURNED_DOWN = 50
-
-# Where a state has its due instant and its format: of a closed case, when it is forgotten.
-_PREFIX_BYTES = 9
 
 Read = TypeVar("Read")
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,7 +63,7 @@ def whose(place: str) -> tuple[str, str]:
 
 def read_file(record: bytes) -> CaseFile:
     """Read a case as the changelog has it."""
-    return _decode(record[_PREFIX_BYTES:])
+    return _decode(content_of(record))
 
 
 class Cases:
@@ -210,7 +207,7 @@ class Cases:
             if len(self._of[file.profile_id]) > MOST_CASES:
                 self.expire(self._places[self._of[file.profile_id][0]])
         due_ms = file.closed_ms + self._keep_ms if file.closed_ms else 0
-        self._keep(place, (due_ms << 8).to_bytes(_PREFIX_BYTES, "big") + _bounded(file))
+        self._keep(place, beside(_bounded(file), due_ms))
 
     def _list(self, place: str) -> None:
         profile_id, case_id = whose(place)

@@ -37,8 +37,10 @@ from orchestrator.runtime.kafka.resolved import (
     CLOCK_KEY,
     FORGET,
     KIND_HEADER,
+    LAGGING_MS,
     MOVE,
     RECEIPT,
+    TICK_MS,
     WAIT,
     WHO_HEADER,
     Move,
@@ -51,17 +53,11 @@ from orchestrator.runtime.kafka.resolved import (
     kind_of,
 )
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
-from orchestrator.runtime.kafka.state import MemoryState
+from orchestrator.runtime.kafka.state import MemoryState, beside, content_of
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 
 # The linker's name among the sources whose clocks the turns wait for.
 LINKS = "links"
-TICK_MS = 500
-LAGGING_MS = 3_000
-# In front of a name's record, where a state has its due instant and its format: nothing is due here.
-_PREFIX = bytes(9)
-
-
 # So many combinations of identifiers are remembered.
 REMEMBERED = 100_000
 Together = tuple[Any, ...]
@@ -155,7 +151,7 @@ class LinkingPartition(ResolvedPartition):
                 self._forget_together(root)
             self._members.setdefault(linked.root, {}).update(linked.names)
             for name, kind in linked.names.items():
-                record = _PREFIX + f"{linked.root} {kind}".encode()
+                record = beside(f"{linked.root} {kind}".encode())
                 self.state.put(name, record)
                 self.outgoing.changes[name] = record
 
@@ -256,5 +252,5 @@ class LinkingPartition(ResolvedPartition):
 
 def read_name(record: bytes) -> tuple[str, str]:
     """Read what the changelog says of a name: the profile that it leads to, and its kind."""
-    root, _, kind = record[len(_PREFIX) :].decode().partition(" ")
+    root, _, kind = content_of(record).decode().partition(" ")
     return root, kind

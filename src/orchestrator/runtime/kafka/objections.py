@@ -12,14 +12,13 @@ from collections.abc import Mapping
 import msgspec
 
 from orchestrator.model.rights import Objection, objection_hash
+from orchestrator.runtime.kafka.state import beside, content_of
 from orchestrator.runtime.objections import together
 
 log = logging.getLogger(__name__)
 
 # In front of a hash, as its key among the profiles; no profile's id looks like it.
 PLACE = "@objection/"
-# Where a state has its due instant and its format: nothing is due, and nobody reads it.
-_PREFIX = bytes(9)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[Objection]).decode
@@ -35,7 +34,7 @@ class Objections:
 
     def restore(self, place: str, record: bytes) -> None:
         """Take up a record that the changelog holds."""
-        self.known[place.removeprefix(PLACE)] = _decode(record[len(_PREFIX) :])
+        self.known[place.removeprefix(PLACE)] = _decode(content_of(record))
 
     def hashes_of(self, address: str) -> list[str]:
         """Hash an address, under every key that is in use."""
@@ -59,4 +58,4 @@ class Objections:
         """Remember what was told, and give the record that the changelog is to hold."""
         found = place.removeprefix(PLACE)
         self.known[found] = together(self.known.get(found, []), _decode(told))
-        return _PREFIX + _encode(self.known[found])
+        return beside(_encode(self.known[found]))

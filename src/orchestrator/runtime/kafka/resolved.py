@@ -22,6 +22,11 @@ from orchestrator.runtime.kafka.records import KafkaRecord
 
 # The key of a record that tells a clock; no profile's id looks like it.
 CLOCK_KEY = b"@clock"
+# A source tells its clock this often.
+TICK_MS = 500
+# A source whose clock is further behind the wall clock catches up, and tells it with every transaction: records wait
+# for clocks then, and whoever reads on after a crash finds with the last record how far that one reached.
+LAGGING_MS = 3_000
 
 # Where a forwarded event came from, for dead letters: `topic/partition/offset`.
 ORIGIN_HEADER = "orchestrator-origin"

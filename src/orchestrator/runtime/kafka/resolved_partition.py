@@ -54,7 +54,7 @@ from orchestrator.runtime.kafka.resolved import (
     kind_of,
     who_of,
 )
-from orchestrator.runtime.kafka.state import State
+from orchestrator.runtime.kafka.state import State, beside, content_of
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES
 from orchestrator.runtime.turn import Meeting
 
@@ -64,10 +64,6 @@ LIVE_MS = 3_000
 # others to be waited for.
 MOST_WAITING = 50_000
 MOST_WAITING_BYTES = 64 << 20
-
-
-# In front of a life that waits, where a state has its due instant and its format: nothing is due, and nobody reads it.
-_PREFIX = bytes(9)
 
 
 def _place_of(link: str, loser: str) -> str:
@@ -322,7 +318,7 @@ class ResolvedPartition(Partition):
         life = decode_life(record.value or b"")
         # Whoever waits stands before it in the log; where nobody does any more, this is read again after a crash.
         if life.link in self._waited:
-            self._keep_at(_place_of(life.link, life.loser), _PREFIX + life.record)
+            self._keep_at(_place_of(life.link, life.loser), beside(life.record))
             if (key := record.key or b"") in self._held and key not in self._ready:
                 self._ready.append(key)
 
@@ -330,7 +326,7 @@ class ResolvedPartition(Partition):
         """Keep a case that comes with a life, until that is merged."""
         brought = decode_brought(record.value or b"")
         if brought.link in self._waited:
-            self._keep_at(self._next_place(brought.link, brought.loser), _PREFIX + brought.file)
+            self._keep_at(self._next_place(brought.link, brought.loser), beside(brought.file))
 
     def _may_go(self, record: KafkaRecord) -> bool:
         """Whether a record may be taken: one that waits for lives only when all of them are here."""
@@ -407,7 +403,7 @@ class ResolvedPartition(Partition):
         wait = decode_wait(record.value or b"")
         profile_id = (record.key or b"").decode()
         places = [_place_of(wait.link, loser) for loser in wait.losers]
-        lives = [kept[len(_PREFIX) :] for place in places if (kept := self.state.get(place)) is not None]
+        lives = [content_of(kept) for place in places if (kept := self.state.get(place)) is not None]
         lives = [life for life in lives if life]
         self._waited.discard(wait.link)
         files = [file for loser in wait.losers for file in self._brought(wait.link, loser)]
@@ -444,7 +440,7 @@ class ResolvedPartition(Partition):
             if kept is None:
                 return
             self._keep_at(place, None)
-            yield kept[len(_PREFIX) :]
+            yield content_of(kept)
 
     def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
         try:

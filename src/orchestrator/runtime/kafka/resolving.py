@@ -35,15 +35,11 @@ from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import dead_letter, event_of
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY, ORIGIN_HEADER, Tick, encode_tick
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, LAGGING_MS, ORIGIN_HEADER, TICK_MS, Tick, encode_tick
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 
-TICK_MS = 500
-# While catching up, records wait for clocks, so those are told with every transaction; and whoever reads on after a
-# crash finds with the last record how far that one reached.
-LAGGING_MS = 3_000
 # So long at least, what a customer does follows what went to the linker. Where that lags by more, the turns go by the
 # times of records (`resolved_partition.LIVE_MS`), and nothing overtakes anything.
 FOLLOWING_MS = 5_000

@@ -2,8 +2,10 @@
 
 What `put` and `drop` change is visible at once and counts for nothing until `commit` says that the changelog holds it:
 a store on disk must never be ahead of the changelog, or a crash would leave it with what never happened.
-Owns where records lie and, for RocksDB, up to which offset of the changelog they reach (the checkpoint).
-Must never read a record beyond its header, nor talk to Kafka.
+What is no profile's state (a case, a no, a life on its way, a name of the linker's) lies among them in a place that no
+profile's id looks like, behind a header of the same form (`beside`): it is restored, and becomes due, like a state.
+Owns where records lie, how such neighbours are written and, for RocksDB, up to which offset of the changelog records
+reach (the checkpoint). Must never read a record beyond its header, nor talk to Kafka.
 """
 
 import shutil
@@ -16,8 +18,19 @@ from typing import Any, Protocol
 import msgspec
 
 from orchestrator.errors import StorageError
+from orchestrator.model.codec import HEADER_BYTES
 
 Change = tuple[str, bytes | None]  # a profile's id and its new record; None where it was erased
+
+
+def beside(content: bytes, due_ms: int = 0) -> bytes:
+    """Write what is kept among states and is none; `due_ms` is when it has to be looked at, 0 for never."""
+    return (due_ms << 8).to_bytes(HEADER_BYTES, "big") + content
+
+
+def content_of(kept: bytes) -> bytes:
+    """Read what `beside` wrote."""
+    return kept[HEADER_BYTES:]
 
 
 class Checkpoint(msgspec.Struct):

@@ -13,8 +13,8 @@ from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY
-from orchestrator.runtime.kafka.resolving import ALONE_MS, TICK_MS, Resolver
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, TICK_MS
+from orchestrator.runtime.kafka.resolving import ALONE_MS, Resolver
 
 HOUR = 3_600_000
 WALL = 100 * HOUR
