@@ -191,6 +191,15 @@ async def test_confirming_takes_a_button(shop):
     assert (said["purpose"], said["granted"], said["confirmed"]) == ("news", True, True)
 
 
+async def test_who_was_asked_at_a_former_address_is_not_told_that_anything_was_confirmed(shop):
+    action = await asked(shop)
+    path = link(Kind.CONFIRM, shop, purpose="news", action=action)
+    await shop.post({"type": "profile_updated", "customer_id": "ana", "properties": {"email": "ana@home.example"}})
+    status, text = await posted(shop, path, {})
+    assert (status, "No se ha cambiado nada" in text) == (410, True)
+    assert all(each["purpose"] != "news" for each in (await shop.known())["consents"])
+
+
 async def test_whoever_was_erased_is_not_told_that_anything_was_kept(shop):
     paths = [link(kind, shop) for kind in (Kind.CONFIRM, Kind.SURVEY, Kind.PREFERENCES)]
     await shop.post({"type": "profile_erase_requested", "customer_id": "ana"})

@@ -13,6 +13,7 @@ import msgspec
 from orchestrator.engine import calendars, cases, payload
 from orchestrator.engine.turn import Turn, draw
 from orchestrator.model.decision import Reason
+from orchestrator.model.expression import Scope
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import WINDOWS_MS, Cap, Channel, Message, Project, Purpose, QuietHours
@@ -103,7 +104,12 @@ def needs_window(turn: Turn, entry: Entry, channel: str, message: Message) -> bo
 
 def address_of(turn: Turn, channel: Channel) -> Address | None:
     """Find where a channel is to reach the customer: text, or several (their devices); None when nowhere."""
-    found: Any = channel.address.evaluate(turn.scope_at(None))
+    return address_in(turn.scope_at(None), channel)
+
+
+def address_in(scope: Scope, channel: Channel) -> Address | None:
+    """Find the same in a scope."""
+    found: Any = channel.address.evaluate(scope)
     if found.__class__ is str:  # as nearly all are
         return found.strip() or None
     addresses = addresses_in(found)

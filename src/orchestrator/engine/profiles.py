@@ -1,7 +1,8 @@
 """Profiles: what an event tells about the customer.
 
 Owns traits, identifiers, consent statements and preferences. An explicit statement always replaces an
-older one that it covers; a trait set to null is removed. Receipts are `receipts`' work.
+older one that it covers; a trait set to null is removed. What was said before what is known, and comes late, changes
+nothing of it. Receipts are `receipts`' work.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from orchestrator.engine import cancelling, guards
 from orchestrator.engine.turn import Turn
 from orchestrator.model.catalog import ANSWERABLE, UNREACHABLE, WRITTEN
 from orchestrator.model.event import Event
+from orchestrator.model.expression import Scope
 from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.profile import Consent, Profile
 from orchestrator.model.project import WINDOWS_MS
@@ -77,35 +79,72 @@ def _know_by(turn: Turn, profile: Profile, customer_id: str) -> None:
 
 
 def _update_traits(turn: Turn, profile: Profile, traits: dict[str, Any], at_ms: int) -> None:
+    said_ms = profile.said_ms
     for name, value in traits.items():
-        if value is None:
-            profile.traits.pop(name, None)
-        elif name in MAPS and isinstance(value, dict):
+        if name in MAPS and isinstance(value, dict):
+            news = {each: said for each, said in value.items() if said_ms.get(f"{name}.{each}", 0) <= at_ms}
             known = profile.traits.get(name)
-            profile.traits[name] = {**known, **value} if isinstance(known, dict) else value
-            profile.said_ms.update({f"{name}.{each}": at_ms for each in value})
+            profile.traits[name] = {**known, **news} if isinstance(known, dict) else news
+            said_ms.update({f"{name}.{each}": at_ms for each in news})
+            said_ms[name] = max(at_ms, said_ms.get(name, 0))
         else:
-            profile.traits[name] = value
-        profile.said_ms[name] = at_ms
+            _set_trait(profile, name, value, at_ms)
     turn.changed = True
 
 
+def _set_trait(profile: Profile, name: str, value: Any, at_ms: int) -> None:
+    """Take over what is said of a trait, unless something was said of it since: an app that was offline comes late."""
+    if at_ms < profile.said_ms.get(name, 0):
+        return
+    profile.said_ms[name] = at_ms
+    if value is None:
+        profile.traits.pop(name, None)
+    else:
+        profile.traits[name] = value
+
+
 def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
-    said = event.properties
+    said, evidence = event.properties, event.properties.get("evidence")
+    channel, purpose = _text(said.get("channel")), _text(said.get("purpose"))
+    granted, confirmed = said.get("granted") is True, said.get("confirmed") is True
+    action_id = evidence.get("action_id") if isinstance(evidence, dict) else None
+    # In a scope of its own: the turn's keeps the event's properties as they are when it is first asked for.
+    scope = Scope(turn.project, turn.state, turn.now_ms)
+    if granted and channel and is_of_another_address(scope, channel, action_id):
+        confirmed = False
+        event.decoded = {**said, "confirmed": False}  # so that no journey takes it for confirmed, either
+        known = profile.consent_for(channel, purpose or "")
+        if known is not None and known.granted:
+            return  # says nothing new, and must not take back what today's address has confirmed
     consent = Consent(
-        channel=_text(said.get("channel")),
-        purpose=_text(said.get("purpose")),
-        granted=said.get("granted") is True,
-        confirmed=said.get("confirmed") is True,
+        channel=channel,
+        purpose=purpose,
+        granted=granted,
+        confirmed=confirmed,
         at_ms=said_ms(turn, event),
         source=_text(said.get("source")),
         wording=_text(said.get("wording")),
         method=_text(said.get("method")),
-        evidence=said.get("evidence"),
+        evidence=evidence,
     )
     add_consent(turn, consent)
     if not consent.granted:
         cancelling.of_withdrawn(turn)
+
+
+def is_of_another_address(scope: Scope, channel: str, action_id: object) -> bool:
+    """Tell whether a message went to an address of the channel that is no longer the customer's.
+
+    Whoever reads there shows nothing of the address that took its place. Of a message that is not remembered any more
+    it is not told.
+    """
+    sent = next((sent for sent in scope.state.sent if sent.action_id == action_id), None)
+    asked = scope.project.channels.get(channel)
+    if sent is None or sent.address is None or asked is None or sent.channel != channel:
+        return False
+    today = guards.address_in(scope, asked)
+    known = {one.casefold() for one in ([today] if isinstance(today, str) else today or [])}
+    return not any(one.casefold() in known for one in guards.each_of(sent.address))
 
 
 def add_consent(turn: Turn, consent: Consent) -> None:
@@ -124,15 +163,14 @@ def _with(consent: Consent, life: list[Consent]) -> list[Consent]:
 
 def _update_preferences(turn: Turn, profile: Profile, said: dict[str, Any], at_ms: int) -> None:
     channels = said.get("channels")
-    if isinstance(channels, list):
+    if isinstance(channels, list) and at_ms >= profile.prefers_ms:
         profile.prefers = list(dict.fromkeys(channel for channel in channels if isinstance(channel, str)))
         profile.prefers_ms = at_ms
     for name in ("language", "timezone"):
         if isinstance(said.get(name), str):
-            profile.traits[name] = said[name]
-            profile.said_ms[name] = at_ms
+            _set_trait(profile, name, said[name], at_ms)
     windows = said.get("quiet_hours")
-    if windows is not None:
+    if windows is not None and at_ms >= profile.quiet_hours_ms:
         profile.quiet_hours = [
             window for window in (windows if isinstance(windows, list) else [windows]) if isinstance(window, dict)
         ]

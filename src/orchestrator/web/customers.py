@@ -17,9 +17,11 @@ from starlette.responses import Response
 
 from orchestrator.channels.links import About, Kind, LinkError, Token
 from orchestrator.channels.receipts import Report
+from orchestrator.engine import profiles
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids
 from orchestrator.model.event import Event
+from orchestrator.model.expression import Scope
 from orchestrator.model.profile import Profile
 from orchestrator.model.project import Purpose
 from orchestrator.runtime.live import Live
@@ -157,9 +159,20 @@ class CustomersPages:
         if request.method != "POST":
             return look.question(look.words["confirm_question"], look.words["confirm_button"])
         await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
+        if await self._has_moved(token):
+            return look.note(look.words["invalid"], look.words["no_change"], 410)
         event = self._consent(token, token.channel, token.purpose, True, True, "confirm_page")
         await self._service.hear(token.profile_id, event)
         return look.note(look.words["confirmed"], "")
+
+    async def _has_moved(self, token: Token) -> bool:
+        """Tell whether the customer has another address by now than the one that was asked."""
+        try:
+            state = await self._service.state_of(token.profile_id)
+        except OrchestratorError:
+            return False  # it is asked again where the answer is taken in
+        scope = None if state is None else Scope(self._service.catalog.project, state, self._service.clock.now_ms())
+        return scope is not None and profiles.is_of_another_address(scope, token.channel, token.action_id)
 
     async def _answer(self, request: Request, token: Token, look: Look) -> Response:
         kind = token.detail or "custom"

@@ -8,7 +8,12 @@ from shop import (
     NO,
     YES,
     Customer,
+    exits,
+    journey,
+    prop,
     remind,
+    send,
+    wait,
 )
 
 SENT, REFUSED = [("sent", "allowed")], [("suppressed", "no_consent")]
@@ -80,6 +85,47 @@ def test_a_statement_that_arrives_late_does_not_undo_a_later_one():
     ana.take(late)
     ana.does("cart_updated", "3h")
     assert ana.withheld == [("remind", "email", "no_consent")]
+
+
+def asked_to_confirm(**profile):
+    """Ask a customer by e-mail; gives them, who wait to confirm, and what the link in the message says."""
+    asks = journey(
+        send("ask", "hello", "email", purpose="service"),
+        wait("patience", "7d"),
+        exits=(exits("consent_changed", where=prop("confirmed"), reason="confirmed"),),
+    )
+    ana = Customer(asks, consents=({"purpose": "news", **YES},), profile=profile)
+    ana.does("cart_updated", "1m")
+    [asked] = ana.actions
+    return ana, {"channel": "email", "purpose": "news", **CONFIRMED, "evidence": {"action_id": asked.id}}
+
+
+@pytest.mark.parametrize(
+    ("then", "confirmed"),
+    [
+        ({}, True),
+        ({"email": "ANA@shop.example"}, True),
+        ({"email": ["ana@home.example", "ana@shop.example"]}, True),
+        ({"email": "ana@home.example"}, False),
+        ({"email": None}, False),
+    ],
+)
+def test_a_link_confirms_the_address_that_it_was_sent_to_and_no_other(then, confirmed):
+    ana, link = asked_to_confirm(email="ana@shop.example")
+    ana.does("profile_updated", "1h", **then)
+    ana.consents_to("2h", **link)
+    said = ana.state.profile.consent_for("email", "news")
+    assert (said.granted, said.confirmed) == (True, confirmed)
+    # Nor does a journey take it for a confirmation.
+    assert (ana.told[-1][:2] == ("exited", "confirmed")) is confirmed
+
+
+def test_an_old_link_takes_nothing_back_that_the_new_address_has_confirmed():
+    ana, link = asked_to_confirm(email="ana@shop.example")
+    ana.does("profile_updated", "1h", email="ana@home.example")
+    ana.consents_to("2h", channel="email", purpose="news", **CONFIRMED)
+    ana.consents_to("3h", **link)
+    assert ana.state.profile.consent_for("email", "news").confirmed
 
 
 def test_consent_is_recorded_with_its_evidence():

@@ -37,6 +37,36 @@ def test_groups_that_are_no_map_are_simply_replaced(before, after, left):
     assert ana.state.profile.traits == {"groups": left}
 
 
+def test_what_was_said_before_and_comes_late_changes_nothing():
+    ana = nobody()
+    hours = [{"from": "20:00", "to": "08:00"}]
+    ana.does("profile_updated", "2h", email="new@b.example", tier=None, groups={"g1": {"plan": "paid"}})
+    ana.does("preference_changed", "2h", channels=["push"], language="en", quiet_hours=hours)
+    ana.take(late(ana, "profile_updated", email="old@b.example", tier="tin", city="Rome", groups={"g1": {}, "g2": {}}))
+    ana.take(late(ana, "preference_changed", channels=["sms"], language="es", timezone="UTC", quiet_hours=[]))
+    profile = ana.state.profile
+    assert profile.traits == {
+        "email": "new@b.example",
+        "city": "Rome",
+        "groups": {"g1": {"plan": "paid"}, "g2": {}},
+        "language": "en",
+        "timezone": "UTC",
+    }
+    assert (profile.prefers, profile.quiet_hours) == (["push"], hours)
+
+
+def test_of_what_is_said_at_one_instant_what_is_received_last_holds():
+    ana = nobody()
+    ana.does("profile_updated", "1h", tier="tin")
+    ana.does("profile_updated", "1h", tier="gold")
+    assert ana.state.profile.traits == {"tier": "gold"}
+
+
+def late(ana, type, **said):
+    """Read what was said after an hour, and comes later."""
+    return ana.event(type, "1h", properties=said)
+
+
 def test_identifiers_are_kept_by_kind_the_newest_last():
     ana = nobody()
     ana.does("profile_updated", identifiers={"email": "a@b.example", "cookie": "x"})
