@@ -133,3 +133,9 @@ def test_both_answer_alike_whatever_is_done(tmp_path_factory, steps):
             assert [memory.get(name) for name in "abc"] == [rocks.get(name) for name in "abc"]
     finally:
         rocks.close()
+
+
+def test_the_files_of_a_state_on_disk_are_for_their_owner_alone(tmp_path):
+    state = RocksState(tmp_path / "disk" / "state")
+    assert (tmp_path / "disk" / "state").stat().st_mode & 0o777 == 0o700
+    state.close()

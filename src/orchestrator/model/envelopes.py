@@ -76,7 +76,6 @@ class _Plain(Event, gc=False):
 
 _decode_plain = msgspec.json.Decoder(_Plain).decode
 _decode = msgspec.json.Decoder(_Envelope).decode
-_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_nullable = msgspec.json.Decoder(dict[str, Any] | None).decode
 _NO_TYPE = "the event has no type; name what happened in `type`"
 SEGMENT_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
@@ -194,7 +193,7 @@ def read_binary_cloud_event(headers: Iterable[tuple[str, bytes | None]], raw: by
             name[3:].lower(): value.decode() for name, value in headers if value and name.lower().startswith("ce_")
         }
         data = raw or b"{}"
-        _decode_object(data)
+        _decode_nullable(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventError("not_json", f"the data of the CloudEvent is not a JSON object: {error}") from error
     return _event(
@@ -205,7 +204,8 @@ def read_binary_cloud_event(headers: Iterable[tuple[str, bytes | None]], raw: by
         None,
         attributes.get("channel"),
         msgspec.Raw(data),
-        raw,
+        # Its attributes are as much of the record as its data: without an id, two types are two events.
+        msgspec.json.encode(attributes, order="sorted") + raw,
         arrived_ms,
     )
 

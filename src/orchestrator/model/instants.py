@@ -76,9 +76,26 @@ def parse(value: object) -> int | None:
 
 
 def _parse_text(text: str) -> int | None:
+    instant_ms = _read_text(text)
+    if instant_ms is None:
+        instant_ms = _read_rarely_written(text)
+    # Its offset may carry it out of the calendar.
+    return instant_ms if instant_ms is not None and EARLIEST_MS <= instant_ms <= LATEST_MS else None
+
+
+def _read_text(text: str) -> int | None:
     try:
-        instant_ms = from_datetime(datetime.fromisoformat(text))
+        return from_datetime(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
-    # Its offset may carry it out of the calendar.
-    return instant_ms if EARLIEST_MS <= instant_ms <= LATEST_MS else None
+
+
+def _read_rarely_written(text: str) -> int | None:
+    """Read what RFC 3339 allows and Python does not: `t` and `z`, and a leap second, the last of a day in UTC."""
+    text = text.upper()
+    if text[16:19] != ":60":
+        return _read_text(text)
+    before_ms = _read_text(f"{text[:16]}:59{text[19:]}")
+    # As clocks have it that know no 61st second: what happened in it happened in the next.
+    after_ms = None if before_ms is None else before_ms + SECOND_MS
+    return None if after_ms is None or after_ms % DAY_MS >= SECOND_MS else after_ms

@@ -26,27 +26,25 @@ The shapes stand in `migrations`. The file is in WAL mode: readers (`explain`, a
 commit and never hold up the writer. Beside it lies `<file>-lock`, which the writing process holds.
 """
 
-import fcntl
 import json
-import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from xxhash import xxh3_64_intdigest
 
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import due_of
-from orchestrator.storage import bulk, coupons, migrations, outbox, pending
+from orchestrator.storage import bulk, coupons, files, migrations, outbox, pending
 from orchestrator.storage.addresses import SqliteAddresses
 from orchestrator.storage.casework import SqliteCasework
 from orchestrator.storage.coupons import Given
 from orchestrator.storage.erasing import made_before, quotes
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.recent import RECENT_RECORDS, Recent
-from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, StoreInUse, check_follows
+from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
 
 # A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
 CHECKPOINT_BYTES = 64 << 20
@@ -82,10 +80,10 @@ class SqliteStore:
         self._name = str(path)
         self._writes = writes
         self._recent = Recent(recent_records)
-        self._lock = _lock(path) if writes else None
+        self._lock = files.lock(path) if writes else None
         try:
             with self._explained():
-                self._connection = _connect(path, writes or publishes)
+                self._connection = files.connect(path, writes or publishes)
         except BaseException:
             self._unlock()
             raise
@@ -433,37 +431,6 @@ class SqliteStore:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def _connect(path: Path, writes: bool) -> sqlite3.Connection:
-    mode = "rwc" if writes else "ro"
-    # isolation_level None: transactions are begun and ended by us alone, never behind our back.
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
-
-
-def _lock(path: Path) -> IO[str]:
-    """Take the lock that makes this process the file's only writer; it goes with the process, however that ends."""
-    # A file of its own: closing any handle on the database itself would drop the locks that SQLite holds on it.
-    lock_path = path.with_name(f"{path.name}-lock")
-    try:
-        lock = lock_path.open("a+")
-    except OSError as error:
-        raise StorageError(
-            f"{lock_path} cannot be written: {error.strerror}; name a state file in a folder that can"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.seek(0)
-        owner = lock.read().strip() or "unknown"
-        lock.close()
-        raise StoreInUse(
-            f"{path} is in use by another process (process id {owner}); wait for it to end, or name another state file"
-        ) from error
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
 
 
 def _key_of(profile_id: str) -> int:

@@ -28,7 +28,9 @@ from orchestrator.web.writing import JoinedWrites
 HEADER_SECONDS = 20.0
 # Beyond so many, a new one takes the place of the one that has been idle for longest.
 MAX_CONNECTIONS = 2_000
-GRACE_SECONDS = 5
+# Requests under way have so long to be answered when the server stops. Lanes wait for providers after that, and both
+# together must leave room in the 10 s that a stop may take.
+GRACE_SECONDS = 4
 _UPGRADE = re.compile(rb"(?<=\n)upgrade(?=[ \t]*:)", re.IGNORECASE)
 _log = structlog.get_logger(__name__)
 

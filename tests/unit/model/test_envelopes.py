@@ -231,6 +231,21 @@ def test_a_binary_cloud_event_may_have_no_data_at_all():
     )
 
 
+def test_data_that_is_null_is_none_in_binary_mode_too():
+    headers = [("ce_type", b"seen"), ("ce_id", b"e1"), ("ce_subject", b"ana")]
+    assert envelopes.read_binary_cloud_event(headers, b"null", ARRIVED).properties == {}
+
+
+def test_binary_cloud_events_without_an_id_are_one_only_when_all_of_them_is_the_same():
+    def id_of(event_type, subject, raw=b"{}"):
+        headers = [("ce_type", event_type), ("ce_subject", subject)]
+        return envelopes.read_binary_cloud_event(headers, raw, ARRIVED).id
+
+    assert id_of(b"seen", b"ana") == id_of(b"seen", b"ana")
+    found = {id_of(b"seen", b"ana"), id_of(b"left", b"ana"), id_of(b"seen", b"ben"), id_of(b"seen", b"ana", b'{"a":1}')}
+    assert len(found) == 4
+
+
 @pytest.mark.parametrize(
     ("headers", "raw", "expected"),
     [

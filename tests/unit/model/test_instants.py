@@ -63,3 +63,20 @@ def test_text_that_looks_like_an_instant_is_read_as_the_calendar_reads_it(text):
 )
 def test_what_is_no_instant_is_none(value):
     assert instants.parse(value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "plainly"),
+    [
+        ("2026-01-01t10:00:00.5z", "2026-01-01T10:00:00.500Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
+        ("1990-12-31T15:59:60.25-08:00", "1991-01-01T00:00:00.250Z"),
+    ],
+)
+def test_all_that_rfc_3339_allows_is_read(text, plainly):
+    assert instants.to_text(instants.parse(text)) == plainly
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T22:59:60Z", "2016-12-31T23:58:60Z", "2016-12-31T23:59:61Z", "60"])
+def test_a_minute_has_a_61st_second_only_at_the_end_of_a_day(text):
+    assert instants.parse(text) is None

@@ -37,6 +37,26 @@ def test_a_new_file_has_pages_of_the_size_asked_for_and_keeps_them(path):
         assert connection.execute("PRAGMA page_size").fetchone() == (16_384,)
 
 
+def _permissions(path):
+    return {each.name: oct(each.stat().st_mode & 0o777) for each in path.parent.iterdir() if "-lock" not in each.name}
+
+
+def test_a_new_file_and_its_log_are_for_their_owner_alone(path):
+    with SqliteStore(path) as store:
+        store.commit(Batch(records={"ana": RECORD}))
+        assert _permissions(path) == dict.fromkeys(("state.db", "state.db-wal", "state.db-shm"), "0o600")
+        store.scrub()
+    assert _permissions(path) == {"state.db": "0o600"}
+
+
+def test_a_file_that_was_opened_to_others_stays_open_to_them(path):
+    _fill(path)
+    path.chmod(0o640)
+    with SqliteStore(path) as store:
+        store.commit(Batch(records={"ben": RECORD}))
+        assert set(_permissions(path).values()) == {"0o640"}
+
+
 def test_everything_is_there_when_the_file_is_opened_again(path):
     _fill(path)
     with SqliteStore(path) as store:

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from orchestrator.runtime.delivery import lane
+from orchestrator.web import server
 from orchestrator.web.server import stop_by_signal
 
 
@@ -33,3 +35,8 @@ async def test_a_server_that_is_to_outlive_its_terminal_does(hangup):
     async with asyncio.timeout(5):
         await stopping.wait()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_clients_and_providers_that_hang_leave_a_server_time_to_end_within_ten_seconds():
+    # One after the other; the rest is for settling what was sent, and for closing the store.
+    assert server.GRACE_SECONDS + lane.GRACE_SECONDS <= 8

@@ -121,7 +121,7 @@ async def _serve_kafka(
 
     def ready() -> None:
         interpreter.settle_down()
-        screen.say("serving on http://{}:{}".format(*bound.getsockname()[:2]))
+        screen.say(f"serving on {_url_of(bound)}")
 
     await serve(gateway, bound, ready, stop_by_signal())
 
@@ -146,7 +146,6 @@ async def _serve(
 
 def _tell(service: "Service", bound: socket.socket) -> None:
     """Say where it listens, and once the keys that were made because nobody named any."""
-    host, port = bound.getsockname()[:2]
     for name, key in service.keys.made:
         if name != "link_secret":
             screen.say(f"made the {name.replace('_', ' ')}, kept in the state file: {key}")
@@ -154,15 +153,20 @@ def _tell(service: "Service", bound: socket.socket) -> None:
         missing = getattr(lane.road, "missing", None)
         if missing is not None:
             screen.say(screen.paint(f"{missing}; what goes there waits", "yellow", sys.stderr))
-    screen.say(f"serving on http://{host}:{port}")
+    screen.say(f"serving on {_url_of(bound)}")
+
+
+def _url_of(bound: socket.socket) -> str:
+    from orchestrator.runtime import listening
+
+    return listening.url(*bound.getsockname()[:2])
 
 
 def _teach(service: "Service", bound: socket.socket) -> None:
     """Show whoever tries it out how events come in; a key that an operator named is theirs to write down."""
-    host, port = bound.getsockname()[:2]
     key = next((key for name, key in service.keys.made if name == "write_key"), "KEY")
     screen.say("messages are shown here and not sent; a customer comes in by:")
-    screen.say(lessons.command(service.loaded, f"http://{host}:{port}", key))
+    screen.say(lessons.command(service.loaded, _url_of(bound), key))
 
 
 def _log_as(sources: Sources) -> None:

@@ -37,8 +37,8 @@ from orchestrator.storage import Pending, Settled
 
 # The outbox is looked at again after so long whatever happens: clocks are set, machines sleep.
 LOOK_EVERY = 1.0
-# A lane that was told to stop waits so long for what is being handed over.
-GRACE_SECONDS = 5.0
+# A lane that was told to stop waits so long for what is being handed over: after clients that hang, within 10 s.
+GRACE_SECONDS = 4.0
 # So many are fetched ahead, and more when only a share of them is left: the outbox is asked seldom, and senders never
 # wait for it.
 QUEUED_PER_SENDER = 32

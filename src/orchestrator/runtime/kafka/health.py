@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from orchestrator.runtime.kafka.settings import PREFIX, KafkaSettings, SettingError
+from orchestrator.runtime import listening
+from orchestrator.runtime.kafka.settings import HTTP, PREFIX, KafkaSettings, SettingError
 
 log = logging.getLogger(__name__)
 
@@ -30,20 +31,18 @@ class HealthServer:
     async def start(self, settings: KafkaSettings) -> None:
         """Listen where the settings say; where nobody said, and the port is taken, on a free one.
 
-        Raises SettingError for an address that cannot be listened on.
+        Raises OrchestratorError for an address that cannot be listened on.
         """
-        host, _, port = settings.http.rpartition(":")
-        if not port.isdecimal():
-            raise SettingError(f"{PREFIX}HTTP: write HOST:PORT, not {settings.http!r}")
+        host, port = listening.read(settings.http, HTTP)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host or None, int(port)).start()
+            await web.TCPSite(self._runner, host or None, port).start()
         except OSError as error:
             if error.errno != errno.EADDRINUSE or "http" in settings.model_fields_set:
                 raise SettingError(f"{PREFIX}HTTP: cannot listen on {settings.http}: {error.strerror}") from error
             await web.TCPSite(self._runner, host, 0).start()  # a second worker on one machine
         self.address = self._runner.addresses[0][:2]
-        log.info("health and metrics on http://%s:%d", *self.address)
+        log.info("health and metrics on %s", listening.url(*self.address))
 
     async def stop(self) -> None:
         """Stop listening."""

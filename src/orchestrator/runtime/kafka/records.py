@@ -38,15 +38,16 @@ def event_of(record: KafkaRecord, came_ms: int | None = None) -> Event:
     Raises EventError for a record that holds none.
     """
     raw = record.value
-    if raw is None:
-        raise EventError("not_json", "the record has no value; a tombstone is no event")
     at_ms = record.timestamp if came_ms is None else came_ms
     size = sum([len(name) + len(value or b"") for name, value in record.headers])
     if size > MOST_HEADER_BYTES:
         raise EventError("too_large", f"the record has {size} bytes of headers; at most {MOST_HEADER_BYTES} are read")
     if record.headers and any(name.lower() == "ce_specversion" for name, _ in record.headers):
         headers = [(name, value or b"") for name, value in record.headers]
-        return envelopes.read_binary_cloud_event(headers, raw, at_ms)
+        # Libraries leave the value out of a CloudEvent without data.
+        return envelopes.read_binary_cloud_event(headers, raw or b"", at_ms)
+    if raw is None:
+        raise EventError("not_json", "the record has no value; a tombstone is no event")
     return envelopes.read(raw, at_ms)
 
 

@@ -23,6 +23,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.model import codec, instants
 
 PREFIX = "ORCHESTRATOR_"
+HTTP = "127.0.0.1:9100"
 HEARTBEATS_PER_SESSION = 4
 SHORTEST_KEY = 16
 SHORTEST_RETENTION_MS = 3600 * 1000
@@ -73,7 +74,7 @@ class KafkaSettings(BaseModel):
     state_format: int | None = None
     # What addresses with an objection are hashed under, once their customer is erased; older ones behind a comma.
     objection_key: SecretStr | None = None
-    http: str = "127.0.0.1:9100"
+    http: str = HTTP
     log_level: str = "info"
     log_format: Literal["console", "json"] | None = None
 

@@ -150,7 +150,7 @@ class RocksState:
             raise StorageError(
                 "ORCHESTRATOR_STATE=rocksdb needs the package rocksdict; install orchestrator[rocksdb]"
             ) from error
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it names customers
         try:
             # Not synced to the disk at each write: what a power cut takes, the next restore reads from the changelog,
             # because the checkpoint goes with it.

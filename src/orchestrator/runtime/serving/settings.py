@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import durations
+from orchestrator.runtime import listening
 from orchestrator.runtime.agents import Agent, read_agents
 from orchestrator.runtime.delivery.routes import Find, allowed_hosts
 from orchestrator.runtime.desk import CLAIM_MS
@@ -45,15 +46,15 @@ class ServeSettings:
     def read(cls, find: Find) -> "ServeSettings":
         """Read them; raises OrchestratorError for an address that is none."""
         http = find("http") or HTTP
-        host, _, port = http.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
+        host, port = listening.read(http, HTTP)
+        if not host:
             raise OrchestratorError(f"ORCHESTRATOR_HTTP={http!r} is no address; write one such as {HTTP}")
-        public = find("public_url") or f"http://{http}"
+        public = find("public_url") or listening.url(host, port)
         if not public.startswith(("http://", "https://")):
             raise OrchestratorError(f"ORCHESTRATOR_PUBLIC_URL={public!r} must begin with https://")
         return cls(
-            host.strip("[]"),
-            int(port),
+            host,
+            port,
             public.rstrip("/"),
             _listed(find("write_keys")),
             _listed(find("read_keys")),

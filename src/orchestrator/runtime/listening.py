@@ -1,0 +1,21 @@
+"""Where a process listens: the address as operators write it, and as it stands in a URL.
+
+Owns both forms. Must never listen.
+"""
+
+from orchestrator.errors import OrchestratorError
+
+_HIGHEST_PORT = 65_535
+
+
+def read(written: str, example: str) -> tuple[str, int]:
+    """Read HOST:PORT, the host of IPv6 in brackets or without; raises OrchestratorError. The host may be empty."""
+    host, colon, port = written.rpartition(":")
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > _HIGHEST_PORT:
+        raise OrchestratorError(f"ORCHESTRATOR_HTTP={written!r} is no address; write one such as {example}")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def url(host: str, port: int) -> str:
+    """Write the URL that leads to an address."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
