@@ -4,12 +4,12 @@ Owns the compiling of each verb. The last step of a branch names as `next` what 
 stack is ever stored. Must never run a step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, ClassVar
 
-from orchestrator.language import durations, naming, values
+from orchestrator.language import durations, values
 from orchestrator.language.definitions import steps as written
 from orchestrator.language.definitions.triggers import EnterRule
 from orchestrator.language.definitions.triggers import Trigger as WrittenTrigger
@@ -266,11 +266,11 @@ class Flow:
         )
 
     def _set(self, step: written.SetStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
-        values = []
+        changes = []
         for target, text in step.set.items():
             spot = place["set"][target]
-            values.append((self._field(spot, target, at_key=True), self.expression(spot, text)))
-        return model.SetValues(**common, values=tuple(values))
+            changes.append((self._field(spot, target, at_key=True), self.expression(spot, text)))
+        return model.SetValues(**common, values=tuple(changes))
 
     def _field(self, place: Place, target: str, *, at_key: bool = False) -> str:
         """Name the field of the profile that a step writes; report what no step may write."""
@@ -339,13 +339,19 @@ def _is_segment(name: str) -> Expression:
     return Expression(f"segment == '{name}'", lambda scope: named(scope) == name, (("segment", named),))
 
 
-def ends(step: Any) -> bool:
+def ends(step: written.StepBase) -> bool:
     """Tell whether a step ends the entry whatever happens."""
-    if isinstance(step, written.ExitStep):
-        return True
-    ways = [bool(inner) and ends(inner[-1]) for _, inner in naming.branches(step)]
     if isinstance(step, written.ChooseStep):
-        return all(ways) and step.choose[-1].else_ is not None
+        ways = [choice.then if choice.else_ is None else choice.else_ for choice in step.choose]
+        return step.choose[-1].else_ is not None and all(map(_end, ways))
+    if isinstance(step, written.SplitStep):
+        return all(_end(branch.then) for branch in step.split)
     if isinstance(step, written.WaitForStep):
-        return all(ways[:-2] if step.wait_for.any else ways[-2:-1]) and ways[-1]
-    return isinstance(step, written.SplitStep) and all(ways)
+        came = [step.then or []] if step.wait_for.any is None else [branch.then for branch in step.wait_for.any]
+        return all(map(_end, [*came, step.on_timeout]))
+    return isinstance(step, written.ExitStep)
+
+
+def _end(steps: Sequence[written.StepBase]) -> bool:
+    """Whether whoever comes to these steps ends with the last of them."""
+    return bool(steps) and ends(steps[-1])

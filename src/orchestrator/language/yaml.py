@@ -1,8 +1,9 @@
 """YAML 1.2 texts into trees with positions, whatever somebody hands in.
 
 Owns the reading: syntax, scalars by YAML 1.2's core rules (`on`, `no` and `12:30` are texts), and every limit that
-keeps a hostile file from costing more than a moment. Must never raise anything but a DefinitionError, build objects
-that a text names, or expand an alias before its size is known.
+keeps a hostile file from costing more than a moment. What the author of a text that is no YAML meant, `syntax` says.
+Must never raise anything but a DefinitionError, build objects that a text names, or expand an alias before its size is
+known.
 """
 
 import math
@@ -28,6 +29,7 @@ from ruamel.yaml.scanner import Scanner
 from orchestrator.errors import DefinitionError
 from orchestrator.language.nodes import Mapping, Node, Scalar, Sequence, Value, position_of
 from orchestrator.language.signs import NO_SPACE
+from orchestrator.language.syntax import COMMENT, UNQUOTED, syntax_error
 from orchestrator.model.values import LARGEST_INTEGER
 
 MAX_CHARACTERS = 256 * 1024
@@ -62,26 +64,6 @@ _PARSER_ACCIDENTS = (
     RecursionError,
 )
 
-_NO_COLON = "could not find expected ':'"
-_HINTS = {
-    "mapping values are not allowed here": 'put a text that holds ": " in quotes',
-    _NO_COLON: "check the indentation, and that each key ends with a colon",
-    "found unexpected end of stream": "close the quote",
-    "expected ',' or ']', but got": "close the list with ]",
-    "expected ',' or '}', but got": "close the map with }",
-    "expected <block end>, but found '}'": "the line without its last }",
-    "expected <block end>, but found ']'": "the line without its last ]",
-    "expected <block end>, but found": "line up this key with its neighbours",
-    "found character": "quotes around a text that begins with this sign",
-}
-# The same, where what stands before it on its line tells more.
-_FIRST_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
-_KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+:)(?=[^\s:])")
-_COMMENT = re.compile(r":[ \t]+(#[^\s#].*)")
-MISPLACED = "line up this key with its neighbours; the line above may lack a colon, or a space after its dash"
-UNQUOTED = "quotes around a text that holds a comma, colon, bracket or quotes; else a comma between two keys"
-HALF_QUOTED = "quotes around the whole text"
-
 
 def read(file: str, text: str) -> Node:
     """Read a text as one YAML document; whoever changes the tree must copy it first.
@@ -103,7 +85,7 @@ def _read(file: str, text: str) -> Node:
     try:
         return _Builder(file, text).build()
     except MarkedYAMLError as error:
-        raise _syntax_error(file, text, error) from error
+        raise syntax_error(file, text, error) from error
     except (YAMLError, *_PARSER_ACCIDENTS) as error:
         raise DefinitionError(file, 1, 1, "E101", f"this is not YAML: {error}", fix="a plain YAML text") from error
 
@@ -129,57 +111,6 @@ def _check_characters(file: str, text: str) -> None:
             f"the character U+{ord(found[0]):04X} cannot be printed and may not stand in a file",
             fix="the text without it",
         )
-
-
-def _syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionError:
-    mark: Any = error.problem_mark or error.context_mark
-    if error.problem == _NO_COLON and error.context_mark is not None:
-        mark = error.context_mark  # the line without a colon, not the one after it
-    line, column, index = (mark.line + 1, mark.column + 1, mark.index) if mark else (1, 1, 0)
-    if text[index : index + 1] == "\t":
-        return DefinitionError(
-            file, line, column, "E104", "a tab stands where YAML allows none", fix="spaces instead of the tab"
-        )
-    problem = error.problem or error.context or "it cannot be parsed"
-    hint = _closer_hint(problem, text, error) or next(
-        (hint for start, hint in _HINTS.items() if problem.startswith(start)), "plain YAML"
-    )
-    context = f" ({error.context})" if error.context and error.context != problem else ""
-    return DefinitionError(file, line, column, "E101", f"this is not YAML: {problem}{context}", fix=hint)
-
-
-def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
-    """Tell two causes of one problem apart by what stands before it."""
-    mark, context = error.problem_mark, error.context_mark
-    if mark is None:
-        return None
-    before = text[mark.index - mark.column : mark.index]
-    if context is not None and problem == _NO_COLON:
-        return _without_colon(_line_from(text, context.index))
-    if context is not None and problem.startswith("found unexpected end of stream") and context.line != mark.line:
-        return f"close the quote that line {context.line + 1} opens"
-    if problem.startswith("mapping values are not allowed") and _FIRST_KEY.fullmatch(before):
-        return MISPLACED
-    opened = "" if context is None else _line_from(text, context.index)
-    if (error.context or problem).startswith("while parsing a flow") and _COMMENT.search(opened):
-        return "quotes around a text that begins with #, as # begins a comment"
-    if problem.startswith("expected ',' or '}'") and problem[-2:-1] not in "]}":
-        return UNQUOTED if context is not None and context.line == mark.line else None
-    if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("'", '"')):
-        return HALF_QUOTED
-    return None
-
-
-def _line_from(text: str, index: int) -> str:
-    return re.split(r"\r|\n", text[index:], maxsplit=1)[0]
-
-
-def _without_colon(line: str) -> str | None:
-    unseen = NO_SPACE.search(line)
-    if unseen:
-        return f"ordinary spaces instead of U+{ord(unseen[0]):04X}"
-    found = _KEY_WITHOUT_SPACE.match(line)
-    return f"a space after {found[1]}" if found else None
 
 
 class _Trees:
@@ -342,7 +273,7 @@ class _Builder:
         else:
             key = self._keys[-1]
             if isinstance(node, Scalar) and node.value is None and not node.raw:
-                comment = _COMMENT.match(self._line_of(key), key.column - 1 + len(key.raw or ""))
+                comment = COMMENT.match(self._line_of(key), key.column - 1 + len(key.raw or ""))
                 node.raw = comment[1] if comment else node.raw
             parent.keys[str(key.value)] = key
             parent.values[str(key.value)] = node

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import DefinitionError
-from orchestrator.language import yaml
+from orchestrator.language import syntax, yaml
 from orchestrator.language.nodes import Mapping, Place, Scalar, plain
 from orchestrator.language.problems import Problems
 
@@ -169,17 +169,17 @@ def test_a_template_that_lacks_its_quotes_is_told_so():
     ("text", "fix"),
     [
         # Inside {...} a plain text ends at its first comma or bracket.
-        ("a: {where: total in [1, 2]}", yaml.UNQUOTED),
-        ("a: {where: contains(tags, 'x')}", yaml.UNQUOTED),
-        ("a: {event: clicked within: 1d}", yaml.UNQUOTED),
+        ("a: {where: total in [1, 2]}", syntax.UNQUOTED),
+        ("a: {where: contains(tags, 'x')}", syntax.UNQUOTED),
+        ("a: {event: clicked within: 1d}", syntax.UNQUOTED),
         ("- {event: clicked\n- b: c", "close the map with }"),
         ("a: {b: [c, d: 1h}", "close the list with ]"),
-        ("where: 'EUR' == currency", yaml.HALF_QUOTED),
+        ("where: 'EUR' == currency", syntax.HALF_QUOTED),
         ("a: b: c", 'put a text that holds ": " in quotes'),
-        ("event: x\n    again: 7d", yaml.MISPLACED),
-        ("steps:\n  -id: x\n    wait: 1h", yaml.MISPLACED),
-        ("choose:\n  - else\n      - exit: x", yaml.MISPLACED),
-        ("a: {where: total >= 1.000,50}", yaml.UNQUOTED),
+        ("event: x\n    again: 7d", syntax.MISPLACED),
+        ("steps:\n  -id: x\n    wait: 1h", syntax.MISPLACED),
+        ("choose:\n  - else\n      - exit: x", syntax.MISPLACED),
+        ("a: {where: total >= 1.000,50}", syntax.UNQUOTED),
         ("a: {50: x}", '"50":'),
         ("a: {b: c}}\nd: e", "the line without its last }"),
         ("a: [b]]\nd: e", "the line without its last ]"),

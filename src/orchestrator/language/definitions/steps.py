@@ -406,16 +406,7 @@ Step = Annotated[
     BeforeValidator(_one_verb),
 ]
 
-_NESTING: tuple[type[Model], ...] = (
-    WaitBranch,
-    WaitForStep,
-    ChooseBranch,
-    SplitBranch,
-    AskStep,
-    HandoffStep,
-    CallStep,
-    RepeatBody,
-    *VERBS.values(),
-)
+# Steps hold steps: the models that name `Step` before it is there are completed now, what steps hold first.
+_NESTING: tuple[type[Model], ...] = (WaitBranch, ChooseBranch, SplitBranch, RepeatBody, *VERBS.values())
 for _model in _NESTING:
     _model.model_rebuild()

@@ -1,0 +1,85 @@
+"""Syntax errors: what a text that is no YAML lacks, in words for its author.
+
+Owns what the parser's complaints come to, by what stands around the place. Must never read a text that is YAML.
+"""
+
+import re
+from typing import Any
+
+from ruamel.yaml.error import MarkedYAMLError
+
+from orchestrator.errors import DefinitionError
+from orchestrator.language.signs import NO_SPACE
+
+_NO_COLON = "could not find expected ':'"
+# By how the parser's words begin: the first that fits, so the longer stand before the shorter.
+_HINTS = {
+    "mapping values are not allowed here": 'put a text that holds ": " in quotes',
+    _NO_COLON: "check the indentation, and that each key ends with a colon",
+    "found unexpected end of stream": "close the quote",
+    "expected ',' or ']', but got": "close the list with ]",
+    "expected ',' or '}', but got": "close the map with }",
+    "expected <block end>, but found '}'": "the line without its last }",
+    "expected <block end>, but found ']'": "the line without its last ]",
+    "expected <block end>, but found": "line up this key with its neighbours",
+    "found character": "quotes around a text that begins with this sign",
+}
+_FIRST_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
+_KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+:)(?=[^\s:])")
+# A value that YAML takes for a comment.
+COMMENT = re.compile(r":[ \t]+(#[^\s#].*)")
+MISPLACED = "line up this key with its neighbours; the line above may lack a colon, or a space after its dash"
+UNQUOTED = "quotes around a text that holds a comma, colon, bracket or quotes; else a comma between two keys"
+HALF_QUOTED = "quotes around the whole text"
+
+
+def syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionError:
+    """Tell what the parser refused: where it is, and what its author most likely has to write instead."""
+    mark: Any = error.problem_mark or error.context_mark
+    if error.problem == _NO_COLON and error.context_mark is not None:
+        mark = error.context_mark  # the line without a colon, not the one after it
+    line, column, index = (mark.line + 1, mark.column + 1, mark.index) if mark else (1, 1, 0)
+    if text[index : index + 1] == "\t":
+        return DefinitionError(
+            file, line, column, "E104", "a tab stands where YAML allows none", fix="spaces instead of the tab"
+        )
+    problem = error.problem or error.context or "it cannot be parsed"
+    hint = _closer_hint(problem, text, error) or next(
+        (hint for start, hint in _HINTS.items() if problem.startswith(start)), "plain YAML"
+    )
+    context = f" ({error.context})" if error.context and error.context != problem else ""
+    return DefinitionError(file, line, column, "E101", f"this is not YAML: {problem}{context}", fix=hint)
+
+
+def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
+    """Tell causes of one problem apart by what stands around it; None where that says nothing more."""
+    mark, context = error.problem_mark, error.context_mark
+    if mark is None:
+        return None
+    before = text[mark.index - mark.column : mark.index]
+    if context is not None and problem == _NO_COLON:
+        return _without_colon(_line_from(text, context.index))
+    if context is not None and problem.startswith("found unexpected end of stream") and context.line != mark.line:
+        return f"close the quote that line {context.line + 1} opens"
+    if problem.startswith("mapping values are not allowed") and _FIRST_KEY.fullmatch(before):
+        return MISPLACED
+    opened = "" if context is None else _line_from(text, context.index)
+    if (error.context or problem).startswith("while parsing a flow") and COMMENT.search(opened):
+        return "quotes around a text that begins with #, as # begins a comment"
+    if problem.startswith("expected ',' or '}'") and problem[-2:-1] not in "]}":
+        return UNQUOTED if context is not None and context.line == mark.line else None
+    if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("'", '"')):
+        return HALF_QUOTED
+    return None
+
+
+def _line_from(text: str, index: int) -> str:
+    return re.split(r"\r|\n", text[index:], maxsplit=1)[0]
+
+
+def _without_colon(line: str) -> str | None:
+    unseen = NO_SPACE.search(line)
+    if unseen:
+        return f"ordinary spaces instead of U+{ord(unseen[0]):04X}"
+    found = _KEY_WITHOUT_SPACE.match(line)
+    return f"a space after {found[1]}" if found else None
