@@ -12,7 +12,7 @@ from orchestrator.channels.links import About, Kind
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids
 from orchestrator.model.instants import DAY_MS, HOUR_MS
-from orchestrator.web import hooks as web_hooks
+from orchestrator.runtime.live import Busy
 from providers import LINKS, MailServer, WebServer, hooks
 from providers.certificates import contexts
 from providers.live import CART, HOUR, LiveShop, until, write_project
@@ -411,7 +411,7 @@ async def test_what_is_not_kept_is_not_answered_for(tmp_path, monkeypatch):
         await greet(shop, "ana", ANA)
 
         async def full(lines, source):
-            raise web_hooks.Busy("more waits than may")
+            raise Busy("more waits than may")
 
         monkeypatch.setattr(shop.service, "take", full)
         status, _ = await call(shop, "/hooks/sms/twilio", sms(ANA, "STOP"))

@@ -3,7 +3,6 @@
 Owns the table of paths. Must never answer for anything itself but health and metrics.
 """
 
-import msgspec
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from orchestrator.errors import StorageError
 from orchestrator.runtime.live import Live
 from orchestrator.web import case_hooks, inbox, lookup, streams
-from orchestrator.web.answers import HttpError, Receive, Scope, Send
+from orchestrator.web.answers import NO_STORE, HttpError, Receive, Scope, Send, error_response, json_response
 from orchestrator.web.customers import CustomersPages
 from orchestrator.web.hooks import Hooks
 from orchestrator.web.ingestion import Ingestion
@@ -70,27 +69,26 @@ class App:
         try:
             self._read_keys.check(request.scope)
         except HttpError as error:
-            headers = {key.decode(): value.decode() for key, value in error.headers}
-            return _json({"code": error.code, "message": error.message}, error.status, headers)
+            return error_response(error, NO_STORE)
         known = await self._service.find(request.path_params["id"], lookup.NEWEST_DECISIONS)
         if known is None:
-            return _json({"code": "unknown", "message": "nobody is known by that identifier"}, 404)
-        return _json(lookup.told(known, self._service.catalog))
+            return error_response(HttpError(404, "unknown", "nobody is known by that identifier"), NO_STORE)
+        return json_response(200, lookup.told(known, self._service.catalog), NO_STORE)
 
     async def _health(self, request: Request) -> Response:
         """Tell that the process lives; whatever is wrong with it, killing it helps nobody."""
-        return _json({"status": "ok"})
+        return json_response(200, {"status": "ok"}, NO_STORE)
 
     async def _ready(self, request: Request) -> Response:
         is_ready = self._service.is_ready
         told = {"status": "ready" if is_ready else "not_ready", "problem": self._service.problem}
-        return _json(told, 200 if is_ready else 503)
+        return json_response(200 if is_ready else 503, told, NO_STORE)
 
     async def _metrics(self, request: Request) -> Response:
         return Response(generate_latest(self._service.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _openapi(self, request: Request) -> Response:
-        return _json(document(self._service.links.base_url, self.served))
+        return json_response(200, document(self._service.links.base_url, self.served), NO_STORE)
 
 
 async def _no_page(request: Request, error: Exception) -> Response:
@@ -102,15 +100,10 @@ async def _no_page(request: Request, error: Exception) -> Response:
         # As the browser sees us, whatever proxy stands between.
         return Response(status_code=307, headers={"Location": f"../{last.decode('latin-1')}"})
     code = "wrong_method" if error.status_code == 405 else "unknown"
-    told = {"code": code, "message": f"there is nothing to {request.method} here"}
-    return _json(told, error.status_code, dict(error.headers or {}))
+    told = HttpError(error.status_code, code, f"there is nothing to {request.method} here")
+    return error_response(told, {**NO_STORE, **(error.headers or {})})
 
 
 async def _not_now(request: Request, error: Exception) -> Response:
     """Answer where what is kept cannot be asked: the copy of a process that has just begun may not be whole yet."""
-    return _json({"code": "not_now", "message": str(error)}, 503, {"Retry-After": "5"})
-
-
-def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    body = msgspec.json.encode(value)
-    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, media_type="application/json")
+    return error_response(HttpError(503, "not_now", str(error), [(b"retry-after", b"5")]), NO_STORE)

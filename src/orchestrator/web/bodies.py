@@ -7,6 +7,7 @@ what unpacks to a thousand times its size is never held whole. Must never trust 
 import asyncio
 import zlib
 from typing import TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -14,6 +15,7 @@ from orchestrator.web.answers import HttpError, Receive, Scope, header_of
 
 MAX_BYTES = 10 << 20  # on the wire
 MAX_UNPACKED_BYTES = 32 << 20
+MAX_FORM_BYTES = 64 << 10
 # A body that is too large and says so is let pass up to here: most clients send all of it before they hear our answer.
 MAX_PASSED_BYTES = 64 << 20
 # Whoever needs longer than this for one request is slow, or wants us to wait.
@@ -100,6 +102,15 @@ def _most_unpacked(max_bytes: int) -> int:
 def _too_large(max_bytes: int, closes: bool = True) -> HttpError:
     told = f"a request has at most {max_bytes} bytes here, {_most_unpacked(max_bytes)} unpacked"
     return HttpError(413, "too_large", told, [(b"connection", b"close")] if closes else [])
+
+
+async def form(scope: Scope, receive: Receive, most_fields: int) -> dict[str, list[str]]:
+    """Read a form as browsers send it, each field with its values; raises HttpError 400 for what is none."""
+    body = await read(scope, receive, MAX_FORM_BYTES)
+    try:
+        return parse_qs(body.decode(), max_num_fields=most_fields)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise HttpError(400, "bad_form", "the form cannot be read") from error
 
 
 def decoded(body: bytes, kind: type[Said]) -> Said:

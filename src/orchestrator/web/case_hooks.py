@@ -25,7 +25,7 @@ from orchestrator.model.event import Event
 from orchestrator.runtime.delivery.routes import hook_secret
 from orchestrator.runtime.live import Live
 from orchestrator.web import bodies
-from orchestrator.web.answers import HttpError
+from orchestrator.web.answers import HttpError, error_response, json_response
 
 MAX_BYTES = 1 << 20
 # What is older was kept by somebody, and is sent again by whoever has it.
@@ -100,10 +100,10 @@ class CaseHooks:
             if closed is not None:
                 await self._close(team, closed, now_ms)
         except HttpError as error:
-            return _json(error.status, {"code": error.code, "message": error.message})
+            return error_response(error)
         except OrchestratorError as error:
-            return _json(503, {"code": "not_kept", "message": str(error)})
-        return _json(202, {"accepted": int(closed is not None)})
+            return error_response(HttpError(503, "not_kept", str(error)))
+        return json_response(202, {"accepted": int(closed is not None)})
 
     def _secret(self, team: str) -> str | None:
         return hook_secret(self._service.setting, self._service.catalog.project.teams, team)
@@ -160,7 +160,3 @@ def _closed_in_chatwoot(said: _Chatwoot) -> Closed | None:
     if said.event != "conversation_status_changed" or said.status != "resolved" or not case_id:
         return None
     return Closed(case_id, None if said.meta.assignee is None else said.meta.assignee.name)
-
-
-def _json(status: int, value: object) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")

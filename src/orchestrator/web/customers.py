@@ -10,7 +10,7 @@ in a mail, and post no forms. Whoever holds a link may do what it says for its c
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,7 +29,6 @@ from orchestrator.web import bodies, pages
 from orchestrator.web.answers import HttpError
 from orchestrator.web.pages import SCALES, Look
 
-MAX_FORM_BYTES = 64 << 10
 MAX_COMMENT = 2_000
 
 Page = Callable[[Request, Token, Look], Awaitable[Response]]
@@ -84,7 +83,7 @@ class CustomersPages:
     async def _leave(self, request: Request, token: Token, look: Look) -> Response:
         if request.method == "POST":
             # Whatever the form says: a one-click POST comes from a mail program, with a body of its own making.
-            await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
+            await bodies.read(request.scope, request.receive, bodies.MAX_FORM_BYTES)
             report = Report(
                 "unsubscribed", token.action_id, token.profile_id, token.channel, {"purpose": token.purpose}
             )
@@ -158,7 +157,7 @@ class CustomersPages:
     async def _confirm(self, request: Request, token: Token, look: Look) -> Response:
         if request.method != "POST":
             return look.question(look.words["confirm_question"], look.words["confirm_button"])
-        await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
+        await bodies.read(request.scope, request.receive, bodies.MAX_FORM_BYTES)
         if await self._has_moved(token):
             return look.note(look.words["invalid"], look.words["no_change"], 410)
         event = self._consent(token, token.channel, token.purpose, True, True, "confirm_page")
@@ -209,8 +208,4 @@ def _score(text: str | None, kind: str) -> int | None:
 
 
 async def _form(request: Request) -> dict[str, list[str]]:
-    body = await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
-    try:
-        return parse_qs(body.decode(), max_num_fields=1_000)
-    except (UnicodeDecodeError, ValueError) as error:
-        raise HttpError(400, "bad_form", "the form cannot be read") from error
+    return await bodies.form(request.scope, request.receive, most_fields=1_000)

@@ -42,9 +42,9 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids
 from orchestrator.model.event import Event
 from orchestrator.model.project import Project
-from orchestrator.runtime.live import Busy, Live
+from orchestrator.runtime.live import Live
 from orchestrator.web import bodies, whose
-from orchestrator.web.answers import HttpError
+from orchestrator.web.answers import HttpError, error_response, json_response, not_kept
 from orchestrator.web.whose import Whose
 
 # A request beyond this is read beside the loop: others must not wait for one mail.
@@ -82,7 +82,9 @@ class Hooks:
         channel = request.path_params["channel"]
         if provider is None or not _CHANNEL.fullmatch(channel):
             known = ", ".join(providers.PROVIDERS)
-            return _told(404, "unknown_provider", f"hooks are at /hooks/CHANNEL/PROVIDER, for {known}")
+            return error_response(
+                HttpError(404, "unknown_provider", f"hooks are at /hooks/CHANNEL/PROVIDER, for {known}")
+            )
         try:
             keys = self._keys(provider, channel)
             body = await bodies.read(request.scope, request.receive)
@@ -92,18 +94,15 @@ class Hooks:
             findings = await self._read(provider, asked)
             return await self._keep(provider, channel, findings)
         except HttpError as error:
-            headers = {key.decode(): value.decode() for key, value in error.headers}
-            return self._no(provider, error.status, error.code, error.message, headers)
+            return self._no(provider, error)
         except Forbidden as error:
-            return self._no(provider, 403, "forbidden", str(error))
+            return self._no(provider, HttpError(403, "forbidden", str(error)))
         except Unreadable as error:
-            return self._no(provider, 400, "unreadable", str(error))
-        except Busy as error:
-            return self._no(provider, 503, "busy", str(error), {"Retry-After": "1"})
+            return self._no(provider, HttpError(400, "unreadable", str(error)))
         except NotFetched as error:
-            return self._no(provider, 503, "not_fetched", str(error), {"Retry-After": "30"})
+            return self._no(provider, HttpError(503, "not_fetched", str(error), [(b"retry-after", b"30")]))
         except OrchestratorError as error:
-            return self._no(provider, 503, "not_kept", str(error), {"Retry-After": "5"})
+            return self._no(provider, not_kept(error))
 
     def _keys(self, provider: Provider, channel: str) -> dict[str, tuple[str, ...]]:
         """Look up who may come in, each time: a file with a secret may have been changed meanwhile."""
@@ -125,7 +124,7 @@ class Hooks:
         try:
             return await self._keep(_MAIL, channel, await asyncio.to_thread(mail.read, asked, body))
         except Unreadable as error:
-            return self._no(_MAIL, 400, "unreadable", str(error))
+            return self._no(_MAIL, HttpError(400, "unreadable", str(error)))
 
     async def _read(self, provider: Provider, asked: Request) -> list[Finding]:
         if provider.read is None:
@@ -158,7 +157,7 @@ class Hooks:
         await asyncio.gather(*waiting)
         if provider.says_nothing:
             return Response(status_code=204)
-        return _json(200, {"accepted": sum(not isinstance(finding, Other) for finding in findings)})
+        return json_response(200, {"accepted": sum(not isinstance(finding, Other) for finding in findings)})
 
     async def _take(self, records: list[bytes], source: str) -> None:
         # What is refused is a dead letter; that the provider sends it again would not mend it.
@@ -170,11 +169,9 @@ class Hooks:
             self._words = (project, keywords_of(project.languages, project.stop_words, project.start_words))
         return self._words[1]
 
-    def _no(
-        self, provider: Provider, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-    ) -> Response:
-        self._taken.labels(provider.name, code).inc()
-        return _told(status, code, message, headers)
+    def _no(self, provider: Provider, error: HttpError) -> Response:
+        self._taken.labels(provider.name, error.code).inc()
+        return error_response(error)
 
 
 def _asked(
@@ -264,11 +261,3 @@ class _Says:
             "evidence": {"message_id": said.id},
         }
         return _Event("consent_changed", stated)
-
-
-def _told(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    return _json(status, {"code": code, "message": message}, headers)
-
-
-def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(_encode(value), status, dict(headers or {}), media_type="application/json")

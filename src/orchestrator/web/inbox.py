@@ -11,7 +11,7 @@ the desk does.
 import secrets
 from collections.abc import Mapping
 from typing import Any, get_args
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.requests import Request
@@ -23,14 +23,13 @@ from orchestrator.model.casework import CaseFile
 from orchestrator.model.zones import zone_named
 from orchestrator.runtime.agents import Agent
 from orchestrator.runtime.desk import Ask, NotDone, Verb
-from orchestrator.runtime.live import Busy, Live
+from orchestrator.runtime.live import Live
 from orchestrator.web import bodies, dossier, inbox_pages, lookup
-from orchestrator.web.answers import HttpError
+from orchestrator.web.answers import NO_STORE, HttpError, error_response, json_response, not_kept
 from orchestrator.web.inbox_words import language_of
-from orchestrator.web.keys import key_in
+from orchestrator.web.keys import CHALLENGE, key_in
 from orchestrator.web.sessions import COOKIE, Session, Sessions
 
-MAX_FORM_BYTES = 64 << 10
 VERBS: frozenset[str] = frozenset(get_args(Verb))
 # What each refusal is over HTTP.
 _STATUS = {"unknown": 404, "taken": 409, "unclaimed": 409, "closed": 409}
@@ -159,7 +158,7 @@ class InboxWeb:
         if agent is None:
             return _unauthorised()
         is_closed = request.query_params.get("state") == "closed"
-        return _json(200, {"cases": await self._briefs(agent, is_closed)})
+        return json_response(200, {"cases": await self._briefs(agent, is_closed)}, NO_STORE)
 
     async def tell(self, request: Request) -> Response:
         """Answer for GET /v1/inbox/cases/{id}."""
@@ -167,7 +166,7 @@ class InboxWeb:
         if agent is None:
             return _unauthorised()
         found = await self._dossier(agent, request.path_params["id"])
-        return _refused("unknown", "there is no such case") if found is None else _json(200, found)
+        return _refused("unknown", "there is no such case") if found is None else json_response(200, found, NO_STORE)
 
     async def act(self, request: Request) -> Response:
         """Answer for POST /v1/inbox/cases/{id}/{verb}; `Idempotency-Key` makes a repetition harmless."""
@@ -177,22 +176,20 @@ class InboxWeb:
         try:
             if request.path_params["verb"] not in VERBS:
                 return _refused("unknown", f"a case is asked to {', '.join(sorted(VERBS))}")
-            body = await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
+            body = await bodies.read(request.scope, request.receive, bodies.MAX_FORM_BYTES)
             said = msgspec.structs.asdict(bodies.decoded(body or b"{}", _Body))
             ask = _ask(request, agent, request.headers.get("idempotency-key") or secrets.token_urlsafe(12), said)
             file = await self._inbox.do(agent, ask)
         except NotDone as error:
             return _refused(error.reason, str(error.args[1]))
         except HttpError as error:
-            return _json(error.status, {"code": error.code, "message": error.message})
-        except Busy as error:
-            return _json(503, {"code": "busy", "message": str(error)}, {"Retry-After": "1"})
+            return error_response(error, NO_STORE)
         except OrchestratorError as error:
-            return _json(503, {"code": "not_kept", "message": str(error)}, {"Retry-After": "5"})
+            return error_response(not_kept(error), NO_STORE)
         unsent = _unsent(file, ask)
         if unsent is not None:
             return _refused(unsent, _NOT_SENT.get(unsent, unsent))
-        return _json(200, dossier.brief(file, self._summary(file), self._inbox.now_ms()))
+        return json_response(200, dossier.brief(file, self._summary(file), self._inbox.now_ms()), NO_STORE)
 
     def _agent(self, request: Request) -> Agent | None:
         key = key_in(request.headers.get("authorization", ""))
@@ -250,11 +247,8 @@ def _unsent(file: CaseFile, ask: Ask) -> str | None:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    body = await bodies.read(request.scope, request.receive, MAX_FORM_BYTES)
-    try:
-        return {name: values[-1] for name, values in parse_qs(body.decode(), max_num_fields=50).items()}
-    except (UnicodeDecodeError, ValueError) as error:
-        raise HttpError(400, "bad_form", "the form cannot be read") from error
+    form = await bodies.form(request.scope, request.receive, most_fields=50)
+    return {name: values[-1] for name, values in form.items()}
 
 
 def _to(path: str, cookie: str | None = None) -> Response:
@@ -263,14 +257,10 @@ def _to(path: str, cookie: str | None = None) -> Response:
 
 
 def _refused(reason: str, message: str) -> Response:
-    return _json(_STATUS.get(reason, 422), {"code": reason, "message": message})
+    return error_response(HttpError(_STATUS.get(reason, 422), reason, message), NO_STORE)
 
 
 def _unauthorised() -> Response:
-    told = {"code": "bad_key", "message": "an agent's key is needed: Authorization: Bearer KEY"}
-    return _json(401, told, {"WWW-Authenticate": 'Basic realm="orchestrator"'})
-
-
-def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
-    told = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(msgspec.json.encode(value), status, told, media_type="application/json")
+    return error_response(
+        HttpError(401, "bad_key", "an agent's key is needed: Authorization: Bearer KEY", CHALLENGE), NO_STORE
+    )

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from orchestrator.web.answers import HttpError, Scope, header_of
 
-_CHALLENGE = [(b"www-authenticate", b'Basic realm="orchestrator"')]
+CHALLENGE = [(b"www-authenticate", b'Basic realm="orchestrator"')]
 
 
 class KeyRing:
@@ -36,7 +36,7 @@ class KeyRing:
             return
         key = key_in(header) or in_body
         if key is None or not self.opens(key):
-            raise HttpError(401, "bad_key", "a key is needed: Authorization: Bearer KEY, or Basic KEY:", _CHALLENGE)
+            raise HttpError(401, "bad_key", "a key is needed: Authorization: Bearer KEY, or Basic KEY:", CHALLENGE)
         if header and len(self._opened) < 100:
             self._opened.add(header)
 

@@ -25,9 +25,9 @@ from orchestrator.channels.machines import is_machine
 from orchestrator.channels.receipts import Report
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import ids, values
-from orchestrator.runtime.live import Busy, Live
+from orchestrator.runtime.live import Live
 from orchestrator.web import bodies, pages
-from orchestrator.web.answers import HttpError
+from orchestrator.web.answers import HttpError, error_response, json_response, not_kept
 from orchestrator.web.hooks import SMALL_BYTES, Hooks
 from orchestrator.web.keys import KeyRing
 
@@ -108,15 +108,12 @@ class Receipts:
                 await self._service.hear(report.profile_id, event)
                 count += 1
         except HttpError as error:
-            headers = {key.decode(): value.decode() for key, value in error.headers}
-            return _json(error.status, {"code": error.code, "message": error.message}, headers)
+            return error_response(error)
         except reports.NoReport as error:
-            return _json(422, {"code": "no_report", "message": str(error)})
-        except Busy as error:
-            return _json(503, {"code": "busy", "message": str(error)}, {"Retry-After": "1"})
+            return error_response(HttpError(422, "no_report", str(error)))
         except OrchestratorError as error:
-            return _json(503, {"code": "not_kept", "message": str(error)}, {"Retry-After": "5"})
-        return _json(202, {"accepted": count})
+            return error_response(not_kept(error))
+        return json_response(202, {"accepted": count})
 
 
 async def _read(body: bytes, channel: str, content_type: str) -> list[tuple[Report, str]]:
@@ -149,7 +146,3 @@ def _reported(body: bytes, channel: str, content_type: str) -> Iterator[tuple[Re
                 raise HttpError(400, "nobody", "the report names neither profile_id nor customer_id")
             profile_id = ids.profile_id_of("customer_id", each.customer_id)
         yield Report(what, each.action_id, profile_id, channel, each.properties), each.id or ""
-
-
-def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(value), status, headers, media_type="application/json")

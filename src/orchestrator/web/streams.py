@@ -28,7 +28,7 @@ from orchestrator.model.identity import CUSTOMER_ID, Identifier
 from orchestrator.runtime.live import Live
 from orchestrator.runtime.streams import NoPlace, Reader
 from orchestrator.web import bodies
-from orchestrator.web.answers import HttpError, Receive, Scope, Send
+from orchestrator.web.answers import NO_STORE, HttpError, Receive, Scope, Send, error_response, json_response
 from orchestrator.web.keys import KeyRing, key_in
 
 HEARTBEAT_SECONDS = 15.0
@@ -261,10 +261,8 @@ async def _body(request: Request, kind: type[Any]) -> Any:
 
 
 def _error(error: HttpError) -> Response:
-    headers = {key.decode(): value.decode() for key, value in error.headers}
-    return _json(error.status, {"code": error.code, "message": error.message}, headers)
+    return error_response(error, {**NO_STORE, **_OPEN})
 
 
-def _json(status: int, value: object, headers: dict[str, str] | None = None) -> Response:
-    told = {"Cache-Control": "no-store", **_OPEN, **(headers or {})}
-    return Response(msgspec.json.encode(value), status, told, media_type="application/json")
+def _json(status: int, value: object) -> Response:
+    return json_response(status, value, {**NO_STORE, **_OPEN})
