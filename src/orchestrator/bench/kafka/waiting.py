@@ -20,6 +20,8 @@ from orchestrator.model import instants
 # Between loading and the instant at which everything is due: long enough for the slowest machine to read it all.
 HEADWAY_MS = 20_000
 PER_TIMER_MS = 0.4
+# As long as loading, waiting and restoring take for each customer, on a slow machine.
+PER_CUSTOMER_MS = 0.1
 WATCHED_S = 10
 LONGEST_WAIT_S = 120.0
 LATENESS = "orchestrator_timer_lateness_seconds"
@@ -102,15 +104,16 @@ async def restore(setting: Setting) -> list[Restored]:
         empty_bytes = worker.memory_bytes
         # Due evenly over the hour that begins when all are restored, more or less.
         now_ms = _now_ms()
+        due_ms = now_ms + int(count * PER_CUSTOMER_MS)
         loaded = await setting.cluster.load(
-            events, workload.carts(count, partitions, now_ms - instants.HOUR_MS + count // 10, now_ms)
+            events, workload.carts(count, partitions, due_ms - instants.HOUR_MS, now_ms)
         )
         await drain(setting.cluster, worker, Input(f"{setting.run}-restore", events, loaded), "restore")
         await worker.stop()
     with setting.worker("restore", project, events) as worker:
         seconds = max(0.0, await worker.ready() - empty_seconds)
         taken = worker.memory_bytes - empty_bytes
-        lateness = await _lateness(worker)
+        lateness = await _lateness(worker, due_ms)
         await worker.stop()
     return [
         Restored(
@@ -125,9 +128,9 @@ async def restore(setting: Setting) -> list[Restored]:
     ]
 
 
-async def _lateness(worker: Worker) -> dict[float, float]:
-    """Watch the timers that come due for a while, those left out that were due while nobody ran."""
-    await asyncio.sleep(2)
+async def _lateness(worker: Worker, due_ms: int) -> dict[float, float]:
+    """Watch the timers for a while once they come due, those left out that were due while nobody ran."""
+    await asyncio.sleep(max(2.0, due_ms / 1000 - time.time()))
     before = buckets(await worker.metrics(), LATENESS)
     await asyncio.sleep(WATCHED_S)
     return since(before, buckets(await worker.metrics(), LATENESS))
