@@ -30,6 +30,13 @@ Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Measure so often, 
 AsJson = Annotated[bool, typer.Option("--json", help="The results as JSON, for a program.")]
 
 
+def _show(rows: object, text: str, *, as_json: bool) -> None:
+    """Print the results, for people below what they were taken on."""
+    from orchestrator.bench.machine import machine, text_of_machine
+
+    typer.echo(json.dumps(rows) if as_json else f"{text_of_machine(machine())}\n\n{text}")
+
+
 @app.callback(invoke_without_command=True)
 def bench(context: typer.Context) -> None:
     """Measure how fast it is on this machine; without a name, `run` with a million events."""
@@ -47,7 +54,7 @@ def run(events: Events = 1_000_000, rounds: Rounds = 1, as_json: AsJson = False)
     from orchestrator.bench.run import bench_run, rows_of, text_of
 
     measured = bench_run(events, rounds)
-    typer.echo(json.dumps(rows_of(measured)) if as_json else text_of(measured))
+    _show(rows_of(measured), text_of(measured), as_json=as_json)
 
 
 @app.command(short_help="handing messages over, by mail and by webhook")
@@ -68,7 +75,7 @@ def deliver(
     from orchestrator.bench.live.figures import rows_of_delivered, text_of_delivered
 
     measured = bench_memory(messages) if memory else bench_deliver(messages, rounds)
-    typer.echo(json.dumps(rows_of_delivered(measured)) if as_json else text_of_delivered(measured))
+    _show(rows_of_delivered(measured), text_of_delivered(measured), as_json=as_json)
 
 
 @app.command(short_help="taking events over HTTP into `serve`")
@@ -92,7 +99,7 @@ def ingest(
             taken = bench_ingest_kafka(events, running.bootstrap_servers)
     else:
         taken = bench_ingest(events)
-    typer.echo(json.dumps(rows_of_taken(taken)) if as_json else text_of_taken(taken))
+    _show(rows_of_taken(taken), text_of_taken(taken), as_json=as_json)
 
 
 @app.command(short_help="linking identifiers and merging customers")
@@ -101,7 +108,7 @@ def identity(events: Events = 200_000, as_json: AsJson = False) -> None:
     from orchestrator.bench.identity import bench_identity, rows_of, text_of
 
     costs = bench_identity(events)
-    typer.echo(json.dumps(rows_of(costs)) if as_json else text_of(costs))
+    _show(rows_of(costs), text_of(costs), as_json=as_json)
 
 
 @app.command(short_help="real workers on a real broker")

@@ -110,13 +110,21 @@ def test_a_quantile_of_values_is_one_of_them():
 
 
 ROW = Drained("worker", 1000, 500.0, 400.0, 600.0, 7.04, 90_000_000, 1.5, 0.25, 12, 13)
-ABOUT = {"processors": 2, "load_average": [1.0, 2.0, 3.0], "broker": "maven"}
+ABOUT = {
+    "processors": 2,
+    "load_average": [1.0, 2.0, 3.0],
+    "python": "3.11.9",
+    "python_optimised": True,
+    "broker": "maven",
+}
 
 
 def test_figures_are_told_as_tables():
     told = report.text_of({"throughput": [ROW], "latency": [Latency("1,000 events/s", 1000, 5, 1.4, 2.6, 3.0)]}, ABOUT)
     about, _, head, _, row, _, *latency = told.splitlines()
-    assert about == "2 processors, load average 1.0 2.0 3.0, broker maven"
+    assert about == (
+        "2 processors, load average 1.0 2.0 3.0, Python 3.11.9 configured with --enable-optimizations, broker maven"
+    )
     cells = dict(zip(*([cell.strip() for cell in line.split("|")[1:-1]] for line in (head, row)), strict=True))
     assert cells == {
         "throughput": "worker",

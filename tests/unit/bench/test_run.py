@@ -1,6 +1,8 @@
 """The benchmark of runs: always the same workload, and figures that hang together."""
 
 import json
+import os
+import platform
 from collections import Counter
 
 from typer.testing import CliRunner
@@ -60,6 +62,14 @@ def test_bench_run_measures_reading_memory_and_sqlite():
     assert memory["decisions"] == sqlite["decisions"] > 0
     assert policies["decisions"] > memory["decisions"]
     assert policies["speed_kept"] > 0
+
+
+def test_figures_for_people_stand_below_what_they_were_taken_on():
+    result = CliRunner().invoke(app, ["identity", "--events", "2000"])
+    assert result.exit_code == 0, result.output
+    told = result.stdout.splitlines()[0]
+    assert told.startswith(f"{os.cpu_count()} processors, load average ")
+    assert f", Python {platform.python_version()} configured with" in told
 
 
 def test_twice_the_events_are_of_no_more_customers(tmp_path):

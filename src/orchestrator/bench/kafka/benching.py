@@ -20,6 +20,7 @@ from orchestrator.bench.kafka.linking import linking, merging
 from orchestrator.bench.kafka.setting import Setting, Sizes
 from orchestrator.bench.kafka.throughput import throughput
 from orchestrator.bench.kafka.waiting import restore, timers
+from orchestrator.bench.machine import machine
 from orchestrator.model import instants
 from orchestrator.testing.brokers import Broker
 
@@ -64,4 +65,4 @@ async def _bench(
                         figures[name] = await takes[name]()
             finally:
                 await cluster.delete(f"{setting.run}.")
-    return figures, report.machine(str(broker.kind))
+    return figures, {**machine(), "broker": str(broker.kind)}

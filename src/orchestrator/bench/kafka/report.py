@@ -3,12 +3,12 @@
 Owns the columns. Must never measure, nor judge.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from orchestrator.bench.machine import text_of_machine
 from orchestrator.bench.table import table
 
 Figures = Mapping[str, Sequence[msgspec.Struct]]
@@ -74,19 +74,9 @@ _COLUMNS: dict[str, list[tuple[str, str, str]]] = {
 NAMES = tuple(_COLUMNS)
 
 
-def machine(broker: str) -> dict[str, Any]:
-    """Say what the figures were taken on; the load tells who else was at work."""
-    return {
-        "processors": os.cpu_count(),
-        "load_average": [round(load, 1) for load in os.getloadavg()],
-        "broker": broker,
-    }
-
-
 def text_of(figures: Figures, about: Mapping[str, Any]) -> str:
     """Write every figure as a table."""
-    load = " ".join(map(str, about["load_average"]))
-    lines = [f"{about['processors']} processors, load average {load}, broker {about['broker']}"]
+    lines = [text_of_machine(about)]
     for name, rows in figures.items():
         columns = _COLUMNS[name]
         cells = [
