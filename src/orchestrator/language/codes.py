@@ -165,5 +165,6 @@ DOUBTS = _codes(
     ("W405", "Arithmetic with `now`, which is always missing.", "Use days_since(...) or hours_since(...)."),
     ("W406", "A step that nobody can have passed yet.", "Name one that comes before."),
     ("W407", "A property that no example gives, nearly like one that some do.", "Correct its spelling, or give it."),
+    ("W408", "A text or number beside `or` or `and`, which asks nothing.", "Write country in ['ES', 'PT']."),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **DOUBTS}

@@ -6,6 +6,7 @@ Surroundings. Must never refuse anything.
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise, takewhile
 
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.expressions.generation import Generated
@@ -46,6 +47,8 @@ def doubts(tree: ast.expr, source: Source, found: Generated, around: Surrounding
                     yield from _unquoted(left, right, source)
         elif isinstance(node, ast.BinOp):
             yield from _reckoned(node, source)
+        elif isinstance(node, ast.BoolOp):
+            yield from _always(node, source)
         elif isinstance(node, ast.Attribute):
             yield from _not_yet(node, source, around)
 
@@ -54,6 +57,22 @@ def _not_yet(node: ast.Attribute, source: Source, around: Surroundings) -> Itera
     if ast.unparse(node.value) == "steps" and around.comes_later(node.attr.replace("_", "-")):
         why = f"nobody has passed `steps.{node.attr}` here: it is always missing"
         yield Mistake("W406", why, source.offset(node), "a step that comes before this one")
+
+
+def _always(node: ast.BoolOp, source: Source) -> Iterator[Mistake]:
+    """Find a text or number that stands behind a comparison and asks nothing: country == 'ES' or 'PT'."""
+    word, alike, among = ("or", ast.Eq, "in") if isinstance(node.op, ast.Or) else ("and", ast.NotEq, "not in")
+    for before, told in pairwise(node.values):
+        # Else it is what a missing value is replaced with: profile.name or 'friend'.
+        if not isinstance(before, ast.Compare) or isinstance(_literal(told), bool | None):
+            continue
+        why = f"`{word} {ast.unparse(told)}` asks nothing: what is no truth value holds by itself"
+        name, fix = source.text[source.offset(before.left) : source.end(before.left)], "a comparison of its own"
+        if isinstance(before.ops[0], alike) and len(before.ops) == 1:
+            behind = node.values[node.values.index(told) :]
+            values = [before.comparators[0], *takewhile(lambda each: _literal(each) is not None, behind)]
+            fix = f"{name} {among} [{', '.join(map(ast.unparse, values))}]"
+        yield Mistake("W408", why, source.offset(told), fix)
 
 
 def _unquoted(left: ast.expr, right: ast.expr, source: Source) -> Iterator[Mistake]:

@@ -247,6 +247,14 @@ def test_a_bare_name_is_led_to_where_its_value_is(text, around, fix):
         ("§now - profile.born > 3", "W405", "days_since(profile.born)"),
         ("3 + §now > 3", "W405", "days_since(...) or hours_since(...)"),
         ("now > profile.born", None, None),
+        ("country == 'ES' or §'PT'", "W408", "country in ['ES', 'PT']"),
+        ("country == 'ES' or §'PT' or 'FR' or total > 3", "W408", "country in ['ES', 'PT', 'FR']"),
+        ("lower(address.country) != 'es' and §'pt'", "W408", "lower(address.country) not in ['es', 'pt']"),
+        ("total > 30 or §50", "W408", "a comparison of its own"),
+        ("total == 1 or §-1", "W408", "total in [1, -1]"),
+        ("total == 1 or False", None, None),
+        ("country or 'ES'", None, None),
+        ("total > 3 or country", None, None),
     ],
 )
 def test_what_reads_well_and_is_hardly_meant_is_doubted(marked, code, fix):
