@@ -12,7 +12,6 @@ Must never write a person's value into a receipt or a log.
 """
 
 import secrets
-from collections.abc import Sequence
 
 import msgspec
 
@@ -50,15 +49,7 @@ class Objections:
         return _decode_objections(self._store.position(OBJECTION + found) or b"[]")
 
 
-def erase(
-    store: Store,
-    project: Project,
-    profile_id: str,
-    now_ms: int,
-    remains: Sequence[Remains] = (),
-    *,
-    scrubs: bool = True,
-) -> Receipt:
+def erase(store: Store, project: Project, profile_id: str, now_ms: int, *, scrubs: bool = True) -> Receipt:
     """Erase all that is kept of a profile, in one transaction, and put down a receipt that names nobody.
 
     Without `scrubs` the file is not rewritten: whoever erases many does that once, at the end.
@@ -73,10 +64,9 @@ def erase(
     named = list(store.names_of(profile_id))  # as what was said of a visitor, who is this customer now
     counts = store.erase(profile_id, [*named, *reached_by(project, state, now_ms)])
     files = sorted(store.lengths())
-    if files:
-        remains = [*remains, Remains("output files, which are the company's own", files)]
+    remains = [Remains("output files, which are the company's own", files)] if files else []
     at = instants.to_text(now_ms)
-    receipt = Receipt(receipt_id, at, counts, len(kept), list(remains), in_force_at=at)
+    receipt = Receipt(receipt_id, at, counts, len(kept), remains, in_force_at=at)
     store.commit(Batch(positions={RECEIPT + receipt_id: _encode(receipt)}))
     if scrubs:
         store.scrub()

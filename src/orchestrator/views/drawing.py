@@ -52,9 +52,9 @@ def text_width(text: str, size: float) -> float:
     return thousandths / 1000 * size * 1.14
 
 
-def fitted(text: str, widest: int = _WIDEST_LINE) -> str:
+def fitted(text: str) -> str:
     """Shorten a text that would make its box too wide; the whole of it stands in the box's tooltip."""
-    return text if len(text) <= widest else text[: widest - 1].rstrip() + "…"
+    return text if len(text) <= _WIDEST_LINE else text[: _WIDEST_LINE - 1].rstrip() + "…"
 
 
 def as_values(graph: Graph, counts: Mapping[str, int] | None = None) -> dict[str, Any]:

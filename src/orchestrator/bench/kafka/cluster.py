@@ -84,7 +84,7 @@ class Cluster:
             await producer.stop()
 
     @asynccontextmanager
-    async def reader(self, topic: str, partitions: int, *, from_end: bool = False) -> AsyncIterator[AIOKafkaConsumer]:
+    async def reader(self, topic: str, partitions: int) -> AsyncIterator[AIOKafkaConsumer]:
         """Give a consumer of a topic's committed records, without a group."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.servers,
@@ -98,7 +98,7 @@ class Cluster:
         try:
             parts = [TopicPartition(topic, number) for number in range(partitions)]
             consumer.assign(parts)
-            await (consumer.seek_to_end if from_end else consumer.seek_to_beginning)(*parts)
+            await consumer.seek_to_beginning(*parts)
             yield consumer
         finally:
             await consumer.stop()

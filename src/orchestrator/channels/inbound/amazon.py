@@ -5,7 +5,6 @@ named. Must never ask any host but Amazon's own, nor follow a redirect from ther
 """
 
 import asyncio
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -29,8 +28,7 @@ class NotFetched(OrchestratorError):  # noqa: N818 - an answer to whoever asked
 class Amazon:
     """Reads messages of SNS."""
 
-    def __init__(self, open_client: Callable[..., aiohttp.ClientSession] = guarded.open_client) -> None:
-        self._open_client = open_client
+    def __init__(self) -> None:
         self._certificates: dict[str, bytes] = {}
 
     async def read(self, request: Request) -> list[Finding]:
@@ -56,7 +54,7 @@ class Amazon:
         host = urlsplit(url).hostname
         try:
             async with (
-                self._open_client(frozenset(), _SECONDS) as client,
+                guarded.open_client(frozenset(), _SECONDS) as client,
                 client.get(url, allow_redirects=False) as response,
             ):
                 if 400 <= response.status < 500:

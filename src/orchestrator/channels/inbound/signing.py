@@ -50,9 +50,9 @@ def check_age(request: Request, at_s: str, within_ms: int) -> None:
         raise Forbidden("the request was signed too long ago, or a clock is wrong")
 
 
-def check_password(request: Request, name: str = "password") -> None:
+def check_password(request: Request) -> None:
     """Let a provider in that signs nothing: by Basic authentication, or the header X-Webhook-Secret."""
-    expected = request.keys[name]
+    expected = request.keys["password"]
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     given = [request.headers.get("x-webhook-secret", "")]
     if scheme.lower() == "basic":

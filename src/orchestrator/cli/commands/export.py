@@ -13,7 +13,7 @@ import typer
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import project_of, settings_for
-from orchestrator.cli.options import Config, Customer
+from orchestrator.cli.options import Config, Customer, KafkaProject, StoreOrKafka
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -28,12 +28,8 @@ EXAMPLES = [
 
 def command(
     customer: Customer,
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder, for Kafka.")] = Path(),
-    # A store that is not there would be made, and nothing be known of anybody in it.
-    state: Annotated[
-        Path | None,
-        typer.Option("--state", metavar="FILE", exists=True, help="The store of `run` or `serve`; else on Kafka."),
-    ] = None,
+    directory: KafkaProject = Path(),
+    state: StoreOrKafka = None,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="The document is JSON in any case.")] = False,
 ) -> None:

@@ -15,7 +15,7 @@ import typer
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.kafka import project_of, settings_for
-from orchestrator.cli.options import Config
+from orchestrator.cli.options import Config, KafkaProject
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ EXAMPLES = [
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="The project's folder, for Kafka.")] = Path(),
+    directory: KafkaProject = Path(),
     # A store that is not there would be made, and nothing found in it.
     state: Annotated[
         Path | None,

@@ -211,6 +211,23 @@ class Short:
         return value
 
 
+class OrOne:
+    """Marks a list of maps of which a single one may stand without its list; `kinds` are what is taken for one."""
+
+    def __init__(self, *kinds: type) -> None:
+        self._kinds = kinds
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        many = handler(schema["schema"])
+        return {"anyOf": [many["items"], many]}
+
+    def _listed(self, value: Any) -> Any:
+        return [value] if isinstance(value, self._kinds) else value
+
+
 def kind_of(value: Any) -> str:
     """Name what somebody wrote, in an author's words."""
     if value is None:

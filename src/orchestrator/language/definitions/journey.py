@@ -5,29 +5,12 @@ Owns the top level of a *.journey.yaml file. Must never compile it.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler
-from pydantic.annotated_handlers import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field
 
 from orchestrator.language.definitions.example import Example
-from orchestrator.language.definitions.fields import Id, Model, Name, Percent, Text
+from orchestrator.language.definitions.fields import Id, Model, Name, OrOne, Percent, Text
 from orchestrator.language.definitions.steps import Step
 from orchestrator.language.definitions.triggers import EnterForm, ExitRule, GoalRule
-
-
-class Rules:
-    """Marks a list of rules, of which a single one may stand without its list."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._listed, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        many = handler(schema["schema"])
-        return {"anyOf": [many["items"], many]}
-
-    def _listed(self, value: Any) -> Any:
-        # A lone word is refused as the rule that it should have been.
-        return [value] if isinstance(value, dict | str) else value
 
 
 class JourneyDefinition(Model):
@@ -49,10 +32,11 @@ class JourneyDefinition(Model):
         50, description="Who goes first, and who speaks when a cap lets only one; the highest first."
     )
     enter: EnterForm = Field(description="Who enters: an event, and how often.")
-    exit: Annotated[list[ExitRule], Rules()] = Field(
+    # A lone word is refused as the rule that it should have been.
+    exit: Annotated[list[ExitRule], OrOne(dict, str)] = Field(
         default_factory=list, description="What ends an entry at once, whatever it waits for."
     )
-    goal: Annotated[list[GoalRule], Rules()] = Field(
+    goal: Annotated[list[GoalRule], OrOne(dict, str)] = Field(
         default_factory=list, description="What the journey is for; reaching it counts a conversion."
     )
     holdout: Percent | None = Field(

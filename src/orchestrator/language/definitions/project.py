@@ -5,9 +5,7 @@ Owns brand, channels, purposes, policies and identity, and what else a project m
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
-from pydantic.annotated_handlers import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, model_validator
 
 from orchestrator.language.definitions.fields import (
     Duration,
@@ -17,6 +15,7 @@ from orchestrator.language.definitions.fields import (
     Language,
     Model,
     Name,
+    OrOne,
     Percent,
     Text,
     TimeOfDay,
@@ -73,21 +72,7 @@ class QuietHoursDefinition(Model):
         return self
 
 
-class Windows:
-    """Marks a list of windows, of which a single one may stand without its list."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._listed, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        many = handler(schema["schema"])
-        return {"anyOf": [many["items"], many]}
-
-    def _listed(self, value: Any) -> Any:
-        return [value] if isinstance(value, dict) else value
-
-
-QuietHours = Annotated[list[QuietHoursDefinition], Windows()]
+QuietHours = Annotated[list[QuietHoursDefinition], OrOne(dict)]
 
 
 class PurposeDefinition(Model):

@@ -66,10 +66,9 @@ class Gateway:
         serving: ServeSettings,
         copy: Path,
         find: Find,
-        clock: Clock | None = None,
     ) -> None:
         _check(serving)
-        self.clock = clock or WallClock()
+        self.clock: Clock = WallClock()
         self.keys = Keys(serving.write_keys, serving.read_keys)
         self.links = Links(serving.public_url, serving.link_secrets)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
