@@ -158,6 +158,16 @@ DOUBTS = _codes(
     ("W317", "What other tools put a value in for, and we send as it stands.", "Write {{ profile.first_name }}."),
     ("W318", "An example that expects nothing, so that it cannot fail.", "Write what it should come to."),
     ("W319", "Quiet hours that never end: what they hold is never sent.", "Leave some of the week out."),
+    (
+        "W320",
+        "An entry that comes every week or year, and lets each customer in once.",
+        "Write again: after_exit, or again: once where that is meant.",
+    ),
+    (
+        "W321",
+        "A step waits for an event that ends the entry before the step sees it.",
+        "Give the exit rule or the goal a where, or wait for something else.",
+    ),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
     ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W403", "A comparison with a value that can never be.", "Write one that it may be, or of its kind."),

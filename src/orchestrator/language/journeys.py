@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from orchestrator.language import examples, values
+from orchestrator.language import examples, futile, values
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.steps import StepBase
@@ -51,6 +51,7 @@ def compile_journey(
     table = {step_id: replace(step, kept=reads.kept(step_id)) for step_id, step in flow.table.items()}
     examples.check(definition, root, shop, messages, verbs)
     _check_moves(definition, root, verbs)
+    futile.check(definition, root)
     _doubt(definition, root)
     return Journey(
         id=definition.journey,

@@ -374,7 +374,7 @@ email:
     [("inactive: {for: 30d}", "4:8"), ("any: [{event: x}, {schedule: {every: day, at: '09:00'}}]", "4:27")],
 )
 def test_a_key_that_a_rule_cannot_have_is_doubted(rule, place, found):
-    enter = f"enter: {{{rule}, key: cart_id}}\n"
+    enter = f"enter: {{{rule}, key: cart_id, again: always}}\n"
     text = f"journey: j\nversion: 1\npurpose: service\n{enter}steps: [{{id: a, send: welcome}}]\n"
     assert [f"{each.line}:{each.column} {each.code}" for each in found(text)] == [f"{place} W312"]
 
