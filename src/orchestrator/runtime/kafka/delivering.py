@@ -46,7 +46,7 @@ class Deliverer:
         self.settings = settings
         self.topics = Topics.of(settings)
         self._metrics = Metrics()
-        self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded))
+        self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded), self._bury)
         self._links = _links(find)
         self._preparer = preparer_of(loaded, loaded.catalog, self._links)
         streams = KafkaStreams(settings, self.topics.messages)
@@ -140,9 +140,12 @@ class Deliverer:
 
     def _observe(self, lane: str, outcome: str, seconds: float) -> None:
         if outcome in GIVEN_UP:
-            self._metrics.dead_letters.labels(outcome).inc()
+            self._bury(outcome)
         self._metrics.delivery.labels(lane, outcome).inc()
         self._metrics.delivery_seconds.labels(lane).observe(seconds)
+
+    def _bury(self, reason: str) -> None:
+        self._metrics.dead_letters.labels(reason).inc()
 
     def _fail(self, error: BaseException) -> None:
         if not self._failed.done():

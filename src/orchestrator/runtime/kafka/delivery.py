@@ -49,12 +49,15 @@ class NotOursError(Exception):
 
 
 class KafkaOutbox:
-    """The outbox of the partitions that this process delivers."""
+    """The outbox of the partitions that this process delivers; `bury` is told of each dead letter, by its reason."""
 
-    def __init__(self, settings: KafkaSettings, topics: Topics, release_over_ms: int) -> None:
+    def __init__(
+        self, settings: KafkaSettings, topics: Topics, release_over_ms: int, bury: Callable[[str], None]
+    ) -> None:
         self._settings = settings
         self._topics = topics
         self._release_over_ms = release_over_ms
+        self._bury = bury
         self._pendings = Pendings()
         self._journals: dict[int, Journal] = {}
         self._opening: dict[int, asyncio.Task[None]] = {}
@@ -162,6 +165,7 @@ class KafkaOutbox:
             log.exception("%s/%d holds no action at %d", self._topics.actions, number, offset)
             letter = self._no_action(number, offset, raw, error)
             await self._until_durable(number, lambda journal: journal.write({}, (), [letter]))
+            self._bury(letter.reason)
             return None, ()
         if action.kind == "cancel" and action.data.get("action_id") is None:
             forgotten = list[str]()

@@ -183,7 +183,7 @@ class LinkingPartition(ResolvedPartition):
                 self._link(catalog, event_of(record), record, at_ms, wall_ms)
         except EventError as error:
             self.tally.events[OTHER_TYPES, "dead"] += 1
-            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+            self.bury(dead_letter(record, error.reason, error.message, wall_ms, self._origin_of(record)))
 
     def _pass_receipt(self, record: KafkaRecord, at_ms: int) -> None:
         """Send a receipt after its customer, who was merged meanwhile; who is not known here has nothing to hear."""

@@ -455,10 +455,14 @@ class Partition(Unit):
 
     def _bury_record(self, record: KafkaRecord, error: EventError, wall_ms: int) -> None:
         self.tally.events[OTHER_TYPES, "dead"] += 1
-        self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+        self.bury(dead_letter(record, error.reason, error.message, wall_ms, self._origin_of(record)))
+
+    def _origin_of(self, record: KafkaRecord) -> tuple[str, int]:
+        """Tell where its producer put a record, as source and offset."""
+        return source_of(record), record.offset
 
     def _bury_entry(self, profile_id: str, failure: turn.Failure, wall_ms: int, cause: KafkaRecord | int) -> None:
-        source, offset = (TIMER_SOURCE, cause) if isinstance(cause, int) else (source_of(cause), cause.offset)
+        source, offset = (TIMER_SOURCE, cause) if isinstance(cause, int) else self._origin_of(cause)
         self.bury(
             DeadLetter(
                 failure.reason,

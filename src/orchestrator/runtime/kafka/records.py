@@ -91,13 +91,16 @@ def source_of(record: KafkaRecord) -> str:
     return f"{record.topic}/{record.partition}"
 
 
-def dead_letter(record: KafkaRecord, reason: str, message: str, wall_ms: int, **about: Any) -> DeadLetter:
-    """Describe a record that came to nothing."""
+def dead_letter(
+    record: KafkaRecord, reason: str, message: str, wall_ms: int, origin: tuple[str, int] | None = None, **about: Any
+) -> DeadLetter:
+    """Describe a record that came to nothing; `origin` is where it stood before it was passed on to here."""
+    source, offset = origin or (source_of(record), record.offset)
     return DeadLetter(
         reason=reason,
         message=message,
-        source=source_of(record),
-        offset=record.offset,
+        source=source,
+        offset=offset,
         at=instants.to_text(wall_ms),
         key=None if record.key is None else record.key[:QUOTED_KEY_BYTES].decode(errors="replace"),
         **quote(record.value or b""),

@@ -129,6 +129,16 @@ def kind_of(record: KafkaRecord) -> bytes | None:
     return headers[-1][1] if headers and headers[-1][0] == KIND_HEADER else None
 
 
+def origin_of(record: KafkaRecord) -> tuple[str, int] | None:
+    """Tell where an event stood that was passed on, as source and offset; None for what is none."""
+    # Resolve puts its own behind those of producers, who may call theirs as they like.
+    found = next((value for name, value in reversed(record.headers) if name == ORIGIN_HEADER), None)
+    if found is None:
+        return None
+    source, _, offset = found.decode().rpartition("/")
+    return source, int(offset)
+
+
 def came_of(record: KafkaRecord) -> int:
     """Tell when a record came, before the linker passed it on."""
     headers = record.headers

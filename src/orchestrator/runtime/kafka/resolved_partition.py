@@ -52,6 +52,7 @@ from orchestrator.runtime.kafka.resolved import (
     is_linkers,
     is_plain,
     kind_of,
+    origin_of,
     who_of,
 )
 from orchestrator.runtime.kafka.state import State, beside, content_of
@@ -270,6 +271,11 @@ class ResolvedPartition(Partition):
         if at_ms and self._aligned.was_held(record):
             return at_ms
         return max(at_ms, self._turned_ms) or wall_ms
+
+    def _origin_of(self, record: KafkaRecord) -> tuple[str, int]:
+        """Tell where its producer put a record, before resolve passed it on."""
+        passed_on = None if record.topic == self._receipts else origin_of(record)
+        return passed_on or super()._origin_of(record)
 
     def _turn_at(self, catalog: Catalog, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:
         self.outgoing.facts += 1

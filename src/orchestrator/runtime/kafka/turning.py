@@ -36,7 +36,7 @@ from orchestrator.runtime.kafka.unit import Unit
 log = logging.getLogger(__name__)
 
 # A source behind resolve tells its clock twice a second; one that has not for so long holds all timers back.
-LONGEST_SILENCE_MS = 10_000
+LONGEST_SILENCE_S = 10
 COMPLAINT_S = 30.0
 
 
@@ -71,6 +71,8 @@ class TurnJob:
         self._count = count
         self._sources = sources
         self._complained_at = 0.0
+        # By partition: since when it is looked at. Sources speak of themselves to whoever has begun to listen.
+        self._listens_since: dict[int, float] = {}
 
     def inputs_of(self, number: int) -> tuple[str, ...]:
         """Name all inputs: their partition counts are equal."""
@@ -148,11 +150,17 @@ class TurnJob:
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
         """Look at what the partitions hold, and raise an alarm for sources that hold timers back."""
         self.metrics.look_at(units, wall_ms)
-        clocks = [unit.clock for unit in units if isinstance(unit.clock, SourcedClock)]
-        silent = sorted({source for clock in clocks for source in clock.silent(wall_ms, LONGEST_SILENCE_MS)})
+        now = time.monotonic()
+        self._listens_since = {unit.number: self._listens_since.get(unit.number, now) for unit in units}
+        clocks = [
+            unit.clock
+            for unit in units
+            if isinstance(unit.clock, SourcedClock) and now - self._listens_since[unit.number] >= LONGEST_SILENCE_S
+        ]
+        silent = sorted({source for clock in clocks for source in clock.silent(wall_ms, LONGEST_SILENCE_S * 1000)})
         self.metrics.silent_sources.set(len(silent))
-        if silent and time.monotonic() - self._complained_at > COMPLAINT_S:
-            self._complained_at = time.monotonic()
+        if silent and now - self._complained_at > COMPLAINT_S:
+            self._complained_at = now
             log.error("no timer fires: resolve partitions %s have not told their clock for 10 s", ", ".join(silent))
 
     async def _end_of(self, tp: TopicPartition) -> int:

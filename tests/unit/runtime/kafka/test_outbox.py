@@ -48,12 +48,18 @@ class Log:
 
 
 @pytest.fixture
-def outbox(monkeypatch):
+def buried():
+    """What was told to the metrics: the reasons of dead letters."""
+    return []
+
+
+@pytest.fixture
+def outbox(monkeypatch, buried):
     monkeypatch.setattr(delivery, "Journal", Log)
     monkeypatch.setattr(Log, "opened", [])
     monkeypatch.setattr(Log, "troubles", 0)
     settings = KafkaSettings.of({"app_id": "shop"})
-    return KafkaOutbox(settings, Topics.of(settings), 0)
+    return KafkaOutbox(settings, Topics.of(settings), 0, buried.append)
 
 
 async def opened(outbox, *partitions):
@@ -93,11 +99,12 @@ async def test_an_action_is_taken_in_though_its_partition_had_to_be_opened_anew_
 @pytest.mark.parametrize(
     ("raw", "reason"), [(b"{", "not_json"), (None, "not_json"), (b"\xff", "not_json"), (b"{}", "bad_envelope")]
 )
-async def test_what_is_no_action_is_a_dead_letter_and_done_with(outbox, raw, reason):
+async def test_what_is_no_action_is_a_dead_letter_and_done_with(outbox, buried, raw, reason):
     await opened(outbox, 3)
     assert await outbox.accept(3, 9, raw) == (None, ())
     [letter] = outbox._journals[3].letters
     assert (letter.reason, letter.source, letter.offset) == (reason, "actions/3", 9)
+    assert buried == [reason]
     await outbox.close()
 
 

@@ -17,10 +17,13 @@ from orchestrator.runtime.kafka.resolved import (
     CLOCK_KEY,
     KIND_HEADER,
     LIFE,
+    ORIGIN_HEADER,
     WAIT,
+    WHO_HEADER,
     Life,
     Tick,
     Wait,
+    Who,
     encode,
     encode_tick,
 )
@@ -264,3 +267,21 @@ def test_a_bug_in_merging_is_a_dead_letter_and_holds_up_nobody(catalog, record, 
     letter = merging(behind(), catalog, record, tick)
     assert letter["reason"] == "failure"
     assert "ZeroDivisionError" in letter["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "place"),
+    [
+        ([], ("events/0", 0)),
+        ([(ORIGIN_HEADER, b"tills/3/70")], ("tills/3", 70)),
+        # As a producer may call a header of its own, and as the linker passes an event on.
+        ([(ORIGIN_HEADER, b"?"), (ORIGIN_HEADER, b"a/b/0/7"), (WHO_HEADER, encode(Who("ana", {})))], ("a/b/0", 7)),
+    ],
+)
+def test_a_dead_letter_says_where_its_producer_put_the_record(catalog, record, tick, headers, place):
+    unit = behind()
+    odd = dataclasses.replace(record(0, HOUR, "cart_updated"), headers=tuple(headers))
+    odd.value = b'{"type": "cart_updated", "customer_id": "ana", "properties": 7}'
+    work(unit, catalog, odd, tick(1, "0", 9 * HOUR), tick(2, "1", 9 * HOUR))
+    [letter] = [json.loads(line) for _, line in unit.outgoing.dead_letters]
+    assert (letter["reason"], (letter["source"], letter["offset"])) == ("bad_properties", place)

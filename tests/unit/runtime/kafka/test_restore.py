@@ -8,6 +8,7 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
 from orchestrator.runtime.kafka import restore as restoring
+from orchestrator.runtime.kafka import turning
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, encode_header
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.restore import restore
@@ -126,3 +127,23 @@ def test_what_is_known_of_a_changelog_is_in_the_header_of_every_commit(resolves)
     known = Header(count=4, is_behind_resolve=resolves, log="one")
     _, header = job._partition(0, MemoryState(), known).take_outgoing()
     assert (header.count, header.is_behind_resolve, header.log) == (4, resolves, "one")
+
+
+def test_a_source_that_was_not_listened_to_for_so_long_is_not_said_to_be_silent(monkeypatch, caplog):
+    settings, metrics = KafkaSettings.of({"app_id": "shop"}), Metrics()
+    job = TurnJob(settings, Topics.of(settings), 4, frozenset({"events/0"}), metrics)
+    units = [job._partition(0, MemoryState(), Header())]
+
+    def silent_at(now: float) -> float | None:
+        monkeypatch.setattr(turning.time, "monotonic", lambda: now)
+        job.measure(units, 1_000_000_000)
+        return metrics.registry.get_sample_value("orchestrator_silent_sources")
+
+    assert (silent_at(1_000.0), silent_at(1_009.0), caplog.messages) == (0, 0, [])
+    assert silent_at(1_010.0) == 1
+    [complaint] = caplog.messages
+    assert "events/0 have not told their clock for 10 s" in complaint
+    units.clear()
+    assert silent_at(1_011.0) == 0
+    units.append(job._partition(0, MemoryState(), Header()))
+    assert silent_at(1_012.0) == 0
