@@ -29,6 +29,8 @@ class ProcessMetrics:
         self.actions = self.counter("actions", "Actions decided.", "journey", "channel")
         self.decisions = self.counter("decisions", "Decisions recorded.", "journey", "verdict", "reason")
         self.dead_letters = self.counter("dead_letters", "Records and entries that came to nothing.", "reason")
+        self._entries = self.gauge("entries", "Customers inside a journey, in this process.", "journey")
+        self._inside: set[str] = set()
         self.timers_waiting = self.gauge("timers_waiting", "Timers that wait, in this process.")
         self.timer_lateness = self.seconds(
             "timer_lateness_seconds", "How late timers fired by the wall clock.", buckets=LATENESS
@@ -41,6 +43,14 @@ class ProcessMetrics:
         self.case_close = self.seconds("case_close_seconds", _CLOSED, "team", buckets=CASES)
         self.coupons = self.gauge("coupons", "Codes in a coupon's file, given or not.", "coupon")
         self.coupons_left = self.gauge("coupons_left", "Codes of a coupon that nobody has yet.", "coupon")
+
+    def inside(self, entries: Mapping[str, int]) -> None:
+        """Measure how many customers are inside each journey; a journey that is not named has none."""
+        for journey in self._inside.difference(entries):
+            self._entries.remove(journey)
+        self._inside = set(entries)
+        for journey, count in entries.items():
+            self._entries.labels(journey).set(count)
 
     def took(self, team: str, what: str, seconds: float) -> None:
         """Measure how long a team took to `claim` or `close` a case."""

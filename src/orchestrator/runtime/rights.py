@@ -20,6 +20,7 @@ from orchestrator.model import codec, ids, instants
 from orchestrator.model.project import Project
 from orchestrator.model.rights import Export, Objection, Receipt, Remains, objection_hash
 from orchestrator.model.state import State
+from orchestrator.runtime.inside import INSIDE
 from orchestrator.runtime.objections import together, told_of
 from orchestrator.storage import Batch, Store
 from orchestrator.storage.erasing import is_theirs
@@ -67,7 +68,7 @@ def erase(store: Store, project: Project, profile_id: str, now_ms: int, *, scrub
     remains = [Remains("output files, which are the company's own", files)] if files else []
     at = instants.to_text(now_ms)
     receipt = Receipt(receipt_id, at, counts, len(kept), remains, in_force_at=at)
-    store.commit(Batch(positions={RECEIPT + receipt_id: _encode(receipt)}))
+    store.commit(Batch(positions={RECEIPT + receipt_id: _encode(receipt), INSIDE: None}))
     if scrubs:
         store.scrub()
     return receipt

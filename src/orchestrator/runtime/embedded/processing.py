@@ -19,7 +19,7 @@ from orchestrator.model.envelopes import NOBODY_ELSE
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.rights import ERASE
-from orchestrator.runtime import rights, settling, turn
+from orchestrator.runtime import inside, rights, settling, turn
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.reading import Feed, Positions
@@ -63,6 +63,7 @@ class Processor:
     ) -> None:
         self._catalog = catalog
         self._store = store
+        inside.forget(store)
         self._outputs = outputs
         self._written = Written(targets, keeps_decisions=keeps_decisions)
         self._report = report

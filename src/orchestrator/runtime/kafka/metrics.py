@@ -20,7 +20,6 @@ class Metrics(ProcessMetrics):
     def __init__(self) -> None:
         super().__init__()
         gauge = self.gauge
-        self.entries = gauge("entries", "Customers inside a journey, on this worker.", "journey")
         self.event_lag = gauge("event_lag_seconds", "How far the slowest partition's clock lies behind the wall clock.")
         self.restore_seconds = self.seconds("restore_seconds", "How long a partition's restore took.", buckets=LATENESS)
         self.partitions = gauge("partitions", "Partitions that are being processed, on this worker.")
@@ -54,9 +53,7 @@ class Metrics(ProcessMetrics):
         for unit in units:
             for journey, count in unit.entries.items():
                 inside[journey] += count
-        self.entries.clear()  # a journey whose last customer has left, or whose partition has gone
-        for journey, count in inside.items():
-            self.entries.labels(journey).set(count)
+        self.inside(inside)
         self.timers_waiting.set(sum(unit.waiting for unit in units))
         self.event_lag.set(max(0, wall_ms - min(clocks)) / 1000 if clocks else 0)
 

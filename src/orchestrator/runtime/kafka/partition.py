@@ -16,7 +16,7 @@ from orchestrator.engine.linking import Refused
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
-from orchestrator.model.decision import Decision, Verdict
+from orchestrator.model.decision import Decision
 from orchestrator.model.effects import Action
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
@@ -25,6 +25,7 @@ from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.identity import by_itself
+from orchestrator.runtime.inside import MOVES
 from orchestrator.runtime.kafka import cases
 from orchestrator.runtime.kafka.cases import Cases
 from orchestrator.runtime.kafka.clock import Clock
@@ -42,8 +43,6 @@ from orchestrator.runtime.limits import Ledger
 from orchestrator.runtime.objections import renewed
 from orchestrator.runtime.timers import Timers
 
-# Bound once: to look up an enum's member costs as much as a call.
-_MOVES = {Verdict.ENTERED.value: 1, Verdict.EXITED.value: -1}
 _counted = attrgetter("journey", "verdict", "reason")
 TIMER_SOURCE = "timer"
 # So many instants at which a journey with a limit took somebody are told apart: they are in the header of each commit.
@@ -450,8 +449,8 @@ class Partition(Unit):
         counts = Counter(map(_counted, decided))
         self.tally.decisions.update(counts)
         for (journey, verdict, _), count in counts.items():
-            if verdict in _MOVES:
-                self._entries[journey] += _MOVES[verdict] * count
+            if verdict in MOVES:
+                self._entries[journey] += MOVES[verdict] * count
 
     def _bury_record(self, record: KafkaRecord, error: EventError, wall_ms: int) -> None:
         self.tally.events[OTHER_TYPES, "dead"] += 1

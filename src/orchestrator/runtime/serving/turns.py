@@ -34,6 +34,7 @@ from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.roads import lane_of
 from orchestrator.runtime.desk import CLAIM_MS, Ask, Desk, NotDone
 from orchestrator.runtime.identity import Resolved, Resolver
+from orchestrator.runtime.inside import INSIDE, Inside
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
 from orchestrator.runtime.objections import TELLING, renewed
@@ -123,6 +124,8 @@ class Turns:
         self._objections = rights.Objections(store, catalog.project.identity.region)
         self._ledger = Ledger.of(store.position(LIMITS))
         self._desk = Desk(store.casework, claim_ms)
+        self._inside = Inside(store)
+        metrics.inside(self._inside.counts())
         # Whom nothing was heard of for too long; erased before the next event is taken.
         self._forgotten: list[str] = []
         self._pruned_ms = self._swept_ms = 0
@@ -188,6 +191,7 @@ class Turns:
             self._resolver.undo()
             self._forgotten.clear()
             self._ledger = Ledger.of(self._store.position(LIMITS))
+            self._inside = Inside(self._store)
             self._desk.undo()
             self._begin()
             raise
@@ -322,6 +326,7 @@ class Turns:
         # The outbox forgets them with everything else; what a lane has in hand already is told to stay.
         self._worked.cancelled += [pending.action_id for pending in self._store.pending_of(profile_id)]
         # The file is rewritten once for all whom this batch erases: that holds everybody up, long where it is large.
+        self._inside.leave(self._store.read(profile_id))
         receipt = rights.erase(self._store, self.catalog.project, profile_id, now_ms, scrubs=False)
         self._is_to_scrub = True
         _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
@@ -335,6 +340,7 @@ class Turns:
         self._commit()
         self._batch, self._changed = Batch(), {}
         for profile_id in self._forgotten:
+            self._inside.leave(self._store.read(profile_id))
             rights.erase(self._store, self.catalog.project, profile_id, now_ms, scrubs=False)
             self._resolver.forget(profile_id)
             self._desk.forget(profile_id)
@@ -437,6 +443,7 @@ class Turns:
             self._batch.pending.append(Pending(action.id, lane, due_ms, profile_id, _encode(action)))
         if turned.decisions:
             self._ledger.note(self.catalog, turned.decisions)
+            self._inside.note(turned.decisions)
             self._batch.decisions.append((profile_id, _encode_lines(turned.decisions)))
             for decision in turned.decisions:
                 self._decided[decision.journey, decision.verdict, decision.reason] += 1
@@ -460,6 +467,8 @@ class Turns:
         batch.names, batch.merged = self._resolver.changes(), list(self._resolver.merged)
         if self._ledger.changed:
             batch.positions[LIMITS], self._ledger.changed = self._ledger.written(), False
+        if self._inside.changed:
+            batch.positions[INSIDE], self._inside.changed = self._inside.written(), False
         batch.cancelled = self._worked.cancelled
         batch.cases = self._desk.changes()
         known = (batch.records, batch.decisions, batch.pending, batch.settled, batch.cancelled, batch.dead_letters)
@@ -484,3 +493,4 @@ class Turns:
         for letter in self._letters:
             self._metrics.dead_letters.labels(letter.reason).inc()
         self._metrics.timers_waiting.set(len(self._timers))
+        self._metrics.inside(self._inside.counts())

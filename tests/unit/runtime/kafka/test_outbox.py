@@ -49,7 +49,7 @@ class Log:
 
 @pytest.fixture
 def buried():
-    """What was told to the metrics: the reasons of dead letters."""
+    """Collect what the metrics are told: the reasons of dead letters."""
     return []
 
 
