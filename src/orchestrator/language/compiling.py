@@ -120,6 +120,9 @@ class _Compiler:
         self._definitions: dict[str, Definition] = {}
         self._journeys: dict[str, Journey] = {}
         self._places: dict[str, Place] = {}
+        # Files of which nothing but their name is known, because not even their text could be read.
+        self._unread = {problem.file for problem in problems.sorted if problem.file not in texts}
+        self._is_whole = not any(name.endswith(sources.JOURNEY_ENDING) for name in self._unread)
 
     def compile(self) -> Loaded:
         segments, place = self._segments()
@@ -127,14 +130,14 @@ class _Compiler:
         if segments:
             shop.segments = compile_segments(segments, place, shop)
         names = sorted(self._texts)
-        for name in names:
+        for name in (*names, *self._unread):
             if name.endswith(sources.MESSAGE_ENDING):
                 self._message(name, shop)
         for name in names:
             if name.endswith(sources.JOURNEY_ENDING):
                 self._journey(name, shop)
         self._check_others()
-        lint.check(self._messages)
+        lint.check(self._messages, is_whole=self._is_whole)
         readers.check(self._messages, shop)
         self._problems.raise_errors()
         compiled: dict[str, Message] = {name: draft.message(shop) for name, draft in self._messages.drafts.items()}
@@ -178,7 +181,7 @@ class _Compiler:
     def _message(self, name: str, shop: Shop) -> None:
         # What refers to a message is not blamed for the message's own mistakes, even if its id cannot be read.
         self._messages.lost.add(PurePosixPath(name).name.removesuffix(sources.MESSAGE_ENDING))
-        tree = self._tree(name)
+        tree = None if name in self._unread else self._tree(name)
         if tree is None:
             return
         definition, place = self._checked(MessageDefinition, name, tree)
@@ -201,9 +204,12 @@ class _Compiler:
     def _journey(self, name: str, shop: Shop) -> None:
         tree = self._tree(name)
         if tree is None:
+            self._is_whole = False
             return
         lost = ids_written(tree)
+        known = len(self._problems)
         definition, place = self._checked(JourneyDefinition, name, tree)
+        self._is_whole &= len(self._problems) == known
         if definition is None:
             return
         if definition.journey in self._definitions and definition.journey != "lost":

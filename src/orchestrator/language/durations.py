@@ -15,15 +15,19 @@ OFFSET_PATTERN = "^[-+]?[0-9]{1,5}[dw]$"
 
 _DURATION = re.compile(PATTERN)
 _OFFSET = re.compile(OFFSET_PATTERN)
-_LOOSE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
+_LOOSE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\W\d_]+)")
+# ISO 8601 writes months as it writes minutes.
+_ISO_MONTHS = re.compile(r"p[^t]*\dm")
 _LONG_UNITS = {
-    "w": ("week", "weeks", "wk", "wks"),
-    "d": ("day", "days"),
-    "h": ("hour", "hours", "hr", "hrs"),
-    "m": ("minute", "minutes", "min", "mins"),
-    "s": ("second", "seconds", "sec", "secs"),
+    "w": ("week", "weeks", "wk", "wks", "semana", "semanas", "woche", "wochen"),
+    "d": ("day", "days", "día", "días", "dia", "dias", "tag", "tage", "tagen"),
+    "h": ("hour", "hours", "hr", "hrs", "hora", "horas", "stunde", "stunden", "std"),
+    "m": ("minute", "minutes", "min", "mins", "minuto", "minutos", "minuten"),
+    "s": ("second", "seconds", "sec", "secs", "segundo", "segundos", "sekunde", "sekunden"),
 }
 _UNIT_OF = {name: unit for unit, names in _LONG_UNITS.items() for name in (unit, *names)}
+_MONTHS = "a number of days, such as 30d: months differ"
+_SOME_LENGTH = "a length such as 30m, 1h or 1d12h"
 
 
 def milliseconds(text: str) -> int | None:
@@ -55,11 +59,12 @@ def write(length_ms: int) -> str:
 
 
 def suggest(text: str) -> str:
-    """Guess what somebody meant who wrote `2 hours` or `1.5h`, for the fix of an error message."""
+    """Guess what somebody meant who wrote `2 hours` or `1,5h`, for the fix of an error message."""
     total = 0.0
-    for number, name in _LOOSE.findall(text.lower()[:80]):
+    text = text.lower()[:80]
+    for number, name in () if _ISO_MONTHS.match(text) else _LOOSE.findall(text):
         unit = _UNIT_OF.get(name)
         if unit is None:
-            return "a length such as 30m, 1h or 1d12h"
-        total += float(number) * UNITS_MS[unit]
-    return write(round(total)) if 0 < total <= LONGEST_MS else "a length such as 30m, 1h or 1d12h"
+            return _MONTHS if name.startswith(("month", "mes", "monat")) else _SOME_LENGTH
+        total += float(number.replace(",", ".")) * UNITS_MS[unit]
+    return write(round(total)) if 0 < total <= LONGEST_MS else _SOME_LENGTH

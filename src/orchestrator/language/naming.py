@@ -94,6 +94,8 @@ def _derive(verb: str, counts: Counter[str], taken: dict[str, int]) -> str:
 def ids_written(root: Node) -> dict[str, str]:
     """List every id in the steps of an unchecked journey, so that what refers to a broken step is not blamed."""
     found: dict[str, str] = {}
+    if isinstance(root, Mapping) and "steps" not in root.values:
+        found[LOST] = LOST  # they stand under a key that is misspelt, or are still to be written
     nodes = [root.values["steps"]] if isinstance(root, Mapping) and "steps" in root.values else []
     while nodes:
         node = nodes.pop()

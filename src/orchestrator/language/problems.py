@@ -16,6 +16,9 @@ class Problems:
         """Record a problem; one that is already on record (reached twice through an alias) stays one."""
         self._found.setdefault((*problem.position, problem.message), problem)
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     @property
     def sorted(self) -> tuple[DefinitionError, ...]:
         """All of them, in the order of file, line and column."""

@@ -59,7 +59,10 @@ class Sending:
         if draft is None:
             self._check_channels(place, body, None)
             if body.message not in self._messages.lost:
-                fix = nearest(body.message, set(self._messages.drafts)) or f"messages/{body.message}.message.yaml"
+                fix = nearest(body.message, set(self._messages.drafts))
+                if fix is not None:
+                    self._messages.drafts[fix].sent = True  # by this very send, once it is mended
+                fix = fix or f"messages/{body.message}.message.yaml"
                 place["message"].report("E304", f"there is no message {body.message}", fix)
             return body.message, tuple(body.channels or ()), body.purpose or ""
         draft.sent = True

@@ -34,7 +34,7 @@ _UNENDED = re.compile(r"expected tag (end\w+), found end")
 # How other tools write what is put in: it would be sent as it stands.
 _BORROWED = re.compile(
     r"(?<![{$%])\{ *((?:profile|entry|event|steps|data|brand|links|coupon)\.[\w.]+) *\}(?!\})"
-    r"|%%(\w+)%%|\*\|(\w+)\|\*|\[\[ *([\w.]+) *\]\]|\$\{ *([\w.]+) *\}"
+    r"|%%(\w+)%%|\*\|(\w+)\|\*|(?<![%\w])%([A-Z][A-Z_]{2,})%(?![%\w])|\[\[ *([\w.]+) *\]\]|\$\{ *([\w.]+) *\}"
 )
 # Tags that read other templates: there are none.
 _READING = ("include", "render")

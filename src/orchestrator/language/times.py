@@ -9,13 +9,16 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+_PLACE = "a place whose clock it is, such as Europe/Madrid; or UTC"
 TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 LOCAL_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
 LANGUAGE_PATTERN = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 _TIME = re.compile(TIME_PATTERN)
 _LOCAL = re.compile(LOCAL_PATTERN)
-_LOOSE_TIME = re.compile(r"(\d{1,2})[:.h](\d{2})(?::\d{2})?\s*(am|pm)?")
+_LOOSE_TIME = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?(?::\d{2})?\s*(?:([ap])\.?m\.?|uhr|h)?")
+# A distance from UTC, as in UTC+1: no place, and no summer time.
+_DISTANCE = re.compile(r"[+-]\s*\d")
 
 
 def minute_of_day(text: str) -> int | None:
@@ -26,11 +29,11 @@ def minute_of_day(text: str) -> int | None:
 
 
 def suggest_time(text: str) -> str:
-    """Guess the time that somebody meant who wrote `9:00` or `9:30 pm`, for the fix of an error message."""
+    """Guess the time that somebody meant who wrote `9:00` or `9 pm`, for the fix of an error message."""
     found = _LOOSE_TIME.fullmatch(text.lower().strip())
     if found:
-        hour = int(found[1]) % 12 + 12 * (found[3] == "pm") if found[3] else int(found[1])
-        guess = f"{hour % 24:02d}:{found[2]}"
+        hour = int(found[1]) % 12 + 12 * (found[3] == "p") if found[3] else int(found[1])
+        guess = f"{0 if hour == 24 else hour:02d}:{found[2] or '00'}"
         if minute_of_day(guess) is not None:
             return f'"{guess}"'
     return 'a time such as "09:00"'
@@ -69,11 +72,14 @@ def is_zone(name: str) -> bool:
 
 
 def suggest_zone(name: str) -> str:
-    """Name the time zone that is written most like this one."""
+    """Name the time zone that is written most like this one, if any is."""
+    if _DISTANCE.search(name):
+        return _PLACE
     zones = {zone.lower(): zone for zone in available_timezones()}
     by_city = {zone.rpartition("/")[2].lower(): zone for zone in sorted(available_timezones()) if "/" in zone}
     wanted = name.lower().replace(" ", "_")
     if wanted in zones or wanted in by_city:
         return zones.get(wanted) or by_city[wanted]
-    close = get_close_matches(wanted, zones, n=1, cutoff=0.6)
+    # Short names are all alike: PST would be MST, and CEST would be EST.
+    close = get_close_matches(wanted, [zone for zone in zones if "/" in zone], n=1, cutoff=0.8)
     return zones[close[0]] if close else "a zone such as Europe/Madrid, America/Mexico_City or UTC"

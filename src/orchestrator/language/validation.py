@@ -177,7 +177,9 @@ def _report(root: Place, detail: Any) -> None:
         place.report("E203", f"expected {wanted}, found {kind_of(value)}", fix, at_key=value is None)
     elif kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", context["expected"])
-        close = nearest(value, allowed) if isinstance(value, str) else None
+        # `live // for now`: other languages begin a comment so.
+        tries = (value, *value.split()[:1]) if isinstance(value, str) else ()
+        close = next(filter(None, (nearest(word, allowed) for word in tries)), None)
         place.report(
             "E204", f"{kind_of(value)} is not one of {', '.join(allowed)}", close or allowed[0], at_key=value is None
         )

@@ -302,12 +302,15 @@ class _Builder:
             raise self._error(node.line, node.column, "E120", why, NO_SPACE.sub(" ", node.value).strip())
         if node.value in parent.keys:
             first = parent.keys[node.value].line
+            is_item = len(self._open) > 1 and isinstance(self._open[-2][0], Sequence)
             raise self._error(
                 node.line,
                 node.column,
                 "E108",
                 f"the key `{node.value}` stands twice in this map, first on line {first}",
-                "one of the two",
+                f"a dash before it, - {node.value}: ..., if the next item begins here; else one of the two"
+                if is_item and next(iter(parent.keys)) == node.value
+                else "one of the two",
             )
         return node
 

@@ -100,6 +100,7 @@ def test_a_broken_message_gets_its_error_at_its_place(text, expected, found):
         ("a §{ entry.total } b", "W317 {{ entry.total }}"),
         ("§%%FirstName%%", "W317 {{ profile.firstname }}"),
         ("§*|FNAME|*", "W317 {{ profile.fname }}"),
+        ("Hi §%FIRSTNAME%", "W317 {{ profile.firstname }}"),
         ("Hi §[[ first_name ]]", "W317 {{ profile.first_name }}"),
         ("Hi §${profile.name}", "W317 {{ profile.name }}"),
         ("{{§first_name}}", "E502 profile.first_name or entry.first_name, or quotes if it is a text: 'first_name'"),
@@ -161,6 +162,21 @@ def test_data_that_a_send_does_not_give_is_doubted_unless_the_template_can_do_wi
     without = "  - {id: second-try, send: welcome}\n"
     problems = found(JOURNEY + without, project=PROJECT, message=message(f'push: {{title: "{title}"}}'))
     assert ("hello.journey.yaml:10:28 W309" in rows(problems, "W")) == is_doubted, rows(problems, "W")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("steps:", "\tsteps:", ["E104", "W305"]),  # what it sends is unknown
+        ("send:", "sned:", ["E221", "W305"]),
+        ("message: welcome", "message: welcom", ["E304", "W305"]),  # the hint names the message already
+        ("message: welcome", "message: farewell", ["E304", "W303", "W305"]),
+    ],
+)
+def test_a_message_is_not_doubted_for_the_mistake_of_who_sends_it(old, new, told, found):
+    assert old in JOURNEY
+    problems = found(JOURNEY.replace(old, new), project=PROJECT, message=message("sms: {text: T}"))
+    assert sorted({each.code for each in problems} - {"W304", "W309"}) == told
 
 
 def test_what_is_doubtful_is_a_warning(found):

@@ -175,6 +175,8 @@ def test_a_template_that_lacks_its_quotes_is_told_so():
         ("- {event: clicked\n- b: c", "close the map with }"),
         ("a: {b: [c, d: 1h}", "close the list with ]"),
         ("where: 'EUR' == currency", syntax.HALF_QUOTED),
+        ("where: 'it''s' 'so'", syntax.HALF_QUOTED),
+        ("title: 'Ana's cart'", syntax.OTHER_QUOTES),
         ("a: b: c", 'put a text that holds ": " in quotes'),
         ("event: x\n    again: 7d", syntax.MISPLACED),
         ("steps:\n  -id: x\n    wait: 1h", syntax.MISPLACED),
@@ -186,6 +188,14 @@ def test_a_template_that_lacks_its_quotes_is_told_so():
         ("a: 'x\nb: c\nd: e", "close the quote that line 1 opens"),
         ("a: @ana", "quotes around a text that begins with this sign"),
         ("a: *best* offer", "the value that *best* stands for, or quotes around a text that begins with *"),
+        ("a:\n  - b: c\n  – d: e", "a dash, -, and not – before an item of a list"),
+        ("a:\n  * b: c", "a dash, -, and not * before an item of a list"),
+        ("a:\n  - b: c\n  -\u00a0b: d", "ordinary spaces instead of U+00A0"),
+        (
+            "- id: a\n  wait: 1h\n  id: b",
+            "a dash before it, - id: ..., if the next item begins here; else one of the two",
+        ),
+        ("- id: a\n  wait: 1h\n  wait: 2h", "one of the two"),
         ("a: !wow", "the value without a tag, or quotes around a text that begins with !"),
     ],
 )
@@ -209,6 +219,24 @@ def test_a_key_that_is_none_is_blamed_on_its_own_line(text, told):
     with pytest.raises(DefinitionError) as caught:
         yaml.read("f", text)
     assert f"{caught.value.line}:{caught.value.column} {caught.value.code} {caught.value.fix}" == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('a: "b\nc: d\ne: "f"\n', "1:4 the quote that opens here is closed on line 3 only"),
+        ("a: 'it'\nb: 'c\nd: e\nf: 'g'\n", "2:4 the quote that opens here is closed on line 4 only"),
+        ("a: 'Ana's cart'\n", "1:9 this is not YAML: something follows where the text has ended"),
+        ("a: \"b\nc\"\nd: 'e' f\n", "3:8 this is not YAML: something follows where the text has ended"),
+        ("a: {b: 1h\nc: d\n", "2:2 this is not YAML: a map that { opens on line 1 is not closed"),
+        ("a: [b, c}\n", "1:9 this is not YAML: a list that [ opens is not closed"),
+        ("a:\n  - b\n - c\n", "3:2 this is not YAML: this line does not line up with those above it"),
+    ],
+)
+def test_what_is_not_yaml_is_told_in_plain_words_where_the_cause_stands(text, told):
+    with pytest.raises(DefinitionError) as caught:
+        yaml.read("f", text)
+    assert f"{caught.value.line}:{caught.value.column} {caught.value.message}".startswith(told)
 
 
 def test_spaces_that_do_not_break_are_welcome_in_texts():

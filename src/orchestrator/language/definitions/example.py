@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from orchestrator.language.definitions.fields import (
     NULLABLE,
+    Because,
     EventName,
     Id,
     Language,
@@ -75,7 +76,7 @@ class ExpectedWithheld(Model):
 
     step: Id | None = Field(None, description="The step that would have sent it.")
     channel: Name | None = Field(None, description="The channel.")
-    reason: Name | None = Field(None, description="Why, such as no_consent or quiet_hours.")
+    reason: Because | None = Field(None, description="Why, such as no_consent or quiet_hours.")
 
 
 class ExpectedEvent(Model):
@@ -130,7 +131,7 @@ class Expect(Model):
         json_schema_extra=NULLABLE,
     )
     entries: Annotated[int, Field(ge=0)] | None = Field(None, description="How many entries there were.")
-    not_entered: list[Name] | None = Field(None, description="Why the customer did not enter, each time.")
+    not_entered: list[Because] | None = Field(None, description="Why the customer did not enter, each time.")
     converted: bool | None = Field(None, description="Whether the goal was reached.")
     profile: dict[str, Any] | None = Field(None, description="Fields of the profile at the end.")
     events: list[ExpectedEventForm] | None = Field(None, description="The events that were emitted.")

@@ -27,6 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from orchestrator.language import durations, times
+from orchestrator.language.definitions.translated import TRANSLATED
 from orchestrator.language.signs import CURLY, UNSEEN
 from orchestrator.model import instants
 
@@ -128,6 +129,9 @@ _ALSO_CALLED = {
     "every": ("each", "interval"),
     "at_most": ("max", "limit", "times"),
     "message": ("template",),
+    "text": ("body", "content"),
+    "exit": ("exit_on", "exits"),
+    "enter": ("trigger", "entry", "start"),
 }
 
 
@@ -139,13 +143,16 @@ def _meant(name: str, model: type[Model]) -> str:
         for key, others in _ALSO_CALLED.items():
             if key in known and name in others:
                 return key
+        for key in TRANSLATED.get(name.lower(), ()):
+            if key in known:
+                return key
         for key, field in known.items():
             if any(name in inner.known_keys() for inner in _maps_in(field.annotation)):
                 return f"`{name}` inside `{key}`"
     close = nearest(name, tuple(known))
     if close is None and "properties" in known:
         return f"`{name}` inside `properties`"
-    return close or "one of " + ", ".join(known)
+    return close or ("one of " if len(known) > 1 else "") + ", ".join(known)
 
 
 def _maps_in(annotation: Any) -> Iterator[type[Model]]:
@@ -253,20 +260,27 @@ def _text(text: str) -> str:
     return text
 
 
-def _name(pattern: str, what: str) -> Callable[[str], str]:
+def _name(pattern: str, what: str, joint: str = "-") -> Callable[[str], str]:
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:
         if len(text) > MAX_NAME:
             refuse("E208", f"a name of {len(text):,} characters; at most {MAX_NAME}", "a shorter name")
         if not compiled.fullmatch(text):
-            words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", text).lower())
-            guess = "-".join(words)
+            bare = text.removesuffix(".yaml").removesuffix(".message").removesuffix(".journey")
+            words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", bare).lower())
+            guess = joint.join(words)
             fix = guess if compiled.fullmatch(guess) else "a word such as abandoned-cart"
             refuse("E206", f"`{_cut(text)}` is no {what}", fix)
         return text
 
     return check
+
+
+def _message_id(text: str) -> str:
+    if " " in text and (text[-1] in ".!?…" or text.count(" ") > 3):
+        refuse("E206", f"`{_cut(text)}` is no id of a message", "the id of a file in messages/; the text stands there")
+    return text
 
 
 def _event_name(text: str) -> str:
@@ -343,8 +357,8 @@ def with_unit(what: str, example: str) -> BeforeValidator:
     """Refuse a bare number where its unit decides what it means."""
 
     def check(value: Any) -> Any:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            refuse("E203", f"expected {what}, found the number {value}", example)
+        if isinstance(value, int | float):
+            refuse("E203", f"expected {what}, found {kind_of(value)}", example)
         return value
 
     return BeforeValidator(check)
@@ -426,7 +440,15 @@ _DAY = {"type": "string", "enum": list(instants.WEEKDAYS)}
 
 Text = Annotated[str, AfterValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
 Id = Annotated[str, AfterValidator(_name(ID_PATTERN, "id: lower-case words with dashes")), _schema(ID_PATTERN)]
+MessageId = Annotated[
+    str,
+    AfterValidator(_name(ID_PATTERN, "id: lower-case words with dashes")),
+    BeforeValidator(lambda value: _message_id(value) if isinstance(value, str) else value),
+    _schema(ID_PATTERN),
+]
 Name = Annotated[str, AfterValidator(_name(NAME_PATTERN, "name: lower-case words")), _schema(NAME_PATTERN)]
+# Why something was not done, in our words.
+Because = Annotated[str, AfterValidator(_name(NAME_PATTERN, "reason: lower-case words", "_")), _schema(NAME_PATTERN)]
 # Why an entry ended, in the author's own words.
 Ended = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_without_curly_quotes)]
 EventName = Annotated[str, AfterValidator(_event_name), WithJsonSchema(_NAMED)]

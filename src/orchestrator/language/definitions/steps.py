@@ -17,6 +17,7 @@ from orchestrator.language.definitions.fields import (
     EventNames,
     Expression,
     Id,
+    MessageId,
     Model,
     Name,
     ProfileField,
@@ -26,6 +27,7 @@ from orchestrator.language.definitions.fields import (
     nearest,
     refuse,
 )
+from orchestrator.language.definitions.translated import TRANSLATED
 from orchestrator.language.definitions.triggers import Trigger, UntilForm
 
 # Marks the parts of pydantic's locations that are ours and not the author's: no text of a file holds this character.
@@ -122,7 +124,7 @@ Channels = Annotated[list[Name], Field(min_length=1), BeforeValidator(_channels)
 class SendBody(Model):
     """A message to one customer."""
 
-    message: Id = Field(description="The message's id, as in messages/<id>.message.yaml.")
+    message: MessageId = Field(description="The message's id, as in messages/<id>.message.yaml.")
     channels: Channels | None = Field(
         None,
         description="Channels in the order to try; `preferred` stands for the customer's own, `same` for the "
@@ -358,10 +360,16 @@ _VERB_OF = {name: verb for verb, names in _ALSO_CALLED.items() for name in names
 _OWN_KEYS = frozenset({"id", "meta", "then", "on_timeout"})
 
 
+def _verb_meant(word: str) -> str | None:
+    """Name the verb that a word is, or stands for elsewhere."""
+    ours = (word, _VERB_OF.get(word), *TRANSLATED.get(word, ()))
+    return next((verb for verb in ours if verb in VERBS), None)
+
+
 def _one_verb(value: Any) -> Any:
     """Refuse a step without exactly one verb, before its shape is looked at."""
-    if isinstance(value, str) and value in VERBS:
-        refuse("E203", f"a step is a map with one verb, found the word {value}", f"{value}: ...")
+    if isinstance(value, str) and (verb := _verb_meant(value.lower())):
+        refuse("E203", f"a step is a map with one verb, found the word {value}", f"{verb}: ...")
     if not isinstance(value, dict):
         refuse("E203", f"a step is a map with one verb, found {kind_of(value)}", "a step such as wait: 1h")
     verbs = [name for name in value if name in VERBS]
@@ -372,7 +380,8 @@ def _one_verb(value: Any) -> Any:
         unknown = [name for name in value if name not in _OWN_KEYS]
         if not unknown:
             refuse("E220", "this step has no verb", "one of " + ", ".join(VERBS))
-        fix = _VERB_OF.get(str(unknown[0])) or nearest(unknown[0], tuple(VERBS)) or "one of " + ", ".join(VERBS)
+        word = str(unknown[0]).lower()
+        fix = _verb_meant(word) or nearest(word, tuple(VERBS)) or "one of " + ", ".join(VERBS)
         refuse("E221", f"`{unknown[0]}` is no verb", fix, key=unknown[0])
     for name in ("then", "on_timeout"):
         if name in value and verbs[0] not in _WAITING:

@@ -220,7 +220,7 @@ class Enter(EnterRule):
     again: Annotated[
         str,
         AfterValidator(_again),
-        with_unit("once, after_exit, always or a length of time", "7d"),
+        with_unit("once, after_exit, always or a length of time", "after_exit, or a length such as 7d"),
         WithJsonSchema(_AGAIN),
     ] = Field(
         "once",

@@ -30,15 +30,23 @@ _HINTS = (
     (re.compile(r"\b(?:contains|includes|has|like)\b(?!\s*\()", re.IGNORECASE), "contains(name, 'text')"),
     (re.compile(r"\bstarts[ _]with\b(?!\s*\()", re.IGNORECASE), "starts_with(name, 'text')"),
     (re.compile(r"\bbetween\b", re.IGNORECASE), "30 <= total <= 50"),
+    (re.compile(r"\b(?:is )?(?:greater|more|bigger|higher|larger) than\b", re.IGNORECASE), ">"),
+    (re.compile(r"\b(?:is )?(?:less|lower|smaller|fewer) than\b", re.IGNORECASE), "<"),
+    (re.compile(r"\b(?:is )?at least\b", re.IGNORECASE), ">="),
+    (re.compile(r"\b(?:is )?at most\b", re.IGNORECASE), "<="),
+    (re.compile(r"\b(?:equals|is equal to)\b", re.IGNORECASE), "=="),
     (re.compile(r"\bexists\b(?!\s*\()", re.IGNORECASE), "exists(name)"),
     (re.compile(r"(?<=[0-9])\s*%|[€$£]"), "the number alone"),
 )
+_NO_OPERATOR = "two values stand side by side, with nothing between them"
 # Lines as Python counts them, which is not as str.splitlines does.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 # To Python 2026-12-24 is 1990: two subtractions, or a number that begins with 0.
 _DATE = re.compile(r"(?<![\w.-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?(?![\w.-])")
 # Behind a comparison: in a list, [100,200] is two numbers and meant so.
 _GROUPED = re.compile(r"[<>=]\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?)(?![\w,])")
+# 30,50 is how half of the world writes 30.50.
+_DECIMAL = re.compile(r"[<>=]\s*([0-9]+,[0-9]{1,2})(?![\w,.])")
 _TEMPLATE = re.compile(r"\s*\{\{-?\s*(.*?)\s*-?\}\}\s*", re.DOTALL)
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 
@@ -106,6 +114,10 @@ class Source:
         if grouped:
             plain = grouped[1].replace(",", "")
             raise Mistake("E402", f"`{grouped[1]}` is two numbers with a comma between", grouped.start(1), plain)
+        decimal = _DECIMAL.search(bare)
+        if decimal and "(" not in bare[: decimal.start()]:
+            plain = decimal[1].replace(",", ".")
+            raise Mistake("E402", f"`{decimal[1]}` is two numbers with a comma between", decimal.start(1), plain)
 
     def quoted(self, text: str) -> str:
         """Write a text as it must stand in the file: YAML takes the quotes away from what is quoted as a whole."""
@@ -153,4 +165,6 @@ class Source:
         offset = self._starts[line] + (error.offset or 1) - 2
         offset = min(max(offset, 0), max(len(self.text.rstrip()) - 1, 0))
         fix = "close the quote" if error.msg.startswith("unterminated") else "a condition such as total >= 30"
-        return Mistake("E401", f"this is no expression: {error.msg}", offset, fix)
+        # Python's own guess, a comma, is never it.
+        why = _NO_OPERATOR if error.msg.endswith("Perhaps you forgot a comma?") else error.msg
+        return Mistake("E401", f"this is no expression: {why}", offset, fix)

@@ -43,6 +43,8 @@ def mistake_of(text: str, around: Surroundings) -> Mistake:
         ("x == §'abc", "E401"),
         ("§a\x00", "E401"),
         ("total >= §1,000", "E402"),
+        ("total >= §30,50", "E402"),
+        ("total §is greater than 30", "E401"),
         ("total>§1,050.50 and a", "E402"),
         ("a == §None", "E411"),
         ("§None", "E411"),
@@ -193,6 +195,7 @@ def test_what_is_said_of_a_step_that_was_too_broken_to_keep_is_let_pass():
 def test_a_number_with_its_thousands_grouped_is_told_as_one():
     assert mistake_of("total >= 1,050.50", AROUND.where()).fix == "1050.50"
     assert mistake_of("total > 1,000,000", AROUND.where()).fix == "1000000"
+    assert mistake_of("total > 30,50 and sku == 'a'", AROUND.where()).fix == "30.50"
     compile_text("total in [100,200] or note == '> 1,000'", AROUND.where())
 
 
