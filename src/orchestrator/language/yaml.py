@@ -299,7 +299,7 @@ class _Builder:
         unseen = NO_SPACE.search(node.value) if node.style is None else None
         if unseen:
             why = f"this key holds what looks like a space or like nothing (U+{ord(unseen[0]):04X})"
-            raise self._error(node.line, node.column, "E120", why, NO_SPACE.sub(" ", node.value).strip())
+            raise self._error(node.line, node.column, "E120", why, NO_SPACE.sub(" ", node.value).strip() or "a word")
         if node.value in parent.keys:
             first = parent.keys[node.value].line
             is_item = len(self._open) > 1 and isinstance(self._open[-2][0], Sequence)

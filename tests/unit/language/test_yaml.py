@@ -213,6 +213,7 @@ def test_what_is_said_to_be_written_instead_is_the_cause_at_hand(text, fix):
         ("a: b\nversion:\u00a01\nc: d\n", "2:1 E101 ordinary spaces instead of U+00A0"),
         ("a:\n\u00a0\u00a0b: c\n", "2:1 E120 b"),
         ("a: {event:\u00a0x, c: d}\n", "1:5 E120 event: x"),
+        ("? \ufeff", "1:3 E120 a word"),
     ],
 )
 def test_a_key_that_is_none_is_blamed_on_its_own_line(text, told):
