@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from orchestrator.language import durations, times
-from orchestrator.language.definitions.translated import TRANSLATED
+from orchestrator.language.definitions import meant
 from orchestrator.language.signs import CURLY, UNSEEN
 from orchestrator.model import instants
 
@@ -118,32 +118,12 @@ def _named(detail: Any, model: type[Model]) -> InitErrorDetails:
     return InitErrorDetails(type=kind, loc=location, input=detail["input"], ctx=context)
 
 
-# What other tools, and people, call our keys.
-_ALSO_CALLED = {
-    "if": ("when", "condition"),
-    "where": ("when", "condition", "filter"),
-    "else": ("otherwise", "default"),
-    "then": ("do", "actions"),
-    "on_timeout": ("else", "otherwise"),
-    "within": ("timeout", "up_to"),
-    "every": ("each", "interval"),
-    "at_most": ("max", "limit", "times"),
-    "message": ("template",),
-    "text": ("body", "content"),
-    "exit": ("exit_on", "exits"),
-    "enter": ("trigger", "entry", "start"),
-}
-
-
 def _meant(name: str, model: type[Model]) -> str:
     """Say what an unknown key should have been: another key of the map, or the same one inside of one of them."""
     known = model.known_keys()
     # One letter off is a slip of the pen, `events` for `event`, whatever else is called so.
     if not get_close_matches(name.lower(), known, n=1, cutoff=0.85):
-        for key, others in _ALSO_CALLED.items():
-            if key in known and name in others:
-                return key
-        for key in TRANSLATED.get(name.lower(), ()):
+        for key in meant.by_key(name):
             if key in known:
                 return key
         for key, field in known.items():

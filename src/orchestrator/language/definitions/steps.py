@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from orchestrator.language import durations
+from orchestrator.language.definitions import meant
 from orchestrator.language.definitions.fields import (
     FIELD_PATTERN,
     ID_PATTERN,
@@ -27,7 +28,6 @@ from orchestrator.language.definitions.fields import (
     nearest,
     refuse,
 )
-from orchestrator.language.definitions.translated import TRANSLATED
 from orchestrator.language.definitions.triggers import Trigger, UntilForm
 
 # Marks the parts of pydantic's locations that are ours and not the author's: no text of a file holds this character.
@@ -342,33 +342,16 @@ VERBS: dict[str, type[StepBase]] = {
     "exit": ExitStep,
 }
 _WAITING = ("wait_for", "ask", "call", "handoff")
-# What other tools, and people, call our verbs.
-_ALSO_CALLED = {
-    "choose": ("if", "branch", "condition", "when", "switch", "decide"),
-    "wait": ("delay", "pause", "sleep"),
-    "wait_for": ("wait_for_event", "await", "listen"),
-    "send": ("message", "email", "push", "sms", "notify"),
-    "split": ("ab_test", "experiment", "random"),
-    "ask": ("survey",),
-    "handoff": ("escalate", "case", "ticket"),
-    "emit": ("event", "trigger", "fire", "publish"),
-    "call": ("webhook", "http", "request"),
-    "repeat": ("loop", "for_each"),
-    "exit": ("stop", "end", "leave"),
-}
-_VERB_OF = {name: verb for verb, names in _ALSO_CALLED.items() for name in names}
 _OWN_KEYS = frozenset({"id", "meta", "then", "on_timeout"})
 
 
 def _verb_meant(word: str) -> str | None:
-    """Name the verb that a word is, or stands for elsewhere."""
-    ours = (word, _VERB_OF.get(word), *TRANSLATED.get(word, ()))
-    return next((verb for verb in ours if verb in VERBS), None)
+    return next((verb for verb in (word, *meant.by_verb(word)) if verb in VERBS), None)
 
 
 def _one_verb(value: Any) -> Any:
     """Refuse a step without exactly one verb, before its shape is looked at."""
-    if isinstance(value, str) and (verb := _verb_meant(value.lower())):
+    if isinstance(value, str) and (verb := _verb_meant(value)):
         refuse("E203", f"a step is a map with one verb, found the word {value}", f"{verb}: ...")
     if not isinstance(value, dict):
         refuse("E203", f"a step is a map with one verb, found {kind_of(value)}", "a step such as wait: 1h")
@@ -380,8 +363,8 @@ def _one_verb(value: Any) -> Any:
         unknown = [name for name in value if name not in _OWN_KEYS]
         if not unknown:
             refuse("E220", "this step has no verb", "one of " + ", ".join(VERBS))
-        word = str(unknown[0]).lower()
-        fix = _verb_meant(word) or nearest(word, tuple(VERBS)) or "one of " + ", ".join(VERBS)
+        word = str(unknown[0])
+        fix = _verb_meant(word) or nearest(word.lower(), tuple(VERBS)) or "one of " + ", ".join(VERBS)
         refuse("E221", f"`{unknown[0]}` is no verb", fix, key=unknown[0])
     for name in ("then", "on_timeout"):
         if name in value and verbs[0] not in _WAITING:

@@ -1,8 +1,40 @@
-"""Our words in Spanish and German, for whoever writes those without thinking: the hint names ours.
+"""What others call our words: other tools, and whoever writes Spanish or German without thinking.
 
-Owns the words. Must never make a key be read in two languages.
+Owns these words, for hints that name ours. Must never make a key be read under two names.
 """
 
+from collections.abc import Iterator
+
+# What other tools, and people, call our keys.
+_KEYS = {
+    "if": ("when", "condition"),
+    "where": ("when", "condition", "filter"),
+    "else": ("otherwise", "default"),
+    "then": ("do", "actions"),
+    "on_timeout": ("else", "otherwise"),
+    "within": ("timeout", "up_to"),
+    "every": ("each", "interval"),
+    "at_most": ("max", "limit", "times"),
+    "message": ("template",),
+    "text": ("body", "content"),
+    "exit": ("exit_on", "exits"),
+    "enter": ("trigger", "entry", "start"),
+}
+# What other tools, and people, call our verbs.
+_VERBS = {
+    "choose": ("if", "branch", "condition", "when", "switch", "decide"),
+    "wait": ("delay", "pause", "sleep"),
+    "wait_for": ("wait_for_event", "await", "listen"),
+    "send": ("message", "email", "push", "sms", "notify"),
+    "split": ("ab_test", "experiment", "random"),
+    "ask": ("survey",),
+    "handoff": ("escalate", "case", "ticket"),
+    "emit": ("event", "trigger", "fire", "publish"),
+    "call": ("webhook", "http", "request"),
+    "repeat": ("loop", "for_each"),
+    "exit": ("stop", "end", "leave"),
+}
+# In Spanish and German.
 _WORDS = {
     "again": "otra_vez repetible erneut wieder",
     "call": "llamar aufrufen",
@@ -52,7 +84,19 @@ _WORDS = {
     "within": "dentro_de plazo innerhalb binnen",
 }
 # By the foreign word, all of ours that it may stand for: each map knows some of them only.
-TRANSLATED: dict[str, list[str]] = {}
+_TRANSLATED: dict[str, list[str]] = {}
 for _ours, _theirs in _WORDS.items():
     for _word in _theirs.split():
-        TRANSLATED.setdefault(_word, []).append(_ours)
+        _TRANSLATED.setdefault(_word, []).append(_ours)
+
+
+def by_key(word: str) -> Iterator[str]:
+    """List our keys that somebody may mean who writes this one, the likeliest first."""
+    yield from (ours for ours, theirs in _KEYS.items() if word in theirs)
+    yield from _TRANSLATED.get(word.lower(), ())
+
+
+def by_verb(word: str) -> Iterator[str]:
+    """List our verbs that somebody may mean who writes this one; keys may be among them."""
+    yield from (ours for ours, theirs in _VERBS.items() if word.lower() in theirs)
+    yield from _TRANSLATED.get(word.lower(), ())
