@@ -4,6 +4,7 @@ Must never hold a list of exceptions: what does not fit is split or renamed.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ PACKAGES = ["model", "language", "engine", "storage", "channels", "runtime", "te
 NOUNLESS = {"utils", "util", "helpers", "helper", "common", "core", "types", "misc", "base"}
 LINES_PER_FILE = 500
 LINES_PER_FUNCTION = 60
+MODULES_WITHOUT_A_MAP = 20
 
 
 def test_every_package_of_the_design_stands(root):
@@ -57,6 +59,19 @@ def test_every_module_opens_with_a_docstring(python):
 def test_every_product_module_says_what_it_owns(product):
     # What it must never do stands there too, but in words that no test should dictate.
     assert [source.name for source in product if "owns " not in _docstring(source).lower()] == []
+
+
+def test_a_package_of_many_modules_says_where_what_is(product):
+    maps = {Path(source.name).parent: _docstring(source) for source in product if source.name.endswith("__init__.py")}
+    modules: dict[Path, list[str]] = {}
+    for source in product:
+        modules.setdefault(Path(source.name).parent, []).append(Path(source.name).stem)
+    unmapped = {
+        str(package): sorted(set(names) - {"__init__"} - set(re.findall(r"\w+", maps[package])))
+        for package, names in modules.items()
+        if len(names) > MODULES_WITHOUT_A_MAP and package in maps
+    }
+    assert {package: names for package, names in unmapped.items() if names} == {}
 
 
 def _docstring(source) -> str:

@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from orchestrator.runtime.serving import ServeSettings, Service
+from orchestrator.runtime.live_settings import ServeSettings
+from orchestrator.runtime.serving import Service
 from orchestrator.web.server import listen, serve
 from providers.deliveries import SECRET
 

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.channels import registry as channels
 from orchestrator.language import compile_sources
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.serving.settings import NAMES as SERVE_SETTINGS
+from orchestrator.runtime.live_settings import NAMES as SERVE_SETTINGS
 from orchestrator.scorers import registry
 from orchestrator.testing import run_examples
 from providers import WebServer

@@ -20,7 +20,7 @@ from orchestrator.cli.settings import PREFIX, Sources
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded
 from orchestrator.runtime.delivery.routes import DEFAULT_CHANNEL
-from orchestrator.runtime.serving.settings import NAMES
+from orchestrator.runtime.live_settings import NAMES
 
 _OURS = ("log_level", "log_format", "nameservers", "dkim_selectors")
 

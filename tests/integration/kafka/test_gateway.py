@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.runtime.kafka import intake
 from orchestrator.runtime.kafka.gateway import Gateway
-from orchestrator.runtime.serving import ServeSettings
+from orchestrator.runtime.live_settings import ServeSettings
 from orchestrator.testing.streams import committed
 from orchestrator.web.server import listen, serve
 from providers.deliveries import SECRET

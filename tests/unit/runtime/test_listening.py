@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.runtime import listening
-from orchestrator.runtime.serving.settings import ServeSettings
+from orchestrator.runtime.live_settings import ServeSettings
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
     from orchestrator.runtime.delivery.routes import Find
-    from orchestrator.runtime.serving import ServeSettings, Service
+    from orchestrator.runtime.live_settings import ServeSettings
+    from orchestrator.runtime.serving import Service
 
 EXAMPLES = [
     Example("orchestrator serve shop --try-out", "see on the screen what customers would get"),
@@ -73,7 +74,7 @@ def command(
     """
     from orchestrator.errors import OrchestratorError
     from orchestrator.runtime import faults, interpreter
-    from orchestrator.runtime.serving import ServeSettings
+    from orchestrator.runtime.live_settings import ServeSettings
     from orchestrator.web.server import listen
 
     options = {"http": http} if http is not None else {}

@@ -46,7 +46,7 @@ from orchestrator.runtime.kafka.settings import KafkaSettings, SettingError
 from orchestrator.runtime.kafka.starting import once_brokers_answer
 from orchestrator.runtime.kafka.topics import Topics, ensure, largest_batch
 from orchestrator.runtime.live import Keys, Known, Refusal
-from orchestrator.runtime.serving.settings import ServeSettings
+from orchestrator.runtime.live_settings import ServeSettings
 
 if TYPE_CHECKING:
     from orchestrator.language import Loaded

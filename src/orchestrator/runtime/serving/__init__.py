@@ -9,6 +9,5 @@ speak HTTP: `web` does. An event is answered for only when it is durable, togeth
 
 from orchestrator.runtime.serving.intake import Intake
 from orchestrator.runtime.serving.service import Service
-from orchestrator.runtime.serving.settings import ServeSettings
 
-__all__ = ["Intake", "ServeSettings", "Service"]
+__all__ = ["Intake", "Service"]

@@ -8,6 +8,7 @@ handing over and settle it, the last batch is committed, the store is closed.
 
 import asyncio
 import random
+import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,16 +28,16 @@ from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, routes_of
 from orchestrator.runtime.live import Keys, Known, Refusal
+from orchestrator.runtime.live_settings import ServeSettings
 from orchestrator.runtime.serving.coupons import StoreClaims
 from orchestrator.runtime.serving.inbox import Inbox
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox, open_store
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.project import Watch
-from orchestrator.runtime.serving.settings import ServeSettings, made_once
 from orchestrator.runtime.serving.streams import Streams
 from orchestrator.runtime.serving.turns import Turns
 from orchestrator.runtime.versions import InForce
-from orchestrator.storage import Store
+from orchestrator.storage import Batch, Store
 
 _log = structlog.get_logger(__name__)
 
@@ -223,7 +224,7 @@ def _keys(store: Store, settings: ServeSettings) -> tuple[Keys, tuple[str, ...]]
     def own(name: str, given: tuple[str, ...]) -> tuple[str, ...]:
         if given:
             return given
-        key, is_new = made_once(store, f"serve.{name}")
+        key, is_new = _made_once(store, f"serve.{name}")
         if is_new:
             made.append((name, key))
         return (key,)
@@ -237,10 +238,20 @@ def _keys(store: Store, settings: ServeSettings) -> tuple[Keys, tuple[str, ...]]
 
 def _agents(store: Store, settings: ServeSettings) -> tuple[Agent, ...]:
     """Give who works on cases; where the operator names nobody, one whose key is made once."""
-    return settings.agents or read_agents(f"agent:{made_once(store, 'serve.agent_key')[0]}")
+    return settings.agents or read_agents(f"agent:{_made_once(store, 'serve.agent_key')[0]}")
 
 
 def _release_over(loaded: Loaded) -> int:
     written = loaded.project_definition.release_over
     found = None if written is None else durations.milliseconds(written)
     return timing.RELEASE_OVER_MS if found is None else found
+
+
+def _made_once(store: Store, name: str) -> tuple[str, bool]:
+    """Give a secret that belongs to a store, and whether it was made just now."""
+    kept = store.position(name)
+    if kept is not None:
+        return kept.decode(), False
+    made = secrets.token_urlsafe(32)
+    store.commit(Batch(positions={name: made.encode()}))
+    return made, True

@@ -6,7 +6,7 @@ from orchestrator.model.event import Event
 from orchestrator.model.project import Project
 from orchestrator.runtime.kafka.gateway import _check, _key_of
 from orchestrator.runtime.kafka.settings import SettingError
-from orchestrator.runtime.serving import ServeSettings
+from orchestrator.runtime.live_settings import ServeSettings
 
 SHARED = {"write_keys": "a-key", "link_secret": "s" * 40}
 

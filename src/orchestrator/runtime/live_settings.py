@@ -9,11 +9,10 @@
     ORCHESTRATOR_CLAIM            30m              how long a case stays with whoever claimed it and does nothing
     ORCHESTRATOR_ALLOWED_HOSTS                     hosts that webhooks may reach though their address is private
 
-Owns these names and their defaults. What is made once is kept in the state file, so that it stands over restarts.
-Must never be printed whole.
+Owns these names and their defaults. What is made once is made by `serving` and kept in its state file, so that it
+stands over restarts; behind Kafka (`kafka.gateway`) all of it is the operator's to name. Must never be printed whole.
 """
 
-import secrets
 from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
@@ -22,7 +21,6 @@ from orchestrator.runtime import listening
 from orchestrator.runtime.agents import Agent, read_agents
 from orchestrator.runtime.delivery.routes import Find, allowed_hosts
 from orchestrator.runtime.desk import CLAIM_MS
-from orchestrator.storage import Batch, Store
 
 HTTP = "127.0.0.1:8080"
 NAMES = ("http", "public_url", "write_keys", "read_keys", "link_secret", "allowed_hosts", "agents", "claim")
@@ -74,13 +72,3 @@ def _length(name: str, text: str | None, default_ms: int) -> int:
     if not found:
         raise OrchestratorError(f"ORCHESTRATOR_{name.upper()}={text!r} is no length of time; write one such as 30m")
     return found
-
-
-def made_once(store: Store, name: str) -> tuple[str, bool]:
-    """Give a secret that belongs to a store, and whether it was made just now."""
-    kept = store.position(name)
-    if kept is not None:
-        return kept.decode(), False
-    made = secrets.token_urlsafe(32)
-    store.commit(Batch(positions={name: made.encode()}))
-    return made, True
