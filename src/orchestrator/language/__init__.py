@@ -11,7 +11,7 @@
     content, templates, readers     messages, and what their templates and their channels ask for
     journeys, naming, flow, moments, segments, sending, values, reads
                                     a journey: ids, steps, what time opens, whom it asks for, sends, knows and keeps
-    examples, lint, slips           what examples, the project as a whole and names nearly alike give away
+    examples, lint, slips, futile   doubts: of examples, of the whole project, of names nearly alike, of what cannot be
     schemas, reference              the same as JSON Schemas for editors, and as a page for people
 
 Owns reading, checking, compiling and linting of what authors write, and the JSON Schemas of it.
