@@ -11,7 +11,7 @@
     live, live_settings, listening, interpreter, metrics, streams
                                     a live process: as HTTP sees it, its settings and address, what it counts and shows
     desk, inbox, agents             cases as people work on them
-    addressing, finding             who is reached at an address; a customer by whatever is known of them
+    addressing, finding, inside     who is reached at an address; a customer by whatever is known of them; who is inside
     rights                          erasing and exporting
     faults                          named places where a test makes this process die
 
