@@ -90,7 +90,8 @@ def as_mermaid(graph: Graph, counts: Mapping[str, int] | None = None) -> str:
     lines = ["---", f"title: {_quoted(f'{graph.title} (version {graph.version})')}", "---", "flowchart TD"]
     for node in graph.nodes:
         opening, closing = ("([", "])") if node.verb in _ROUND else ("[", "]")
-        words = [f"<b>{_entities(_verb_of(node))}</b>", _entities(node.title), *map(_entities, node.details)]
+        title = [node.title] if node.title != node.verb else []
+        words = [f"<b>{_entities(_verb_of(node))}</b>", *map(_entities, (*title, *node.details))]
         if counts and counts.get(node.id):
             words.append(f"<i>{counts[node.id]} waiting</i>")
         lines.append(f'  {names[node.id]}{opening}"{"<br/>".join(words)}"{closing}')
@@ -130,7 +131,7 @@ def as_svg(graph: Graph, counts: Mapping[str, int] | None = None) -> str:
     wide = max(
         layout.width,
         text_width(heading[0], 18),
-        *(text_width(line, _SMALL + 1) + 20 for line in [heading[1], *graph.leaving]),
+        *(text_width(line, _SMALL + 1) + 20 for line in [heading[1], *_leaving(graph)]),
     )
     width, height = wide + 2 * _MARGIN, top + layout.height + _MARGIN
     shift = (_MARGIN + (wide - layout.width) / 2, top)
@@ -160,9 +161,13 @@ def _leaving_lines(graph: Graph) -> list[str]:
     left, bottom = _MARGIN + 2, top + 18 * len(graph.leaving) - 10
     bar = f'<line class="aside" x1="{left}" x2="{left}" y1="{top - 12}" y2="{bottom}"/>'
     return [bar] + [
-        f'<text class="quiet" x="{_MARGIN + 14}" y="{top + 18 * at}">{escape("at any time: " + line)}</text>'
-        for at, line in enumerate(graph.leaving)
+        f'<text class="quiet" x="{_MARGIN + 14}" y="{top + 18 * at}">{escape(line)}</text>'
+        for at, line in enumerate(_leaving(graph))
     ]
+
+
+def _leaving(graph: Graph) -> list[str]:
+    return [f"at any time: {line}" for line in graph.leaving]
 
 
 def _size_of(node: Node) -> Size:

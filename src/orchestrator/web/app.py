@@ -30,8 +30,8 @@ class App:
 
     def __init__(self, service: Live) -> None:
         self._service = service
-        write = KeyRing(service.keys.write)
-        self._read_keys = KeyRing(service.keys.read)
+        write = KeyRing(service.keys.write, "write")
+        self._read_keys = KeyRing(service.keys.read, "read")
         self._ingestion = Ingestion(service.take, write)
         hooks = Hooks(service)
         receipts, customers = Receipts(service, write, hooks), CustomersPages(service)
@@ -100,7 +100,7 @@ async def _no_page(request: Request, error: Exception) -> Response:
         # As the browser sees us, whatever proxy stands between.
         return Response(status_code=307, headers={"Location": f"../{last.decode('latin-1')}"})
     code = "wrong_method" if error.status_code == 405 else "unknown"
-    told = HttpError(error.status_code, code, f"there is nothing to {request.method} here")
+    told = HttpError(error.status_code, code, f"there is nothing to {request.method} here; see /openapi.json")
     return error_response(told, {**NO_STORE, **(error.headers or {})})
 
 

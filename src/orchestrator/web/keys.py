@@ -18,7 +18,8 @@ CHALLENGE = [(b"www-authenticate", b'Basic realm="orchestrator"')]
 class KeyRing:
     """Some keys, any of which opens."""
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
+    def __init__(self, keys: tuple[str, ...], what: str) -> None:
+        self._what = what
         self._hashes = tuple(_hash(key) for key in keys)
         # What a header held when it last opened: clients send the same one with every event.
         self._opened: set[str] = set()
@@ -35,8 +36,10 @@ class KeyRing:
         if header and header in self._opened:
             return
         key = key_in(header) or in_body
-        if key is None or not self.opens(key):
+        if key is None:
             raise HttpError(401, "bad_key", "a key is needed: Authorization: Bearer KEY, or Basic KEY:", CHALLENGE)
+        if not self.opens(key):
+            raise HttpError(401, "bad_key", f"this is no {self._what} key, which is what is needed here", CHALLENGE)
         if header and len(self._opened) < 100:
             self._opened.add(header)
 

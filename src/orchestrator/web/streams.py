@@ -78,7 +78,7 @@ class StreamsWeb:
 
     def __init__(self, service: Live) -> None:
         self._service = service
-        self._keys = KeyRing(service.keys.read)
+        self._keys = KeyRing(service.keys.read, "read")
 
     async def read(self, request: Request) -> Response:
         """Answer for GET /v1/stream/{channel}."""

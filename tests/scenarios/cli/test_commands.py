@@ -112,6 +112,11 @@ class TestTest:
         ended = orchestrator("test", shop)
         assert ended.code == 1
         assert 'at should be "2026-01-05T11:00" and is "2026-01-05T11:30"' in ended.out
+        told = next(line for line in ended.out.splitlines() if line.startswith("FAIL"))
+        example = (
+            (shop / "abandoned-cart.journey.yaml").read_text().splitlines()[int(re.findall(r":(\d+)\)$", told)[0]) - 1]
+        )
+        assert example.removeprefix("  - name: ") in told
         marked = [line for line in ended.out.splitlines() if line.strip().startswith(">")]
         assert "Sent cart-reminder" in marked[0]
         assert ended.out.splitlines()[-1] == "3 passed, 1 failed"
@@ -152,6 +157,20 @@ class TestRun:
         (action,) = [json.loads(line) for line in ended.out.splitlines()]
         assert (action["customer_id"], action["message"], action["to"]) == ("ana", "cart-reminder", "ana@example.com")
         assert "11 events" in ended.err
+
+    def test_what_was_read_before_is_not_read_again_and_that_is_said(self, orchestrator, shop):
+        asked = (
+            "run",
+            shop,
+            "--events",
+            shop / "events.jsonl",
+            "--state",
+            shop / "s.db",
+            "--actions",
+            shop / "a.jsonl",
+        )
+        assert orchestrator(*asked).err.startswith("11 events (11 applied)")
+        assert orchestrator(*asked).err.startswith("no event that was not read before\n0 actions")
 
     def test_it_reads_a_pipe(self, orchestrator_process, shop):
         events = (shop / "events.jsonl").read_text(encoding="utf-8")
@@ -352,6 +371,9 @@ class TestMap:
         assert (ended.code, ended.err) == (2, f"error: no journey 'cart' in {shop}; there is abandoned-cart\n")
 
     def test_a_format_that_there_is_not_is_refused_with_those_there_are(self, orchestrator, shop):
+        ended = orchestrator("map", "abandoned-cart", shop, "-o", shop / "a.png")
+        assert (ended.code, (shop / "a.png").exists()) == (2, False)
+        assert "a.png is no kind of drawing; end it in one of .svg, .mmd, .mermaid, .json" in ended.err
         ended = orchestrator("map", "abandoned-cart", shop, "--format", "png")
         assert ended.code == 2
         assert "'--format': 'png' is not one of 'svg', 'mermaid', 'json'." in ended.err

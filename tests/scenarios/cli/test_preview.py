@@ -62,12 +62,16 @@ def test_what_there_is_not_is_said(call):
         (["thanks", "--channel", "push"], "thanks has no content for push; it has email"),
         (["thanks", "--example", "left alone"], "no example whose name contains 'left alone' sends thanks"),
         (["thanks", "--customer", "ana"], "--state"),
-        (["thanks", "--html", "x.html"], "has no HTML"),
+        (["cart-remindr"], "there is no message cart-remindr; did you mean cart-reminder?"),
+        (["thanks", "--html", "x.html"], "the e-mail of thanks is plain text; give it html, mjml or markdown"),
+        (["cart-reminder", "--channel", "push", "--html", "x.html"], "only e-mails have HTML"),
+        (["cart-reminder", "--send-to", "me@shop.example"], "choose one of email, push with --channel"),
         (["thanks", "--send-to", "me@shop.example"], "set ORCHESTRATOR_CHANNEL_EMAIL"),
     ):
         done = call("preview", words[0], "shop", *words[1:])
         assert done.code == 2
         assert told in done.err
+        assert "--send-to" not in words or "thanks" in words or done.out == ""  # nobody reads beyond a screen of it
 
 
 def test_a_preview_can_be_sent_by_the_channels_own_provider(call, tmp_path):

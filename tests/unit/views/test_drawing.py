@@ -95,6 +95,13 @@ def test_live_counts_stand_at_their_step(every_verb):
     assert badges == {"step-settle": "1,234"}
 
 
+def test_a_narrow_picture_is_as_wide_as_what_stands_above_it(small):
+    narrow = Graph("j", 1, "J", "live", small.nodes[:1], (), leaving=("exit on order_placed (reason: bought_at_last)",))
+    svg = ET.fromstring(as_svg(narrow))  # noqa: S314 - our own drawing
+    [line] = [text for text in svg.iter(f"{SVG}text") if (text.text or "").startswith("at any time: exit on")]
+    assert float(line.get("x")) + text_width(line.text, 12.5) <= float(svg.get("width"))
+
+
 def test_what_authors_write_is_text_in_the_picture(small):
     svg = ET.fromstring(as_svg(small))  # noqa: S314 - our own drawing
     assert svg.find(f"{SVG}title").text == small.title
@@ -109,7 +116,7 @@ def test_what_authors_write_is_text_in_mermaid(small):
         "flowchart TD\n"
         '  n0(["<b>enter</b><br/>on x<br/>where a #60; 1 #38; b #62; #39;2#39;"])\n'
         '  n1["<b>choose #183; pick</b><br/>end #124; #91;x#93;<br/><i>2 waiting</i>"]\n'
-        '  n2(["<b>completed</b><br/>completed"])\n'
+        '  n2(["<b>completed</b>"])\n'
         "  n0 --> n1\n"
         '  n1 -->|"name #61;#61; #34;#93;#93;#62;#34;"| n2\n'
         "  n1 -.-> n0\n"

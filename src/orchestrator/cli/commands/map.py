@@ -14,6 +14,7 @@ import typer
 from orchestrator.cli import journeys, screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.options import ProjectFolder
+from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from orchestrator.model.journey import Journey
@@ -24,6 +25,10 @@ EXAMPLES = [
     Example("orchestrator map abandoned-cart shop --format mermaid", "for a README or a wiki"),
     Example("orchestrator map abandoned-cart shop --state shop.db -o cart.svg", "with who stands where right now"),
 ]
+
+
+class CannotDraw(OrchestratorError):  # noqa: N818 - it names the thing found
+    """What was asked for cannot be drawn. The caller's move."""
 
 
 class Format(StrEnum):
@@ -57,9 +62,9 @@ def command(
     from orchestrator.views import drawing
     from orchestrator.views.graph import graph_of
 
+    form = Format.JSON if as_json else form or _form_of(output)
     graph = graph_of(_found(directory, journey))
     counts = None if state is None else _standing(state, journey)
-    form = Format.JSON if as_json else form or _SUFFIXES.get(output.suffix if output else "", Format.SVG)
     if form is Format.JSON and output is None:
         screen.out_json(drawing.as_values(graph, counts))
         return
@@ -71,6 +76,16 @@ def command(
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text, encoding="utf-8")
     screen.say(f"{output} written")
+
+
+def _form_of(output: Path | None) -> Format:
+    """Tell from a file's name what is drawn into it; without one a picture is."""
+    if output is None or output.suffix == "":
+        return Format.SVG
+    if output.suffix not in _SUFFIXES:
+        endings = ", ".join(_SUFFIXES)
+        raise CannotDraw(f"{output.name} is no kind of drawing; end it in one of {endings}, or name a --format")
+    return _SUFFIXES[output.suffix]
 
 
 def _as_json(graph: "Graph", counts: Mapping[str, int] | None) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,11 +66,17 @@ def command(
 
     loaded = load(directory)
     action = _action(loaded, message, example, customer, state)
+    if send_to is not None:
+        _check_one_road(loaded, action, channel)
     shown = [_shown(made) for made in _made(loaded, action, channel, language, send_to)]
     if html is not None:
         pages = [one["html"] for one in shown if one.get("html")]
         if not pages:
-            raise CannotPreview(f"{message} has no HTML here; choose --channel email and a language that it has")
+            raise CannotPreview(
+                f"the e-mail of {message} is plain text; give it html, mjml or markdown"
+                if any("headers" in one for one in shown)
+                else f"only e-mails have HTML, and this shows none; leave --channel {channel} out"
+            )
         html.write_text(pages[0], encoding="utf-8")
     if as_json:
         screen.out_json(shown)
@@ -80,12 +87,21 @@ def command(
         asyncio.run(_send(list(_made(loaded, action, channel, language, send_to))))
 
 
+def _check_one_road(loaded: "Loaded", action: "Action", channel: str | None) -> None:
+    """Refuse an address for several channels before anything is shown: it would be lost above it."""
+    names = loaded.catalog.project.messages[action.message or ""].channels
+    if channel is None and len(names) > 1:
+        raise CannotPreview(f"choose one of {', '.join(names)} with --channel: an address belongs to one of them")
+
+
 def _action(loaded: "Loaded", message: str, example: str | None, customer: str | None, state: Path | None) -> "Action":
     from orchestrator.testing import previews
 
     known = loaded.catalog.project.messages
     if message not in known:
-        raise CannotPreview(f"there is no message {message}; there are {', '.join(sorted(known)) or 'none'}")
+        close = get_close_matches(message, known, n=1)
+        meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known)) or 'none'}"
+        raise CannotPreview(f"there is no message {message}; {meant}")
     now_ms = time.time_ns() // 1_000_000
     if customer is not None:
         return previews.by_customer(loaded, message, _state_of(customer, state), now_ms)
@@ -208,14 +224,12 @@ async def _send(made: "list[Delivery]") -> None:
     from orchestrator.runtime.delivery.routes import Operator, setting_of, setup_of
 
     sources = Sources()
-    names = sorted({one.rendered.channel for one in made})
-    if len(names) > 1 or not made:
-        raise CannotPreview(f"choose one of {', '.join(names)} with --channel: an address belongs to one of them")
+    name = made[0].rendered.channel
     hosts = frozenset(filter(None, os.environ.get("ORCHESTRATOR_ALLOWED_HOSTS", "").split(",")))
-    setup = setup_of(names[0], Operator(lambda name: _text(sources.find(name).value), hosts))
+    setup = setup_of(name, Operator(lambda name: _text(sources.find(name).value), hosts))
     if setup is None:
-        setting = setting_of(names[0]).upper()
-        raise CannotPreview(f"channel {names[0]} has no provider; set ORCHESTRATOR_{setting} to its URL")
+        setting = setting_of(name).upper()
+        raise CannotPreview(f"channel {name} has no provider; set ORCHESTRATOR_{setting} to its URL")
     road = open_channel(setup)
     try:
         for one in made:

@@ -184,7 +184,10 @@ def _told(summary: "Summary") -> Iterator[str]:
     counted = screen.counted
     total = sum(summary.events.values())
     rate = f", {total / summary.seconds:,.0f} a second" if summary.seconds else ""
-    yield f"{counted(total, 'event')} ({_counts(summary.events)}) in {summary.seconds:.1f} s{rate}"
+    if not total:
+        yield "no event that was not read before" if summary.customers else "no event"
+    else:
+        yield f"{counted(total, 'event')} ({_counts(summary.events)}) in {summary.seconds:.1f} s{rate}"
     yield f"{counted(sum(summary.actions.values()), 'action')} ({_counts(summary.actions)})"
     yield f"{counted(sum(summary.decisions.values()), 'decision')} ({_counts(summary.decisions)})"
     clock = "" if summary.clock_ms is None else f" at {times.spoken(summary.clock_ms, 'UTC')} UTC"

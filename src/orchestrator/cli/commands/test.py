@@ -31,10 +31,11 @@ class NothingMatches(OrchestratorError):  # noqa: N818 - it names the thing foun
 
 
 class Timed(NamedTuple):
-    """One result and how long it took."""
+    """One result, how long it took, and where the example stands."""
 
     result: "ExampleResult"
     seconds: float
+    place: str
 
 
 def command(
@@ -55,7 +56,7 @@ def command(
     for result in _run(directory, keyword):
         timed.append(result)
         if not as_json:
-            _show(result.result)
+            _show(result)
     failed = sum(not one.result.passed for one in timed)
     if keyword is not None and not timed:
         raise NothingMatches(f"no example's journey or name contains {keyword!r}; try a shorter text")
@@ -86,19 +87,20 @@ def _run(directory: Path, keyword: str | None) -> Iterable[Timed]:
     loaded = load(directory)
     wanted = (keyword or "").lower()
     for journey_id, definition in loaded.definitions.items():
-        for example in definition.examples:
+        for example, line in zip(definition.examples, definition.example_lines, strict=True):
             if wanted in journey_id.lower() or wanted in example.name.lower():
                 began = perf_counter()
                 result = run_example(loaded, journey_id, example)
-                yield Timed(result, perf_counter() - began)
+                yield Timed(result, perf_counter() - began, f"{definition.file}:{line}")
 
 
-def _show(result: "ExampleResult") -> None:
+def _show(timed: Timed) -> None:
+    result = timed.result
     if result.passed:
         screen.out(f"{screen.paint('pass', 'green')}  {result.journey}: {result.example}")
         return
     first, *rest = result.report().splitlines()
-    screen.out(f"{screen.paint('FAIL', 'red')}  {screen.paint(first, 'bold')}")
+    screen.out(f"{screen.paint('FAIL', 'red')}  {screen.paint(first, 'bold')} ({timed.place})")
     for line in rest:
         is_marked = line.startswith(">") or line.lstrip().startswith("!")
         screen.out("      " + (screen.paint(line, "yellow") if is_marked else line))
