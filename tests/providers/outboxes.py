@@ -24,6 +24,8 @@ class OutboxInMemory:
         self.store = MemoryStore()
         self.settled: list[Settled] = []
         self.events: list[Event] = []
+        # What another process sends now.
+        self.elsewhere: set[str] = set()
 
     @property
     def receipts(self) -> list[tuple[str, dict[str, Any]]]:
@@ -41,6 +43,9 @@ class OutboxInMemory:
 
     async def next_due(self, lane: str, after_ms: int) -> int | None:
         return self.store.next_due(lane, after_ms)
+
+    def holds(self, pending: Pending) -> bool:
+        return pending.action_id not in self.elsewhere
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         for each in outcomes:

@@ -3,7 +3,7 @@
 Owns the life of an action between the outbox and its outcome. In order, for each:
 
 1. wait for the lane: the breaker, the rate
-2. ask again: cancelled, expired, stale, quiet, today's allowance
+2. ask again: still ours, cancelled, expired, stale, quiet, today's allowance
 3. hand it over
 4. settle: the outcome and its receipts, in one commit; only then is it out of our hands
 
@@ -264,12 +264,16 @@ class Lane:
                 self._observe(self.name, each.name, each.seconds)
 
     async def _handle(self, pending: Pending) -> "_Handled | None":
-        """Take one action through the first three steps; None when the lane has stopped meanwhile.
+        """Take one action through the first three steps; None when it is not ours to send, or the lane has stopped.
 
         A bug of ours ends here, as that action's outcome.
         """
         action = _decode(pending.action)
         if not await self._may_go(pending):
+            return None
+        if not self._outbox.holds(pending):
+            # While it waited here its partition went to another process, which sends it.
+            self.breaker.abandoned()
             return None
         now_ms = self._clock.now_ms()
         try:
@@ -284,9 +288,9 @@ class Lane:
         return _Handled(Outcome(pending, settled, receipts, notes), outcome, seconds)
 
     async def _may_go(self, pending: Pending) -> bool:
-        """Wait for the lane; False when it stopped meanwhile. One that is cancelled has nothing to wait for."""
+        """Wait for the lane; False when it stopped meanwhile. One that will not go has nothing to wait for."""
         while not self._stopping:
-            if self._is_cancelled(pending):
+            if self._will_not_go(pending):
                 return True
             wait_ms = self.breaker.wait_ms(self._clock.now_ms())
             if not wait_ms:
@@ -295,16 +299,19 @@ class Lane:
         return False
 
     async def _wait_turn(self, pending: Pending, wait_ms: int) -> bool:
-        """Wait for a place that was taken, which may be hours away; whoever is cancelled leaves it unused."""
+        """Wait for a place that was taken, which may be hours away; whoever will not go leaves it unused."""
         while wait_ms > 0:
             if self._stopping:
                 return False
-            if self._is_cancelled(pending):
+            if self._will_not_go(pending):
                 break
             a_while_ms = min(wait_ms, int(self._look_every * 1000))
             await self._clock.sleep(a_while_ms / 1000)
             wait_ms -= a_while_ms
         return True
+
+    def _will_not_go(self, pending: Pending) -> bool:
+        return self._is_cancelled(pending) or not self._outbox.holds(pending)
 
     def _is_cancelled(self, pending: Pending) -> bool:
         return pending.cancelled or pending.action_id in self._cancelled

@@ -37,6 +37,10 @@ class Outbox(Protocol):
         """Tell when the next of a lane is due after an instant; None when nothing is."""
         ...
 
+    def holds(self, pending: Pending) -> bool:
+        """Tell whether an action that was given out is still ours to send, as it was given out."""
+        ...
+
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Make outcomes durable, each with its receipts and notes."""
         ...

@@ -275,6 +275,11 @@ class KafkaOutbox:
         """Tell when the next of a lane is due."""
         return self._pendings.next_due(lane, after_ms)
 
+    def holds(self, pending: Pending) -> bool:
+        """Tell whether its row is still here, and as it was: its partition may be somebody else's, or opened anew."""
+        row = self._pendings.get(pending.action_id)
+        return row is not None and row.waits and row.attempts == pending.attempts
+
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Make outcomes durable with their receipts; nothing to do for a partition that is somebody else's now."""
         await asyncio.gather(*map(self._settle, outcomes))

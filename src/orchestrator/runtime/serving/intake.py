@@ -227,6 +227,10 @@ class StoreOutbox:
         """Tell when the next of a lane is due."""
         return await self._asked(lambda: self._intake.store.next_due(lane, after_ms))
 
+    def holds(self, pending: Pending) -> bool:
+        """Tell that nobody else sends what is in the store."""
+        return True
+
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Commit outcomes with their receipts."""
         told = [Told(each.pending.profile_id, each.receipts, each.settled, each.notes) for each in outcomes]

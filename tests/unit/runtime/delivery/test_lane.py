@@ -389,3 +389,17 @@ async def test_a_window_that_has_closed_meanwhile_is_reported_and_is_no_dead_let
         assert shop.outbox.receipts == [("message_failed", told)]
         assert shop.outcomes == [("email", "window_closed")]
         assert shop.outbox.store.lanes() == {}
+
+
+async def test_what_went_to_another_process_while_it_waited_here_is_not_sent_here_too():
+    async with Setting(manners=Manners(concurrency=2, rate=1 / 60)) as shop:
+        await shop.run(*(action(number, stale_after="1d") for number in range(4)), milliseconds=SECOND)
+        assert [key for key, _ in shop.email.sent] == [action(0).id]
+        shop.outbox.elsewhere = {action(1).id, action(2).id}
+        await shop.clock.advance(10 * MINUTE)
+        assert [key for key, _ in shop.email.sent] == [action(0).id, action(3).id]
+        shop.outbox.elsewhere.clear()  # and back, as it was
+        shop.delivery.wake(["email"])
+        await shop.clock.advance(10 * MINUTE)
+        assert {key for key, _ in shop.email.sent} == {action(number).id for number in range(4)}
+        assert len(shop.email.sent) == 4

@@ -135,3 +135,19 @@ async def test_whoever_was_fenced_looks_whether_the_partition_is_still_theirs_be
     assert Log.opened == [0]
     await outbox.revoke([0])
     assert Log.opened == [0]
+
+
+async def test_what_was_given_out_is_held_until_its_partition_goes_or_somebody_else_has_tried_it(outbox):
+    await opened(outbox, 0)
+    await outbox.accept(0, 5, message("a1"))
+    [pending] = await outbox.due("email", 1 << 60, 10, ())
+    assert outbox.holds(pending)
+    await outbox.revoke([0])
+    assert not outbox.holds(pending)
+    tried = Row("a1", 0, 5, "p", "email", attempts=2, action=msgspec.Raw(message("a1")))
+    outbox._pendings.put(tried)
+    assert not outbox.holds(pending)
+    assert outbox.holds(tried.pending())
+    outbox._pendings.put(Row("a1", 0, 5))
+    assert not outbox.holds(tried.pending())
+    await outbox.close()
