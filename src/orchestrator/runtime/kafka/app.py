@@ -8,19 +8,21 @@ Must never know what a part does.
 import asyncio
 import logging
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
-if TYPE_CHECKING:
-    from mode import Worker
-
 log = logging.getLogger(__name__)
+
+# A stopped process has 10 s, whatever it is in the middle of.
+LONGEST_END_S = 9.5
 
 
 class Part(Protocol):
@@ -90,7 +92,6 @@ MOST_IN_HAND = 500
 def host_agent(make: Callable[[], AgentPart], settings: KafkaSettings, topic: str) -> int:
     """Run a part beside the Faust agent that feeds it from a topic, committed records only; return the exit code."""
     import uvloop
-    from mode import Worker
 
     faults.arm_from(os.environ)
     name = f"{settings.app_id}-deliver"
@@ -99,8 +100,7 @@ def host_agent(make: Callable[[], AgentPart], settings: KafkaSettings, topic: st
     # The part first: it is there before the application's first assignment, and stops after its last record.
     service = service_of(make, name)
     application = _application(service, settings, topic, name)
-    worker = Worker(service, application, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
-    return _ended(worker, name)
+    return _ended([service, application], loop, name)
 
 
 def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -> Any:
@@ -208,23 +208,17 @@ def _committed_transport(application: Any) -> Any:
 
 
 def host(make: Callable[[], Part], name: str) -> int:
-    """Run a part until SIGTERM or SIGINT; return 0 after a clean stop, 1 after an error, which is logged."""
+    """Run a part until SIGTERM, SIGINT or SIGHUP; return 0 after a clean stop, 1 after an error, which is logged."""
     import uvloop
-    from mode import Worker
 
     faults.arm_from(os.environ)
-    worker = Worker(
-        service_of(make, name),
-        loop=uvloop.new_event_loop(),
-        override_logging=False,
-        redirect_stdouts=False,
-        quiet=True,
-    )
-    return _ended(worker, name)
+    return _ended([service_of(make, name)], uvloop.new_event_loop(), name)
 
 
-def _ended(worker: "Worker", name: str) -> int:
-    """Run a worker to its end, which mode tells by SystemExit; give the exit code."""
+def _ended(services: Sequence[Any], loop: asyncio.AbstractEventLoop, name: str) -> int:
+    """Run services to their end, which mode tells by SystemExit; give the exit code."""
+    last_resort = LastResort(name)
+    worker = _worker(services, loop, last_resort.begin)
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
@@ -232,3 +226,55 @@ def _ended(worker: "Worker", name: str) -> int:
     except Exception:
         log.exception("%s ends after an error", name)
         return 1
+    finally:
+        last_resort.cancel()
+
+
+def _worker(services: Sequence[Any], loop: asyncio.AbstractEventLoop, ending: Callable[[], None]) -> Any:
+    """Make mode's worker around services; `ending()` is called when they begin to stop, whatever the reason."""
+    from mode import Worker
+
+    class Host(Worker):
+        """Mode's worker with our signals: its own start a debugger at SIGUSR2, which nobody answers."""
+
+        def _install_signal_handlers_unix(self) -> None:
+            outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            for each in (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,))):
+                self.loop.add_signal_handler(each, self._schedule_shutdown, each)
+
+        def _schedule_shutdown(self, signal: signal.Signals) -> None:
+            ending()
+            super()._schedule_shutdown(signal)
+
+        def on_worker_shutdown(self) -> None:
+            ending()
+
+    return Host(*services, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+
+
+class LastResort:
+    """The end of a process that does not come to its end by itself: a library may wait for brokers without end.
+
+    What was open is then done again by whoever has the partitions next, as after a power cut.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._timer: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """Give the process so long from now on; the first call counts."""
+        if self._timer is None:
+            self._timer = threading.Timer(LONGEST_END_S, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def cancel(self) -> None:
+        """Take note that it has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self) -> None:
+        log.error("%s did not end in %g s and is cut off; what was open is done again", self._name, LONGEST_END_S)
+        logging.shutdown()
+        os._exit(1)

@@ -30,6 +30,7 @@ from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.inbox import Tasks
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.starting import once_brokers_answer
 from orchestrator.runtime.kafka.streaming import KafkaStreams
 from orchestrator.runtime.kafka.topics import Topics, ensure
 
@@ -70,8 +71,8 @@ class Deliverer:
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
-        """Check the topics, read what is published and open the lanes."""
-        await ensure(self.settings, self.topics)
+        """Check the topics, read what is published and open the lanes; brokers that do not answer are waited for."""
+        await once_brokers_answer(self.settings, lambda: ensure(self.settings, self.topics))
         await self._claims.start()
         await self._delivery.start()
         await self._catalogs.read()

@@ -1,17 +1,51 @@
 """Logs of a long-running process: one line an event, as text for people or JSON for machines, on standard error.
 
-Owns the set-up of structlog over the standard library's loggers, so that libraries' lines look like ours.
+Owns the set-up of structlog over the standard library's loggers, so that libraries' lines look like ours, and how often
+libraries may say the same.
 Must never let a customer's address or content through: what is logged are numbers, names of topics, and errors.
 """
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 # Libraries that tell at `info` what we count in metrics.
 QUIET = ("aiokafka", "faust", "mode", "aiohttp.access")
+
+# Without brokers aiokafka says so 400 times a second: an outage of an hour would fill the disk.
+REPEATS_S = 10.0
+# So many different lines are told apart: some have their values written into them.
+MOST_LINES = 1_000
+
+
+class Repeats(logging.Filter):
+    """Lets each of aiokafka's lines through once in so long, with a count of those like it that were left out."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        # By what was said, without what was filled in: when it was said last, and how often it was left out since.
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a line is said; everybody else's always are."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        what = record.name, str(record.msg)
+        said_at, left_out = self._said.get(what, (-REPEATS_S, 0))
+        if self._now() - said_at < REPEATS_S:
+            self._said[what] = said_at, left_out + 1
+            return False
+        if len(self._said) >= MOST_LINES:
+            self._said.clear()
+        self._said[what] = self._now(), 0
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like it were left out)", ()
+        return True
 
 
 def configure(level: str, fmt: str | None) -> None:
@@ -31,6 +65,7 @@ def configure(level: str, fmt: str | None) -> None:
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
         )
     )
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

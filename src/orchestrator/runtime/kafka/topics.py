@@ -245,6 +245,19 @@ async def largest_batch(settings: KafkaSettings, name: str) -> int:
     return next((int(entry[1]) for entry in entries if entry[0] == "max.message.bytes"), DEFAULT_BATCH_BYTES)
 
 
+async def partition_counts(settings: KafkaSettings, names: Iterable[str]) -> dict[str, int]:
+    """Tell how many partitions some topics have now, those that exist."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(**settings.connection())
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(names))
+    finally:
+        await close(admin.close())
+    return {each["topic"]: len(each["partitions"]) for each in described if not each["error_code"]}
+
+
 async def look(settings: KafkaSettings, topics: Topics) -> Found:
     """Look at what stands on the brokers now."""
     from aiokafka.admin import AIOKafkaAdminClient

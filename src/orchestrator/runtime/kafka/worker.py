@@ -25,7 +25,7 @@ from orchestrator.runtime.kafka.reading import newest_header, was_written
 from orchestrator.runtime.kafka.resolving import ResolveJob
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.starting import once_brokers_answer
-from orchestrator.runtime.kafka.topics import Topics, ensure, look
+from orchestrator.runtime.kafka.topics import Topics, ensure, partition_counts
 from orchestrator.runtime.kafka.turning import TurnJob, check
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ log = logging.getLogger(__name__)
 
 # Of the 10 s that a stopped process has, the rest is the host's.
 STOPPING_S = 7.0
-# How often it is looked whether the events have more partitions.
-WATCH_S = 60.0
+# How often it is looked whether the events have more partitions: so long, timers do not wait for what comes there. Most
+# producers take longer to find them.
+WATCH_S = 3.0
 
 
 class Worker:
@@ -107,7 +108,7 @@ class Worker:
         while True:
             await asyncio.sleep(WATCH_S)
             try:
-                found = (await look(self._settings, self._topics)).partitions
+                found = await partition_counts(self._settings, self._topics.events)
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("nobody knows whether the events have more partitions: %r", error)
                 continue

@@ -7,13 +7,12 @@ from aiokafka.errors import KafkaConnectionError
 
 from orchestrator.runtime.kafka import worker as worker_module
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.topics import Found
 from orchestrator.runtime.kafka.worker import Worker
 
 
 @pytest.mark.timeout(10)
 async def test_brokers_that_do_not_say_whether_the_events_have_grown_are_asked_again(monkeypatch):
-    answers = [KafkaConnectionError(), OSError(), TimeoutError(), Found({"events": 4}, {}), Found({"events": 6}, {})]
+    answers = [KafkaConnectionError(), OSError(), TimeoutError(), {"events": 4}, {"events": 6}]
 
     async def look(*_):
         answer = answers.pop(0)
@@ -21,7 +20,7 @@ async def test_brokers_that_do_not_say_whether_the_events_have_grown_are_asked_a
             raise answer
         return answer
 
-    monkeypatch.setattr(worker_module, "look", look)
+    monkeypatch.setattr(worker_module, "partition_counts", look)
     monkeypatch.setattr(worker_module, "WATCH_S", 0.0)
     worker = Worker(KafkaSettings.of({"app_id": "shop"}), {})
     worker._counts = {"events": 4, "actions": 4}
