@@ -14,10 +14,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from mode import Worker
 
 log = logging.getLogger(__name__)
 
@@ -230,7 +233,7 @@ def _ended(services: Sequence[Any], loop: asyncio.AbstractEventLoop, name: str) 
         last_resort.cancel()
 
 
-def _worker(services: Sequence[Any], loop: asyncio.AbstractEventLoop, ending: Callable[[], None]) -> Any:
+def _worker(services: Sequence[Any], loop: asyncio.AbstractEventLoop, ending: Callable[[], None]) -> "Worker":
     """Make mode's worker around services; `ending()` is called when they begin to stop, whatever the reason."""
     from mode import Worker
 
