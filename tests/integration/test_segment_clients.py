@@ -12,7 +12,6 @@ from segment.analytics.client import Client
 from providers.live import WRITE, LiveShop
 
 IDENTIFY, CART = {"email": "ana@example.com"}, {"cart_id": "c1", "total": 40}
-NODE_CLIENT = Path(__file__).parent / "node_modules/@segment/analytics-node"
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -176,10 +176,15 @@ async def test_a_redirect_inside_is_refused(location):
 
 
 async def test_a_huge_answer_is_not_read():
-    async with WebServer(answer(200, b"x" * 5_000_000)) as server:
-        road = channel(server.url)
-        await road.send(delivery(channel="push", to="token-1"))
-        await road.close()
+    # Read to its end, it would name a reference.
+    told = b'{"id": "r1", "further": "%s"}'
+    references = []
+    for size in (1_000, 5_000_000):
+        async with WebServer(answer(200, told % (b"x" * size))) as server:
+            road = channel(server.url)
+            references.append((await road.send(delivery(channel="push", to="token-1"))).reference)
+            await road.close()
+    assert references == ["r1", None]
 
 
 @pytest.mark.parametrize(
