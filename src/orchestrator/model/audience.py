@@ -14,7 +14,7 @@ turn as everything else, and a project that asks for nothing of it keeps nothing
 - A watch is armed when its customer is first seen, and moved by what they do. A project that is published with other
   segments or rules has another `key`; a record that was armed for another key is armed anew at its next turn, and
   whoever has no turn by themselves is given one by the runtime, which goes once over the profiles that it holds
-  (`runtime.audiences`): so a broadcast reaches a customer whom nobody has seen for a year.
+  (`runtime.settling`): so a broadcast reaches a customer whom nobody has seen for a year.
 """
 
 from collections.abc import Iterable, Mapping

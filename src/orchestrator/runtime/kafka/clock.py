@@ -6,7 +6,7 @@ this process was held up on the way. It never goes back and never passes the wal
 it not at all, so it fires nothing.
 
 With resolve on, what the turn has read says nothing about what still waits in resolve. Then every partition of every
-events topic tells its own clock (`Sourced.hear`), and ours is the earliest of them; one that has never told, or falls
+events topic tells its own clock (`hear`), and ours is the earliest of them; one that has never told, or falls
 silent, holds all timers back.
 
 Owns these rules. Must never read the wall clock itself: it is handed in.

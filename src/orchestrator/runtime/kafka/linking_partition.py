@@ -193,15 +193,15 @@ class LinkingPartition(ResolvedPartition):
             self._send(root, record.value or b"", at_ms, [(KIND_HEADER, RECEIPT)])
 
     def _link(self, catalog: Catalog, event: Event, record: KafkaRecord, at_ms: int, wall_ms: int) -> None:
+        """Link what an event names, and pass it on behind what that asks of lives; both bear the time `at_ms`."""
         came = [*record.headers]
         if record.timestamp != at_ms:
             came.append((CAME_HEADER, str(min(record.timestamp, wall_ms)).encode()))
         together = (event.customer_id, *event.identifiers.items())
         if (known := self._together.get(together)) is not None and event.type != ERASE:
             if event.type in catalog.wanted:
-                value = record.value or b""
-                self.outgoing.forwards[known.number].append((known.key, value, at_ms, [*came, (WHO_HEADER, known.who)]))
-                self.outgoing.bytes += len(value)
+                headers = [*came, (WHO_HEADER, known.who)]
+                self._send_to(known.number, known.key, record.value or b"", at_ms, headers)
             else:  # no news: the customer was told of these identifiers when they came first
                 self.tally.events[OTHER_TYPES, "ignored"] += 1
             return
@@ -216,20 +216,22 @@ class LinkingPartition(ResolvedPartition):
         stopped = {no.name for no in linked.refused}
         kept = [each for each in named if each.name not in stopped]
         customer_id = next((each.value for each in kept if each.kind == CUSTOMER_ID), None)
-        link_id = f"{source_of(record)}/{record.offset}"
-        for loser in linked.merged:
-            self._send(loser, encode(Move(link_id, linked.root)), at_ms, [(KIND_HEADER, MOVE)])
         if linked.merged or refused:
-            wait = Wait(
-                link_id, list(linked.merged), event.id, customer_id, [(no.kind, no.name, no.reason) for no in refused]
-            )
-            self._send(linked.root, encode(wait), at_ms, [(KIND_HEADER, WAIT)])
+            link_id, losers = f"{source_of(record)}/{record.offset}", list(linked.merged)
+            told = [(no.kind, no.name, no.reason) for no in refused]
+            self._bring_together(linked.root, Wait(link_id, losers, event.id, customer_id, told), at_ms)
         who = encode(Who(customer_id, {each.kind: each.value for each in kept if each.kind != CUSTOMER_ID}))
         self._send(linked.root, record.value or b"", at_ms, [*came, (WHO_HEADER, who)])
         if event.type == ERASE:
             self._unlearn(linked.root)
         elif not refused and len(linking) == len(named):
             self._remember(together, linked.root, who)
+
+    def _bring_together(self, root: str, wait: Wait, at_ms: int) -> None:
+        """Have lives handed over to the one who waits for them; without any, have only refusals put on record."""
+        for loser in wait.losers:
+            self._send(loser, encode(Move(wait.link, root)), at_ms, [(KIND_HEADER, MOVE)])
+        self._send(root, encode(wait), at_ms, [(KIND_HEADER, WAIT)])
 
     def _remember(self, together: Together, root: str, who: bytes) -> None:
         """Remember identifiers that came together and are one customer's: most do so again and again."""
@@ -246,7 +248,10 @@ class LinkingPartition(ResolvedPartition):
 
     def _send(self, profile_id: str, value: bytes, at_ms: int, headers: list[tuple[str, bytes]]) -> None:
         key = profile_id.encode()
-        self.outgoing.forwards[partition_of(key, self._turns)].append((key, value, at_ms, headers))
+        self._send_to(partition_of(key, self._turns), key, value, at_ms, headers)
+
+    def _send_to(self, number: int, key: bytes, value: bytes, at_ms: int, headers: list[tuple[str, bytes]]) -> None:
+        self.outgoing.forwards[number].append((key, value, at_ms, headers))
         self.outgoing.bytes += len(value)
 
 

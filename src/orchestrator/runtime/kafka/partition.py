@@ -486,7 +486,9 @@ class Partition(Unit):
     def _check_key(self, record: KafkaRecord) -> None:
         """Refuse to begin a life in a partition that the record's key does not lead to."""
         if record.key is None:
-            raise EventError("wrong_partition", "the record has no key; key it by the customer, or set RESOLVE=on")
+            raise EventError(
+                "wrong_partition", "the record has no key; key it by the customer, or set ORCHESTRATOR_RESOLVE=on"
+            )
         right = partition_of(record.key, self._count)
         if right != self.number:
             raise EventError(
