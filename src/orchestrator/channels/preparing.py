@@ -40,7 +40,9 @@ class Preparer:
             return _answer(action, now_ms)
         language = action.language or self._project.languages[0]
         links = self._links_of(action, action.channel, language, now_ms)
-        rendered = self._renderer.render(action.message, action.channel, language, action.data, links, coupons)
+        rendered = self._renderer.render(
+            action.message, action.channel, language, action.data, links, coupons, action.at
+        )
         unsubscribing = self._unsubscribing(action, rendered, links)
         tracking = self._tracking(action, links)
         addresses = [action.to] if isinstance(action.to, str) else action.to

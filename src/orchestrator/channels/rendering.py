@@ -19,6 +19,7 @@ from liquid.exceptions import FilterError, LiquidError
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
 
+from orchestrator.channels import dating
 from orchestrator.channels.filling import Filling, Write, filling_of
 from orchestrator.errors import Refused
 from orchestrator.model.project import Table
@@ -99,7 +100,7 @@ class _Sandbox(Environment):
         for name in ("include", "render"):
             del self.tags[name]
         self.filters = {name: _bounded(name, apply) for name, apply in self.filters.items()}
-        self.filters["lookup"] = _lookup
+        self.filters |= {"lookup": _lookup, "date": _bounded("date", dating.date)}
 
 
 @with_context
@@ -193,8 +194,10 @@ class Renderer:
         languages: tuple[str, ...],
         contents: Mapping[str, Content],
         tables: Mapping[str, Table] | None = None,
+        timezone: str = "UTC",
     ) -> None:
         self._brand = brand
+        self._timezone = timezone
         self._tables = tables or {}
         self._first_language = languages[0]
         self._contents = contents
@@ -209,8 +212,9 @@ class Renderer:
         data: Mapping[str, Any],
         links: Mapping[str, str] | None = None,
         coupons: Mapping[str, str] | None = None,
+        at: str | None = None,
     ) -> Rendered:
-        """Render a message for one channel, from an action's language and data, with these codes.
+        """Render a message for one channel, from an action's language, data and instant, with these codes.
 
         Raises Refused when the project has no such message or content, or when a template fails.
         """
@@ -221,8 +225,14 @@ class Renderer:
             if len(self._fields) < MAX_KEPT_FIELDS:  # a language is what a customer says it is
                 self._fields[message, channel, language] = fields
         codes = NO_COUPONS if coupons is None else coupons
-        scope = {"brand": self._brand, "links": {} if links is None else links, **data, "coupon": codes}
+        links = {} if links is None else links
+        scope = {"brand": self._brand, "links": links, **data, "coupon": codes, dating.CLOCK: self._clock(data, at)}
         return Rendered(channel, language, {name: render(scope) for name, render in fields.items()})
+
+    def _clock(self, data: Mapping[str, Any], at: str | None = None) -> dating.Clock:
+        profile = data.get("profile")
+        own = profile.get("timezone") if isinstance(profile, Mapping) else None
+        return dating.Clock((own, self._timezone) if isinstance(own, str) else (self._timezone,), at)
 
     def _compile(self, message: str, channel: str, language: str) -> dict[str, _Render]:
         content, wanted = self._contents.get(message), fallbacks(language, self._first_language)
@@ -243,14 +253,17 @@ class Renderer:
         if not isinstance(template, str):
             return None
         try:
-            rendered: str = self._field("the summary", _TEXT, template)({"brand": self._brand, **data})
+            rendered: str = self._field("the summary", _TEXT, template)(self._scope(data))
         except Refused:
             return template
         return rendered
 
     def case(self, template: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
         """Render what a team's system is told of a case: JSON whose texts are templates. Raises Refused."""
-        return self._field("the team's template", _TEXT, template)({"brand": self._brand, **data})
+        return self._field("the team's template", _TEXT, template)(self._scope(data))
+
+    def _scope(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"brand": self._brand, **data, dating.CLOCK: self._clock(data)}
 
     def _field(self, where: str, sandbox: _Sandbox, template: Any) -> _Render:
         """Compile a field to what renders it; raises Refused for a template that is none, as that does."""

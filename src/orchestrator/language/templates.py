@@ -136,6 +136,8 @@ def inspect(text: str) -> Template:
         Named(path, offset, path in asked or _DEFAULT.match(text, offset) is not None)
         for offset, path in sorted(places)
     ]
+    # A date is written on the customer's clock.
+    names += [Named(("profile", "timezone"), span.index, True) for span in analysis.filters.get("date", ())[:1]]
     lookups = tuple(Lookup(found[2], found[4], found.start(2)) for found in _LOOKUP.finditer(text))
     return Template(tuple(names), tuple(mistakes), lookups)
 

@@ -143,4 +143,4 @@ def renderer_of(loaded: Loaded) -> Renderer:
     """Make a renderer of a project's messages."""
     project = loaded.catalog.project
     contents = {name: Content(message.channels, message.languages) for name, message in loaded.messages.items()}
-    return Renderer(project.brand, project.languages, contents, project.tables)
+    return Renderer(project.brand, project.languages, contents, project.tables, project.timezone)

@@ -99,7 +99,7 @@ def _compact(values: Mapping[str, Any]) -> str:
 def _sending(action: Action, renderer: Renderer, coupons: Mapping[str, str]) -> Sending:
     try:
         message, channel = action.message or "", action.channel or ""
-        rendered = renderer.render(message, channel, action.language, action.data, LINKS, coupons)
+        rendered = renderer.render(message, channel, action.language, action.data, LINKS, coupons, action.at)
     except Refused as refused:
         return Sending(action, None, str(refused))
     return Sending(action, rendered)

@@ -94,7 +94,7 @@ def _preparer() -> Any:
     loaded = compile_sources(SOURCES)
     contents = {name: Content(one.channels, one.languages) for name, one in loaded.messages.items()}
     project = loaded.catalog.project
-    renderer = Renderer(project.brand, project.languages, contents, project.tables)
+    renderer = Renderer(project.brand, project.languages, contents, project.tables, project.timezone)
     return loaded.catalog, Preparer(loaded.catalog, renderer, Links("https://shop.example", (SECRET,)))
 
 

@@ -165,7 +165,9 @@ def _preparer(loaded: "Loaded") -> "Preparer":
     project = loaded.catalog.project
     contents = {name: Content(content.channels, content.languages) for name, content in loaded.messages.items()}
     return Preparer(
-        loaded.catalog, Renderer(project.brand, project.languages, contents, project.tables), Links(_BASE, (_SECRET,))
+        loaded.catalog,
+        Renderer(project.brand, project.languages, contents, project.tables, project.timezone),
+        Links(_BASE, (_SECRET,)),
     )
 
 

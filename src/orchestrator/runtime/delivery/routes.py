@@ -86,7 +86,9 @@ def preparer_of(loaded: Loaded, catalog: Catalog, links: Links) -> Preparer:
     """Make what renders the messages and cases of a project, by this catalog."""
     contents = {name: rendering.Content(each.channels, each.languages) for name, each in loaded.messages.items()}
     project = catalog.project
-    return Preparer(catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables), links)
+    return Preparer(
+        catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables, project.timezone), links
+    )
 
 
 def allowed_hosts(find: Find) -> frozenset[str]:
