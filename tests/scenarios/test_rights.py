@@ -228,6 +228,32 @@ def test_a_no_holds_for_whoever_comes_back_with_one_of_several_devices_too(folde
         assert decided == ["event", "no_consent", "time"]
 
 
+@pytest.mark.parametrize("kind", ["serve", "run"])
+def test_a_no_holds_for_whoever_a_journey_gives_the_address_too(folder, tmp_path, kind):
+    form = (
+        JOURNEY.partition("examples:")[0].replace("tips\n", "form\n", 1).replace("cart_updated, key: cart_id", "form")
+    )
+    form = form.replace(
+        "steps:\n", "steps:\n  - {id: take, set: {profile.email: entry.email, profile.friend: entry.friend}}\n"
+    )
+    (folder / "form.journey.yaml").write_text(form.replace(", data: {cart: entry.cart_id}", ", data: {cart: \"'c'\"}"))
+    no = line(2, "consent_changed", {"channel": "email", "purpose": "tips", "granted": False}, customer_id="ana")
+    gone = line(3, "profile_erase_requested", customer_id="ana")
+    back = line(4, "form", {"email": "Ana@x.example"}, customer_id="zoe")
+    # Who names her as somebody else's address is not her.
+    friend = line(5, "form", {"email": "ben@x.example", "friend": "ana@x.example"}, customer_id="ben")
+    events = [line(1, "profile_updated", {"email": "ana@x.example"}, customer_id="ana"), no, gone, back, friend]
+    state = tmp_path / "shop.db"
+    if kind == "run":
+        run(folder, events, state)
+    with SqliteStore(state) as store:
+        if kind == "serve":
+            served(folder, store).work([Records(events, "http")], START)
+        decided = [[json.loads(each) for each in store.decisions_of(profile_of(store, who))] for who in ("zoe", "ben")]
+    zoe, ben = ([one["reason"] for one in each if one["step"] == "tip"] for each in decided)
+    assert (zoe, ben) == (["no_consent"], ["allowed"])
+
+
 def test_a_no_that_holds_again_is_nothing_that_anybody_said_now(folder):
     sorry = JOURNEY.partition("examples:")[0].replace("tips\n", "sorry\n", 1).replace("key: cart_id, ", "")
     sorry = sorry.replace("cart_updated", "consent_changed").replace(", data: {cart: entry.cart_id}", "")

@@ -1,7 +1,8 @@
 """The roads to a customer: rendering a message, handing it to a provider, reading the receipt.
 
     preparing                       from an action to what its channel is handed, by
-      rendering, filling, wording     the templates, and the few words that are ours
+      rendering, filling, dating, wording
+                                      the templates, dates on the customer's clock, and the few words that are ours
       links, references, coupons      addresses that lead back to us, what reports lead back by, codes
     port, registry                  what a channel is handed and answers; from its URL to the channel
     email/, push/, sms/, whatsapp/, telegram/, twilio, webhook, notifiers, streaming, cases, console

@@ -156,6 +156,23 @@ def add_consent(turn: Turn, consent: Consent) -> None:
     turn.changed = True
 
 
+def recall(turn: Turn, name: str, value: Any) -> None:
+    """Let the noes hold again of whoever was erased under an address that a journey writes into the profile.
+
+    They bear the instant at which they were made, so that a yes that was given since decides.
+    """
+    remembered = turn.catalog.recall
+    if remembered is None or all(each.address.source != f"profile.{name}" for each in turn.project.channels.values()):
+        return
+    said = [one for address in guards.addresses_in(value) for one in remembered(address)]
+    for one in said:
+        add_consent(
+            turn, Consent(one.channel, one.purpose, granted=False, confirmed=False, at_ms=one.at_ms, source="objection")
+        )
+    if said:
+        cancelling.of_withdrawn(turn)
+
+
 def _with(consent: Consent, life: list[Consent]) -> list[Consent]:
     left = [older for older in life if not (consent.replaces(older) and older.at_ms <= consent.at_ms)]
     return [*left, consent]

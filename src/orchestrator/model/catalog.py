@@ -17,7 +17,7 @@ from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import WINDOWS_MS, Project
-from orchestrator.model.rights import ERASE
+from orchestrator.model.rights import ERASE, Objection
 from orchestrator.model.state import Entry, State
 
 # Event types that the engine itself understands, whatever the journeys are (CONTRACTS.md).
@@ -61,6 +61,10 @@ class Admissions(Protocol):
 
     def has_room(self, journey: Journey, now_ms: int, besides: int) -> bool:
         """Tell whether a journey may take one more now, when `besides` were taken by the turn that asks."""
+
+
+# Gives the noes that are remembered of an address, of people who were erased since.
+Recall = Callable[[str], Iterable[Objection]]
 
 
 class Planned(msgspec.Struct, gc=False):
@@ -113,6 +117,8 @@ class Catalog:
         # The journeys with a limit, and who counts for them: a runtime puts in its own; None where nobody does.
         self.limited = {journey.id: journey for journey in self.current if journey.limit is not None}
         self.admissions: Admissions | None = None
+        # Who remembers noes beyond erasures: a runtime puts in its own; None where nobody does.
+        self.recall: Recall | None = None
         # Who asks for a customer's past; None when nobody does, and then nothing of it costs anything.
         self.audiences: Audiences | None = None
         # What `engine.plans` has worked out; None until it has.

@@ -41,6 +41,11 @@ def renewed(remembered: Remembered, event: Event, profile_id: str) -> list[Event
     return [made for found in _found(remembered, addresses) for made in _statements(remembered, found, profile_id)]
 
 
+def recalled(remembered: Remembered, address: str) -> list[Objection]:
+    """Give the noes that are remembered of an address."""
+    return [said for found in _found(remembered, [address]) for said in remembered.said(found)]
+
+
 def told_of(remembered: Remembered, addresses: Iterable[str]) -> list[dict[str, object]]:
     """Tell what is remembered of somebody's addresses, as their export has it."""
     return [

@@ -3,6 +3,7 @@
 Owns both verbs, and the bound on how many events may follow from one.
 """
 
+from orchestrator.engine import profiles
 from orchestrator.engine.steps.going import STAY, Going
 from orchestrator.engine.turn import Turn, action_id_of
 from orchestrator.model import values
@@ -28,6 +29,7 @@ def set_values(turn: Turn, journey: Journey, entry: Entry, step: SetValues) -> G
         profile.traits[name] = value
         profile.said_ms[name] = turn.now_ms
         turn.changed = True
+        profiles.recall(turn, name, value)
         turn.decide(journey, entry, step.id, Verdict.CHANGED, Reason.SET, {"field": name})
     return step.next
 

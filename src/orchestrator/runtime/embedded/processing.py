@@ -28,7 +28,7 @@ from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
 from orchestrator.runtime.embedded.written import Written
 from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
-from orchestrator.runtime.objections import renewed
+from orchestrator.runtime.objections import recalled, renewed
 from orchestrator.runtime.timers import NEVER_MS, Timers
 from orchestrator.runtime.turn import Failure, Meeting, Turned
 from orchestrator.storage import Batch, Store
@@ -80,6 +80,7 @@ class Processor:
         # What the batch holds so far: cleared by each commit, never replaced, because the loop has them at hand.
         self._changed: dict[str, bytes] = {}
         self._ledger = catalog.admissions = Ledger.of(store.position(LIMITS))
+        catalog.recall = lambda address: recalled(self._objections, address)
         # Whom nothing was heard of for too long, and whether the file is to be rewritten because of such.
         self._forgotten: list[str] = []
         self._scrubs = False
@@ -101,6 +102,7 @@ class Processor:
         if catalog is not None:
             self._catalog = catalog
             catalog.admissions = self._ledger
+            catalog.recall = lambda address: recalled(self._objections, address)
             self._resolver.follow(catalog.project)
             self.settle()
 

@@ -8,12 +8,14 @@ Owns what is kept of them, and its bytes. Must never hold an address, nor a name
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
+from orchestrator.model.catalog import Recall
 from orchestrator.model.rights import Objection, objection_hash
 from orchestrator.runtime.kafka.state import beside, content_of
-from orchestrator.runtime.objections import together
+from orchestrator.runtime.objections import recalled, together
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,11 @@ class Objections:
     def restore(self, place: str, record: bytes) -> None:
         """Take up a record that the changelog holds."""
         self.known[place.removeprefix(PLACE)] = _decode(content_of(record))
+
+    def recall(self, region: str | None) -> Recall:
+        """Give what the engine asks of an address that a journey writes, phone numbers read as in a region."""
+        self.region = region
+        return partial(recalled, self)
 
     def hashes_of(self, address: str) -> list[str]:
         """Hash an address, under every key that is in use."""

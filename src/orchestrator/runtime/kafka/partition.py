@@ -146,6 +146,7 @@ class Partition(Unit):
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Fire what an end of the log has passed, then process what was fetched."""
         catalog.admissions = self._ledger  # partitions share the catalog, and take turns
+        catalog.recall = self._objections.recall(catalog.project.identity.region)
         self._cases.teams = catalog.project.teams
         self._until = until
         # Before records that came after that end.

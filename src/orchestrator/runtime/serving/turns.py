@@ -37,7 +37,7 @@ from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.inside import INSIDE, Inside
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
-from orchestrator.runtime.objections import TELLING, renewed
+from orchestrator.runtime.objections import TELLING, recalled, renewed
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -161,6 +161,7 @@ class Turns:
         """Take timers and items through their turns and commit; raises StorageError, and then nothing was changed."""
         began = time.perf_counter()
         self.catalog.admissions = self._ledger
+        self.catalog.recall = lambda address: recalled(self._objections, address)
         try:
             settled = self._settle(now_ms)
             self._wake(now_ms)
