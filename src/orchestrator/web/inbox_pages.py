@@ -24,15 +24,21 @@ _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;margin:0;color:#1a1a1a;background:#fff}"
     "header,main{max-width:72rem;margin:0 auto;padding:1rem 1.25rem}"
     "header{display:flex;gap:1.5rem;align-items:center;flex-wrap:wrap}"
-    "h1{font-size:1.5rem}h2{font-size:1.125rem;margin:1.5rem 0 .5rem}"
+    "h1{font-size:1.5rem;overflow-wrap:anywhere}h2{font-size:1.125rem;margin:1.5rem 0 .5rem}"
     "table{border-collapse:collapse;width:100%}caption{text-align:left;padding:.5rem 0}"
-    "th,td{text-align:left;vertical-align:top;padding:.5rem .75rem .5rem 0;border-bottom:1px solid #767676}"
+    "th,td{text-align:left;vertical-align:top;padding:.5rem .75rem .5rem 0;border-bottom:1px solid #767676;"
+    "overflow-wrap:anywhere}td:not(:nth-child(3)){overflow-wrap:normal}"
+    # On a telephone each case is a block of lines, each with the head of its column.
+    "@media(max-width:45rem){table,caption,tbody,tr,th,td{display:block}thead{position:absolute;left:-999rem}"
+    "tr{border-bottom:1px solid #767676;padding:.75rem 0}tbody th,td{border:0;padding:.125rem 0}"
+    "td:before{content:attr(data-head) ': ';font-weight:600}}"
     ".columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:0 2rem}"
     "dt{font-weight:600}dd{margin:0 0 .5rem;overflow-wrap:anywhere}"
     "fieldset{border:1px solid #767676;border-radius:.5rem;margin:1rem 0;padding:.75rem 1rem}"
     "label{display:block;padding:.375rem 0}textarea,input,select{font:inherit;box-sizing:border-box;max-width:100%}"
     "textarea{width:100%;min-height:6rem}input,select{padding:.375rem}"
-    "ol,ul{padding-left:1.25rem}li{margin:.25rem 0;overflow-wrap:anywhere}.said{white-space:pre-wrap}"
+    "ol,ul{padding-left:1.25rem}li{margin:.25rem 0;overflow-wrap:anywhere}"
+    ".said{white-space:pre-wrap;overflow-wrap:anywhere}"
     "button{font:inherit;padding:.5rem 1.25rem;border:2px solid #1a1a1a;border-radius:.5rem;background:#1a1a1a;"
     "color:#fff}form.inline{display:inline}[role=alert],[role=status]{border-left:.25rem solid #0b57d0;padding:.5rem "
     "1rem}[role=alert]{border-color:#b3261e}"
@@ -43,6 +49,7 @@ _STYLE = (
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 # Forms need a Referer's origin to be told apart from other sites' where a browser sends no Origin.
 HEADERS = {**pages.HEADERS, "Content-Security-Policy": pages.policy(_HASH), "Referrer-Policy": "same-origin"}
+_LONGEST_TITLE = 160
 # What is told after something was done, by a word in the address, and of these what is a failure.
 _DONE = ("claim", "release", "note", "answer", "close")
 _FAILED = ("unreachable", "no_consent", "taken", "unclaimed", "closed", "empty", "no_outcome", "no_channel", "form")
@@ -114,26 +121,38 @@ def queue(look: Look, cases: Sequence[Mapping[str, Any]], closed: bool) -> Respo
     title = look.say("closed_cases" if closed else "open_cases")
     if not cases:
         return look.page(title, f'<p role="status">{look.say("no_cases")}</p>')
-    rows = "".join(_row(look, case, closed) for case in cases)
     named = ("urgency", "case", "customer", "team", "channel", "opened", "outcome" if closed else "works_on_it")
-    heads = "".join(f'<th scope="col">{look.say(name)}</th>' for name in named)
+    rows = "".join(_row(look, case, closed, [look.say(name) for name in named]) for case in cases)
+    heads = "".join(f'<th role="columnheader" scope="col">{look.say(name)}</th>' for name in named)
     count = look.say("many_cases", str(len(cases))) if len(cases) > 1 else look.say("one_case")
     caption = f"{count}, {look.say('order_closed' if closed else 'order_open')}"
-    table = f"<table><caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-    return look.page(title, table)
+    # The roles are those of the elements, and stay where a narrow screen shows these as blocks.
+    table = (
+        f'<table role="table"><caption>{caption}</caption><thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
+    )
+    return look.page(title, f'{table}<tbody role="rowgroup">{rows}</tbody></table>')
 
 
-def _row(look: Look, case: Mapping[str, Any], closed: bool) -> str:
+def _row(look: Look, case: Mapping[str, Any], closed: bool, heads: Sequence[str]) -> str:
     name = case["summary"] or look.called(case["reason"] or case["id"])
-    link = f'<a href="{path_of(case["id"])}">{escape(name[:160])}</a>'
+    link = f'<a href="{path_of(case["id"])}">{escape(_short(name))}</a>'
     unknown = look.say("unknown")
     last = case["agent"] or look.say("nobody")
     if closed:
         last = look.called(case["outcome"]) if case["outcome"] else look.say("none")
     opened = look.time(case["opened_at"])
-    cells = (case["customer_id"] or unknown, _team(look, case), case["channel"] or unknown, opened, last)
-    told = "".join(f"<td>{escape(each)}</td>" for each in cells)
-    return f'<tr><td>{escape(look.called(case["priority"]))}</td><th scope="row">{link}</th>{told}</tr>'
+    about = (case["customer_id"] or unknown, _team(look, case), case["channel"] or unknown, opened, last)
+    cells = [
+        f'<td role="cell" data-head="{escape(head)}">{escape(each)}</td>'
+        for head, each in zip((heads[0], *heads[2:]), (look.called(case["priority"]), *about), strict=True)
+    ]
+    cells.insert(1, f'<th role="rowheader" scope="row">{link}</th>')
+    return f'<tr role="row">{"".join(cells)}</tr>'
+
+
+def _short(text: str) -> str:
+    """Cut what is too long for a heading."""
+    return text if len(text) <= _LONGEST_TITLE else text[: _LONGEST_TITLE - 1].rstrip() + "…"
 
 
 def _team(look: Look, case: Mapping[str, Any]) -> str:
@@ -147,8 +166,10 @@ def case(look: Look, once: str, found: Mapping[str, Any], told: str | None) -> R
     if told in _DONE or told in _FAILED:
         note = f'<p role="{"alert" if told in _FAILED else "status"}">{escape(look.say(f"told_{told}"))}</p>'
     happened = (_happened(look, each) for each in found["timeline"])
+    whole = f'<p class="said">{escape(title)}</p>' if _short(title) != title else ""
     content = (
         note
+        + whole
         + _facts(look, found)
         + ('<div class="columns">' + _about(look, found) + _feelings(look, found) + "</div>")
         + _section(look, "conversation", (escape(_line(look, line)) for line in found["lines"]), ordered=True)
@@ -158,7 +179,7 @@ def case(look: Look, once: str, found: Mapping[str, Any], told: str | None) -> R
         + _section(look, "what_happened", happened, ordered=True)
         + _section(look, "other_cases", (_other(look, each) for each in found["other_cases"]))
     )
-    return look.page(title[:160], content)
+    return look.page(_short(title), content)
 
 
 def missing(look: Look) -> Response:

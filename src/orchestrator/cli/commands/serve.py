@@ -150,6 +150,8 @@ def _tell(service: "Service", bound: socket.socket) -> None:
     for name, key in service.keys.made:
         if name != "link_secret":
             screen.say(f"made the {name.replace('_', ' ')}, kept in the state file: {key}")
+            if name == "agent_key":
+                screen.say(f"with it, {service.agents[0].name} signs in at {service.links.base_url}/inbox")
     for lane in service.delivery.lanes.values():
         missing = getattr(lane.road, "missing", None)
         if missing is not None:
@@ -165,7 +167,7 @@ def _url_of(bound: socket.socket) -> str:
 
 def _teach(service: "Service", bound: socket.socket) -> None:
     """Show whoever tries it out how events come in; a key that an operator named is theirs to write down."""
-    key = next((key for name, key in service.keys.made if name == "write_key"), "KEY")
+    key = "KEY" if service.settings.write_keys else service.keys.write[0]
     screen.say("messages are shown here and not sent; a customer comes in by:")
     screen.say(lessons.command(service.loaded, _url_of(bound), key))
 
