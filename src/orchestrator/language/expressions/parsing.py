@@ -51,6 +51,13 @@ _TEMPLATE = re.compile(r"\s*\{\{-?\s*(.*?)\s*-?\}\}\s*", re.DOTALL)
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 
 
+# Python's own words that expressions have no use for, and events may well: flights are from somewhere, in a class.
+_RESERVED = re.compile(
+    r"\b(?:as|assert|async|await|break|class|continue|def|del|except|finally|from|global|import|nonlocal|pass|raise"
+    r"|return|try|while|with|yield)\b"
+)
+
+
 @dataclass(frozen=True)
 class Mistake(Exception):  # noqa: N818 - an author's, on its way to become a problem
     """What is wrong with an expression, and at which of its characters."""
@@ -87,7 +94,7 @@ class Source:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what Python finds odd, such as `'a' is 'b'`, is refused below
-                tree = ast.parse(self._wrapped, mode="eval").body
+                tree = self._parsed()
         except SyntaxError as error:
             raise self._syntax_mistake(error) from error
         except ValueError as error:
@@ -100,6 +107,23 @@ class Source:
                 "E401", "a parenthesis is closed that was never opened", self.text.find(")"), "as many ( as )"
             )
         self._check_size(tree)
+        return tree
+
+    def _parsed(self) -> ast.expr:
+        """Parse with Python's own words as names: each is written otherwise in the meantime, in as many letters."""
+        bare, names = self._without_texts(), dict[str, str]()
+        wrapped = self._wrapped
+        for found in _RESERVED.finditer(bare):
+            others = (found[0].swapcase(), found[0].capitalize())
+            stand_in = next((one for one in others if one in names or not re.search(rf"\b{one}\b", bare)), found[0])
+            names[stand_in] = found[0]
+            wrapped = wrapped[: found.start() + 1] + stand_in + wrapped[found.end() + 1 :]
+        tree = ast.parse(wrapped, mode="eval").body
+        for node in ast.walk(tree) if names else ():
+            if isinstance(node, ast.Name):
+                node.id = names.get(node.id, node.id)
+            elif isinstance(node, ast.Attribute):
+                node.attr = names.get(node.attr, node.attr)
         return tree
 
     def _check_borrowed(self, bare: str) -> None:

@@ -5,7 +5,7 @@ Must never look at the generated code: only at what comes of it.
 
 import pytest
 
-from orchestrator.language.expressions import Surroundings, compile_text
+from orchestrator.language.expressions import Mistake, Surroundings, compile_text
 from orchestrator.model.event import KeptEvent
 from orchestrator.model.expression import Scope
 from orchestrator.model.profile import Consent, Profile
@@ -250,6 +250,36 @@ def test_an_expression_means(text, value):
     found = value_of(text)
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("class", "business"),
+        ("from == 'MAD' and not event.properties.return", True),
+        ("profile.class == class or class == 'business'", True),
+        ("CLASS == 1 and Class == 2 and class == 'business'", None),  # both of its other forms are taken
+        ("CLASS == 1 and class == 'business'", True),
+        ("contains(class, 'class') or 'class' == class", False),
+        ("global.import.with == 1", True),
+    ],
+)
+def test_a_property_may_be_called_by_a_word_of_pythons(text, value):
+    here = scope()
+    here.properties |= {"class": "business", "from": "MAD", "CLASS": 1, "global": {"import": {"with": 1}}}
+    if value is None:
+        with pytest.raises(Mistake):
+            compile_text(text, AROUND)
+    else:
+        assert compile_text(text, AROUND).expression.evaluate(here) == value
+
+
+def test_a_decision_sees_a_word_of_pythons_as_its_author_wrote_it():
+    here = scope()
+    here.properties["class"] = "business"
+    compiled = compile_text("class == 'x' and entry.return == 3", AROUND)
+    assert compiled.expression.values_seen(here) == {"class": "business", "entry.return": None}
+    assert compiled.reads == {("entry", "return")}
 
 
 def test_before_there_is_an_entry_its_names_are_missing():
