@@ -62,6 +62,10 @@ class Sources:
             return InForce(name, _content_of(file, variable), f"{file}, named by {variable}{_IN_FILE}")
         if name in self._in_config:
             return InForce(name, self._in_config[name], str(self.config))
+        in_file = name + _IN_FILE.lower()
+        if in_file in self._in_config:
+            file = Path(str(self._in_config[in_file]))
+            return InForce(name, _content_of(file, variable), f"{file}, named by {self.config}")
         return InForce(name, default, "default")
 
     def values(self, names: Iterable[str]) -> dict[str, Any]:
@@ -73,8 +77,10 @@ class Sources:
         """List what was said about settings that nobody knows, each with the one that may be meant."""
         known = set(names)
         said = [name.removeprefix(PREFIX).lower() for name in sorted(self.environment) if name.startswith(PREFIX)]
-        said = [name.removesuffix(_IN_FILE.lower()) if name not in known else name for name in said]
-        strangers = [name for name in [*said, *self._in_config] if name not in known and name != "config"]
+        said = [
+            name.removesuffix(_IN_FILE.lower()) if name not in known else name for name in [*said, *self._in_config]
+        ]
+        strangers = [name for name in said if name not in known and name != "config"]
         return [_guessed(name, known) for name in dict.fromkeys(strangers)]
 
 

@@ -51,3 +51,13 @@ def test_what_cannot_be_read_is_said(tmp_path):
         Sources({}, {}, broken)
     with pytest.raises(SettingsError, match="ORCHESTRATOR_HTTP_FILE"):
         Sources({}, {"ORCHESTRATOR_HTTP_FILE": str(tmp_path / "none")}).find("http")
+
+
+def test_the_config_may_name_a_file_with_a_secret_as_the_environment_does(tmp_path):
+    secret, config = tmp_path / "secret", tmp_path / "orchestrator.toml"
+    secret.write_text("hush\n", encoding="utf-8")
+    config.write_text(f'kafka_sasl_password_file = "{secret}"\n', encoding="utf-8")
+    sources = Sources({}, {}, config)
+    assert sources.find("kafka_sasl_password") == InForce("kafka_sasl_password", "hush", f"{secret}, named by {config}")
+    assert sources.values(["kafka_sasl_password"]) == {"kafka_sasl_password": "hush"}
+    assert sources.unknown(["kafka_sasl_password"]) == []

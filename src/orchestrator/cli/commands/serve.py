@@ -178,8 +178,10 @@ def _log_as(sources: Sources) -> None:
 
     import structlog
 
-    level = str(sources.find("log_level", "info").value).upper()
-    form = sources.find("log_format").value or ("console" if sys.stderr.isatty() else "json")
+    from orchestrator.runtime import logs
+
+    level = logs.level_of(str(sources.find("log_level").value or "info")).upper()
+    form = logs.format_of(str(sources.find("log_format").value or ("console" if sys.stderr.isatty() else "json")))
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -187,6 +189,6 @@ def _log_as(sources: Sources) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level, logging.INFO)),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

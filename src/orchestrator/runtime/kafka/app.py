@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 LONGEST_END_S = 9.5
 
 
+# The exit code of a process that could not begin, or go on (CONTRACTS.md).
+FAILED = 2
+
+
 class Part(Protocol):
     """Something that runs until it is stopped."""
 
@@ -211,7 +215,7 @@ def _committed_transport(application: Any) -> Any:
 
 
 def host(make: Callable[[], Part], name: str) -> int:
-    """Run a part until SIGTERM, SIGINT or SIGHUP; return 0 after a clean stop, 1 after an error, which is logged."""
+    """Run a part until SIGTERM, SIGINT or SIGHUP; return 0 after a clean stop, 2 after an error, which is logged."""
     import uvloop
 
     faults.arm_from(os.environ)
@@ -225,10 +229,11 @@ def _ended(services: Sequence[Any], loop: asyncio.AbstractEventLoop, name: str) 
     try:
         worker.execute_from_commandline()
     except SystemExit as ended:
-        return int(ended.code or 0)
+        # Mode says 1, which everywhere else means that something that was checked does not hold.
+        return FAILED if ended.code else 0
     except Exception:
         log.exception("%s ends after an error", name)
-        return 1
+        return FAILED
     finally:
         last_resort.cancel()
 
@@ -280,4 +285,4 @@ class LastResort:
     def _end(self) -> None:
         log.error("%s did not end in %g s and is cut off; what was open is done again", self._name, LONGEST_END_S)
         logging.shutdown()
-        os._exit(1)
+        os._exit(FAILED)

@@ -8,10 +8,12 @@ Must never let a customer's address or content through: what is logged are numbe
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
+
+from orchestrator.errors import InvariantError, OrchestratorError
 
 # Libraries that tell at `info` what we count in metrics.
 QUIET = ("aiokafka", "faust", "mode", "aiohttp.access")
@@ -56,6 +58,7 @@ def configure(level: str, fmt: str | None) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_traceback,
         structlog.processors.format_exc_info,
     ]
     last: Any = structlog.processors.JSONRenderer() if chosen == "json" else structlog.dev.ConsoleRenderer(colors=False)
@@ -71,3 +74,12 @@ def configure(level: str, fmt: str | None) -> None:
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _without_traceback(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Let an error that was raised on purpose speak for itself, where mode tells what a process ends of."""
+    error = event["exc_info"][1] if event.get("logger") == "mode.worker" and event.get("exc_info") else None
+    if isinstance(error, OrchestratorError) and not isinstance(error, InvariantError):
+        del event["exc_info"]
+        event["event"] = str(error)
+    return event

@@ -21,6 +21,7 @@ from pydantic import (
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import codec, instants
+from orchestrator.runtime import listening, logs
 
 PREFIX = "ORCHESTRATOR_"
 HTTP = "127.0.0.1:9100"
@@ -75,8 +76,8 @@ class KafkaSettings(BaseModel):
     # What addresses with an objection are hashed under, once their customer is erased; older ones behind a comma.
     objection_key: SecretStr | None = None
     http: str = HTTP
-    log_level: str = "info"
-    log_format: Literal["console", "json"] | None = None
+    log_level: logs.Level = "info"
+    log_format: logs.Format | None = None
 
     @field_validator("events_topics")
     @classmethod
@@ -84,6 +85,20 @@ class KafkaSettings(BaseModel):
         if not value.replace(",", "").strip():
             raise ValueError("name the topics that events come from, with commas between")
         return value
+
+    @field_validator("http")
+    @classmethod
+    def _http_is_an_address(cls, value: str) -> str:
+        try:
+            listening.read(value, HTTP)
+        except OrchestratorError:
+            raise ValueError(f"write HOST:PORT, such as {HTTP}") from None
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _log_level_may_be_in_capitals(cls, value: object) -> object:
+        return value.strip().lower() if isinstance(value, str) else value
 
     @field_validator("commit_interval_ms")
     @classmethod

@@ -6,7 +6,6 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from orchestrator.errors import OrchestratorError
 from orchestrator.runtime import listening
 from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -40,9 +39,3 @@ async def test_it_answers_on_an_address_of_ipv6(http):
             assert answer.status == 200
     finally:
         await server.stop()
-
-
-@pytest.mark.parametrize("http", ["9100", "127.0.0.1:70000"])
-async def test_a_port_that_is_none_is_the_operators_to_mend(http):
-    with pytest.raises(OrchestratorError, match="ORCHESTRATOR_HTTP"):
-        await _server().start(_at(http))
