@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 # A stopped process has 10 s, whatever it is in the middle of.
 LONGEST_END_S = 9.5
-
-
 # The exit code of a process that could not begin, or go on (CONTRACTS.md).
 FAILED = 2
 
