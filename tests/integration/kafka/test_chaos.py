@@ -111,7 +111,7 @@ class Chaos:
 
     def end_of(self, worker: WorkerProcess) -> int:
         """Give the exit code that a worker's own fault ends it with."""
-        return 1 if worker in self.failing else -signal.SIGKILL
+        return 2 if worker in self.failing else -signal.SIGKILL
 
     def wake(self) -> None:
         """Let a frozen worker go on: a zombie, if its session is over."""

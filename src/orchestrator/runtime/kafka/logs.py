@@ -15,6 +15,8 @@ import structlog
 
 from orchestrator.errors import InvariantError, OrchestratorError
 
+# Whose lines tell what a process ends of: mode's worker logs by the name of the module that makes it ours.
+HOST = "orchestrator.runtime.kafka.app"
 # Libraries that tell at `info` what we count in metrics.
 QUIET = ("aiokafka", "faust", "mode", "aiohttp.access")
 
@@ -77,8 +79,8 @@ def configure(level: str, fmt: str | None) -> None:
 
 
 def _without_traceback(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Let an error that was raised on purpose speak for itself, where mode tells what a process ends of."""
-    error = event["exc_info"][1] if event.get("logger") == "mode.worker" and event.get("exc_info") else None
+    """Let an error that was raised on purpose speak for itself, where the host tells what a process ends of."""
+    error = event["exc_info"][1] if event.get("logger") == HOST and event.get("exc_info") else None
     if isinstance(error, OrchestratorError) and not isinstance(error, InvariantError):
         del event["exc_info"]
         event["event"] = str(error)
