@@ -8,8 +8,8 @@
     identity, objections            whose event it is; noes that outlive an erasure
     delivery/                       actions, handed to providers
     versions, publishing, replay    what is in force, what would change for whom, what would have been otherwise
-    live, live_settings, listening, interpreter, metrics, streams
-                                    a live process: as HTTP sees it, its settings and address, what it counts and shows
+    live, live_settings, listening, logs, interpreter, metrics, streams
+                                    a live process: as HTTP sees it, its settings, address and log, what it counts and shows
     desk, inbox, agents             cases as people work on them
     addressing, finding, inside     who is reached at an address; a customer by whatever is known of them; who is inside
     rights                          erasing and exporting
