@@ -128,6 +128,14 @@ async def test_the_page_to_leave_leads_to_the_preferences(shop):
     assert page.fields == {"marketing": [("email", True), ("push", True)], "news": [("email", False), ("push", False)]}
 
 
+async def test_who_left_by_mistake_finds_the_way_back(shop):
+    _, done = await posted(shop, link(Kind.UNSUBSCRIBE, shop), {})
+    [further] = re.findall(r'href="(/u/[^"]+)"', done)
+    assert (await opened(shop, further)).fields["marketing"] == [("email", False), ("push", True)]
+    assert (await posted(shop, further, {"marketing": ["email", "push"]}))[0] == 200
+    assert (await opened(shop, further)).fields["marketing"] == [("email", True), ("push", True)]
+
+
 async def test_the_page_to_leave_leads_on_below_the_path_that_we_stand_under(tmp_path):
     live = LiveShop(tmp_path)
     live.settings["public_url"] = "https://shop.example/letters/"

@@ -76,7 +76,7 @@ class CustomersPages:
         except HttpError as error:
             return look.note(look.words["invalid"], look.words["no_change"], error.status)
         except OrchestratorError:
-            again = look.note(look.words["no_change"], "", 503)
+            again = look.note(look.words["no_change"], status=503)
             again.headers["Retry-After"] = "5"
             return again
 
@@ -90,13 +90,18 @@ class CustomersPages:
             # The instant is part of its id: who comes back and leaves again by the same mail is heard again.
             now_ms = self._service.clock.now_ms()
             await self._service.hear(token.profile_id, report.event(now_ms, each=str(now_ms)))
-            return look.note(look.words["unsubscribed"], "")
+            # Whoever did it by mistake, or would rather have fewer, finds the way from here.
+            return look.note(look.words["unsubscribed"], further=self._leads_on(token, look))
+        words = look.words
+        leads_on = self._leads_on(token, look)
+        return look.question(words["unsubscribe_question"], words["unsubscribe_button"], leads_on)
+
+    def _leads_on(self, token: Token, look: Look) -> str:
+        """Write the link from a page to the customer's preferences."""
         about = About(token.profile_id, token.action_id, token.channel, token.purpose, token.language)
         further = self._service.links.make(Kind.PREFERENCES, about, self._service.clock.now_ms())
-        words = look.words
         # At the host that the customer sees us at, but below the path that we stand under there.
-        leads_on = pages.link(urlsplit(further).path, words["preferences"])
-        return look.question(words["unsubscribe_question"], words["unsubscribe_button"], leads_on)
+        return pages.link(urlsplit(further).path, look.words["preferences"])
 
     async def _prefer(self, request: Request, token: Token, look: Look) -> Response:
         state = await self._service.state_of(token.profile_id)
@@ -107,7 +112,7 @@ class CustomersPages:
             events = list(self._changes(state.profile, token, wanted))
             if events:
                 await self._service.hear(token.profile_id, *events)
-            return look.note(look.words["saved"], "")
+            return look.note(look.words["saved"])
         choices = [
             (purpose.name, [(channel, _is_granted(state.profile, channel, purpose)) for channel in self._channels()])
             for purpose in self._purposes()
@@ -162,7 +167,7 @@ class CustomersPages:
             return look.note(look.words["invalid"], look.words["no_change"], 410)
         event = self._consent(token, token.channel, token.purpose, True, True, "confirm_page")
         await self._service.hear(token.profile_id, event)
-        return look.note(look.words["confirmed"], "")
+        return look.note(look.words["confirmed"])
 
     async def _has_moved(self, token: Token) -> bool:
         """Tell whether the customer has another address by now than the one that was asked."""
@@ -188,7 +193,7 @@ class CustomersPages:
         event_id = ids.derive(token.action_id, "survey_answered", str(now_ms))
         answered = Event(event_id, "survey_answered", now_ms, channel=token.channel, decoded=said)
         await self._service.hear(token.profile_id, answered)
-        return look.note(look.words["answered"], "")
+        return look.note(look.words["answered"])
 
 
 def _nobody(look: Look) -> Response:

@@ -78,9 +78,10 @@ class Look:
         )
         return HTMLResponse(whole, status, HEADERS)
 
-    def note(self, title: str, text: str, status: int = 200) -> Response:
-        """Give a page that only says something."""
-        return self.page(title, f'<p role="status">{escape(text)}</p>', status)
+    def note(self, title: str, text: str = "", status: int = 200, further: str = "") -> Response:
+        """Give a page that only says something, and may lead on; `further` is HTML already."""
+        said = f'<p role="status">{escape(text)}</p>' if text else ""
+        return self.page(title, said + further, status)
 
     def question(self, question: str, button: str, further: str = "") -> Response:
         """Give a page with one button."""
