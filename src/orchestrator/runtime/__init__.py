@@ -3,8 +3,8 @@
     turn                            that sequence: bytes in, bytes out
     embedded/, serving/, kafka/, simulated
                                     what drives it: files, one live process, many workers, an example's clock
-    timers, limits, settling, dead_letters
-                                    who wakes next, whom a journey takes, whom definitions move, what came to nothing
+    wall_clock, timers              real time, and who wakes next
+    limits, settling, dead_letters  whom a journey takes, whom definitions move, what came to nothing
     identity, objections            whose event it is; noes that outlive an erasure
     delivery/                       actions, handed to providers
     versions, publishing, replay    what is in force, what would change for whom, what would have been otherwise

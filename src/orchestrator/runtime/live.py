@@ -21,10 +21,10 @@ from orchestrator.model.event import Event
 from orchestrator.model.state import State
 from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import Agent
-from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.inbox import Inbox
 from orchestrator.runtime.metrics import WebMetrics
 from orchestrator.runtime.streams import Streams
+from orchestrator.runtime.wall_clock import Clock
 
 
 class Busy(OrchestratorError):  # noqa: N818 - an answer to whoever asked

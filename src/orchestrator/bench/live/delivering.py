@@ -36,13 +36,13 @@ from orchestrator.language import compile_sources
 from orchestrator.model import ids, instants
 from orchestrator.model.effects import Action
 from orchestrator.runtime import interpreter
-from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import MessageRoad
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox, open_store
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.turns import Turns
+from orchestrator.runtime.wall_clock import WallClock
 from orchestrator.storage import Batch, Pending
 
 CONCURRENCY = 20

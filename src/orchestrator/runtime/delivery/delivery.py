@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.runtime.delivery import timing
-from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.delivery.lane import GRACE_SECONDS, LOOK_EVERY, Lane, Observe
 from orchestrator.runtime.delivery.outbox import Outbox
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import Road
+from orchestrator.runtime.wall_clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

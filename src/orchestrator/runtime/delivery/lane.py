@@ -27,12 +27,12 @@ from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime import faults
 from orchestrator.runtime.delivery import timing
-from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.delivery.coupons import NoCoupon, NotClaimed
 from orchestrator.runtime.delivery.outbox import Outbox, Outcome
 from orchestrator.runtime.delivery.pace import Manners, Ramp, Rate
 from orchestrator.runtime.delivery.patience import Backoff, Breaker
 from orchestrator.runtime.delivery.roads import NotRendered, PartlyTaken, Road
+from orchestrator.runtime.wall_clock import Clock
 from orchestrator.storage import Pending, Settled
 
 # The outbox is looked at again after so long whatever happens: clocks are set, machines sleep.

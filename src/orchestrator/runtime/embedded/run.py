@@ -22,6 +22,7 @@ from orchestrator.runtime.embedded.reading import Feed, Inputs, Sorting
 from orchestrator.runtime.embedded.sorting import MEMORY_BYTES
 from orchestrator.runtime.embedded.summary import Progress, Summary
 from orchestrator.runtime.versions import InForce, newer, take_up
+from orchestrator.runtime.wall_clock import wall_clock_ms
 from orchestrator.storage import MemoryStore, SqliteStore, Store
 
 # Batches are large and change most pages of a small store: measured, with pages four times SQLite's own a third less
@@ -108,7 +109,7 @@ def _run(
             )
             processor.settle()
             sorting = Sorting(options.sort_memory_bytes, lambda feed: report(processor, feed))
-            for feed in inputs.feeds(_wall_ms, sorting):
+            for feed in inputs.feeds(wall_clock_ms, sorting):
                 processor.run(feed)
             if options.until_ms is not None:
                 processor.wake_until(options.until_ms)
@@ -134,10 +135,6 @@ class _Follower:
             return None
         self._revision = found.revision
         return found.catalog
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from orchestrator.runtime.kafka.cases import PLACE, read_file, whose
 from orchestrator.runtime.kafka.header import HEADER_KEY
 from orchestrator.runtime.kafka.linking_partition import read_name
 from orchestrator.runtime.kafka.restore import OLDEST_CHECKPOINT_S
+from orchestrator.runtime.wall_clock import wall_clock_ms
 from orchestrator.storage import Batch, Known, SqliteStore
 
 log = logging.getLogger(__name__)
@@ -225,9 +226,9 @@ class Copy:
     def tidy(self) -> None:
         """Let go of what nobody should find any more; called when there is nothing to copy, or that is overdue."""
         if time.monotonic() - self._pruned_at > PRUNE_S:
-            before_ms = int(time.time() * 1000) - self._keeps_decisions_ms
+            before_ms = wall_clock_ms() - self._keeps_decisions_ms
             self.store.drop_decisions(instants.to_text(before_ms))
-            self.store.casework.drop_streamed(int(time.time() * 1000))
+            self.store.casework.drop_streamed(wall_clock_ms())
             self._pruned_at = time.monotonic()
         if self._erased_at is not None:
             self.store.scrub()

@@ -17,7 +17,6 @@ from orchestrator.channels.links import Links
 from orchestrator.errors import OrchestratorError
 from orchestrator.runtime import interpreter
 from orchestrator.runtime.delivery import timing
-from orchestrator.runtime.delivery.clock import WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.lane import GIVEN_UP
 from orchestrator.runtime.delivery.routes import Find, Operator, allowed_hosts, preparer_of, routes_of
@@ -33,6 +32,7 @@ from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.starting import once_brokers_answer
 from orchestrator.runtime.kafka.streaming import KafkaStreams
 from orchestrator.runtime.kafka.topics import Topics, ensure
+from orchestrator.runtime.wall_clock import WallClock
 
 if TYPE_CHECKING:
     from orchestrator.language import Loaded

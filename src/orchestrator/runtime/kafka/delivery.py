@@ -9,7 +9,6 @@ Owns the port between Kafka and the lanes. Must never send, nor look at an actio
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -29,6 +28,7 @@ from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.writer import is_fenced
+from orchestrator.runtime.wall_clock import wall_clock_ms
 from orchestrator.storage import Pending, Settled
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class KafkaOutbox:
 
     def _no_action(self, number: int, offset: int, raw: bytes | None, error: Exception) -> DeadLetter:
         reason = "bad_envelope" if isinstance(error, msgspec.ValidationError) else "not_json"
-        source, at = f"{self._topics.actions}/{number}", instants.to_text(int(time.time() * 1000))
+        source, at = f"{self._topics.actions}/{number}", instants.to_text(wall_clock_ms())
         return DeadLetter(reason, f"delivery knows no such action: {error}", source, offset, at, **quote(raw or b""))
 
     async def _cancel(self, journal: Journal, row: Row) -> str | None:
@@ -226,7 +226,7 @@ class KafkaOutbox:
 
     async def _revive(self, journal: Journal, row: Row, offset: int) -> str | None:
         """Let what was given up on be tried again, under the same key."""
-        again = row.again(offset, int(time.time() * 1000))
+        again = row.again(offset, wall_clock_ms())
         if again is None:
             return None
         await self._put(journal, again)
@@ -286,7 +286,7 @@ class KafkaOutbox:
 
     async def _settle(self, outcome: Outcome) -> None:
         settled, notes = outcome.settled, outcome.notes
-        now_ms = int(time.time() * 1000)
+        now_ms = wall_clock_ms()
         more = {f"{NOTE}{name}": value for name, value in notes.items()}
         async with self._alone(outcome.pending.action_id) as action_id:
             row = self._pendings.get(action_id)

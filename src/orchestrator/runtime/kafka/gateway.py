@@ -31,7 +31,6 @@ from orchestrator.model.state import State
 from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import session_secret
 from orchestrator.runtime.dead_letters import DeadLetter, quote
-from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.routes import Find, preparer_of
 from orchestrator.runtime.kafka.catalogs import Catalogs
 from orchestrator.runtime.kafka.inbox import Inbox
@@ -47,6 +46,7 @@ from orchestrator.runtime.kafka.starting import once_brokers_answer
 from orchestrator.runtime.kafka.topics import Topics, ensure, largest_batch
 from orchestrator.runtime.live import Keys, Known, Refusal
 from orchestrator.runtime.live_settings import ServeSettings
+from orchestrator.runtime.wall_clock import Clock, WallClock
 
 if TYPE_CHECKING:
     from orchestrator.language import Loaded

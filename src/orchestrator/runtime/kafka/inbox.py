@@ -20,13 +20,13 @@ from orchestrator.model import ids
 from orchestrator.model.casework import CaseFile
 from orchestrator.model.event import Event
 from orchestrator.runtime import inbox
-from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.desk import Ask, NotDone, line_of
 from orchestrator.runtime.kafka.cases import ASKED, TASK, Asking
 from orchestrator.runtime.kafka.readside import ReadSide
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.sending import Sender
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.wall_clock import Clock
 from orchestrator.storage.casework import Casework
 
 # So long a partition may be on its way from a worker that died to the next one.

@@ -56,7 +56,7 @@ class Kept:
 
 
 class Job(Protocol):
-    """What the members of one consumer group do: turn, or resolve."""
+    """What the members of one consumer group do: turn, resolve, or link."""
 
     settings: KafkaSettings
     metrics: Metrics

@@ -7,7 +7,6 @@ is then opened anew.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -22,6 +21,7 @@ from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.writer import Writer
+from orchestrator.runtime.wall_clock import wall_clock_ms
 
 Changes = Mapping[str, bytes | None]
 
@@ -90,7 +90,7 @@ class Journal:
             outgoing, self._open = self._open, Outgoing(self._settings.transaction_facts)
             waiters, self._waiters = self._waiters, []
             try:
-                await commit(self._writer, outgoing, Header(int(time.time() * 1000)), self._target)
+                await commit(self._writer, outgoing, Header(wall_clock_ms()), self._target)
             except BaseException as error:
                 for waiter in (*waiters, *self._waiters):
                     if not waiter.done():

@@ -1,4 +1,4 @@
-"""The membership in a consumer group, and the loop that fetches, works and commits: of the turns, and of resolve.
+"""The membership in a consumer group, and the loop that fetches, works and commits: of any job.
 
 Owns the loop and its order: fetch what every partition has room for and take it into the units; then each partition
 works, starts its commit if one is due, and gives way. Commits run beside the next work; each partition has one at a
@@ -26,6 +26,7 @@ from orchestrator.runtime.kafka.fetching import fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
 from orchestrator.runtime.kafka.unit import Unit
+from orchestrator.runtime.wall_clock import wall_clock_ms
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +65,6 @@ class Definitions(Protocol):
     @property
     def revision(self) -> int:
         """Return its revision in the journeys topic."""
-
-
-def wall_clock_ms() -> int:
-    """Return the wall clock in epoch milliseconds."""
-    return int(time.time() * 1000)
 
 
 class Membership:

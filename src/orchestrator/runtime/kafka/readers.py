@@ -10,10 +10,10 @@ import re
 
 from orchestrator.model.casework import Streamed
 from orchestrator.runtime import streams
-from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.kafka.copied import Copy, origin_of, split_origin
 from orchestrator.runtime.kafka.readside import ReadSide
 from orchestrator.runtime.streams import PAGE, NoPlace, Reader
+from orchestrator.runtime.wall_clock import Clock
 
 # By partition, the number of the last message that a reader was sent, from 1.
 Seen = dict[int, int]

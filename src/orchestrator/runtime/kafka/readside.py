@@ -30,6 +30,7 @@ from orchestrator.runtime.kafka.reading import FETCH_BYTES, reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.live import Known
+from orchestrator.runtime.wall_clock import wall_clock_ms
 from orchestrator.storage import Store
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class ReadSide:
     async def follow(self, counts: Mapping[str, int]) -> None:
         """Copy for ever, whatever becomes of the brokers or the disk meanwhile. `counts` are the topics' partitions."""
         # What is decided from now on comes here beside its records, and may come before them.
-        self._since_ms = int(time.time() * 1000) - MARGIN_MS
+        self._since_ms = wall_clock_ms() - MARGIN_MS
         while True:
             try:
                 # Decisions may expire while the brokers are away; then what is left of them is read on from.

@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import secrets
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -22,6 +21,7 @@ from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.passing import until_everywhere
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics, look
+from orchestrator.runtime.wall_clock import wall_clock_ms
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ async def request_erasure(
         try:
             async with asyncio.timeout(wait_s):
                 await until_everywhere(settings, topics, TopicPartition(sent.topic, sent.partition), sent.offset)
-                in_force_at = instants.to_text(time.time_ns() // 1_000_000)
+                in_force_at = instants.to_text(wall_clock_ms())
         except (TimeoutError, KafkaError) as error:
             # The request stands in the log, whatever becomes of the waiting.
             log.warning("the erasure is not seen to be carried out yet: %r", error)

@@ -1,6 +1,6 @@
 """A unit of work: one partition number of one group, from what was fetched to what a transaction will carry.
 
-Turns and resolve are such units; the membership loop, the incarnations and the commit know only this.
+Turns, resolve and the linker are such units; the membership loop, the incarnations and the commit know only this.
 Owns the order in which fetched records become facts, how far each input is processed, and the buffers. A unit never
 awaits: between two looks at the event loop it is whole, so there is no lock.
 Must never talk to Kafka.

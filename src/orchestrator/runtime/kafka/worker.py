@@ -1,4 +1,4 @@
-"""One worker: topics checked, definitions read, turns (and resolve) running, health told, stopped cleanly.
+"""One worker: topics checked, definitions read, the members of its groups running, health told, stopped cleanly.
 
 Owns the order in which a worker starts and stops. Must never know how it is hosted.
 """
@@ -124,7 +124,7 @@ class Worker:
             member.stop()
 
     def _hire(self, counts: Mapping[str, int]) -> None:
-        """Make the members that run jobs: turn, and resolve before it."""
+        """Make the members that run jobs: turn, and before it resolve and link, where that is asked for."""
         settings, topics = self._settings, self._topics
         count, sources, links = counts[topics.changelog], frozenset[str](), self._links
         self._members.clear()

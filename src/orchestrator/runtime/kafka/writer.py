@@ -10,7 +10,6 @@ Owns the producer's life and its batches. Must never retry what was fenced, nor 
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -27,6 +26,7 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 from orchestrator.runtime.kafka.outgoing import Forward, Line
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, STAMP
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.wall_clock import wall_clock_ms
 
 TRANSACTION_TIMEOUT_MS = 10_000
 # Under the brokers' default of 1 MiB for a batch; one larger record still gets a batch of its own.
@@ -89,7 +89,7 @@ class Writer:
         Return a future and a count of records for each batch.
         """
         producer = self._producer
-        now_ms = int(time.time() * 1000)
+        now_ms = wall_clock_ms()
         sent: list[Batch] = []
         batch = producer.create_batch()
         # Past aiokafka's own `append`, which costs as much again for serializers that we have none of.
@@ -125,7 +125,7 @@ class Writer:
 
     def _begun_by(self, forward: Forward) -> Any:
         """Begin a batch with a record. Alone any has room, so a very large one is not stamped."""
-        batch, now_ms = self._producer.create_batch(), int(time.time() * 1000)
+        batch, now_ms = self._producer.create_batch(), wall_clock_ms()
         if forward[2] < now_ms - LONG_AGO_MS and len(forward[1]) < BATCH_BYTES // 2:
             _append(batch, (CLOCK_KEY, STAMP, now_ms, []))
         _append(batch, forward)

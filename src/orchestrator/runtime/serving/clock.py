@@ -5,7 +5,7 @@ has caught up, so that instants do not go back within a conversation; a larger o
 mended a wrong clock, and waiting for the wrong instant to come again would stop every timer.
 """
 
-from orchestrator.runtime.delivery.clock import Clock
+from orchestrator.runtime.wall_clock import Clock
 
 HELD_MS = 5_000
 

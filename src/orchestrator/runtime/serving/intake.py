@@ -15,12 +15,12 @@ import structlog
 
 from orchestrator.errors import StorageError
 from orchestrator.model.event import Event
-from orchestrator.runtime.delivery.clock import Clock
 from orchestrator.runtime.delivery.outbox import Outcome
 from orchestrator.runtime.live import Busy, Refusal
 from orchestrator.runtime.serving.clock import SteadyClock
 from orchestrator.runtime.serving.turns import Asked, Item, Placed, Records, Told, Turns
 from orchestrator.runtime.timers import NEVER_MS
+from orchestrator.runtime.wall_clock import Clock
 from orchestrator.storage import Batch, Pending, SqliteStore, Store
 
 # What may wait for its batch. Beyond it callers are told to come back: memory is not where load goes.

@@ -24,7 +24,6 @@ from orchestrator.runtime import addressing, finding, versions
 from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import Agent, read_agents, session_secret
 from orchestrator.runtime.delivery import timing
-from orchestrator.runtime.delivery.clock import Clock, WallClock
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, routes_of
 from orchestrator.runtime.live import Keys, Known, Refusal
@@ -37,6 +36,7 @@ from orchestrator.runtime.serving.project import Watch
 from orchestrator.runtime.serving.streams import Streams
 from orchestrator.runtime.serving.turns import Turns
 from orchestrator.runtime.versions import InForce
+from orchestrator.runtime.wall_clock import Clock, WallClock
 from orchestrator.storage import Batch, Store
 
 _log = structlog.get_logger(__name__)

@@ -1,4 +1,4 @@
-"""The clock of whatever runs on real time.
+"""The wall clock: the clock of whatever runs on real time.
 
 Owns reading the time and waiting for it, so that tests can hand in another. Must never be read by the engine.
 """
@@ -6,6 +6,11 @@ Owns reading the time and waiting for it, so that tests can hand in another. Mus
 import asyncio
 import time
 from typing import Protocol
+
+
+def wall_clock_ms() -> int:
+    """Tell the instant by the machine's own clock, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
 
 
 class Clock(Protocol):
@@ -25,7 +30,7 @@ class WallClock:
 
     def now_ms(self) -> int:
         """Tell the instant, in epoch milliseconds."""
-        return time.time_ns() // 1_000_000
+        return wall_clock_ms()
 
     async def sleep(self, seconds: float) -> None:
         """Wait so long."""
