@@ -82,10 +82,16 @@ class Preparer:
         return self._renderer.case(template, {**data, "settings": known.settings})
 
     def _confirmed_by(self, action: Action) -> str:
-        """Name the purpose that the message asks to confirm: what its data says, as it cannot be sent for that yet."""
-        data = action.data.get("data")
+        """Name the purpose that the message asks to confirm; it cannot be sent for that yet.
+
+        What its data says, else its own, where that asks for a confirmation, else the only one that does.
+        """
+        data, own = action.data.get("data"), action.purpose or ""
         named = data.get("confirms") if isinstance(data, dict) else None
-        return named if isinstance(named, str) and named in self._project.purposes else action.purpose or ""
+        if isinstance(named, str) and named in self._project.purposes:
+            return named
+        asking = [each.name for each in self._project.purposes.values() if each.consent == "double_opt_in"]
+        return asking[0] if len(asking) == 1 else own
 
     def _survey_of(self, action: Action) -> str:
         """Name the kind of survey that an action asks, for the page that its link leads to; "" when it asks none."""

@@ -168,6 +168,11 @@ DOUBTS = _codes(
         "A step waits for an event that ends the entry before the step sees it.",
         "Give the exit rule or the goal a where, or wait for something else.",
     ),
+    (
+        "W322",
+        "A link to confirm, and nothing says which purpose it confirms.",
+        "Name it in the send: data: {confirms: \"'newsletter'\"}.",
+    ),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
     ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W403", "A comparison with a value that can never be.", "Write one that it may be, or of its kind."),

@@ -4,6 +4,8 @@ Owns the checks of those three against the project and the message's content, an
 steps of the journeys that send them. Must never decide which channel a customer gets.
 """
 
+import re
+
 from orchestrator.language import templates
 from orchestrator.language.content import Draft, check_lookup, exists
 from orchestrator.language.definitions.fields import nearest
@@ -18,6 +20,10 @@ from orchestrator.language.templates import Named
 
 # Channels whose readers answer on the page behind a link; in others an app, or a person, asks.
 _ANSWERED_BY_LINK = frozenset({"email", "sms"})
+
+
+# An expression that is a text and nothing else.
+_QUOTED = re.compile(r"""\s*(['"])(.*)\1\s*""")
 
 
 class Messages:
@@ -78,7 +84,24 @@ class Sending:
             place.report(
                 "E309", f"{body.message} has no content for any channel of the project", "content for one of them"
             )
+        self._check_confirming(place, body, draft, purpose or "")
         return body.message, tuple(body.channels) if body.channels else content, purpose or ""
+
+    def _check_confirming(self, place: Place, body: SendBody, draft: Draft, purpose: str) -> None:
+        """Check that a link to confirm confirms a purpose for which anybody is asked to."""
+        if all(named.path[:2] != ("links", "confirm") for _, _, named in draft.names):
+            return
+        known = self._shop.definition.purposes
+        if "confirms" in body.data:
+            named = _QUOTED.fullmatch(body.data["confirms"])
+            if named is not None:
+                self._shop.check_purpose(place["data"]["confirms"], named[2])
+            return
+        asking = [name for name, each in known.items() if each.consent == "double_opt_in"]
+        if len(asking) != 1 and purpose not in asking and purpose in known:
+            which = "that one of " + ", ".join(asking) if asking else "a purpose that asks for it"
+            fix = f"""data: {{confirms: "'{asking[0] if asking else "NAME"}'"}} for {which}"""
+            place["message"].report("W322", f"the link to confirm in {body.message} confirms {purpose}", fix)
 
     def _has_lost_purpose(self) -> bool:
         """Tell whether the journey has a purpose that could not be read, and was cut out for it."""

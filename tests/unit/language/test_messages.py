@@ -305,3 +305,29 @@ def test_no_heap_of_liquid_makes_anything_but_names_or_mistakes(pieces):
 @given(st.text())
 def test_no_text_makes_anything_but_names_or_mistakes(text):
     assert all(mistake.code.startswith("E5") for mistake in templates.inspect(text).mistakes)
+
+
+@pytest.mark.parametrize(
+    ("purposes", "data", "told"),
+    [
+        ("news: {consent: double_opt_in}", "", []),
+        ("tips: {consent: opt_in}", "", ["W322 data: {confirms: \"'NAME'\"} for a purpose that asks for it"]),
+        (
+            "news: {consent: double_opt_in}\n  tips: {consent: double_opt_in}",
+            "",
+            ["W322 data: {confirms: \"'news'\"} for that one of news, tips"],
+        ),
+        (
+            "news: {consent: double_opt_in}\n  tips: {consent: double_opt_in}",
+            ", data: {confirms: \"'tips'\"}",
+            [],
+        ),
+        ("news: {consent: double_opt_in}", ", data: {confirms: \"'nwes'\"}", ["E306 news"]),
+        ("news: {consent: double_opt_in}", ", data: {confirms: profile.asked_for}", []),
+    ],
+)
+def test_a_link_to_confirm_is_about_a_purpose_that_asks_for_it(purposes, data, told, found, sound):
+    project = sound["orchestrator.yaml"].replace("purposes:\n", f"purposes:\n  {purposes}\n")
+    journey = sound["hello.journey.yaml"].replace("send: welcome", f"send: {{message: welcome{data}}}")
+    problems = found(journey, project=project, message='message: welcome\nsms: {text: "{{ links.confirm }}"}\n')
+    assert [f"{each.code} {each.fix}" for each in problems] == told

@@ -135,7 +135,9 @@ class SendBody(Model):
     )
     expires: Duration | None = Field(None, description="Give up when it could not be sent for so long.")
     data: dict[str, Expression] = Field(
-        default_factory=dict, description="Values for the template, as data.NAME; right sides are expressions."
+        default_factory=dict,
+        description="Values for the template, as data.NAME; right sides are expressions. `confirms` names the "
+        "purpose that links.confirm is about.",
     )
 
 
