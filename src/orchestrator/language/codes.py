@@ -173,6 +173,11 @@ DOUBTS = _codes(
         "A link to confirm, and nothing says which purpose it confirms.",
         "Name it in the send: data: {confirms: \"'newsletter'\"}.",
     ),
+    (
+        "W323",
+        "A step asks for opens or clicks of e-mails that nobody measures.",
+        "Write track: [clicks, opens] at the channel in orchestrator.yaml.",
+    ),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
     ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W403", "A comparison with a value that can never be.", "Write one that it may be, or of its kind."),

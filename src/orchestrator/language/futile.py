@@ -1,8 +1,9 @@
-"""What a journey says that can never come: a second entry where time comes again, an event that ends the entry first.
+"""What a journey says that hardly ever comes: a second entry by time, what ends the entry first, what nobody measures.
 
 Owns these doubts about a journey as a whole. Must never refuse anything.
 """
 
+import re
 from collections.abc import Iterator
 
 from orchestrator.language.definitions import steps as written
@@ -10,14 +11,22 @@ from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.definitions.triggers import EnterRule, Trigger
 from orchestrator.language.naming import walk
 from orchestrator.language.nodes import Place
+from orchestrator.language.project import RESERVED_CHANNELS, Shop
+from orchestrator.language.sending import Messages
 
+# What a channel measures only if it is told to, by what comes of it.
+_MEASURED = {"message_opened": "opens", "message_clicked": "clicks"}
+_STATUS = re.compile(r"""\.status\s*[=!]=\s*['"](opened|clicked)['"]""")
+# The channel where that is up to us, unless its provider reports them; apps tell of theirs by themselves.
+_MAIL = "email"
 # What machines do matches only where a `where` names this, and so no rule without one.
 _MACHINE = "machine"
 
 
-def check(definition: JourneyDefinition, root: Place) -> None:
+def check(definition: JourneyDefinition, root: Place, shop: Shop, messages: Messages) -> None:
     """Doubt what can never come."""
     _check_again(definition, root["enter"])
+    _check_measured(definition, root, shop, messages)
     first = dict(_ending(definition))
     for path, step in walk(list(definition.steps)) if first else ():
         for place, events in _awaited(step, root.at(path)):
@@ -42,6 +51,35 @@ def _check_again(definition: JourneyDefinition, place: Place) -> None:
         if comes is not None:
             message = f"this comes {comes}, and lets each customer in once: `again` is once where it is not written"
             spot.report("W320", message, "again: after_exit, or again: once where that is meant")
+
+
+def _check_measured(definition: JourneyDefinition, root: Place, shop: Shop, messages: Messages) -> None:
+    """Doubt a wait for what mails do not measure: everybody would count as having opened nothing."""
+    channel = shop.definition.channels.get(_MAIL)
+    missing = {} if channel is None else {event: what for event, what in _MEASURED.items() if what not in channel.track}
+    if not missing or not any(_mails(step, messages) for _, step in walk(list(definition.steps))):
+        return
+    for path, step in walk(list(definition.steps)):
+        spot = root.at(path)
+        asked = [(place, event) for place, events in _awaited(step, spot) for event in events]
+        for number, branch in enumerate(step.choose if isinstance(step, written.ChooseStep) else ()):
+            place = spot["choose"][number]["if"]
+            asked += [(place, f"message_{found}") for found in _STATUS.findall(branch.if_ or "")]
+        for place, event in asked:
+            if event in missing:
+                track = ", ".join((*channel.track, missing[event])) if channel is not None else ""
+                message = f"{_MAIL} measures no {missing[event]}: unless its provider reports them, nobody has any"
+                place.report("W323", message, f"track: [{track}] at {_MAIL} in orchestrator.yaml")
+
+
+def _mails(step: written.StepBase, messages: Messages) -> bool:
+    """Tell whether a step may send an e-mail."""
+    if not isinstance(step, written.SendStep | written.AskStep):
+        return False
+    body = step.send if isinstance(step, written.SendStep) else step.ask
+    draft = messages.drafts.get(body.message)
+    named = body.channels is None or not {_MAIL, *RESERVED_CHANNELS}.isdisjoint(body.channels)
+    return draft is not None and _MAIL in draft.content.channels and named
 
 
 def _ending(definition: JourneyDefinition) -> Iterator[tuple[str, str]]:

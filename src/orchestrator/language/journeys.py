@@ -51,7 +51,7 @@ def compile_journey(
     table = {step_id: replace(step, kept=reads.kept(step_id)) for step_id, step in flow.table.items()}
     examples.check(definition, root, shop, messages, verbs)
     _check_moves(definition, root, verbs)
-    futile.check(definition, root)
+    futile.check(definition, root, shop, messages)
     _doubt(definition, root)
     return Journey(
         id=definition.journey,

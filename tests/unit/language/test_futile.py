@@ -1,4 +1,4 @@
-"""What can never come: entries that time brings again, and events that end an entry before a step sees them."""
+"""What hardly ever comes: a second entry by time, events that end the entry first, openings that nobody measures."""
 
 import pytest
 
@@ -51,3 +51,32 @@ def test_a_wait_for_what_ends_the_entry_first_is_doubted(ends, step, column, fou
     rule = "the goal" if ends.startswith("goal") else "an exit rule"
     told = [] if column is None else [f"7:{column} where: ... in {rule}, or another event"]
     assert doubts_of(found, text, "W321") == told
+
+
+@pytest.mark.parametrize(
+    ("steps", "track", "told"),
+    [
+        ("{id: w, wait_for: {event: message_opened, within: 1d}}", None, ["7:31 track: [clicks, opens]"]),
+        ("{id: w, wait_for: {event: message_clicked, within: 1d}}", None, []),
+        ("{id: w, wait_for: {event: message_opened, within: 1d}}", "[opens]", []),
+        ("{id: w, wait_for: {event: message_clicked, within: 1d}}", "[opens]", ["7:31 track: [opens, clicks]"]),
+        ("{choose: [{if: steps.m.status != 'opened', then: [{exit: a}]}]}", None, ["7:20 track: [clicks, opens]"]),
+        ("{choose: [{if: steps.m.status == 'clicked', then: [{exit: a}]}]}", None, []),
+    ],
+)
+def test_what_mails_do_not_measure_is_not_waited_for(steps, track, told, found, sound):
+    project = sound["orchestrator.yaml"]
+    if track is not None:
+        project = project.replace("profile.email}", f"profile.email, track: {track}}}")
+    head = "journey: hello\nversion: 1\npurpose: service\nenter: {event: e}\nsteps:\n"
+    problems = found(f"{head}  - {{id: m, send: welcome}}\n  - {steps}\n", project=project)
+    where = " at email in orchestrator.yaml"
+    doubts = [each for each in problems if each.code == "W323"]
+    assert [f"{each.line}:{each.column} {each.fix}" for each in doubts] == [each + where for each in told]
+
+
+def test_what_other_channels_tell_of_may_be_waited_for(found):
+    head = "journey: hello\nversion: 1\npurpose: service\nenter: {event: e}\nsteps:\n  - {id: m, send: welcome}\n"
+    wait = "  - {id: w, wait_for: {event: message_opened, within: 1d}}\n"
+    message = "message: welcome\nsms: {text: Hello}\n"
+    assert [each.code for each in found(head + wait, message=message)] == []
