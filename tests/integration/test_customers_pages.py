@@ -1,5 +1,6 @@
 """What customers do on their pages, as a browser without scripts does it."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -284,3 +285,23 @@ async def test_a_cart_bought_meanwhile_sends_nothing(shop, tmp_path):
     await shop.post({"type": "seen", "customer_id": "ana"})
     assert (await shop.verdicts())[-1] == ("exited", "bought")
     assert (tmp_path / "mails.jsonl").read_text() == ""
+
+
+async def test_whoever_was_erased_and_leaves_by_an_old_mail_is_refused_when_they_come_back(shop, tmp_path):
+    await shop.post({**CART, "customer_id": "ana"})
+    shop.later(2 * HOUR)
+
+    def sent():
+        return [json.loads(line) for line in (tmp_path / "mails.jsonl").read_text().splitlines()]
+
+    [mail] = await until(sent)
+    path = mail["data"]["unsubscribe"].removeprefix("https://shop.example")
+    await shop.post({"type": "profile_erase_requested", "customer_id": "ana"})
+    assert await shop.known() is None
+    assert (await posted(shop, path, {"List-Unsubscribe": "One-Click"}))[0] == 200
+    assert await shop.known() is None
+    shop.later(1)
+    # Under another name, and the same address, written otherwise.
+    await shop.post({"type": "profile_updated", "customer_id": "anna", "properties": {"email": "Ana@Example.com"}})
+    [said] = (await shop.known("anna"))["consents"]
+    assert (said["channel"], said["purpose"], said["granted"]) == ("email", "marketing", False)

@@ -1,7 +1,7 @@
 """Links: the addresses in a message that lead back to us, signed and with an end.
 
 Owns the form of a token, its kinds and how long each is good for. A token carries all that its page needs, by ids
-only: no address, no name, and no lookup. Whoever has the link has the customer's permission for just that and nothing
+only, and one to leave by the keyed hash of its address: no address, no name, and no lookup. Whoever has the link has the customer's permission for just that and nothing
 else. Must never be read without its signature and its end being checked first.
 """
 
@@ -68,17 +68,25 @@ class LinkError(OrchestratorError):
 
 
 class About(msgspec.Struct, frozen=True):
-    """What a message's links are about: who got it, which action, by which channel, why, and in which language."""
+    """What a message's links are about: who got it, which action, by which channel, why, in which language, and where.
+
+    No link holds the address itself; that by which it is left may hold its hash.
+    """
 
     profile_id: str
     action_id: str
     channel: str
     purpose: str
     language: str
+    address: str = ""
 
 
 class Token(msgspec.Struct, array_like=True, frozen=True):
-    """The content of a link. `detail` is the target of a click, or the kind of a survey."""
+    """The content of a link. `detail` is the target of a click, or the kind of a survey.
+
+    `address` is where it was sent, as noes are remembered of it when their customer is gone: a hash under a key that
+    only the operator has. It is empty where nothing is remembered.
+    """
 
     kind: Kind
     until_s: int
@@ -88,6 +96,7 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
     purpose: str
     language: str
     detail: str = ""
+    address: bytes = b""
 
     @property
     def profile_id(self) -> str:
@@ -108,15 +117,19 @@ class Links:
     """Makes and reads the links of one installation.
 
     `base_url` is where customers reach it. `secrets` are the signing keys, the newest last: it signs, all are read.
+    `hashed` gives an address as noes are remembered of it, in hexadecimal.
     """
 
-    def __init__(self, base_url: str, secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self, base_url: str, secrets: tuple[str, ...], hashed: Callable[[str], str] = lambda address: ""
+    ) -> None:
         if not secrets or any(len(secret.encode()) < MIN_SECRET_BYTES for secret in secrets):
             raise OrchestratorError(
                 f"a link secret needs at least {MIN_SECRET_BYTES} characters;"
                 " make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         self.base_url = base_url.rstrip("/")
+        self._hashed = hashed
         # The keys are derived here, once: by itself the signer would derive its key anew for every link.
         keys = [hmac.digest(secret.encode(), _SALT, "sha256") for secret in secrets]
         self._signer = Signer(keys, salt=_SALT, sep=".", key_derivation="none", digest_method=_sha256)
@@ -126,7 +139,9 @@ class Links:
         """Make a link's address."""
         until_s = (now_ms + LIFETIMES_MS[kind]) // 1000
         profile, action = _packed(about.profile_id), _packed(about.action_id)
-        token = Token(kind, until_s, profile, action, about.channel, about.purpose, about.language, detail)
+        is_known = kind is Kind.UNSUBSCRIBE and about.address
+        address = bytes.fromhex(self._hashed(about.address)) if is_known else b""
+        token = Token(kind, until_s, profile, action, about.channel, about.purpose, about.language, detail, address)
         # As the signer signs, in less time; it reads what is made here.
         content = _as_base64(_encode(token))
         return f"{self.base_url}/{PATHS[kind]}/{content.decode()}.{_as_base64(self._sealer.seal(content)).decode()}"

@@ -55,7 +55,8 @@ class Preparer:
     def _links_of(self, action: Action, channel: str, language: str, now_ms: int) -> MessageLinks:
         def make(kind: Kind, detail: str) -> str:
             purpose = self._confirmed_by(action) if kind is Kind.CONFIRM else action.purpose or ""
-            about = About(action.profile_id, action.id, channel, purpose, language)
+            address = action.to if isinstance(action.to, str) else ""
+            about = About(action.profile_id, action.id, channel, purpose, language, address)
             return self._links.make(kind, about, now_ms, self._survey_of(action) if kind is Kind.SURVEY else detail)
 
         return MessageLinks(make)

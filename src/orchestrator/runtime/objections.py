@@ -4,6 +4,7 @@ Owns how a no is found again by an event, whichever runtime keeps it and whereve
 hash under a key that only the operator has. Must never keep an address.
 """
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from orchestrator.model.rights import Objection
 
 # Events that may bring an address back: whoever is named by one, and whose traits hold one.
 TELLING = "profile_updated"
+# The receipt of a link by which somebody left.
+LEFT = "message_unsubscribed"
+_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 class Remembered(Protocol):
@@ -53,6 +57,16 @@ def told_of(remembered: Remembered, addresses: Iterable[str]) -> list[dict[str, 
         for found in _found(remembered, addresses)
         for said in remembered.said(found)
     ]
+
+
+def by_link(event: Event) -> tuple[str, Objection] | None:
+    """Give the no of whoever left by a link, with the hash of where that was sent; None where it does not say."""
+    if event.type != LEFT or event.channel is None:
+        return None
+    found, purpose = event.properties.get("address_hash"), event.properties.get("purpose")
+    if not isinstance(found, str) or not _HASH.fullmatch(found) or not isinstance(purpose, str):
+        return None
+    return found, Objection(event.channel, purpose, event.time_ms)
 
 
 def _found(remembered: Remembered, addresses: Iterable[str]) -> list[str]:

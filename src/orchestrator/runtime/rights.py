@@ -43,7 +43,7 @@ class Objections:
 
     def hashes_of(self, address: str) -> list[str]:
         """Hash an address under the store's own key."""
-        return [objection_hash(_key_of(self._store), address, self._region)]
+        return [objection_hash(key_of(self._store), address, self._region)]
 
     def said(self, found: str) -> list[Objection]:
         """Give the noes of an address by its hash."""
@@ -74,15 +74,22 @@ def erase(store: Store, project: Project, profile_id: str, now_ms: int, *, scrub
     return receipt
 
 
+def remember(store: Store, project: Project, found: str, said: Objection) -> Objections:
+    """Remember a no of somebody of whom only the hash of an address is known; give all that is remembered now."""
+    kept = together(_decode_objections(store.position(OBJECTION + found) or b"[]"), [said])
+    store.commit(Batch(positions={OBJECTION + found: _encode(kept)}))
+    return Objections(store, project.identity.region)
+
+
 def _objections_to_keep(store: Store, project: Project, noes: dict[str, list[Objection]]) -> dict[str, bytes | None]:
     kept: dict[str, bytes | None] = {}
     for address, said in noes.items():
-        name = OBJECTION + objection_hash(_key_of(store), address, project.identity.region)
+        name = OBJECTION + objection_hash(key_of(store), address, project.identity.region)
         kept[name] = _encode(together(_decode_objections(store.position(name) or b"[]"), said))
     return kept
 
 
-def _key_of(store: Store) -> str:
+def key_of(store: Store) -> str:
     """Give the key of the store's objections, made when it is first needed."""
     kept = store.position(KEY)
     if kept is not None:

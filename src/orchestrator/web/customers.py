@@ -84,9 +84,10 @@ class CustomersPages:
         if request.method == "POST":
             # Whatever the form says: a one-click POST comes from a mail program, with a body of its own making.
             await bodies.read(request.scope, request.receive, bodies.MAX_FORM_BYTES)
-            report = Report(
-                "unsubscribed", token.action_id, token.profile_id, token.channel, {"purpose": token.purpose}
-            )
+            said = {"purpose": token.purpose}
+            if token.address:  # for whoever was erased since, of whom nothing else is known
+                said["address_hash"] = token.address.hex()
+            report = Report("unsubscribed", token.action_id, token.profile_id, token.channel, said)
             # The instant is part of its id: who comes back and leaves again by the same mail is heard again.
             now_ms = self._service.clock.now_ms()
             await self._service.hear(token.profile_id, report.event(now_ms, each=str(now_ms)))

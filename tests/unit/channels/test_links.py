@@ -1,10 +1,11 @@
 """Links: signed, with an end, each good for one thing."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.channels.links import LIFETIMES_MS, About, Kind, LinkError, Links
+from orchestrator.channels.links import LIFETIMES_MS, About, Kind, LinkError, Links, _as_base64
 from orchestrator.errors import OrchestratorError
 
 SECRET = "x" * 32
@@ -76,3 +77,19 @@ def test_a_secret_is_changed_without_breaking_links_that_are_out():
 def test_a_short_secret_is_refused():
     with pytest.raises(OrchestratorError):
         Links("https://shop.example", ("short",))
+
+
+def test_only_the_link_to_leave_by_holds_the_hash_of_where_it_was_sent():
+    links = Links("https://shop.example", (SECRET,), {"ana@example.com": "ef" * 16}.__getitem__)
+    about = About("ab" * 16, "cd" * 16, "email", "marketing", "es", "ana@example.com")
+    found = {kind: links.read(token_of(links.make(kind, about, NOW_MS)), NOW_MS, kind).address for kind in Kind}
+    assert found == {**dict.fromkeys(Kind, b""), Kind.UNSUBSCRIBE: b"\xef" * 16}
+
+
+def test_a_link_of_a_release_that_knew_no_hashes_is_read():
+    links = Links("https://shop.example", (SECRET,))
+    content = _as_base64(
+        msgspec.msgpack.encode(["click", NOW_MS // 1000 + 9, b"hp", b"ha", "email", "", "es", "https://a"])
+    )
+    token = links.read(links._signer.sign(content).decode(), NOW_MS, Kind.CLICK)
+    assert (token.detail, token.address) == ("https://a", b"")

@@ -11,10 +11,12 @@ import asyncio
 import logging
 import random
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from orchestrator.channels.links import Links
 from orchestrator.errors import OrchestratorError
+from orchestrator.model.rights import objection_hash
 from orchestrator.runtime import interpreter
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.delivery import Delivery
@@ -48,7 +50,7 @@ class Deliverer:
         self.topics = Topics.of(settings)
         self._metrics = Metrics()
         self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded), self._bury)
-        self._links = _links(find)
+        self._links = _links(find, self._hashed)
         self._preparer = preparer_of(loaded, loaded.catalog, self._links)
         streams = KafkaStreams(settings, self.topics.messages)
         tasks = Tasks(settings, self.topics.receipts)
@@ -136,6 +138,11 @@ class Deliverer:
         self._claims.stock(loaded.catalog.project.coupons, self._catalogs.revision)
         await self._delivery.add(routes)
 
+    def _hashed(self, address: str) -> str:
+        """Hash an address as workers remember noes of it; "" where they remember none."""
+        keys, project = self.settings.objection_keys, (self._catalogs.loaded or self._folder).catalog.project
+        return objection_hash(keys[0], address, project.identity.region) if keys else ""
+
     def _is_ready(self) -> bool:
         return self._outbox.is_ready and not self._failed.done()
 
@@ -159,13 +166,13 @@ def run_deliverer(loaded: "Loaded", settings: KafkaSettings, find: Find) -> int:
     return host_agent(lambda: Deliverer(loaded, settings, find), settings, Topics.of(settings).actions)
 
 
-def _links(find: Find) -> Links:
+def _links(find: Find, hashed: Callable[[str], str]) -> Links:
     signing = tuple(filter(None, map(str.strip, (find("link_secret") or "").split(","))))
     if not signing:
         # Whoever answers the links must know the secret; without one they are only good to look at.
         log.warning("links are signed with a secret of this process alone; set ORCHESTRATOR_LINK_SECRET for real ones")
         signing = (secrets.token_urlsafe(48),)
-    return Links(find("public_url") or "http://127.0.0.1:8080", signing)
+    return Links(find("public_url") or "http://127.0.0.1:8080", signing, hashed)
 
 
 def _release_over(loaded: "Loaded") -> int:

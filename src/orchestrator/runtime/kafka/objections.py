@@ -13,9 +13,10 @@ from functools import partial
 import msgspec
 
 from orchestrator.model.catalog import Recall
+from orchestrator.model.event import Event
 from orchestrator.model.rights import Objection, objection_hash
 from orchestrator.runtime.kafka.state import beside, content_of
-from orchestrator.runtime.objections import recalled, together
+from orchestrator.runtime.objections import by_link, recalled, together
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,11 @@ class Objections:
             )
             return {}
         return {PLACE + self.hashes_of(address)[0]: _encode(said) for address, said in noes.items()}
+
+    def by_link(self, event: Event) -> dict[str, bytes]:
+        """Write the no of whoever left by a link as it is told to other partitions, where it says of which address."""
+        said = by_link(event)
+        return {} if said is None else {PLACE + said[0]: _encode([said[1]])}
 
     def keep(self, place: str, told: bytes) -> bytes:
         """Remember what was told, and give the record that the changelog is to hold."""

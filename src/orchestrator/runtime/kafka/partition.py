@@ -8,7 +8,7 @@ Must never decide anything about a customer, nor talk to Kafka.
 
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from time import perf_counter
 
@@ -34,7 +34,7 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import PLACE, Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter, event_of, receipt_of, source_of
+from orchestrator.runtime.kafka.records import KafkaRecord, check_key, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.resolved import KIND_HEADER, OBJECTION, kind_of
 from orchestrator.runtime.kafka.state import Checkpoint, State
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
@@ -205,7 +205,7 @@ class Partition(Unit):
             profile_id, refused = self._identify(catalog, event, record)
             old = self.state.get(profile_id)
             if old is None and self._checks_keys:
-                self._check_key(record)
+                check_key(record, self.number, self._count)
             if event.type == ERASE:
                 self._erase(catalog, profile_id, old, now_ms)
                 return
@@ -266,6 +266,8 @@ class Partition(Unit):
             if old is None:
                 self._tally_event(catalog, event, "ignored")
                 self._miss(record)
+                if not self._checks_keys:  # without resolve all partitions hear of everybody
+                    self._spread(self._objections.by_link(event), now_ms)
                 return
             if event.type in (cases.ASKED, cases.TASK):
                 self._take_asking(catalog, event, profile_id, old, now_ms, wall_ms, record)
@@ -392,7 +394,11 @@ class Partition(Unit):
         self.outgoing.changes[profile_id] = None
         self._cases.forget(profile_id)
         self._ask(profile_id, forgetting.actions)
-        for place, told in self._objections.hashed(forgetting.noes).items():
+        self._spread(self._objections.hashed(forgetting.noes), now_ms)
+
+    def _spread(self, noes: Mapping[str, bytes], now_ms: int) -> None:
+        """Remember noes here, and have all other partitions remember them."""
+        for place, told in noes.items():
             self._take_objection(place, told)
             forward = (place.encode(), told, now_ms, [(KIND_HEADER, OBJECTION)])
             for number in range(self._count):
@@ -483,17 +489,3 @@ class Partition(Unit):
         at = instants.to_text(wall_ms)
         message = f"a timer could not be handled, and its profile is as it was: {error}"
         self.bury(DeadLetter(reason, message, TIMER_SOURCE, due_ms, at, profile_id=profile_id, traceback=text))
-
-    def _check_key(self, record: KafkaRecord) -> None:
-        """Refuse to begin a life in a partition that the record's key does not lead to."""
-        if record.key is None:
-            raise EventError(
-                "wrong_partition", "the record has no key; key it by the customer, or set ORCHESTRATOR_RESOLVE=on"
-            )
-        right = partition_of(record.key, self._count)
-        if right != self.number:
-            raise EventError(
-                "wrong_partition",
-                f"the record's key belongs to partition {right} by murmur2, and it is in {self.number}; "
-                "let the producer partition as Java does, or set ORCHESTRATOR_RESOLVE=on",
-            )

@@ -13,6 +13,7 @@ from orchestrator.errors import EventError
 from orchestrator.model import envelopes, instants
 from orchestrator.model.event import Event
 from orchestrator.runtime.dead_letters import DeadLetter, quote
+from orchestrator.runtime.kafka.keys import partition_of
 
 # Resolve passes headers on with a record of up to 1 MiB, and our topics take 2 MiB.
 MOST_HEADER_BYTES = 64 << 10
@@ -84,6 +85,21 @@ def receipt_of(record: KafkaRecord) -> Event:
     except msgspec.DecodeError:
         return envelopes.read_receipt(raw, record.timestamp)
     return Event(receipt.id, receipt.type, receipt.time, channel=receipt.channel, raw_properties=receipt.properties)
+
+
+def check_key(record: KafkaRecord, number: int, count: int) -> None:
+    """Refuse a record whose key does not lead to the partition of `count` that it came by; raises EventError."""
+    if record.key is None:
+        raise EventError(
+            "wrong_partition", "the record has no key; key it by the customer, or set ORCHESTRATOR_RESOLVE=on"
+        )
+    right = partition_of(record.key, count)
+    if right != number:
+        raise EventError(
+            "wrong_partition",
+            f"the record's key belongs to partition {right} by murmur2, and it is in {number}; "
+            "let the producer partition as Java does, or set ORCHESTRATOR_RESOLVE=on",
+        )
 
 
 def source_of(record: KafkaRecord) -> str:

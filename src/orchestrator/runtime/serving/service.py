@@ -19,8 +19,9 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded, durations, load
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
+from orchestrator.model.rights import objection_hash
 from orchestrator.model.state import State
-from orchestrator.runtime import addressing, finding, versions
+from orchestrator.runtime import addressing, finding, rights, versions
 from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import Agent, read_agents, session_secret
 from orchestrator.runtime.delivery import timing
@@ -79,7 +80,12 @@ class Service:
         settings = self.settings
         self.keys, secrets = await self.intake.run(lambda: _keys(self.intake.store, settings))
         self.agents = await self.intake.run(lambda: _agents(self.intake.store, settings))
-        self.links = Links(settings.public_url, secrets)
+        key = await self.intake.run(lambda: rights.key_of(self.intake.store))
+        self.links = Links(
+            settings.public_url,
+            secrets,
+            lambda address: objection_hash(key, address, self.catalog.project.identity.region),
+        )
         self.session_secret = session_secret(secrets)
         self._prepare(loaded)
         await self.intake.run(lambda: self.claims.open(self.intake.turns.catalog.project))

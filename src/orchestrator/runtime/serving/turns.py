@@ -37,7 +37,7 @@ from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.inside import INSIDE, Inside
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
-from orchestrator.runtime.objections import TELLING, recalled, renewed
+from orchestrator.runtime.objections import TELLING, by_link, recalled, renewed
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
@@ -323,7 +323,6 @@ class Turns:
     def _erase(self, profile_id: str, now_ms: int) -> None:
         """Erase a profile, once everything before is committed; it may be asked for again, and does no harm then."""
         self._commit()
-        self._batch, self._changed = Batch(), {}
         # The outbox forgets them with everything else; what a lane has in hand already is told to stay.
         self._worked.cancelled += [pending.action_id for pending in self._store.pending_of(profile_id)]
         # The file is rewritten once for all whom this batch erases: that holds everybody up, long where it is large.
@@ -339,7 +338,6 @@ class Turns:
     def _forget(self, now_ms: int) -> None:
         """Erase those of whom nothing was heard for too long, once everything before is committed."""
         self._commit()
-        self._batch, self._changed = Batch(), {}
         for profile_id in self._forgotten:
             self._inside.leave(self._store.read(profile_id))
             rights.erase(self._store, self.catalog.project, profile_id, now_ms, scrubs=False)
@@ -389,6 +387,9 @@ class Turns:
         record = self._record(profile_id)
         if record is None:
             self._events[event.type, "ignored"] += 1
+            if (said := by_link(event)) is not None:  # somebody was erased, and leaves by a message of before
+                self._commit()
+                self._objections = rights.remember(self._store, self.catalog.project, *said)
             return
         try:
             turned = turn.on_event(self.catalog, event, record, now_ms, profile_id)
@@ -479,6 +480,7 @@ class Turns:
         self._store.commit(batch)
         self._resolver.committed()
         self._desk.committed(self._measure)
+        self._batch, self._changed = Batch(), {}
         faults.reach("serve.after_commit")
 
     def _measure(self, team: str, what: str, seconds: float) -> None:

@@ -10,6 +10,7 @@ from orchestrator.model import codec
 from orchestrator.runtime.kafka.clock import Clock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.records import receipt_of
 from orchestrator.runtime.kafka.state import MemoryState
@@ -97,3 +98,30 @@ def test_what_is_no_receipt_says_why(record, value, key, reason):
     with pytest.raises(EventError) as caught:
         receipt_of(reported(record, value, key))
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("checks_keys", [False, True])
+def test_whoever_was_erased_and_leaves_by_an_old_message_is_remembered_by_every_partition(
+    catalog, record, hear, checks_keys
+):
+    partition = Partition(
+        0, 3, Inputs(["events", "receipts"]), MemoryState(), Clock(), Header(),
+        checks_keys=checks_keys, most_facts=500, receipts="receipts", objections=Objections(("k" * 16,)),
+    )  # fmt: skip
+    action = {"id": "a1", "profile_id": "p1"}
+    said = {"action_id": "a1", "purpose": "service", "address_hash": "ab" * 16}
+    left = {"type": "message_unsubscribed", "channel": "email", "time": 5 * HOUR}
+    odd = [said | {"address_hash": "../x"}, {"purpose": "service"}, said | {"purpose": None}]
+    hear(partition, action, *(json.dumps(left | {"properties": each}).encode() for each in [said, *odd]))
+    place = "@objection/" + "ab" * 16
+    told = {number: [key for key, *_ in lines] for number, lines in partition.outgoing.forwards.items() if lines}
+    # Without resolve everybody hears of everybody, and who has erased somebody cannot be told from who never knew them.
+    remembered = [] if checks_keys else [place]
+    assert (list(partition.outgoing.changes), told) == (
+        remembered, {number: [place.encode()] for number in (1, 2) if remembered},
+    )  # fmt: skip
+    known = {
+        found: [(one.channel, one.purpose, one.at_ms) for one in noes]
+        for found, noes in partition._objections.known.items()
+    }
+    assert known == ({} if checks_keys else {"ab" * 16: [("email", "service", 5 * HOUR)]})
