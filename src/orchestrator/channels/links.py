@@ -1,8 +1,9 @@
 """Links: the addresses in a message that lead back to us, signed and with an end.
 
 Owns the form of a token, its kinds and how long each is good for. A token carries all that its page needs, by ids
-only, and one to leave by the keyed hash of its address: no address, no name, and no lookup. Whoever has the link has the customer's permission for just that and nothing
-else. Must never be read without its signature and its end being checked first.
+only, and one to leave by the keyed hash of its address: no address, no name, and no lookup. Whoever has the link has
+the customer's permission for just that and nothing else. Must never be read without its signature and its end being
+checked first.
 """
 
 import hashlib
