@@ -1,7 +1,7 @@
 """Logs of a long-running process: one line an event, as text for people or JSON for machines, on standard error.
 
-Owns the set-up of structlog over the standard library's loggers, so that libraries' lines look like ours, and how often
-libraries may say the same.
+Owns the set-up of structlog and of the standard library's loggers, so that all lines look alike, whoever's they are,
+and how often libraries may say the same.
 Must never let a customer's address or content through: what is logged are numbers, names of topics, and errors.
 """
 
@@ -71,6 +71,13 @@ def configure(level: str, fmt: str | None) -> None:
         )
     )
     handler.addFilter(Repeats())
+    # What is shared with other processes (lanes, HTTP) logs by structlog: by itself that would go to standard output,
+    # whatever the level, and show the values of whatever was at hand when something failed.
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
