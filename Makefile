@@ -24,7 +24,7 @@ help: ## print this
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
-	@echo "Setting up $(VENV) (once; again when pyproject.toml or constraints.txt change)"
+	@echo "Setting up $(VENV) (a minute or two, once; again when pyproject.toml or constraints.txt change)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	@touch $@

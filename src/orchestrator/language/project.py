@@ -124,7 +124,8 @@ class Shop:
         """Report a segment that segments.yaml does not have."""
         known = self.segments_written
         if known is not None and name not in known:
-            place.report("E330", f"segments.yaml has no segment {name}", suggest(name, tuple(known)))
+            fix = suggest(name, tuple(known)) if known else f"segments.yaml beside it, with {name}: {{if: ...}}"
+            place.report("E330", f"segments.yaml has no segment {name}", fix)
 
     def check_channel(self, place: Place, name: str | None, *, at_key: bool = False) -> bool:
         """Report a channel that the project does not have; tell whether it has it."""

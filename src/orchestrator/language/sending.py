@@ -80,7 +80,8 @@ class Sending:
             place.report(
                 "E308", "neither this send nor its message nor the journey has a purpose", "purpose: ... on the journey"
             )
-        if body.channels is None and not content and draft.content.channels and not self._shop.is_lost:
+        is_told = self._shop.is_lost or self._shop.place["channels"].node.mended
+        if body.channels is None and not content and draft.content.channels and not is_told:
             place.report(
                 "E309", f"{body.message} has no content for any channel of the project", "content for one of them"
             )

@@ -9,11 +9,23 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from orchestrator.language import durations
+
 _PLACE = "a place whose clock it is, such as Europe/Madrid; or UTC"
 TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 LOCAL_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
 LANGUAGE_PATTERN = "^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
+# How weekdays begin in English, Spanish and German.
+_WEEKDAY_OF = {
+    "mon": "mon", "lun": "mon", "tue": "tue", "mar": "tue", "die": "tue", "wed": "wed", "mié": "wed", "mie": "wed",
+    "mit": "wed", "thu": "thu", "jue": "thu", "don": "thu", "fri": "fri", "vie": "fri", "fre": "fri", "sat": "sat",
+    "sáb": "sat", "sab": "sat", "sam": "sat", "sun": "sun", "dom": "sun", "son": "sun",
+}  # fmt: skip
+_LANGUAGE_OF = {
+    "english": "en", "inglés": "en", "spanish": "es", "español": "es", "castellano": "es", "german": "de",
+    "deutsch": "de", "french": "fr", "français": "fr", "portuguese": "pt", "italian": "it", "catalan": "ca",
+}  # fmt: skip
 _TIME = re.compile(TIME_PATTERN)
 _LOCAL = re.compile(LOCAL_PATTERN)
 _LOOSE_TIME = re.compile(r"(\d{1,2})(?:[:.h](\d{2}))?(?::\d{2})?\s*(?:([ap])\.?m\.?|uhr|h)?")
@@ -56,6 +68,32 @@ def suggest_local(text: str) -> str:
         if local_time(guess) is not None:
             return f'"{guess}"'
     return 'one such as "2026-03-02T20:45"'
+
+
+def suggest_weekday(text: str) -> str:
+    """Guess the weekday that somebody meant who wrote `Monday`, `lunes` or `Montag`."""
+    guess = _WEEKDAY_OF.get(text.lower()[:3])
+    return guess or "one of " + "mon, tue, wed, thu, fri, sat, sun"
+
+
+def suggest_language(text: str) -> str:
+    """Guess the tag that somebody meant who wrote `ES`, `es_MX` or `Spanish`."""
+    tag = text.replace("_", "-")
+    language, dash, region = tag.partition("-")
+    for guess in (language.lower() + dash + region, _LANGUAGE_OF.get(text.lower(), "")):
+        if re.fullmatch(LANGUAGE_PATTERN, guess):
+            return guess
+    return "a tag such as es, en or es-MX"
+
+
+def suggest_moment(text: str) -> str:
+    """Guess the moment that somebody meant: a length of time that is written out, or a date with a space."""
+    length, local = durations.suggest(text), suggest_local(text)
+    if text.lower() == "now":
+        return "0m"
+    if durations.milliseconds(length) is not None and text[:1] != "-":
+        return length
+    return local if local.startswith('"') else 'one such as 20m or "2026-03-02T20:45"'
 
 
 @cache

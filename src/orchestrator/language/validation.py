@@ -168,8 +168,12 @@ def _report(root: Place, detail: Any) -> None:
             place.report(kind, context["message"], fix, at_key=at_key)
     elif kind in _KINDS:
         wanted, fix = _KINDS[kind]
-        if kind == "string_type" and isinstance(value, list | dict):
+        if value is None:
+            fix = "a value after the colon"
+        elif kind == "string_type" and isinstance(value, list | dict):
             fix = "one text, without brackets"
+        elif kind == "dict_type" and isinstance(value, list) and value and isinstance(value[0], str):
+            fix = f"a map, without dashes: {value[0]}: ..."
         elif kind == "list_type" and isinstance(value, dict) and value:
             fix = f"a list, with a dash before each of its items: - {next(iter(value))}: ..."
         elif kind == "list_type" and isinstance(value, str):

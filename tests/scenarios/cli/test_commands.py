@@ -454,6 +454,8 @@ class TestDoctor:
         assert "hush" not in ended.out + ended.err
         shown = orchestrator("doctor", shop, "--no-dns", **settings).out
         assert f"channel push  push, applicationServerKey {roads['push']['public_key']}" in shown
+        shown = orchestrator("doctor", shop, "--no-dns").out
+        assert "channel email  no provider: ORCHESTRATOR_CHANNEL_EMAIL names one\n" in shown
 
     @pytest.mark.parametrize(
         ("settings", "problem"),

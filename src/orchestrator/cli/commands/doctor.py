@@ -123,10 +123,13 @@ def _show(sources: Sources, found: list[InForce]) -> None:
 
 
 def _show_channels(roads: "list[Found]") -> None:
+    from orchestrator.runtime.delivery.routes import setting_of
+
     for each in roads:
         key = f", applicationServerKey {each.public_key}" if each.public_key else ""
         color = "dim" if each.provider is None else "red" if each.problem else "green"
-        screen.out(f"channel {each.name}  {screen.paint(each.provider or 'nobody', color)}{key}")
+        road = each.provider or f"no provider: ORCHESTRATOR_{setting_of(each.name).upper()} names one"
+        screen.out(f"channel {each.name}  {screen.paint(road, color)}{key}")
 
 
 def _show_domains(domains: "dict[str, list[Verdict]]") -> None:

@@ -50,7 +50,11 @@ def command(
     if as_json:
         screen.out_json(msgspec.to_builtins(receipt))
         return
-    told = ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in receipt.erased.items() if count)
+    told = ", ".join(
+        screen.counted(count, what.replace("_", " ").removesuffix("s"))
+        for what, count in receipt.erased.items()
+        if count
+    )
     screen.out(f"erased: {told or 'nothing'}")
     if receipt.objections:
         addresses = "address" if receipt.objections == 1 else "addresses"

@@ -66,7 +66,7 @@ def command(
             screen.out(_coloured(directory, problem))
     warnings = len(problems) - len(errors)
     screen.say(f"{screen.counted(len(errors), 'error')}, {screen.counted(warnings, 'warning')}")
-    if loaded is not None:
+    if loaded is not None and not errors:
         journeys, messages = (
             screen.counted(len(loaded.definitions), "journey"),
             screen.counted(len(loaded.messages), "message"),

@@ -314,7 +314,7 @@ def _moment(text: str) -> str:
         refuse(
             "E213",
             f"`{_cut(text)}` is neither a length of time nor a local date and time",
-            'one such as 20m or "2026-03-02T20:45"',
+            times.suggest_moment(text),
         )
     return text
 
@@ -360,6 +360,17 @@ def _key(text: str) -> str:
     return text
 
 
+def written_as(what: str, example: str, *kinds: type) -> BeforeValidator:
+    """Refuse a value of these kinds with an example of what was meant by who wrote it."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, kinds):
+            refuse("E203", f"expected {what}, found {kind_of(value)}", example)
+        return value
+
+    return BeforeValidator(check)
+
+
 def _zone(text: str) -> str:
     if not times.is_zone(text):
         refuse("E215", f"`{_cut(text)}` is no time zone", times.suggest_zone(text))
@@ -368,14 +379,13 @@ def _zone(text: str) -> str:
 
 def _language(text: str) -> str:
     if not re.fullmatch(times.LANGUAGE_PATTERN, text):
-        refuse("E216", f"`{_cut(text)}` is no language tag", "a tag such as es, en or es-MX")
+        refuse("E216", f"`{_cut(text)}` is no language tag", times.suggest_language(text))
     return text
 
 
 def _weekday(text: str) -> str:
     if text not in instants.WEEKDAYS:
-        guess = text.lower()[:3]
-        refuse("E212", f"`{_cut(text)}` is no weekday", guess if guess in instants.WEEKDAYS else "one of mon … sun")
+        refuse("E212", f"`{_cut(text)}` is no weekday", times.suggest_weekday(text))
     return text
 
 

@@ -17,6 +17,8 @@ _KEYS = {
     "at_most": ("max", "limit", "times"),
     "message": ("template",),
     "text": ("body", "content"),
+    "from": ("start", "begin", "since"),
+    "to": ("end", "till", "until"),
     "exit": ("exit_on", "exits"),
     "enter": ("trigger", "entry", "start"),
 }

@@ -22,6 +22,7 @@ from orchestrator.language.definitions.fields import (
     Weekdays,
     Zone,
     refuse,
+    written_as,
 )
 
 Tracked = Literal["clicks", "opens"]
@@ -72,7 +73,10 @@ class QuietHoursDefinition(Model):
         return self
 
 
-QuietHours = Annotated[list[QuietHoursDefinition], OrOne(dict)]
+QuietHours = Annotated[
+    list[QuietHoursDefinition], OrOne(dict), written_as("a window", '{from: "22:00", to: "08:00"}', str, int, float)
+]
+Caps = Annotated[list[CapDefinition], written_as("a list", "[{at_most: 1, per: 1d}]", str, int, float)]
 
 
 class PurposeDefinition(Model):
@@ -83,7 +87,7 @@ class PurposeDefinition(Model):
     consent: Literal["opt_in", "double_opt_in", "opt_out", "none"] = Field(
         description="opt_in needs a yes, double_opt_in a confirmed yes, opt_out the absence of a no, none ignores it."
     )
-    caps: list[CapDefinition] = Field(default_factory=list, description="How often at most.")
+    caps: Caps = Field(default_factory=list, description="How often at most.")
     quiet_hours: QuietHours = Field(default_factory=list, description="When not.")
     only_if: Expression | None = Field(None, description="A condition on the customer that must hold.")
     during_case: Literal["pause"] | None = Field(None, description="`pause`: nothing while a case is open.")
@@ -252,7 +256,7 @@ class ProjectDefinition(Model):
     holdout: Percent | None = Field(
         None, description="A share of customers that no journey writes to, the same for all of them, such as 5%."
     )
-    caps: list[CapDefinition] = Field(default_factory=list, description="Hold for every purpose.")
+    caps: Caps = Field(default_factory=list, description="Hold for every purpose.")
     quiet_hours: QuietHours = Field(default_factory=list, description="Hold for every purpose.")
     webhooks: dict[Name, WebhookDefinition] | None = Field(None, description="Other systems that journeys call.")
     models: dict[Name, ModelDefinition] | None = Field(None, description="Scorers and their settings.")

@@ -27,6 +27,7 @@ from orchestrator.language.definitions.fields import (
     kind_of,
     nearest,
     refuse,
+    written_as,
 )
 from orchestrator.language.definitions.triggers import Trigger, UntilForm
 
@@ -195,10 +196,13 @@ class SplitBranch(Model):
     then: "list[Step]" = Field(default_factory=list, description="What follows for this share.")
 
 
+_SHARES = "[{name: a, share: 50}, {name: b, share: 50}]"
+
+
 class SplitStep(StepBase):
     """Divide customers by a sticky draw."""
 
-    split: Annotated[list[SplitBranch], Field(min_length=2)] = Field(
+    split: Annotated[list[SplitBranch], Field(min_length=2), written_as("a list", _SHARES, str, dict)] = Field(
         description="Shares that sum to 100; the same customer always gets the same one."
     )
 
