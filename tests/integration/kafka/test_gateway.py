@@ -9,11 +9,17 @@ from contextlib import asynccontextmanager, closing
 
 import aiohttp
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from orchestrator.model import codec
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
 from orchestrator.runtime.kafka import intake
 from orchestrator.runtime.kafka.gateway import Gateway
+from orchestrator.runtime.kafka.header import HEADER_KEY, Header, encode_header
+from orchestrator.runtime.kafka.topics import ensure
 from orchestrator.runtime.live_settings import ServeSettings
-from orchestrator.testing.streams import committed
+from orchestrator.testing.streams import Loaded, committed, load
 from orchestrator.web.server import listen, serve
 from providers.deliveries import SECRET
 from providers.live import READ, WRITE
@@ -182,3 +188,41 @@ async def test_what_is_malformed_is_named_and_buried_and_the_others_are_keyed_by
     receipts = await committed(shop.servers, shop.topics.receipts, PARTITIONS)
     assert [each.partition for each in receipts] == [0, 1, 2, 3]
     assert {json.loads(each.value)["channel"] for each in receipts} == {"email"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_copy_of_a_changelog_that_was_made_anew_and_has_grown_past_it_begins_anew(shop, tmp_path):
+    changelog = shop.topics.changelog
+
+    async def written_by(log: str, *names: str) -> None:
+        """Write customers as the owner of a partition does."""
+        await ensure(shop.settings(), shop.topics)
+        lives = [(name.encode(), codec.encode(State(Profile(name, name)))) for name in names]
+        headed = [*lives, (HEADER_KEY.encode(), encode_header(Header(log=log)))]
+        await load(shop.servers, changelog, [Loaded(0, 1_700_000_000_000, key, value) for key, value in headed])
+
+    async def copied(name: str) -> set[str]:
+        async with shop.copying(tmp_path / "copy.db") as opened:
+
+            async def there() -> bool:
+                with closing(opened()) as store:
+                    return store.read(name) is not None
+
+            await shop.until(there)
+            with closing(opened()) as store:
+                return {profile_id for profile_id, _ in store.records()}
+
+    await written_by("one", "ana", "ben")
+    assert await copied("ben") == {"ana", "ben"}
+    admin = AIOKafkaAdminClient(bootstrap_servers=shop.servers)
+    await admin.start()
+    await admin.delete_topics([changelog])
+
+    async def gone() -> bool:
+        return changelog not in await admin.list_topics()
+
+    await shop.until(gone)
+    await admin.close()
+    await written_by("two", "cem", *(f"c{number}" for number in range(9)))
+    assert await copied("cem") == {"cem", *(f"c{number}" for number in range(9))}

@@ -20,7 +20,7 @@ from orchestrator.model.casework import CaseFile, Streamed
 from orchestrator.model.project import Project
 from orchestrator.runtime import addressing
 from orchestrator.runtime.kafka.cases import PLACE, read_file, whose
-from orchestrator.runtime.kafka.header import HEADER_KEY
+from orchestrator.runtime.kafka.header import HEADER_KEY, decode_header
 from orchestrator.runtime.kafka.linking_partition import read_name
 from orchestrator.runtime.kafka.restore import OLDEST_CHECKPOINT_S
 from orchestrator.runtime.wall_clock import wall_clock_ms
@@ -32,11 +32,17 @@ log = logging.getLogger(__name__)
 OF = "copy.of"
 AT = "copy.at"
 POSITION = "copy/"
+# The name of the log that each partition was copied from.
+LOG = "copy.log/"
 PRUNE_S = 3600.0
 # So long at most, what nobody should find any more waits for a moment with nothing to copy, which may never come.
 LONGEST_UNTIDY_S = 15.0
 # So many erased customers are remembered, for decisions about them that are still on their way here.
 MOST_GONE = 10_000
+
+
+class AnotherLogError(StorageError):
+    """A topic was made anew: what was copied of it before is of customers who are not in it."""
 
 
 @dataclass(slots=True)
@@ -59,6 +65,7 @@ class _Message(msgspec.Struct):
     expires_at: str
 
 
+_HEADER_KEY = HEADER_KEY.encode()
 _read_message = msgspec.json.Decoder(_Message).decode
 
 
@@ -88,6 +95,9 @@ class Copy:
         self._of = of
         self._keeps_decisions_ms = keeps_decisions_ms
         self._gone: dict[str, int] = {}
+        # How far the copy came in each partition, and the partitions whose log is known to be the one it is of.
+        self._reached: dict[tuple[str, int], int] = {}
+        self._proven: set[tuple[str, int]] = set()
         self._pruned_at = time.monotonic()
         self._erased_at: float | None = None
         self.store = self._opened()
@@ -113,7 +123,9 @@ class Copy:
             self.wipe()
         kept = self.store.positions(POSITION)
         places = {name.removeprefix(POSITION).rpartition("/"): int(offset) for name, offset in kept.items()}
-        return {TopicPartition(topic, int(number)): offset for (topic, _, number), offset in places.items()}
+        reached = {TopicPartition(topic, int(number)): offset for (topic, _, number), offset in places.items()}
+        self._reached, self._proven = {**reached}, set()
+        return reached
 
     def wipe(self) -> None:
         """Begin anew."""
@@ -121,6 +133,7 @@ class Copy:
         for ending in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
         self.generation += 1
+        self._reached, self._proven = {}, set()
         self.store = self._opened()
 
     def read_of_messages(self) -> dict[int, int]:
@@ -135,7 +148,10 @@ class Copy:
 
         They may be of somebody who was erased since. A customer's record that is gone was erased, or is part of
         another's: then the links, which are written before that, must be among what was read until now.
+
+        Raises AnotherLogError, and takes nothing, where a changelog is not the one that the copy is of.
         """
+        logs = self._prove([*news.links, *news.states])
         self._take_links(news.links)
         records: dict[str, bytes | None] = {}
         gone: dict[str, int] = {}
@@ -156,6 +172,7 @@ class Copy:
         positions: dict[str, bytes | None] = {
             f"{POSITION}{tp.topic}/{tp.partition}": str(offset).encode() for tp, offset in news.positions.items()
         }
+        positions |= logs
         positions[AT] = str(time.time()).encode()
         kept = self._kept(news.decisions, records, since_ms)
         batch = Batch(records=records, names=names, decisions=_together(kept), positions=positions)
@@ -164,9 +181,33 @@ class Copy:
         batch.streamed = [message for message in streamed if message is not None]
         batch.addressed = self._addressed(records)
         self.store.commit(batch)
+        self._reached |= news.positions
         if erased and self._erased_at is None:
             self._erased_at = time.monotonic()
         return batch.streamed
+
+    def _prove(self, records: Iterable[ConsumerRecord]) -> dict[str, bytes]:
+        """Compare the names that changelogs have in their headers with what was copied; give those to be kept.
+
+        Once where the copy goes on from: a release that knows no names may write to the same log in between.
+        """
+        headers: dict[tuple[str, int], bytes] = {}
+        for record in records:
+            place = record.topic, record.partition
+            if record.offset < self._reached.get(place, 0):
+                raise AnotherLogError(f"{record.topic}/{record.partition} was made anew")
+            if record.key == _HEADER_KEY and record.value is not None and place not in self._proven:
+                headers[place] = record.value
+        names: dict[str, bytes] = {}
+        for place, raw in headers.items():
+            name, kept = f"{LOG}{place[0]}/{place[1]}", decode_header(raw).log.encode()
+            known = self.store.position(name)
+            if known and kept and known != kept:
+                raise AnotherLogError(f"{place[0]}/{place[1]} was made anew")
+            if kept:
+                self._proven.add(place)
+                names[name] = kept
+        return names
 
     def _cases(self, files: Mapping[str, bytes | None]) -> tuple[list[CaseFile], list[tuple[str, str]]]:
         """Sort cases into those that are, and those that are not kept any more."""

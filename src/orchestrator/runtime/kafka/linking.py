@@ -4,6 +4,7 @@ Owns where the linker reads and writes, and how it remembers. Must never run whe
 """
 
 import logging
+import secrets
 from collections.abc import Sequence
 
 from aiokafka.structs import TopicPartition
@@ -56,6 +57,7 @@ class LinkJob:
         restored = await restore(self.settings, changelog, state, None)
         log.info("the graph of identifiers was restored: %d records in %.2f s", restored.records, restored.seconds)
         header = restored.header
+        header.log = header.log or secrets.token_hex(8)
         clock = SourcedClock(header.clock_ms, header.heard, header.logged_ms)
         clock.expect(self._sources)
         most, inputs = self.settings.transaction_facts, Inputs(self.topics)

@@ -25,7 +25,7 @@ from orchestrator.model.project import Project
 from orchestrator.model.state import State
 from orchestrator.runtime import addressing, finding
 from orchestrator.runtime.addressing import Reached
-from orchestrator.runtime.kafka.copied import Copy, News
+from orchestrator.runtime.kafka.copied import AnotherLogError, Copy, News
 from orchestrator.runtime.kafka.reading import FETCH_BYTES, reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
@@ -123,6 +123,8 @@ class ReadSide:
                 # Decisions may expire while the brokers are away; then what is left of them is read on from.
                 async with reader(self._settings, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
                     await self._follow(consumer, counts)
+            except AnotherLogError as error:
+                await self._make_anew(str(error))
             except (KafkaError, StorageError) as error:
                 self.trouble = f"the copy of the customers cannot follow: {error or repr(error)}"
                 log.warning("%s", self.trouble)
@@ -157,10 +159,15 @@ class ReadSide:
         kept = await self._run(self._held().kept)
         is_cut = any(kept.get(tp, firsts[tp]) < firsts[tp] for tp in changelogs)
         if is_cut or any(kept.get(tp, 0) > ends[tp] for tp in everything):
-            log.warning("the copy of the customers is of another log, and is made anew")
-            await self._run(self._held().wipe)
+            await self._make_anew("a topic was made anew, or cut")
             kept = {}
         return {tp: max(kept.get(tp, 0), firsts[tp]) for tp in everything}
+
+    async def _make_anew(self, why: str) -> None:
+        """Begin with an empty copy; nobody is told of half of it."""
+        log.warning("the copy of the customers is of another log, and is made anew: %s", why)
+        self._is_whole = False
+        await self._run(self._held().wipe)
 
     async def _go_on(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
         """Copy what came, tidy up where nothing did or that is overdue, and tell how far that is."""

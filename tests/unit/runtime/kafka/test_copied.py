@@ -16,7 +16,8 @@ from orchestrator.model.state import Sent, State
 from orchestrator.runtime import addressing
 from orchestrator.runtime.kafka import copied
 from orchestrator.runtime.kafka.cases import place_of
-from orchestrator.runtime.kafka.copied import Copy, News
+from orchestrator.runtime.kafka.copied import AnotherLogError, Copy, News
+from orchestrator.runtime.kafka.header import Header, encode_header
 from orchestrator.storage import Batch, SqliteStore
 from providers.deliveries import trait
 
@@ -26,8 +27,8 @@ PREFIX = bytes(9)
 SHOP = Project("shop")
 
 
-def record(key: str, value: bytes | None, at_ms: int = NOW) -> SimpleNamespace:
-    return SimpleNamespace(key=key.encode(), value=value, timestamp=at_ms)
+def record(key: str, value: bytes | None, at_ms: int = NOW, offset: int = 1 << 40) -> SimpleNamespace:
+    return SimpleNamespace(topic="t", partition=0, offset=offset, key=key.encode(), value=value, timestamp=at_ms)
 
 
 def life(profile_id: str) -> bytes:
@@ -65,6 +66,34 @@ def test_one_that_is_too_old_to_know_who_was_erased_is_made_anew(copy, monkeypat
     later = time.time() + copied.OLDEST_CHECKPOINT_S + 60
     monkeypatch.setattr(copied.time, "time", lambda: later)
     assert (copy.kept(), copy.store.profiles()) == ({}, 0)
+
+
+def header(log: str, offset: int = 1 << 40) -> SimpleNamespace:
+    return record("@partition", encode_header(Header(log=log)), offset=offset)
+
+
+def test_a_changelog_that_was_made_anew_is_known_by_its_name_where_the_copy_goes_on(copy):
+    of_one = [record("ana", life("ana")), header("one")]
+    copy.take(News(states=of_one, positions={TopicPartition("t", 0): 9}), 0)
+    assert copy.kept() == {("t", 0): 9}
+    copy.take(News(states=[header("one")]), 0)
+    copy.kept()
+    copy.take(News(states=[header("")]), 0)  # of a release that knows no names
+    with pytest.raises(AnotherLogError):
+        copy.take(News(states=[record("ben", life("ben")), header("two")]), 0)
+    assert list(dict(copy.store.records())) == ["ana"]
+    copy.wipe()
+    assert copy.kept() == {}
+    copy.take(News(states=[record("ben", life("ben")), header("two")]), 0)
+    copy.take(News(states=[header("three")]), 0)  # one log all the same: it was read without a gap
+    assert list(dict(copy.store.records())) == ["ben"]
+
+
+def test_a_changelog_that_begins_again_below_its_reader_is_another(copy):
+    copy.take(News(states=[record("ana", life("ana"), offset=8)], positions={TopicPartition("t", 0): 9}), 0)
+    copy.take(News(states=[record("ana", life("ana"), offset=9)], positions={TopicPartition("t", 0): 10}), 0)
+    with pytest.raises(AnotherLogError):
+        copy.take(News(states=[record("ben", life("ben"), offset=9)], positions={TopicPartition("t", 0): 10}), 0)
 
 
 def test_whoever_is_merged_is_found_under_all_names_with_everything_that_was_decided(copy):
