@@ -2,8 +2,13 @@
 
 import asyncio
 import signal
+import time
 
 import pytest
+
+from orchestrator.runtime.kafka.writer import Writer
+
+HOUR = 3_600_000
 
 # Passages: a worker of four partitions begins and restores four times, and commits four times or more.
 POINTS = [
@@ -110,3 +115,31 @@ async def test_a_worker_killed_with_a_transaction_open_leaves_nothing_to_readers
     await shop.drained()
     assert again.stop() == 0
     await shop.check(records)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_an_order_behind_a_transaction_that_others_left_open_stops_the_reminder(shop, one_event):
+    now, settings = int(time.time() * 1000), shop.settings()
+    cart, order = one_event(now - HOUR, "e1", "cart_updated", "ana", 50), one_event(now - 9, "e2", "order_placed", "ana")
+    await shop.receive([cart])
+    theirs, successor = Writer(settings, f"{shop.events}-theirs"), Writer(settings, f"{shop.events}-theirs")
+    await theirs.open()
+    await theirs.begin()
+    for future, _ in await theirs.send(shop.events, cart.partition, [(b"ben", b"{}")]):
+        await future
+    await shop.receive([order])  # in the log, and nobody who reads what is committed gets there
+    async with shop.member() as member:
+
+        async def waits_for_the_end() -> bool:
+            incarnation = member._ownership and member._ownership.at_work.get(cart.partition)
+            waits = incarnation is not None and incarnation.promise is not None
+            return waits or bool(await shop.lines(shop.topics.actions))
+
+        await shop.until(waits_for_the_end)
+        await theirs.discard()
+        await successor.open()  # which aborts it
+        await shop.drained()
+    await successor.close()
+    assert await shop.lines(shop.topics.actions) == []
+    assert b'"bought"' in b"".join(await shop.lines(shop.topics.decisions))

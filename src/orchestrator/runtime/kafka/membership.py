@@ -11,7 +11,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
 from orchestrator.runtime.kafka.fetching import fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
+from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.wall_clock import wall_clock_ms
 
@@ -53,6 +54,8 @@ LONGEST_BEAT_S = 60.0
 # A release is read within moments; who has not read the one that a state was written with by then will not.
 READING_S = 10.0
 COMPLAINT_S = 30.0
+# So long the transactions of others may take before it is said that timers wait for them.
+HIDDEN_MS = 20_000
 
 
 class Definitions(Protocol):
@@ -81,6 +84,7 @@ class Membership:
         # Since when partitions stand still for want of a release, and when that was said last.
         self._lacks_since: float | None = None
         self._complained_at = -math.inf
+        self._told_of_hidden_at = -math.inf
         self.beat_at = time.monotonic()
 
     @property
@@ -118,7 +122,7 @@ class Membership:
         consumer = self._new_consumer()
         ownership = self._ownership = Ownership(self._job, consumer)
         consumer.subscribe(list(self._job.topics), listener=ownership)
-        asking = asyncio.create_task(self._ask_ends(consumer, ownership), name="ask ends")
+        asking = asyncio.create_task(self._ask_ends(ownership), name="ask ends")
         try:
             await self._unless_stopped(consumer.start())
             self._consumer, self.beat_at = consumer, time.monotonic()
@@ -244,15 +248,17 @@ class Membership:
                 incarnation.promise = None
                 unit.reach_end(asked_ms)
                 unit.work(self._definitions.catalog, ended, wall_clock_ms(), began + share_s)
+            elif wall_ms - asked_ms > HIDDEN_MS and ended >= ends.keys():
+                self._tell_of_hidden(unit.number, positions, ends)
         self._job.metrics.batch_seconds.observe(time.perf_counter() - began)
         return True
 
     async def _ended(
         self, incarnation: Incarnation, consumer: AIOKafkaConsumer
-    ) -> tuple[Collection[str], dict[str, int]]:
+    ) -> tuple[set[str], dict[str, int]]:
         """Find the inputs that are at their end, as far as fetches have told, and every input's position."""
         number = incarnation.unit.number
-        ended, positions = set(), {}
+        ended, positions = set[str](), dict[str, int]()
         for topic in self._job.inputs_of(number):
             tp = TopicPartition(topic, number)
             # Known since the seek: this does not wait.
@@ -262,17 +268,40 @@ class Membership:
                 ended.add(topic)
         return ended, positions
 
+    def _tell_of_hidden(self, number: int, positions: Mapping[str, int], ends: Mapping[str, int]) -> None:
+        """Say that records are in the log which nobody may read yet, and that timers wait for them."""
+        now = time.monotonic()
+        if now - self._told_of_hidden_at > COMPLAINT_S:
+            self._told_of_hidden_at = now
+            hidden = [f"{topic}/{number} from {positions[topic]} on" for topic in ends if positions[topic] < ends[topic]]
+            log.error(
+                "no timer fires: a transaction that somebody left open hides %s; "
+                "kafka-transactions.sh find-hanging names it",
+                ", ".join(hidden),
+            )
+
     def _start_commit(self, incarnation: Incarnation, ownership: Ownership) -> None:
         if incarnation.commit_is_due(self._job.settings.commit_interval_ms / 1000, wall_clock_ms()):
             task = asyncio.create_task(incarnation.commit(), name=f"commit {incarnation.unit.number}")
             incarnation.committing = task
             task.add_done_callback(partial(_committed, incarnation, ownership))
 
-    async def _ask_ends(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
-        """Ask where the inputs end while timers are due: once that is read, the clock may go on to when it was asked.
+    async def _ask_ends(self, ownership: Ownership) -> None:
+        """Ask where the inputs end while timers are due, for as long as this is a member."""
+        while True:
+            try:
+                async with reader(self._job.settings, isolation_level="read_uncommitted") as asker:
+                    await self._promise_ends(asker, ownership)
+            except KafkaError as error:
+                log.warning("the inputs' ends cannot be asked for, timers wait: %r", error)
+                await asyncio.sleep(REJOIN_S)
+
+    async def _promise_ends(self, asker: AIOKafkaConsumer, ownership: Ownership) -> None:
+        """Ask again and again where the inputs end: once that is read, the clock may go on to when it was asked.
 
         Asked instead of taken from the last fetch: a process that was frozen would find itself at an end that was one
-        long ago, and fire timers before the orders that have come meanwhile.
+        long ago, and fire timers before the orders that have come meanwhile. The whole log's end, not that of what is
+        committed: an order may stand behind a transaction that somebody else has left open, where nobody reads it yet.
         """
         while True:
             await asyncio.sleep(ASK_ENDS_S)
@@ -286,7 +315,7 @@ class Membership:
                 continue
             wanted = [tp for incarnation in due for tp in self._inputs_of(incarnation)]
             try:
-                ends = await consumer.end_offsets(wanted)
+                ends = await asker.end_offsets(wanted)
             except KafkaError as error:
                 log.warning("the inputs' ends could not be asked for, timers wait: %r", error)
                 continue

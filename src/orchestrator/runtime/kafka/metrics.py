@@ -26,6 +26,9 @@ class Metrics(ProcessMetrics):
         self.incarnations_ended = self.counter(
             "incarnations_ended", "Partitions dropped after an error, to be restored.", "reason"
         )
+        self.clock_ahead = gauge(
+            "clock_ahead_seconds", "How far a partition's clock lies before the wall clock: until then no timer fires."
+        )
         self.silent_sources = gauge("silent_sources", "Sources behind resolve whose clock holds timers back.")
 
     def take(self, tally: "Tally") -> None:

@@ -22,12 +22,11 @@ FETCH_BYTES = 4 << 20
 
 @asynccontextmanager
 async def reader(settings: KafkaSettings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """Give a consumer of committed records, without a group and with nothing assigned to it yet."""
+    """Give a consumer without a group and with nothing assigned to it yet, of committed records if not told else."""
     consumer = AIOKafkaConsumer(
         enable_auto_commit=False,
-        isolation_level="read_committed",
         auto_offset_reset="earliest",
-        **options,
+        **{"isolation_level": "read_committed", **options},
         **settings.connection(),
     )
     await consumer.start()

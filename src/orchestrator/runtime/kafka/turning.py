@@ -7,6 +7,7 @@ Must never be asked to remember before the partition's producer is open.
 """
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 # A source behind resolve tells its clock twice a second; one that has not for so long holds all timers back.
 LONGEST_SILENCE_S = 10
 COMPLAINT_S = 30.0
+# Machines' clocks lie apart by some milliseconds, or by much.
+LONGEST_AHEAD_S = 10
 
 
 def check(header: Header, count: int, *, resolves: bool) -> None:
@@ -70,7 +73,7 @@ class TurnJob:
         self._names = topics
         self._count = count
         self._sources = sources
-        self._complained_at = 0.0
+        self._complained_at = self._told_of_clock_at = -math.inf
         # By partition: since when it is looked at. Sources speak of themselves to whoever has begun to listen.
         self._listens_since: dict[int, float] = {}
 
@@ -150,6 +153,7 @@ class TurnJob:
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:
         """Look at what the partitions hold, and raise an alarm for sources that hold timers back."""
         self.metrics.look_at(units, wall_ms)
+        self._look_at_clocks(units, wall_ms)
         now = time.monotonic()
         self._listens_since = {unit.number: self._listens_since.get(unit.number, now) for unit in units}
         clocks = [
@@ -162,6 +166,18 @@ class TurnJob:
         if silent and now - self._complained_at > COMPLAINT_S:
             self._complained_at = now
             log.error("no timer fires: resolve partitions %s have not told their clock for 10 s", ", ".join(silent))
+
+    def _look_at_clocks(self, units: Sequence[Unit], wall_ms: int) -> None:
+        """Raise an alarm for partitions whose clock this machine's has still to reach: it was set back."""
+        ahead_s = max((unit.clock.now_ms - wall_ms for unit in units), default=0) / 1000
+        self.metrics.clock_ahead.set(max(0.0, ahead_s))
+        if ahead_s > LONGEST_AHEAD_S and time.monotonic() - self._told_of_clock_at > COMPLAINT_S:
+            self._told_of_clock_at = time.monotonic()
+            log.error(
+                "no timer fires for %d s: the clock of this machine lies so far behind what its partitions have passed; "
+                "was it, or that of another worker, set?",
+                ahead_s,
+            )
 
     async def _end_of(self, tp: TopicPartition) -> int:
         consumer = AIOKafkaConsumer(

@@ -6,7 +6,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from orchestrator.runtime.kafka import membership
-from orchestrator.runtime.kafka.membership import Membership
+from orchestrator.runtime.kafka.membership import Membership, wall_clock_ms
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -86,3 +86,30 @@ def test_a_member_is_alive_while_brokers_keep_it_waiting_and_not_when_its_loop_s
     assert member.is_alive  # it does not belong to the group yet
     member._consumer = SimpleNamespace(_subscription=SimpleNamespace(reassignment_in_progress=reassigning))
     assert member.is_alive is alive
+
+
+async def test_what_an_open_transaction_of_others_hides_holds_timers_back_and_is_said(member, partition, caplog):
+    ends = {"events": 9, "receipts": 4}
+    at = SimpleNamespace(events=5, receipts=4)
+
+    async def position(tp):
+        return getattr(at, tp.topic)
+
+    def last_stable_offset(tp):
+        return getattr(at, tp.topic)
+
+    consumer = SimpleNamespace(position=position, last_stable_offset=last_stable_offset)
+    member._definitions.catalog = SimpleNamespace(project=SimpleNamespace(teams={}))
+    asked_ms = wall_clock_ms()
+    incarnation = SimpleNamespace(unit=partition, first_ends=dict.fromkeys(ends, 0), promise=(asked_ms, ends))
+    partition.take_up = lambda *_: None
+    assert await member._work(incarnation, consumer, 1.0)
+    assert (incarnation.promise, partition.clock.now_ms, caplog.messages) == ((asked_ms, ends), 0, [])
+    incarnation.promise = (asked_ms - membership.HIDDEN_MS - 1, ends)
+    for _ in range(2):
+        await member._work(incarnation, consumer, 1.0)
+    [told] = caplog.messages
+    assert "no timer fires: a transaction that somebody left open hides events/0 from 5 on;" in told
+    at.events = 9
+    await member._work(incarnation, consumer, 1.0)
+    assert (incarnation.promise, partition.clock.now_ms) == (None, asked_ms - membership.HIDDEN_MS - 1)

@@ -147,3 +147,21 @@ def test_a_source_that_was_not_listened_to_for_so_long_is_not_said_to_be_silent(
     assert silent_at(1_011.0) == 0
     units.append(job._partition(0, MemoryState(), Header()))
     assert silent_at(1_012.0) == 0
+
+
+@pytest.mark.parametrize("sources", [frozenset({"0"}), frozenset()])
+def test_a_clock_that_was_set_back_is_said_to_hold_timers_back(monkeypatch, caplog, sources):
+    settings, metrics = KafkaSettings.of({"app_id": "shop", "resolve": bool(sources)}), Metrics()
+    job = TurnJob(settings, Topics.of(settings), 4, sources, metrics)
+    units = [job._partition(0, MemoryState(), Header(clock_ms=1_000_000_000))]
+
+    def ahead_at(now: float, wall_ms: int) -> float | None:
+        monkeypatch.setattr(turning.time, "monotonic", lambda: now)
+        job.measure(units, wall_ms)
+        return metrics.registry.get_sample_value("orchestrator_clock_ahead_seconds")
+
+    assert (ahead_at(0.0, 1_000_000_000), ahead_at(1.0, 1_000_050_000), caplog.messages) == (0, 0, [])
+    assert (ahead_at(2.0, 999_999_900), caplog.messages) == (0.1, [])
+    assert (ahead_at(3.0, 996_400_000), ahead_at(4.0, 996_401_000)) == (3600, 3599)
+    [complaint] = caplog.messages
+    assert "no timer fires for 3600 s: the clock of this machine lies so far behind" in complaint
