@@ -3,13 +3,14 @@
 Must never know how either of them does it.
 """
 
+import random
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.runtime.kafka.state import Checkpoint, MemoryState, RocksState
+from orchestrator.runtime.kafka.state import Checkpoint, DamagedError, MemoryState, RocksState
 
 
 @pytest.fixture(params=["memory", "rocksdb"])
@@ -138,4 +139,33 @@ def test_both_answer_alike_whatever_is_done(tmp_path_factory, steps):
 def test_the_files_of_a_state_on_disk_are_for_their_owner_alone(tmp_path):
     state = RocksState(tmp_path / "disk" / "state")
     assert (tmp_path / "disk" / "state").stat().st_mode & 0o777 == 0o700
+    state.close()
+
+
+@pytest.mark.parametrize("where", [0.0, 0.5])
+def test_files_that_were_damaged_are_made_anew_and_never_taken_for_all_there_is(tmp_path, where):
+    folder = tmp_path / "state"
+    state = RocksState(folder)
+    state.load([(f"c{number:04}", random.Random(number).randbytes(200)) for number in range(500)], Checkpoint(501, 0.0))
+    state.close()
+    [file] = folder.glob("*.sst")
+    content = bytearray(file.read_bytes())
+    at = int(len(content) * where)
+    content[at : at + 2000] = bytes(2000)
+    file.write_bytes(content)
+    state = RocksState(folder)
+    with pytest.raises(DamagedError, match="is made anew from the changelog"):
+        dict(state)
+    assert (state.checkpoint(), dict(state)) == (None, {})
+    state.close()
+
+
+def test_a_folder_that_was_copied_in_part_is_made_anew(tmp_path):
+    folder = tmp_path / "state"
+    state = RocksState(folder)
+    state.load([("ana", b"1")], Checkpoint(2, 0.0))
+    state.close()
+    (folder / "CURRENT").write_text("MANIFEST")
+    state = RocksState(folder)
+    assert (state.checkpoint(), dict(state)) == (None, {})
     state.close()

@@ -121,7 +121,10 @@ async def test_a_worker_killed_with_a_transaction_open_leaves_nothing_to_readers
 @pytest.mark.timeout(120)
 async def test_an_order_behind_a_transaction_that_others_left_open_stops_the_reminder(shop, one_event):
     now, settings = int(time.time() * 1000), shop.settings()
-    cart, order = one_event(now - HOUR, "e1", "cart_updated", "ana", 50), one_event(now - 9, "e2", "order_placed", "ana")
+    cart, order = (
+        one_event(now - HOUR, "e1", "cart_updated", "ana", 50),
+        one_event(now - 9, "e2", "order_placed", "ana"),
+    )
     await shop.receive([cart])
     theirs, successor = Writer(settings, f"{shop.events}-theirs"), Writer(settings, f"{shop.events}-theirs")
     await theirs.open()

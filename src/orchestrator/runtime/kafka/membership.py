@@ -253,9 +253,7 @@ class Membership:
         self._job.metrics.batch_seconds.observe(time.perf_counter() - began)
         return True
 
-    async def _ended(
-        self, incarnation: Incarnation, consumer: AIOKafkaConsumer
-    ) -> tuple[set[str], dict[str, int]]:
+    async def _ended(self, incarnation: Incarnation, consumer: AIOKafkaConsumer) -> tuple[set[str], dict[str, int]]:
         """Find the inputs that are at their end, as far as fetches have told, and every input's position."""
         number = incarnation.unit.number
         ended, positions = set[str](), dict[str, int]()
@@ -273,7 +271,9 @@ class Membership:
         now = time.monotonic()
         if now - self._told_of_hidden_at > COMPLAINT_S:
             self._told_of_hidden_at = now
-            hidden = [f"{topic}/{number} from {positions[topic]} on" for topic in ends if positions[topic] < ends[topic]]
+            hidden = [
+                f"{topic}/{number} from {positions[topic]} on" for topic in ends if positions[topic] < ends[topic]
+            ]
             log.error(
                 "no timer fires: a transaction that somebody left open hides %s; "
                 "kafka-transactions.sh find-hanging names it",

@@ -8,6 +8,7 @@ Owns where records lie, how such neighbours are written and, for RocksDB, up to 
 reach (the checkpoint). Must never read a record beyond its header, nor talk to Kafka.
 """
 
+import logging
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,8 @@ import msgspec
 
 from orchestrator.errors import StorageError
 from orchestrator.model.codec import HEADER_BYTES
+
+log = logging.getLogger(__name__)
 
 Change = tuple[str, bytes | None]  # a profile's id and its new record; None where it was erased
 
@@ -132,6 +135,10 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Checkpoint).decode
 
 
+class DamagedError(Exception):
+    """Files on disk that had to be thrown away; the next restore makes them anew."""
+
+
 class RocksState:
     """Records in a RocksDB of the partition's own, and in memory only what is not committed yet."""
 
@@ -159,6 +166,11 @@ class RocksState:
             options.add_compact_on_deletion_collector_factory(1, 1, 0.0)
             self._db: Any = Rdict(str(self._folder), options)
         except Exception as error:  # rocksdict raises bare Exceptions
+            if str(error).startswith("Corruption") and any(self._folder.iterdir()):
+                log.error("%s is damaged, and is made anew from the changelog: %s", self._folder, error)
+                shutil.rmtree(self._folder)
+                self._open()
+                return
             raise StorageError(f"{self._folder} cannot be opened: {error}; is another worker using it?") from error
 
     def get(self, profile_id: str, /) -> bytes | None:
@@ -213,11 +225,26 @@ class RocksState:
         self._open()
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        last, key = self._last_key(), None
         for key, record in self._db.items():
             profile_id = key.decode()
             if profile_id != _CHECKPOINT and profile_id not in self._uncommitted:
                 yield profile_id, record
+        if key != last:
+            self.wipe()
+            raise DamagedError(f"{self._folder} was damaged, and is made anew from the changelog")
         yield from ((key, record) for key, record in self._uncommitted.items() if record is not None)
+
+    def _last_key(self) -> bytes | None:
+        """Look for the last key from behind: a run over all of them ends without a word where a file is damaged."""
+        backwards = self._db.iter()
+        backwards.seek_to_last()
+        try:
+            backwards.status()
+        except Exception:  # noqa: BLE001 - as above; the end itself cannot be read
+            return b""
+        found: bytes | None = backwards.key() if backwards.valid() else None
+        return found
 
     def walk(self) -> Iterator[str]:
         """Run over all profiles there are now, whatever changes on the way: RocksDB iterates over a snapshot."""

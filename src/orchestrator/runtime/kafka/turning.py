@@ -105,14 +105,15 @@ class TurnJob:
             restored = await restore(self.settings, changelog, state)
             header = restored.header
             check(header, self._count, resolves=self.settings.resolve)
+            header.count, header.is_behind_resolve = self._count, self.settings.resolve
+            header.log = header.log or secrets.token_hex(8)
+            partition = self._partition(number, state, header)
         except BaseException:
             state.close()
             raise
-        header.count, header.is_behind_resolve = self._count, self.settings.resolve
-        header.log = header.log or secrets.token_hex(8)
         self.metrics.restore_seconds.observe(restored.seconds)
         log.info("partition %d restored %d records in %.2f s", number, restored.records, restored.seconds)
-        return self._partition(number, state, header), restored.end
+        return partition, restored.end
 
     def _partition(self, number: int, state: State, header: Header) -> Partition:
         inputs, most, receipts = Inputs(self.topics), self.settings.transaction_facts, self._names.receipts

@@ -88,7 +88,9 @@ def test_a_member_is_alive_while_brokers_keep_it_waiting_and_not_when_its_loop_s
     assert member.is_alive is alive
 
 
-async def test_what_an_open_transaction_of_others_hides_holds_timers_back_and_is_said(member, partition, caplog):
+async def test_what_an_open_transaction_of_others_hides_holds_timers_back_and_is_said(
+    member, partition, catalog, caplog
+):
     ends = {"events": 9, "receipts": 4}
     at = SimpleNamespace(events=5, receipts=4)
 
@@ -99,7 +101,7 @@ async def test_what_an_open_transaction_of_others_hides_holds_timers_back_and_is
         return getattr(at, tp.topic)
 
     consumer = SimpleNamespace(position=position, last_stable_offset=last_stable_offset)
-    member._definitions.catalog = SimpleNamespace(project=SimpleNamespace(teams={}))
+    member._definitions.catalog = catalog
     asked_ms = wall_clock_ms()
     incarnation = SimpleNamespace(unit=partition, first_ends=dict.fromkeys(ends, 0), promise=(asked_ms, ends))
     partition.take_up = lambda *_: None
