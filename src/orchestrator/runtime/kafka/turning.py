@@ -175,8 +175,8 @@ class TurnJob:
         if ahead_s > LONGEST_AHEAD_S and time.monotonic() - self._told_of_clock_at > COMPLAINT_S:
             self._told_of_clock_at = time.monotonic()
             log.error(
-                "no timer fires for %d s: the clock of this machine lies so far behind what its partitions have passed; "
-                "was it, or that of another worker, set?",
+                "no timer fires for %d s: the clock of this machine lies so far behind what its partitions have "
+                "passed; was it, or that of another worker, set?",
                 ahead_s,
             )
 
