@@ -22,7 +22,7 @@ from liquid.stringify import to_liquid_string
 from orchestrator.channels import dating
 from orchestrator.channels.filling import Filling, Write, filling_of
 from orchestrator.errors import Refused
-from orchestrator.model.project import Table
+from orchestrator.model.project import Table, put_over
 
 # What one field may cost. A message is for one person: more than this is a mistake, or somebody's attack.
 MAX_OUTPUT_BYTES = 512 * 1024
@@ -69,7 +69,7 @@ class Content:
         """Collect a channel's templates; of `languages`, most wanted first, each replaces what it gives."""
         found = dict(self.channels.get(channel, {}))
         for language in reversed(languages):
-            found.update(self.languages.get(language, {}).get(channel, {}))
+            put_over(found, self.languages.get(language, {}).get(channel, {}))
         return found
 
 

@@ -178,6 +178,8 @@ DOUBTS = _codes(
         "A step asks for opens or clicks of e-mails that nobody measures.",
         "Write track: [clicks, opens] at the channel in orchestrator.yaml.",
     ),
+    ("W324", "An e-mail in two kinds of markup, of which one is sent.", "Keep html, mjml or markdown."),
+    ("W325", "MJML that cannot be read: the e-mail would never leave.", "Close every tag, and quote attributes."),
     ("W401", "`not` of a comparison, which lets a missing value pass.", "Write the opposite comparison."),
     ("W402", "A name with a dash, which is a subtraction.", "Write `_` for the dash, or spaces around the minus."),
     ("W403", "A comparison with a value that can never be.", "Write one that it may be, or of its kind."),

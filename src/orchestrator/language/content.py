@@ -16,7 +16,7 @@ from orchestrator.language.expressions.surroundings import EVENT_FIELDS
 from orchestrator.language.nodes import Place, Text
 from orchestrator.language.project import Shop
 from orchestrator.language.templates import Lookup, Named
-from orchestrator.model.project import WINDOWS_MS, Message
+from orchestrator.model.project import WINDOWS_MS, Message, put_over
 
 FILE_ENDINGS = (".html", ".mjml", ".md", ".txt")
 
@@ -41,7 +41,7 @@ class Content:
         """Give a channel's fields in a language: es-MX, then es, then the project's first; field by field."""
         found = dict(self.channels.get(channel, {}))
         for name in (language.partition("-")[0], language):
-            found.update(self.languages.get(name, {}).get(channel, {}))
+            put_over(found, self.languages.get(name, {}).get(channel, {}))
         return found
 
 

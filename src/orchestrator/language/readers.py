@@ -9,11 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import mrml
+
 from orchestrator.language.content import Draft
 from orchestrator.language.nodes import Place
 from orchestrator.language.project import Shop
 from orchestrator.language.sending import Messages
 from orchestrator.model import texting
+from orchestrator.model.project import MARKUPS
 
 # In characters. What phones show of a notification, and more; Meta's and Telegram's own limits; a subject that still
 # fits into one header. A text message is counted in parts, which its alphabet decides.
@@ -39,6 +42,21 @@ def check(messages: Messages, shop: Shop) -> None:
         _check_sender(draft, shop)
 
 
+def _check_markup(place: Place, fields: Mapping[str, Any]) -> None:
+    """Report an e-mail's markup that nobody could read, and a second kind of it, which would not be sent."""
+    kinds = [name for name in MARKUPS if name in fields]
+    for name in kinds[1:]:
+        message = f"an e-mail is written in {kinds[0]} or in {name}; only {kinds[0]} is sent"
+        place[name].report("W324", message, f"{kinds[0]} or {name}", at_key=True)
+    if kinds and kinds[0] == "mjml":
+        try:
+            # The marks of templates stand where text may; what they make is text as well.
+            mrml.to_html(_TEMPLATE.sub("", fields["mjml"]))
+        except (OSError, ValueError, RuntimeError) as error:
+            text = f"without its templates, this MJML cannot be read: {error}"
+            place["mjml"].report("W325", text, "a tag closed for each that is opened, values of attributes in quotes")
+
+
 def _check_content(place: Place, contents: Mapping[str, Mapping[str, Any]]) -> None:
     for channel, fields in contents.items():
         for name, value in fields.items():
@@ -53,6 +71,8 @@ def _check_content(place: Place, contents: Mapping[str, Mapping[str, Any]]) -> N
                 place[channel][name].report("E319", text, "a shorter text")
             if channel == "email":
                 _check_images(place[channel][name], name, value)
+        if channel == "email":
+            _check_markup(place[channel], fields)
 
 
 def _check_parts(place: Place, text: str) -> None:

@@ -113,6 +113,18 @@ class Judgement:
 Scorer = Callable[[Any, Scope], Judgement | None]
 
 
+# The kinds of markup that an e-mail may be written in; it has one of them.
+MARKUPS = ("html", "mjml", "markdown")
+
+
+def put_over(fields: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Let what one language gives replace what there is, field by field; markup of one kind replaces every other."""
+    if any(name in given for name in MARKUPS):
+        for name in MARKUPS:
+            fields.pop(name, None)
+    fields.update(given)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """Content to one person: what the engine must know of it to decide and to fill `data`.

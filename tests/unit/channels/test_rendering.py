@@ -31,6 +31,15 @@ def text_of(template, **data):
     return render(content=Content({"email": {"text": template}}), **data).fields["text"]
 
 
+def test_markup_of_one_kind_in_another_language_takes_the_place_of_every_other():
+    email = {"subject": "Hola", "html": "<p>Hola</p>"}
+    content = Content({"email": email}, {"en": {"email": {"markdown": "Hello"}}, "en-GB": {"email": {"subject": "Hi"}}})
+    expected = {"subject": "Hi", "markdown": "Hello"}
+    assert content.fields("email", ("en-GB", "en", "es")) == expected
+    assert content.fields("email", ("es",)) == email
+    assert render(language="en-GB", content=content).fields == expected
+
+
 def test_a_message_is_rendered_from_the_actions_data():
     rendered = render(profile={"first_name": "Ana"}, steps={"settle": {"event": {"properties": {"total": 40.5}}}})
     assert rendered.fields == {

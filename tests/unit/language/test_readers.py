@@ -50,7 +50,7 @@ def test_what_is_too_long_for_its_channel_is_refused(found, content, expected):
     [
         ("html", "<img src='a.png' alt=''><IMG ALT='x' src='b.png'>", []),
         ("html", "<p><img src='a.png'></p><img src='b.png'>", ["2:27 W310"]),
-        ("mjml", "<mjml><mj-image src='a.png' /></mjml>", ["2:27 W310"]),
+        ("mjml", "<mjml><mj-body><mj-image src='a.png' /></mj-body></mjml>", ["2:27 W310"]),
         ("markdown", "![Una taza](a.png)", []),
         ("markdown", "![](a.png)", ["2:31 W310"]),
         ("text", "<img src='a.png'>", []),
@@ -76,3 +76,28 @@ def test_pictures_are_looked_for_in_files_too(found):
 )
 def test_a_mail_that_can_be_left_says_who_speaks(found, project, content, expected):
     assert codes(found, content, project=project) == expected
+
+
+MJML = "<mjml><mj-body><mj-section><mj-column>{}</mj-column></mj-section></mj-body></mjml>"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ("html: <p>a</p>, text: a", []),
+        ("html: <p>a</p>, markdown: a", ["W324 markdown"]),
+        ("mjml: " + MJML.format("<mj-text>a</mj-text>"), []),
+        # What a template makes is text; the tags around it are the author's.
+        ("mjml: '" + MJML.format("{% for i in entry.x %}<mj-text>{{ i }}</mj-text>{% endfor %}") + "'", []),
+        ("mjml: " + MJML.format("<mj-text>a"), ["W325 mjml"]),
+        ("mjml: <p>a</p>", ["W325 mjml"]),
+        ("mjml: " + MJML.format("<mj-include path='x.mjml'/>"), ["W325 mjml"]),
+    ],
+)
+def test_markup_can_be_read_and_is_of_one_kind(fields, told, found):
+    lines = "\n".join(f"  {each}" for each in fields.split(", "))
+    problems = found(message=f"message: welcome\nemail:\n  subject: Hi\n{lines}\n")
+    line_of = {each.partition(":")[0]: number for number, each in enumerate(fields.split(", "), start=4)}
+    doubts = [each for each in problems if each.code in ("W324", "W325")]
+    assert [(each.code, each.line) for each in doubts] == [(code, line_of[name]) for code, name in map(str.split, told)]
+    assert [str(each) for each in problems if not each.is_warning] == []
