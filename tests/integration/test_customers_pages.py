@@ -105,8 +105,11 @@ async def test_unsubscribing_on_the_page_takes_one_button(shop):
     path = link(Kind.UNSUBSCRIBE, shop)
     page = await opened(shop, path)
     assert "Darme de baja" in page.titles
+    accepted = shop.service.metrics.accepted.labels("accepted")._value.get
+    before = accepted()
     assert [each["granted"] for each in (await shop.known())["consents"]] == [True]
     assert (await posted(shop, path, {}))[0] == 200
+    assert accepted() == before + 1
     said = (await shop.known())["consents"][-1]
     assert (said["channel"], said["purpose"], said["granted"]) == ("email", "marketing", False)
 

@@ -190,7 +190,13 @@ class Service:
 
     async def hear(self, profile_id: str, *events: Event) -> None:
         """Take events about a profile; returns once they are durable."""
-        await self.intake.hear(profile_id, events)
+        answered = self.metrics.accepted
+        try:
+            await self.intake.hear(profile_id, events)
+        except OrchestratorError:
+            answered.labels("turned_away").inc(len(events))
+            raise
+        answered.labels("accepted").inc(len(events))
 
     async def state_of(self, profile_id: str) -> State | None:
         """Give a profile's state; None when it has none."""
