@@ -110,8 +110,7 @@ async def _serve_kafka(
     directory: Path, copy: Path, settings: "ServeSettings", sources: Sources, find: "Find", bound: socket.socket
 ) -> None:
     from orchestrator.language import load
-    from orchestrator.runtime import interpreter
-    from orchestrator.runtime.kafka import logs
+    from orchestrator.runtime import interpreter, logs
     from orchestrator.runtime.kafka.gateway import Gateway
     from orchestrator.web.server import serve, stop_by_signal
 
@@ -173,22 +172,8 @@ def _teach(service: "Service", bound: socket.socket) -> None:
 
 
 def _log_as(sources: Sources) -> None:
-    """Log as the operator wishes: for people on a terminal, else as JSON, and never what customers wrote."""
-    import logging
-
-    import structlog
-
+    """Log as the operator wishes."""
     from orchestrator.runtime import logs
 
-    level = logs.level_of(str(sources.find("log_level").value or "info")).upper()
-    form = logs.format_of(str(sources.find("log_format").value or ("console" if sys.stderr.isatty() else "json")))
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    level, form = (sources.find(name).value for name in ("log_level", "log_format"))
+    logs.configure(logs.level_of(str(level or "info")), logs.format_of(str(form)) if form else None)

@@ -7,8 +7,8 @@
 
 A process
     app, worker, delivering, gateway    how it is hosted; what each of the three starts and stops
-    starting, closing, health, logs, metrics, settings
-                                        waiting for brokers, what it answers, says and counts, what operators set
+    starting, closing, health, metrics, settings
+                                        waiting for brokers, what it answers and counts, what operators set
     catalogs, publishing                the definitions in force; what is compared with them
 Reading and writing
     membership, assigning, ownership, fetching

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 from orchestrator.channels.links import Links
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.rights import objection_hash
-from orchestrator.runtime import interpreter
+from orchestrator.runtime import interpreter, logs
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.lane import GIVEN_UP
 from orchestrator.runtime.delivery.routes import Find, Operator, allowed_hosts, preparer_of, routes_of
-from orchestrator.runtime.kafka import logs
 from orchestrator.runtime.kafka.app import Taken, host_agent
 from orchestrator.runtime.kafka.catalogs import Catalogs
 from orchestrator.runtime.kafka.coupons import LogClaims

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.model import codec
-from orchestrator.runtime.kafka import logs
+from orchestrator.runtime import logs
 from orchestrator.runtime.kafka.app import host
 from orchestrator.runtime.kafka.catalogs import Catalogs, Source, keyed, publish
 from orchestrator.runtime.kafka.health import HealthServer

@@ -6,9 +6,10 @@ import json
 import logging
 
 import pytest
+import structlog
 
 from orchestrator.errors import InvariantError, StorageError
-from orchestrator.runtime.kafka import logs
+from orchestrator.runtime import logs
 from orchestrator.runtime.kafka.app import host
 
 
@@ -38,6 +39,7 @@ def logged():
     yield lambda: [line for line in map(json.loads, written.getvalue().splitlines()) if line["level"] == "error"]
     root.handlers[:] = before
     root.setLevel(level)
+    structlog.reset_defaults()
 
 
 def test_a_process_that_cannot_begin_says_why_in_a_line_and_exits_2(logged):
