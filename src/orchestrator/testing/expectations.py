@@ -54,7 +54,13 @@ def _messages(expected: Sequence[ExpectedMessage], played: Played) -> list[Diffe
         for sending in played.timeline.sendings
     ]
     wanted = [_message_wishes(item) for item in expected]
-    return _listed("messages", wanted, found, played, _why_unsent(wanted[len(found) :], played))
+    told = _listed("messages", wanted, found, played, _why_unsent(wanted[len(found) :], played))
+    # What cannot be rendered would not leave, whatever is asked of it.
+    return told or [
+        Difference("messages", f"messages, item {number}: cannot be rendered: {sending.refused}", have.decision)
+        for number, (sending, have) in enumerate(zip(played.timeline.sendings, found, strict=True), start=1)
+        if sending.rendered is None
+    ]
 
 
 def _why_unsent(missing: Sequence[dict[str, Any]], played: Played) -> Decision | None:

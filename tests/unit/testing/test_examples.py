@@ -389,3 +389,21 @@ class TestWorld:
         scores = {"mood": {"value": 0.5}}
         result = run_example(loaded, "abandoned-cart", example(expect, scores=scores))
         assert result.differences == ()
+
+
+def test_a_message_that_cannot_be_rendered_does_not_leave(project):
+    message = (
+        'message: cart-reminder\nemail: {subject: S, text: "{{ 10 | divided_by: entry.parts }}"}\npush: {title: T}\n'
+    )
+    loaded = project("- {id: m, send: cart-reminder}", **{"messages/cart-reminder.message.yaml": message})
+
+    def told(parts, **expect):
+        cart = {**CART, "properties": {"cart_id": "c1", "total": 40, "parts": parts}}
+        done = run_example(loaded, "abandoned-cart", example(expect, [cart]))
+        return [difference.text for difference in done.differences]
+
+    assert told(2, messages=[{"message": "cart-reminder"}]) == []
+    [text] = told(0, messages=[{"message": "cart-reminder"}])
+    assert text.startswith("messages, item 1: cannot be rendered: message cart-reminder, email.text:")
+    # What is not named is not checked.
+    assert told(0, exit="completed") == []
