@@ -188,5 +188,10 @@ DOUBTS = _codes(
     ("W406", "A step that nobody can have passed yet.", "Name one that comes before."),
     ("W407", "A property that no example gives, nearly like one that some do.", "Correct its spelling, or give it."),
     ("W408", "A text or number beside `or` or `and`, which asks nothing.", "Write country in ['ES', 'PT']."),
+    (
+        "W409",
+        "A number compared with a text, as the examples give them.",
+        "Write it with or without quotes, as they do.",
+    ),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **DOUBTS}

@@ -58,3 +58,31 @@ def test_a_name_that_no_example_gives_is_doubted_where_one_is_nearly_so(changed,
 )
 def test_the_same_holds_for_messages(subject, told, found):
     assert seen(found(journey(), message=f"message: welcome\nemail: {{subject: '{subject}', text: x}}\n")) == told
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("total >= §'30'", "30"),
+        ("event.properties.total != §'many'", "a number"),
+        ("sku == 'x' and cart_id == §7", "'7'"),
+        ("total >= 30", None),
+        ("cart_id == '7'", None),
+        ("amount == '7'", None),  # another event's
+        ("address.total == '7'", None),
+        ("subtotal == '7' and total_was == '7'", None),
+        ("cart_id == total", None),
+    ],
+)
+def test_a_number_in_quotes_is_doubted_where_the_examples_give_numbers(where, told, found):
+    problems = [each for each in found(journey(where=where.replace("§", ""))) if each.code == "W409"]
+    place = "enter: {event: cart_updated, where: " + where
+    assert [(each.line, each.column, each.fix) for each in problems] == (
+        [(4, place.find("§") + 1, told)] if told else []
+    )
+
+
+def test_where_the_examples_give_both_kinds_neither_is_doubted(found):
+    example = EXAMPLE.replace("{amount: 40}", "{amount: '40'}").replace("order_placed", "cart_updated")
+    example = example.replace("amount:", "total:")
+    assert [each for each in found(journey(where="total == '40'", example=example)) if each.code == "W409"] == []
