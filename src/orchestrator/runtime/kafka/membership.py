@@ -80,7 +80,6 @@ class Membership:
         self._ownership: Ownership | None = None
         # While it serves.
         self._consumer: AIOKafkaConsumer | None = None
-        self._measured_at = 0.0
         # Since when partitions stand still for want of a release, and when that was said last.
         self._lacks_since: float | None = None
         self._complained_at = -math.inf
@@ -122,15 +121,19 @@ class Membership:
         consumer = self._new_consumer()
         ownership = self._ownership = Ownership(self._job, consumer)
         consumer.subscribe(list(self._job.topics), listener=ownership)
-        asking = asyncio.create_task(self._ask_ends(ownership), name="ask ends")
+        beside = [
+            asyncio.create_task(self._ask_ends(ownership), name="ask ends"),
+            asyncio.create_task(self._keep_measuring(ownership), name="measure"),
+        ]
         try:
             await self._unless_stopped(consumer.start())
             self._consumer, self.beat_at = consumer, time.monotonic()
             await self._unless_stopped(self._serve(consumer, ownership))
         finally:
             self._ownership = self._consumer = None
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await ownership.close()
             self._measure(ownership)
             await _leave(consumer)
@@ -181,8 +184,6 @@ class Membership:
                 self._start_commit(incarnation, ownership)
                 if has_worked:
                     await _give_way(ownership)
-            if self.beat_at - self._measured_at >= MEASURE_S:
-                self._measure(ownership)
             # A fetch that finds records waiting returns without giving way to anybody.
             await asyncio.sleep(0)
 
@@ -326,8 +327,13 @@ class Membership:
         number = incarnation.unit.number
         return [TopicPartition(topic, number) for topic in self._job.inputs_of(number)]
 
+    async def _keep_measuring(self, ownership: Ownership) -> None:
+        """Measure beside the loop: that may wait for brokers or for the group, and what it holds up must be seen."""
+        while True:
+            await asyncio.sleep(MEASURE_S)
+            self._measure(ownership)
+
     def _measure(self, ownership: Ownership) -> None:
-        self._measured_at = time.monotonic()
         units = [incarnation.unit for incarnation in ownership.at_work.values()]
         for unit in units:
             self._job.metrics.take(unit.tally)

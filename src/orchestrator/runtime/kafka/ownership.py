@@ -38,14 +38,15 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
         self._beginning: dict[int, asyncio.Task[None]] = {}
         self._ending: dict[int, asyncio.Task[None]] = {}
         self._kept: dict[int, Kept] = {}
-        self._generation = 0
+        # Whether the group has told us what is ours since it took everything from us.
+        self._is_assigned = False
         self._restores = asyncio.Semaphore(MOST_RESTORES)
         self._failure: BaseException | None = None
 
     @property
     def is_ready(self) -> bool:
         """Tell whether every partition that is ours is at work."""
-        return bool(self._generation) and not self._beginning and self._failure is None
+        return self._is_assigned and not self._beginning and self._failure is None
 
     def check(self) -> None:
         """Raise what makes this membership useless: FencedError, or StorageError that only an operator can mend."""
@@ -56,7 +57,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Pause what is new and begin it in tasks of its own."""
-        self._generation += 1
+        self._is_assigned = True
         assigned = list(assigned)
         self._consumer.pause(*assigned)
         for tp in assigned:
@@ -71,6 +72,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Let go of everything; aiokafka rebalances eagerly, so everything is what is revoked."""
+        self._is_assigned = False
         at_work, self.at_work = self.at_work, {}
         beginning, self._beginning = self._beginning, {}
         for task in beginning.values():

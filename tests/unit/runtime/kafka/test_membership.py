@@ -1,5 +1,6 @@
 """A member without a broker: a worker that cannot go on says so, and goes on behind what cannot be read."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from orchestrator.runtime.kafka import membership
 from orchestrator.runtime.kafka.membership import Membership, wall_clock_ms
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.ownership import Ownership
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.turning import TurnJob
@@ -115,3 +117,29 @@ async def test_what_an_open_transaction_of_others_hides_holds_timers_back_and_is
     at.events = 9
     await member._work(incarnation, consumer, 1.0)
     assert (incarnation.promise, partition.clock.now_ms) == (None, asked_ms - membership.HIDDEN_MS - 1)
+
+
+async def test_what_is_held_up_is_measured_though_the_loop_waits_for_brokers(member, partition, monkeypatch):
+    monkeypatch.setattr(membership, "MEASURE_S", 0.0)
+    metrics, measured = member._job.metrics, asyncio.Event()
+    member._definitions.revision = partition.revision
+    member._ownership = ownership = Ownership(member._job, SimpleNamespace())
+    ownership.at_work[0] = SimpleNamespace(unit=partition)
+    monkeypatch.setattr(member._job, "measure", lambda units, _: (metrics.partitions.set(len(units)), measured.set()))
+    measuring = asyncio.create_task(member._keep_measuring(ownership))
+    for at_work in (1, 0):
+        measured.clear()
+        await asyncio.wait_for(measured.wait(), 10)
+        assert metrics.registry.get_sample_value("orchestrator_partitions") == at_work
+        ownership.at_work.clear()
+    measuring.cancel()
+
+
+async def test_a_member_from_whom_everything_was_taken_is_not_ready_before_it_is_told_what_is_its_own(member):
+    ownership = Ownership(member._job, SimpleNamespace(pause=lambda *_: None, seek=lambda *_: None))
+    member._ownership = ownership
+    assert not member.is_ready
+    await ownership.on_partitions_assigned([])  # more workers than partitions
+    assert member.is_ready
+    await ownership.on_partitions_revoked([])
+    assert not member.is_ready
