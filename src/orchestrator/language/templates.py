@@ -13,6 +13,7 @@ from liquid.exceptions import LiquidError
 from liquid.static_analysis import Segments
 
 from orchestrator.language.definitions.fields import suggest
+from orchestrator.language.definitions.meant import by_filter
 from orchestrator.language.expressions import Mistake
 from orchestrator.language.signs import CURLY
 
@@ -120,7 +121,7 @@ def inspect(text: str) -> Template:
     ]
     known = _environment().filters
     mistakes += [
-        Mistake("E503", f"there is no filter `{name}`", span.index, suggest(name, set(known)))
+        Mistake("E503", f"there is no filter `{name}`", span.index, by_filter(name) or suggest(name, set(known)))
         for name, spans in analysis.filters.items()
         if name not in known
         for span in spans

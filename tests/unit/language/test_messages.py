@@ -331,3 +331,12 @@ def test_a_link_to_confirm_is_about_a_purpose_that_asks_for_it(purposes, data, t
     journey = sound["hello.journey.yaml"].replace("send: welcome", f"send: {{message: welcome{data}}}")
     problems = found(journey, project=project, message='message: welcome\nsms: {text: "{{ links.confirm }}"}\n')
     assert [f"{each.code} {each.fix}" for each in problems] == told
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("upper", "upcase"), ("upcse", "upcase"), ("trim", "strip"), ("money", "round: 2"), ("len", "size")],
+)
+def test_a_filter_of_another_language_is_told_in_ours(written, meant, found):
+    problems = found(message=f"message: welcome\nsms: {{text: '{{{{ profile.x | {written} }}}}'}}\n")
+    assert [(each.code, each.fix) for each in problems] == [("E503", meant)]

@@ -85,6 +85,17 @@ _WORDS = {
     "where": "donde dónde cuando wo wenn wobei",
     "within": "dentro_de plazo innerhalb binnen",
 }
+# Filters of templates, as other template languages call them.
+_FILTERS = {
+    "upcase": ("upper", "uppercase"),
+    "downcase": ("lower", "lowercase"),
+    "capitalize": ("title", "titlecase"),
+    "strip": ("trim",),
+    "size": ("length", "len", "count"),
+    "round: 2": ("money", "currency", "number_format", "number", "to_fixed"),
+    "date: '%d/%m/%Y'": ("format_date", "date_format", "strftime", "format"),
+    "default: 'there'": ("fallback", "or", "ifempty"),
+}
 # By the foreign word, all of ours that it may stand for: each map knows some of them only.
 _TRANSLATED: dict[str, list[str]] = {}
 for _ours, _theirs in _WORDS.items():
@@ -96,6 +107,11 @@ def by_key(word: str) -> Iterator[str]:
     """List our keys that somebody may mean who writes this one, the likeliest first."""
     yield from (ours for ours, theirs in _KEYS.items() if word in theirs)
     yield from _TRANSLATED.get(word.lower(), ())
+
+
+def by_filter(word: str) -> str | None:
+    """Give our filter that somebody means who writes this one."""
+    return next((ours for ours, theirs in _FILTERS.items() if word.lower() in theirs), None)
 
 
 def by_verb(word: str) -> Iterator[str]:
