@@ -28,6 +28,7 @@ _IN_WORDS = {
     "expected <block end>, but found ']'": "a ] too many",
     "expected <block end>, but found '<scalar>'": "something follows where the text has ended",
     "expected <block end>, but found": "this line does not line up with those above it",
+    "found character": "a text without quotes cannot begin with this sign",
 }
 # By how the parser's words begin: the first that fits, so the longer stand before the shorter.
 _HINTS = {

@@ -230,6 +230,7 @@ def test_a_key_that_is_none_is_blamed_on_its_own_line(text, told):
         ("a: 'Ana's cart'\n", "1:9 this is not YAML: something follows where the text has ended"),
         ("a: \"b\nc\"\nd: 'e' f\n", "3:8 this is not YAML: something follows where the text has ended"),
         ("a: {b: 1h\nc: d\n", "2:2 this is not YAML: a map that { opens on line 1 is not closed"),
+        ("a: @ana\n", "1:4 this is not YAML: a text without quotes cannot begin with this sign"),
         ("a: [b, c}\n", "1:9 this is not YAML: a list that [ opens is not closed"),
         ("a:\n  - b\n - c\n", "3:2 this is not YAML: this line does not line up with those above it"),
     ],
