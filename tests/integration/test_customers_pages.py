@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from orchestrator.channels.links import About, Kind
+from orchestrator.errors import StorageError
 from orchestrator.model import ids
 from providers import LINKS
 from providers.live import CART, HOUR, JOURNEY, LiveShop, until, write_project
@@ -308,3 +309,19 @@ async def test_whoever_was_erased_and_leaves_by_an_old_mail_is_refused_when_they
     await shop.post({"type": "profile_updated", "customer_id": "anna", "properties": {"email": "Ana@Example.com"}})
     [said] = (await shop.known("anna"))["consents"]
     assert (said["channel"], said["purpose"], said["granted"]) == ("email", "marketing", False)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ["Nothing was changed.", "Please try again in a moment."]),
+        ("es", ["No se ha cambiado nada.", "Inténtalo de nuevo en un momento."]),
+    ],
+)
+async def test_what_cannot_be_kept_just_now_is_to_be_tried_again(shop, language, said, monkeypatch):
+    async def full(profile_id, event):
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(shop.service, "hear", full)
+    status, text = await posted(shop, link(Kind.UNSUBSCRIBE, shop, language), {})
+    assert (status, Page(text).titles) == (503, said)

@@ -32,6 +32,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "This link has expired.",
         "invalid": "This link does not work. Please use the one in our message, whole.",
         "no_change": "Nothing was changed.",
+        "try_again": "Please try again in a moment.",
     },
     "es": {
         "unsubscribe": "Darte de baja",
@@ -58,6 +59,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "Este enlace ha caducado.",
         "invalid": "Este enlace no funciona. Usa el de nuestro mensaje, completo.",
         "no_change": "No se ha cambiado nada.",
+        "try_again": "Inténtalo de nuevo en un momento.",
     },
     "fr": {
         "unsubscribe": "Se désabonner",
@@ -84,6 +86,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "Ce lien a expiré.",
         "invalid": "Ce lien ne fonctionne pas. Utilisez celui de notre message, en entier.",
         "no_change": "Rien n'a été modifié.",
+        "try_again": "Veuillez réessayer dans un instant.",
     },
     "de": {
         "unsubscribe": "Abmelden",
@@ -110,6 +113,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "Dieser Link ist abgelaufen.",
         "invalid": "Dieser Link funktioniert nicht. Bitte verwenden Sie den ganzen Link aus unserer Nachricht.",
         "no_change": "Es wurde nichts geändert.",
+        "try_again": "Bitte versuchen Sie es gleich noch einmal.",
     },
 }
 LANGUAGES = tuple(_TEXTS)

@@ -4,12 +4,14 @@ Owns their grammar. Must never read a clock or turn a local time into an instant
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from orchestrator.language import durations
+from orchestrator.model import instants
 
 _PLACE = "a place whose clock it is, such as Europe/Madrid; or UTC"
 TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -22,6 +24,12 @@ _WEEKDAY_OF = {
     "mit": "wed", "thu": "thu", "jue": "thu", "don": "thu", "fri": "fri", "vie": "fri", "fre": "fri", "sat": "sat",
     "sáb": "sat", "sab": "sat", "sam": "sat", "sun": "sun", "dom": "sun", "son": "sun",
 }  # fmt: skip
+_WEEKDAYS = (
+    *instants.WEEKDAYS,
+    *["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+    *["lunes", "martes", "miércoles", "miercoles", "jueves", "viernes", "sábado", "sabado", "domingo"],
+    *["montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag"],
+)
 _LANGUAGE_OF = {
     "english": "en", "inglés": "en", "spanish": "es", "español": "es", "castellano": "es", "german": "de",
     "deutsch": "de", "french": "fr", "français": "fr", "portuguese": "pt", "italian": "it", "catalan": "ca",
@@ -74,6 +82,13 @@ def suggest_weekday(text: str) -> str:
     """Guess the weekday that somebody meant who wrote `Monday`, `lunes` or `Montag`."""
     guess = _WEEKDAY_OF.get(text.lower()[:3])
     return guess or "one of " + "mon, tue, wed, thu, fri, sat, sun"
+
+
+def weekday_meant(text: str, others: Iterable[str]) -> str | None:
+    """Give the weekday that somebody names who was to write one of `others`; None where one of those is nearer."""
+    names = frozenset(_WEEKDAYS)
+    found = get_close_matches(text.lower(), [*others, *sorted(names)], n=1)
+    return _WEEKDAY_OF[found[0][:3]] if found and found[0] in names else None
 
 
 def suggest_language(text: str) -> str:

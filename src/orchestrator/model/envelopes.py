@@ -78,6 +78,10 @@ _decode_plain = msgspec.json.Decoder(_Plain).decode
 _decode = msgspec.json.Decoder(_Envelope).decode
 _decode_nullable = msgspec.json.Decoder(dict[str, Any] | None).decode
 _NO_TYPE = "the event has no type; name what happened in `type`"
+_NO_KIND = (
+    "the event has no type; `event` with `userId` or `anonymousId` is Segment's form: "
+    'add `"type": "track"`, or post it to `/v1/track`'
+)
 SEGMENT_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
 
@@ -148,6 +152,8 @@ def _read_any(raw: bytes, arrived_ms: int) -> Event:
         return _from_cloud_event(envelope, raw, arrived_ms)
     if envelope.type in SEGMENT_TYPES and (envelope.user_id is not None or envelope.anonymous_id is not None):
         return _from_segment(envelope, raw, arrived_ms)
+    if not envelope.type and envelope.event and (envelope.user_id is not None or envelope.anonymous_id is not None):
+        raise EventError("no_type", _NO_KIND)
     return _event(
         envelope.id,
         envelope.type,

@@ -23,9 +23,9 @@ def lines(tally: JourneyTally, *, has_goal: bool = True) -> Iterator[str]:
     share = tally.converted
     versions = ", ".join(map(str, sorted(tally.versions)))
     yield f"{tally.journey}, version {versions}"
-    entries = f"{share.of:,} {'entry' if share.of == 1 else 'entries'}"
-    yield f"  entered: {entries} of {_customers(tally.customers)}{_reasons(', not: ', tally.not_entered)}"
-    yield f"  left: {sum(tally.exited.values()):,}{_reasons(': ', tally.exited)}"
+    yield f"  entered: {_entries(share.of)} of {_customers(tally.customers)}{_reasons(', not: ', tally.not_entered)}"
+    why = f" ({_reasons('', tally.exited)})" if tally.exited else ""
+    yield f"  left: {_entries(sum(tally.exited.values()))}{why}"
     if has_goal:
         value = f", worth {tally.value:,.2f}" if tally.value else ""
         yield f"  reached the goal: {share.reached:,}{value}; {_rate(share)}"
@@ -50,6 +50,10 @@ def _compared(tally: JourneyTally) -> Iterator[str]:
         yield ""
         yield f"  against {_HOLDOUTS[kind]}: {experiment.because}"
         yield from _experiment(experiment)
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
 
 
 def _customers(count: int) -> str:

@@ -76,7 +76,7 @@ class CustomersPages:
         except HttpError as error:
             return look.note(look.words["invalid"], look.words["no_change"], error.status)
         except OrchestratorError:
-            again = look.note(look.words["no_change"], status=503)
+            again = look.note(look.words["no_change"], look.words["try_again"], 503)
             again.headers["Retry-After"] = "5"
             return again
 

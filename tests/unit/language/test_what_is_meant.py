@@ -45,9 +45,34 @@ def test_how_often_one_enters_is_no_truth_value(found):
 
 
 @pytest.mark.parametrize(
+    ("every", "told"),
+    [
+        ("monday", "every: week, weekday: mon"),
+        ("Thursdays", "every: week, weekday: thu"),
+        ("miércoles", "every: week, weekday: wed"),
+        ("Montag", "every: week, weekday: mon"),
+        ("sat", "every: week, weekday: sat"),
+        ("monthly", "month"),
+        ("Monat", "month"),
+        ("daily", "day"),
+        ("fortnight", "day"),
+    ],
+)
+def test_a_schedule_that_comes_on_a_weekday_is_one_of_every_week(every, told, found):
+    enter = f'enter: {{again: after_exit, schedule: {{every: {every}, at: "09:00"}}}}'
+    problems = found(HEAD.replace("enter: {event: cart_updated}", enter) + "steps: [{id: greet, send: welcome}]\n")
+    assert [f"{each.code} {each.fix}" for each in problems] == [f"E204 {told}"]
+
+
+@pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("{consent: none}", "{consent: none, caps: 1 per day}", ["E203 [{at_most: 1, per: 1d}]"]),
+        (
+            "{consent: none}",
+            "{consent: none, caps: {at_most: 1, per: 1d}}",
+            ["E203 a list's item, with one dash before it: - {at_most: 1, per: 1d}"],
+        ),
         ("{consent: none}", "{consent: none, quiet_hours: 22:00-08:00}", ['E203 {from: "22:00", to: "08:00"}']),
         (
             "{consent: none}",

@@ -317,6 +317,19 @@ def test_a_call_of_segment_that_makes_no_sense_is_refused(record, expected):
     assert reason(record) == expected
 
 
+@pytest.mark.parametrize("somebody", [{"userId": "ana"}, {"anonymousId": "a-1"}])
+def test_a_call_of_segment_without_its_type_is_told_where_it_belongs(somebody):
+    with pytest.raises(EventError, match=r"`\"type\": \"track\"`, or post it to `/v1/track`") as refused:
+        read({"event": "seen", **somebody})
+    assert refused.value.reason == "no_type"
+
+
+def test_whatever_else_has_no_type_is_told_to_name_what_happened():
+    for record in ({"event": "seen", "customer_id": "ana"}, {"userId": "ana"}):
+        with pytest.raises(EventError, match="name what happened in `type`"):
+            read(record)
+
+
 def test_a_native_event_may_be_called_as_segment_calls_its_own():
     assert read({"type": "page", "customer_id": "ana", "id": "e1"}).type == "page"
 

@@ -82,6 +82,15 @@ def test_answers_make_the_figure_that_a_survey_is_known_by():
     assert told == "  survey: NPS +100, 1 answer of 1 asked (1 promoter)"
 
 
+def test_who_left_is_told_with_the_reasons():
+    def told(*customers):
+        return next(line for line in figures.lines(tallied(*customers)["cart"]) if "left" in line)
+
+    assert told(someone("ana", until="1m")) == "  left: 0 entries"
+    assert told(someone("ana")) == "  left: 1 entry (1 completed)"
+    assert told(someone("ana"), someone("ben")) == "  left: 2 entries (2 completed)"
+
+
 def test_where_there_is_no_goal_nothing_is_told_of_one():
     tally = tallied(someone("ana"))["cart"]
     told = "\n".join(figures.lines(tally))

@@ -76,7 +76,11 @@ class QuietHoursDefinition(Model):
 QuietHours = Annotated[
     list[QuietHoursDefinition], OrOne(dict), written_as("a window", '{from: "22:00", to: "08:00"}', str, int, float)
 ]
-Caps = Annotated[list[CapDefinition], written_as("a list", "[{at_most: 1, per: 1d}]", str, int, float)]
+Caps = Annotated[
+    list[CapDefinition],
+    written_as("a list", "[{at_most: 1, per: 1d}]", str, int, float),
+    written_as("a list", "a list's item, with one dash before it: - {at_most: 1, per: 1d}", dict),
+]
 
 
 class PurposeDefinition(Model):

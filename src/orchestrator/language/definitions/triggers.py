@@ -4,9 +4,9 @@ Owns the shapes that enter, exit, goal and wait_for share. Must never hold what 
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from orchestrator.language import durations, times
 from orchestrator.language.definitions.fields import (
@@ -29,6 +29,7 @@ from orchestrator.language.definitions.fields import (
     with_unit,
 )
 
+_Every = Literal["day", "week", "month"]
 AGAIN = ("once", "after_exit", "always")
 _AGAIN = {"anyOf": [{"enum": list(AGAIN)}, {"type": "string", "pattern": durations.POSITIVE_PATTERN}]}
 
@@ -101,12 +102,21 @@ UntilForm = Annotated[
 ]
 
 
+def _without_weekday(value: Any) -> Any:
+    if isinstance(value, str):
+        allowed = get_args(_Every)
+        day = times.weekday_meant(value, allowed)
+        if day is not None:
+            refuse("E204", f"{kind_of(value)} is not one of {', '.join(allowed)}", f"every: week, weekday: {day}")
+    return value
+
+
 class Schedule(Model):
     """A calendar of its own: recurring, or once as a broadcast."""
 
     MEANT = '{every: day, at: "09:00"}'
 
-    every: Literal["day", "week", "month"] | None = Field(None, description="How often.")
+    every: Annotated[_Every, BeforeValidator(_without_weekday)] | None = Field(None, description="How often.")
     at: TimeOfDay | None = Field(None, description="The customer's local time of day.")
     weekday: Weekday | None = Field(None, description="With `every: week`: the day.")
     day: Annotated[int, Field(ge=1, le=31)] | None = Field(
