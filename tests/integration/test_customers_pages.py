@@ -324,4 +324,4 @@ async def test_what_cannot_be_kept_just_now_is_to_be_tried_again(shop, language,
 
     monkeypatch.setattr(shop.service, "hear", full)
     status, text = await posted(shop, link(Kind.UNSUBSCRIBE, shop, language), {})
-    assert (status, Page(text).titles) == (503, said)
+    assert (status, Page(text).titles) == (503, ["Tienda", *said])
