@@ -193,5 +193,6 @@ DOUBTS = _codes(
         "A number compared with a text, as the examples give them.",
         "Write it with or without quotes, as they do.",
     ),
+    ("W410", "An event in an example that no journey asks for, nearly like one of its own.", "Correct its spelling."),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **DOUBTS}

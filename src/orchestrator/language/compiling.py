@@ -141,8 +141,11 @@ class _Compiler:
         readers.check(self._messages, shop)
         self._problems.raise_errors()
         compiled: dict[str, Message] = {name: draft.message(shop) for name, draft in self._messages.drafts.items()}
+        catalog = Catalog(shop.project(compiled), self._journeys.values())
+        for name, definition in self._definitions.items():
+            lint.check_given(definition.journey, self._places[name], self._journeys[name].asks, catalog.named)
         return Loaded(
-            catalog=Catalog(shop.project(compiled), self._journeys.values()),
+            catalog=catalog,
             definitions=self._definitions,
             messages={name: draft.content for name, draft in self._messages.drafts.items()},
             project_definition=shop.definition,

@@ -3,9 +3,14 @@
 Owns the checks that need every journey. Must never fail a project for what it merely doubts (codes that begin with W).
 """
 
+from collections.abc import Set
+from difflib import get_close_matches
+
 from orchestrator.language.definitions.fields import nearest, suggest
+from orchestrator.language.definitions.journey import JourneyDefinition
 from orchestrator.language.nodes import Place
 from orchestrator.language.sending import Messages
+from orchestrator.language.slips import NEARLY
 
 
 def check(messages: Messages, *, is_whole: bool) -> None:
@@ -28,6 +33,16 @@ def check(messages: Messages, *, is_whole: bool) -> None:
                     f"data.{fix}" if fix else f"send: {{message: {name}, data: {{{named.path[1]}: ...}}}}",
                     offset=named.offset,
                 )
+
+
+def check_given(definition: JourneyDefinition, root: Place, asks: Set[str], named: Set[str]) -> None:
+    """Doubt an event of an example that nobody in the project names, where its journey asks for one nearly like it."""
+    for number, example in enumerate(definition.examples):
+        for position, given in enumerate(example.given):
+            close = () if given.event in named else get_close_matches(given.event, sorted(asks), n=1, cutoff=NEARLY)
+            if close:
+                place = root["examples"][number]["given"][position]["event"]
+                place.report("W410", f"no journey asks for {given.event}, and this one does for {close[0]}", close[0])
 
 
 def report_unknown_journey(place: Place, name: str, known: set[str]) -> None:

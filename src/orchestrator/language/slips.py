@@ -15,7 +15,7 @@ from orchestrator.language.nodes import Place
 from orchestrator.model.expression import Expression
 
 # One letter off; `price` and `old_price` are two things.
-_NEARLY = 0.85
+NEARLY = 0.85
 _COMPARED = r"(?:[<>=!]=|[<>])\s*('[^']*'|\"[^\"]*\"|-?[0-9]+(?:\.[0-9]+)?(?![\w.]))"
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
@@ -48,7 +48,7 @@ class Slips:
         if name is None:
             return
         known = set().union(*(self._given.get(event, ()) for event in (self._given if events is None else events)))
-        close = get_close_matches(name, sorted(known), n=1, cutoff=_NEARLY)
+        close = get_close_matches(name, sorted(known), n=1, cutoff=NEARLY)
         if name not in known and close:
             place.report(
                 "W407", f"no example gives a property `{name}`, and some give `{close[0]}`", close[0], offset=offset

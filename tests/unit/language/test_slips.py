@@ -86,3 +86,20 @@ def test_where_the_examples_give_both_kinds_neither_is_doubted(found):
     example = EXAMPLE.replace("{amount: 40}", "{amount: '40'}").replace("order_placed", "cart_updated")
     example = example.replace("amount:", "total:")
     assert [each for each in found(journey(where="total == '40'", example=example)) if each.code == "W409"] == []
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ("order_place", ["W410 13:25 order_placed"]),
+        ("order_placed", []),
+        ("order_shipped", []),
+        ("orders_placed", []),  # the other journey's
+    ],
+)
+def test_an_event_of_an_example_that_nobody_asks_for_is_doubted_where_one_is_nearly_so(event, told, found):
+    example = EXAMPLE.replace("event: order_placed", f"event: {event}")
+    other = "journey: other\nversion: 1\npurpose: service\nenter: {event: orders_placed}\nsteps: [{id: a, wait: 1h}]\n"
+    problems = found(journey(value="40", example=example), **{"other.journey.yaml": other})
+    doubts = [each for each in problems if each.code == "W410"]
+    assert [f"{each.code} {each.line}:{each.column} {each.fix}" for each in doubts] == told
