@@ -165,7 +165,8 @@ async def serve(service: Live, bound: socket.socket, ready: Callable[[], None], 
 
     Raises what the service failed of.
     """
-    await service.start()
+    if not await _started(service, stopping):
+        return
     server = _Server(_config(App(service)), ready)
     serving = asyncio.create_task(server.serve([bound]))
     waiting = asyncio.create_task(stopping.wait())
@@ -180,6 +181,21 @@ async def serve(service: Live, bound: socket.socket, ready: Callable[[], None], 
         await service.stop()
     if service.failed.done():
         service.failed.result()
+
+
+async def _started(service: Live, stopping: asyncio.Event) -> bool:
+    """Start a service; a start that waits for somebody, such as brokers that are away, is given up at a stop."""
+    starting, waiting = asyncio.create_task(service.start()), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((starting, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            return True
+        starting.cancel()
+        await asyncio.wait((starting,), timeout=GRACE_SECONDS)
+        return False
+    finally:
+        waiting.cancel()
 
 
 def stop_by_signal() -> asyncio.Event:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 
 import pytest
 
@@ -35,6 +36,32 @@ async def test_a_server_that_is_to_outlive_its_terminal_does(hangup):
     async with asyncio.timeout(5):
         await stopping.wait()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+class Starting:
+    """A service whose start waits for somebody who never comes."""
+
+    def __init__(self):
+        self.has_begun, self.was_given_up = asyncio.Event(), False
+
+    async def start(self):
+        self.has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.was_given_up = True
+
+
+async def test_a_server_that_is_told_to_stop_while_it_starts_gives_its_start_up():
+    service, stopping, ready = Starting(), asyncio.Event(), []
+    with socket.socket() as bound:
+        async with asyncio.timeout(5):
+            serving = asyncio.create_task(server.serve(service, bound, lambda: ready.append(1), stopping))
+            await service.has_begun.wait()
+            stopping.set()
+            await serving
+    assert service.was_given_up
+    assert not ready
 
 
 def test_clients_and_providers_that_hang_leave_a_server_time_to_end_within_ten_seconds():
