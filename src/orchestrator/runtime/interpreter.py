@@ -1,11 +1,12 @@
 """The process of a live service, as its interpreter and its system have it.
 
-Owns how often it looks for garbage, how long one thread keeps the other waiting, and how many files it may have open,
-for processes that do nothing else. Must never be called where somebody else's code runs too.
+Owns how often it looks for garbage, how long one thread keeps the other waiting, how many files it may have open, and
+which signals end it, for processes that do nothing else. Must never be called where somebody else's code runs too.
 """
 
 import gc
 import resource
+import signal
 import sys
 
 # A batch in the store's thread may take milliseconds; whoever answers requests meanwhile waits no longer than this for
@@ -23,6 +24,12 @@ def settle_down() -> None:
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """List the signals that end the process in order: SIGHUP too, unless it is to outlive its terminal (nohup)."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,)))
 
 
 def allow_files() -> int:

@@ -76,17 +76,21 @@ def erase(store: Store, project: Project, profile_id: str, now_ms: int, *, scrub
 
 def remember(store: Store, project: Project, found: str, said: Objection) -> Objections:
     """Remember a no of somebody of whom only the hash of an address is known; give all that is remembered now."""
-    kept = together(_decode_objections(store.position(OBJECTION + found) or b"[]"), [said])
-    store.commit(Batch(positions={OBJECTION + found: _encode(kept)}))
+    store.commit(Batch(positions=dict([_kept_with(store, found, [said])])))
     return Objections(store, project.identity.region)
 
 
 def _objections_to_keep(store: Store, project: Project, noes: dict[str, list[Objection]]) -> dict[str, bytes | None]:
-    kept: dict[str, bytes | None] = {}
-    for address, said in noes.items():
-        name = OBJECTION + objection_hash(key_of(store), address, project.identity.region)
-        kept[name] = _encode(together(_decode_objections(store.position(name) or b"[]"), said))
-    return kept
+    region = project.identity.region
+    return dict(
+        _kept_with(store, objection_hash(key_of(store), address, region), said) for address, said in noes.items()
+    )
+
+
+def _kept_with(store: Store, found: str, said: list[Objection]) -> tuple[str, bytes]:
+    """Write noes with those that are kept of an address already: the position, and what stands there."""
+    name = OBJECTION + found
+    return name, _encode(together(_decode_objections(store.position(name) or b"[]"), said))
 
 
 def key_of(store: Store) -> str:

@@ -6,7 +6,6 @@ service ends. Must never end by itself but for a signal or a failure that the se
 
 import asyncio
 import re
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.runtime import interpreter
 from orchestrator.runtime.live import Live
 from orchestrator.web import bodies
 from orchestrator.web.app import App
@@ -199,11 +199,10 @@ async def _started(service: Live, stopping: asyncio.Event) -> bool:
 
 
 def stop_by_signal() -> asyncio.Event:
-    """Give an event that SIGTERM or SIGINT sets, and SIGHUP unless we are to outlive our terminal (nohup)."""
+    """Give an event that is set by any signal that ends the process."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    for each in (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,))):
+    for each in interpreter.ending_signals():
         loop.add_signal_handler(each, stopping.set)
     return stopping
 

@@ -79,8 +79,8 @@ class Processor:
         self._batch_ends_at = BATCH_RECORDS
         # What the batch holds so far: cleared by each commit, never replaced, because the loop has them at hand.
         self._changed: dict[str, bytes] = {}
-        self._ledger = catalog.admissions = Ledger.of(store.position(LIMITS))
-        catalog.recall = lambda address: recalled(self._objections, address)
+        self._ledger = Ledger.of(store.position(LIMITS))
+        self._lend_to(catalog)
         # Whom nothing was heard of for too long, and whether the file is to be rewritten because of such.
         self._forgotten: list[str] = []
         self._scrubs = False
@@ -101,10 +101,14 @@ class Processor:
         catalog = self._newer()
         if catalog is not None:
             self._catalog = catalog
-            catalog.admissions = self._ledger
-            catalog.recall = lambda address: recalled(self._objections, address)
+            self._lend_to(catalog)
             self._resolver.follow(catalog.project)
             self.settle()
+
+    def _lend_to(self, catalog: Catalog) -> None:
+        """Let turns ask what this run remembers."""
+        catalog.admissions = self._ledger
+        catalog.recall = lambda address: recalled(self._objections, address)
 
     def settle(self) -> None:
         """Let those go on or move whom the journeys in force move since this store was last settled."""

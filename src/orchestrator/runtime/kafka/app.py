@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.runtime import faults
+from orchestrator.runtime import faults, interpreter
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -244,8 +244,7 @@ def _worker(services: Sequence[Any], loop: asyncio.AbstractEventLoop, ending: Ca
         """Mode's worker with our signals: its own start a debugger at SIGUSR2, which nobody answers."""
 
         def _install_signal_handlers_unix(self) -> None:
-            outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-            for each in (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,))):
+            for each in interpreter.ending_signals():
                 self.loop.add_signal_handler(each, self._schedule_shutdown, each)
 
         def _schedule_shutdown(self, signal: signal.Signals) -> None:

@@ -143,10 +143,14 @@ class Partition(Unit):
         """Let go of the state's files."""
         self.state.close()
 
+    def _lend_to(self, catalog: Catalog) -> None:
+        """Let turns ask what this partition remembers; partitions share the catalog, and take turns."""
+        catalog.admissions = self._ledger
+        catalog.recall = self._objections.recall(catalog.project.identity.region)
+
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Fire what an end of the log has passed, then process what was fetched."""
-        catalog.admissions = self._ledger  # partitions share the catalog, and take turns
-        catalog.recall = self._objections.recall(catalog.project.identity.region)
+        self._lend_to(catalog)
         self._cases.teams = catalog.project.teams
         self._until = until
         # Before records that came after that end.

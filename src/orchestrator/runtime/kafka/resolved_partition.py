@@ -218,8 +218,7 @@ class ResolvedPartition(Partition):
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Turn what waited, then what was fetched; the clock may have gone on meanwhile."""
-        catalog.admissions = self._ledger
-        catalog.recall = self._objections.recall(catalog.project.identity.region)
+        self._lend_to(catalog)
         self._until = until
         self._release(catalog, wall_ms)
         if perf_counter() < until:
