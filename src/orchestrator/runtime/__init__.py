@@ -8,7 +8,7 @@
     identity, objections            whose event it is; noes that outlive an erasure
     delivery/                       actions, handed to providers
     versions, publishing, replay    what is in force, what would change for whom, what would have been otherwise
-    live, live_settings, listening, logs, interpreter, metrics, streams
+    live, live_settings, listening, logs, complaints, interpreter, metrics, streams
                                     a live process: as HTTP sees it, its settings, its log, what it counts and shows
     desk, inbox, agents             cases as people work on them
     addressing, finding, inside     who is reached at an address; a customer by whatever is known of them; who is inside

@@ -9,7 +9,6 @@ that came in between would make the records another incarnation's.
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
@@ -21,6 +20,7 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import faults
+from orchestrator.runtime.complaints import Complaint
 from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
 from orchestrator.runtime.kafka.fetching import fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
@@ -53,7 +53,6 @@ REJOIN_S = 2.0
 LONGEST_BEAT_S = 60.0
 # A release is read within moments; who has not read the one that a state was written with by then will not.
 READING_S = 10.0
-COMPLAINT_S = 30.0
 # So long the transactions of others may take before it is said that timers wait for them.
 HIDDEN_MS = 20_000
 
@@ -80,10 +79,9 @@ class Membership:
         self._ownership: Ownership | None = None
         # While it serves.
         self._consumer: AIOKafkaConsumer | None = None
-        # Since when partitions stand still for want of a release, and when that was said last.
+        # Since when partitions stand still for want of a release.
         self._lacks_since: float | None = None
-        self._complained_at = -math.inf
-        self._told_of_hidden_at = -math.inf
+        self._of_release, self._of_hidden = Complaint(log), Complaint(log)
         self.beat_at = time.monotonic()
 
     @property
@@ -269,17 +267,12 @@ class Membership:
 
     def _tell_of_hidden(self, number: int, positions: Mapping[str, int], ends: Mapping[str, int]) -> None:
         """Say that records are in the log which nobody may read yet, and that timers wait for them."""
-        now = time.monotonic()
-        if now - self._told_of_hidden_at > COMPLAINT_S:
-            self._told_of_hidden_at = now
-            hidden = [
-                f"{topic}/{number} from {positions[topic]} on" for topic in ends if positions[topic] < ends[topic]
-            ]
-            log.error(
-                "no timer fires: a transaction that somebody left open hides %s; "
-                "kafka-transactions.sh find-hanging names it",
-                ", ".join(hidden),
-            )
+        hidden = [f"{topic}/{number} from {positions[topic]} on" for topic in ends if positions[topic] < ends[topic]]
+        self._of_hidden.say(
+            "no timer fires: a transaction that somebody left open hides %s; "
+            "kafka-transactions.sh find-hanging names it",
+            ", ".join(hidden),
+        )
 
     def _start_commit(self, incarnation: Incarnation, ownership: Ownership) -> None:
         if incarnation.commit_is_due(self._job.settings.commit_interval_ms / 1000, wall_clock_ms()):
@@ -349,9 +342,8 @@ class Membership:
             return
         if self._lacks_since is None:
             self._lacks_since = now
-        if now - self._lacks_since > READING_S and now - self._complained_at > COMPLAINT_S:
-            self._complained_at = now
-            log.error(
+        if now - self._lacks_since > READING_S:
+            self._of_release.say(
                 "partitions %s of %s stand still: their state is of release %d of the journeys, and %d is the newest "
                 "that this worker can use. Is it of an older version of the program, or was the topic of the journeys "
                 "made anew? Then run `orchestrator publish`",

@@ -7,7 +7,6 @@ Must never be asked to remember before the partition's producer is open.
 """
 
 import logging
-import math
 import secrets
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
+from orchestrator.runtime.complaints import Complaint
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.commit import Target
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 # A source behind resolve tells its clock twice a second; one that has not for so long holds all timers back.
 LONGEST_SILENCE_S = 10
-COMPLAINT_S = 30.0
 # Machines' clocks lie apart by some milliseconds, or by much.
 LONGEST_AHEAD_S = 10
 
@@ -73,7 +72,7 @@ class TurnJob:
         self._names = topics
         self._count = count
         self._sources = sources
-        self._complained_at = self._told_of_clock_at = -math.inf
+        self._of_silence, self._of_clock = Complaint(log), Complaint(log)
         # By partition: since when it is looked at. Sources speak of themselves to whoever has begun to listen.
         self._listens_since: dict[int, float] = {}
 
@@ -164,17 +163,19 @@ class TurnJob:
         ]
         silent = sorted({source for clock in clocks for source in clock.silent(wall_ms, LONGEST_SILENCE_S * 1000)})
         self.metrics.silent_sources.set(len(silent))
-        if silent and now - self._complained_at > COMPLAINT_S:
-            self._complained_at = now
-            log.error("no timer fires: resolve partitions %s have not told their clock for 10 s", ", ".join(silent))
+        if silent:
+            self._of_silence.say(
+                "no timer fires: resolve partitions %s have not told their clock for %d s",
+                ", ".join(silent),
+                LONGEST_SILENCE_S,
+            )
 
     def _look_at_clocks(self, units: Sequence[Unit], wall_ms: int) -> None:
         """Raise an alarm for partitions whose clock this machine's has still to reach: it was set back."""
         ahead_s = max((unit.clock.now_ms - wall_ms for unit in units), default=0) / 1000
         self.metrics.clock_ahead.set(max(0.0, ahead_s))
-        if ahead_s > LONGEST_AHEAD_S and time.monotonic() - self._told_of_clock_at > COMPLAINT_S:
-            self._told_of_clock_at = time.monotonic()
-            log.error(
+        if ahead_s > LONGEST_AHEAD_S:
+            self._of_clock.say(
                 "no timer fires for %d s: the clock of this machine lies so far behind what its partitions have "
                 "passed; was it, or that of another worker, set?",
                 ahead_s,
