@@ -19,6 +19,7 @@ from orchestrator.channels.port import Setup
 from orchestrator.cli.settings import PREFIX, Sources
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded
+from orchestrator.model.commas import listed
 from orchestrator.runtime.delivery.routes import DEFAULT_CHANNEL
 from orchestrator.runtime.live_settings import NAMES
 
@@ -56,7 +57,7 @@ async def _examine(
 
 
 def _listed(sources: Sources, name: str) -> list[str]:
-    return [part for part in map(str.strip, str(sources.find(name).value or "").split(",")) if part]
+    return list(listed(str(sources.find(name).value or "")))
 
 
 def _senders(loaded: Loaded, sources: Sources) -> Iterator[Sender]:

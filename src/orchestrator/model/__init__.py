@@ -9,7 +9,7 @@
     facts, decision, effects        what the engine is told; what it decides and why; what it asks of the world
     casework, rights                a case as people see it; what an erasure leaves, and what an export holds
     ids, instants, zones            ids derived from what they stand for; instants, and whose clock they are read on
-    texting, values                 what a text message takes; which values may be kept
+    texting, values, commas         what a text message takes; which values may be kept; several in one setting
 
 Owns their shapes and their bytes: the codec, the state's format number and its upgrades.
 Must never do anything: no clock, no disk, no network, no dice, no rule about what happens next.

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import durations
+from orchestrator.model.commas import listed
 from orchestrator.runtime import listening
 from orchestrator.runtime.agents import Agent, read_agents
 from orchestrator.runtime.delivery.routes import Find, allowed_hosts
@@ -54,17 +55,13 @@ class ServeSettings:
             host,
             port,
             public.rstrip("/"),
-            _listed(find("write_keys")),
-            _listed(find("read_keys")),
-            _listed(find("link_secret")),
+            listed(find("write_keys")),
+            listed(find("read_keys")),
+            listed(find("link_secret")),
             allowed_hosts(find),
             read_agents(find("agents")),
             _length("claim", find("claim"), CLAIM_MS),
         )
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part for part in map(str.strip, (text or "").split(",")) if part)
 
 
 def _length(name: str, text: str | None, default_ms: int) -> int:

@@ -83,6 +83,18 @@ def test_a_preview_can_be_sent_by_the_channels_own_provider(call, tmp_path):
     assert json.loads(line)["data"]["to"] == "me@shop.example"
 
 
+def test_hosts_that_a_preview_may_reach_are_set_as_everywhere(call, tmp_path):
+    (tmp_path / "hosts").write_text(" Localhost ,\n")
+    for settings, told in (
+        ({}, "localhost is not a public address"),
+        ({"ORCHESTRATOR_ALLOWED_HOSTS_FILE": "hosts"}, "no connection: Cannot connect to host localhost"),
+    ):
+        # Nobody listens there.
+        channel = {"ORCHESTRATOR_CHANNEL_EMAIL": "http://localhost:1/"}
+        done = call("preview", "thanks", "shop", "--send-to", "me@shop.example", **channel, **settings)
+        assert (done.code, told in done.err) == (2, True)
+
+
 def test_what_was_given_up_on_is_shown_and_sent_again(call, tmp_path):
     pending = [Pending(name, "email", 1, "ana", b"{}") for name in ("a", "b", "c")]
     with SqliteStore(tmp_path / "state.db") as store:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from orchestrator.channels.inbound import mailgun, meta, postmark, sendgrid, standard, telegram, twilio
 from orchestrator.channels.inbound.findings import Finding, Request
+from orchestrator.model.commas import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,7 @@ class Provider:
 
     def keys(self, find: Callable[[str], str | None]) -> dict[str, tuple[str, ...]]:
         """Look up what the operator set; every key has an entry."""
-        return {name: _listed(find(self.setting(name))) for name in self.settings}
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part for part in map(str.strip, (text or "").split(",")) if part)
+        return {name: listed(find(self.setting(name))) for name in self.settings}
 
 
 _ALL = (

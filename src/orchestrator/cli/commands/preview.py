@@ -4,7 +4,6 @@ Owns the options and how a rendered message is shown. Rendering and composing ar
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -223,12 +222,15 @@ def _text(value: object) -> str | None:
 async def _send(made: "list[Delivery]") -> None:
     from orchestrator.channels.registry import open_channel
     from orchestrator.cli.settings import Sources
-    from orchestrator.runtime.delivery.routes import Operator, setting_of, setup_of
+    from orchestrator.runtime.delivery.routes import Operator, allowed_hosts, setting_of, setup_of
 
     sources = Sources()
     name = made[0].rendered.channel
-    hosts = frozenset(filter(None, os.environ.get("ORCHESTRATOR_ALLOWED_HOSTS", "").split(",")))
-    setup = setup_of(name, Operator(lambda name: _text(sources.find(name).value), hosts))
+
+    def find(setting: str) -> str | None:
+        return _text(sources.find(setting).value)
+
+    setup = setup_of(name, Operator(find, allowed_hosts(find)))
     if setup is None:
         setting = setting_of(name).upper()
         raise CannotPreview(f"channel {name} has no provider; set ORCHESTRATOR_{setting} to its URL")

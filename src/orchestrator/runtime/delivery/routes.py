@@ -22,6 +22,7 @@ from orchestrator.channels.webhook import Webhook
 from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.language import Loaded
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.commas import listed
 from orchestrator.runtime.delivery.coupons import Claims
 from orchestrator.runtime.delivery.delivery import Route
 from orchestrator.runtime.delivery.pace import Manners
@@ -93,7 +94,7 @@ def preparer_of(loaded: Loaded, catalog: Catalog, links: Links) -> Preparer:
 
 def allowed_hosts(find: Find) -> frozenset[str]:
     """List the hosts that webhooks may reach though their addresses are private."""
-    return frozenset(filter(None, (host.strip().lower() for host in (find("allowed_hosts") or "").split(","))))
+    return frozenset(map(str.lower, listed(find("allowed_hosts"))))
 
 
 def hook_secret(find: Find, teams: Collection[str], name: str) -> str | None:

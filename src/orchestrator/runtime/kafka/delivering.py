@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.channels.links import Links
 from orchestrator.errors import OrchestratorError
+from orchestrator.model.commas import listed
 from orchestrator.model.rights import objection_hash
 from orchestrator.runtime import interpreter, logs
 from orchestrator.runtime.delivery import timing
@@ -166,7 +167,7 @@ def run_deliverer(loaded: "Loaded", settings: KafkaSettings, find: Find) -> int:
 
 
 def _links(find: Find, hashed: Callable[[str], str]) -> Links:
-    signing = tuple(filter(None, map(str.strip, (find("link_secret") or "").split(","))))
+    signing = listed(find("link_secret"))
     if not signing:
         # Whoever answers the links must know the secret; without one they are only good to look at.
         log.warning("links are signed with a secret of this process alone; set ORCHESTRATOR_LINK_SECRET for real ones")

@@ -21,6 +21,7 @@ from pydantic import (
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model import codec, instants
+from orchestrator.model.commas import listed
 from orchestrator.runtime import listening, logs
 
 PREFIX = "ORCHESTRATOR_"
@@ -82,7 +83,7 @@ class KafkaSettings(BaseModel):
     @field_validator("events_topics")
     @classmethod
     def _some_topic_is_read(cls, value: str) -> str:
-        if not value.replace(",", "").strip():
+        if not listed(value):
             raise ValueError("name the topics that events come from, with commas between")
         return value
 
@@ -126,9 +127,7 @@ class KafkaSettings(BaseModel):
     @classmethod
     def _objection_key_is_long(cls, value: SecretStr | None) -> SecretStr | None:
         # Phone numbers can be tried one by one: a key that can be guessed would name them all.
-        if value is not None and (
-            not (keys := _listed(value.get_secret_value())) or min(map(len, keys)) < SHORTEST_KEY
-        ):
+        if value is not None and (not (keys := listed(value.get_secret_value())) or min(map(len, keys)) < SHORTEST_KEY):
             raise ValueError(f"write {SHORTEST_KEY} characters or more that nobody can guess, as openssl rand -hex 32")
         return value
 
@@ -164,12 +163,12 @@ class KafkaSettings(BaseModel):
     @property
     def input_topics(self) -> tuple[str, ...]:
         """Return the topics that events come from, in the order given."""
-        return tuple(dict.fromkeys(name for part in self.events_topics.split(",") if (name := part.strip())))
+        return tuple(dict.fromkeys(listed(self.events_topics)))
 
     @property
     def objection_keys(self) -> tuple[str, ...]:
         """Return the keys that noes of erased customers are remembered under, the one in use first."""
-        return () if self.objection_key is None else _listed(self.objection_key.get_secret_value())
+        return () if self.objection_key is None else listed(self.objection_key.get_secret_value())
 
     @property
     def heartbeat_interval_ms(self) -> int:
@@ -179,7 +178,7 @@ class KafkaSettings(BaseModel):
     def connection(self) -> dict[str, Any]:
         """Return what every aiokafka client needs to connect: brokers and security."""
         options: dict[str, Any] = {
-            "bootstrap_servers": [name.strip() for name in self.kafka_bootstrap_servers.split(",")],
+            "bootstrap_servers": list(listed(self.kafka_bootstrap_servers)),
             "security_protocol": self.kafka_security_protocol,
         }
         if self.kafka_security_protocol.startswith("SASL") and self.kafka_sasl_password is not None:
@@ -205,10 +204,6 @@ class KafkaSettings(BaseModel):
             raise SettingError(f"{PREFIX}KAFKA_SSL_...: the certificates cannot be read: {error}") from error
         context.check_hostname = self.kafka_ssl_check_hostname
         return context
-
-
-def _listed(value: str) -> tuple[str, ...]:
-    return tuple(filter(None, map(str.strip, value.split(","))))
 
 
 def _text(path: Path | None) -> str | None:
