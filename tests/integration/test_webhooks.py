@@ -8,8 +8,9 @@ from aiohttp.abc import AbstractResolver
 from standardwebhooks import Webhook as Verifier
 
 from orchestrator.channels import guarded
+from orchestrator.channels.answers import read_retry_after
 from orchestrator.channels.port import Setup
-from orchestrator.channels.webhook import Webhook, open_webhook, read_retry_after
+from orchestrator.channels.webhook import Webhook, open_webhook
 from orchestrator.errors import Refused, TryLater, Unavailable
 from providers import WebServer, delivery
 from providers.certificates import contexts

@@ -7,8 +7,9 @@
     port, registry                  what a channel is handed and answers; from its URL to the channel
     email/, push/, sms/, whatsapp/, telegram/, twilio, webhook, notifiers, streaming, cases, console
                                     the channels
-    api, guarded, deadlines, sealing, numbers
-                                    what they share: providers' APIs, the guarded way out, ends, signatures, phones
+    api, answers, guarded, deadlines, sealing, numbers
+                                    what they share: providers' APIs, what answers mean, the guarded way out, ends,
+                                    signatures, phones
     inbound/, receipts, machines    what comes back, as events of ours; what no person did
 
 Owns templates, addresses, retries' reasons and each provider's manners.

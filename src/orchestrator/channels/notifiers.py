@@ -20,9 +20,9 @@ from urllib.parse import quote, urlsplit
 
 import apprise
 
+from orchestrator.channels.answers import answered
 from orchestrator.channels.api import TIMEOUT_SECONDS
 from orchestrator.channels.port import Delivery, Receipt, Setup
-from orchestrator.channels.webhook import answered
 from orchestrator.errors import OrchestratorError, Refused, TryLater, Unavailable
 
 PREFIX = "apprise+"

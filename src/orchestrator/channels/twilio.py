@@ -21,11 +21,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from orchestrator.channels.api import Answer, Api, needed, read_url, secret_of
+from orchestrator.channels.answers import Answer
+from orchestrator.channels.api import Api, needed, read_url, secret_of
 from orchestrator.channels.numbers import number_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.sms import text_of
-from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.channels.whatsapp.window import Template, form_of
 from orchestrator.errors import Bounced, ChannelError, OptedOut, OrchestratorError, Refused, Unavailable, WindowClosed
 from orchestrator.model import instants
@@ -110,9 +110,8 @@ def _trouble(answer: Answer, said: _Said, now_ms: int) -> ChannelError:
     if code == _CLOSED:
         return WindowClosed(why)
     if code in _SETUP or code in _BUSY:
-        return Unavailable(read_retry_after(answer.retry_after, now_ms), why)
-    found = Refused(why) if answer.status < 300 else answered(answer.status, answer.retry_after, now_ms)
-    return found if isinstance(found, Unavailable) else Refused(why)
+        return Unavailable(answer.after(now_ms), why)
+    return Refused(why) if answer.status < 300 else answer.trouble(why, now_ms)
 
 
 def _validity(delivery: Delivery) -> dict[str, str]:
@@ -152,10 +151,10 @@ def open_twilio_whatsapp(setup: Setup) -> TwilioChannel:
 def _open(
     setup: Setup, content: Callable[[Delivery, str | None], tuple[dict[str, str], Mapping[str, str | int]]], kind: str
 ) -> TwilioChannel:
-    told = read_url(setup, HOST, OPTIONS)
-    account = needed(setup, told, "account", EXAMPLE)
+    endpoint = read_url(setup, HOST, OPTIONS)
+    account = needed(setup, endpoint, "account", EXAMPLE)
     secret = secret_of(setup, "the account's auth token, or its API key's secret")
-    options = told.options
+    options = endpoint.options
     if ("from" in options) == ("service" in options):
         raise OrchestratorError(f"channel {setup.name}: the URL names one of from and service; write {EXAMPLE}")
     sender = ("From", kind + options["from"]) if "from" in options else ("MessagingServiceSid", options["service"])
@@ -163,5 +162,5 @@ def _open(
     region = options.get("region")
     status = options.get("status", f"{setup.hooks}/twilio" if setup.hooks else "")
     return TwilioChannel(
-        Api(told, setup.allowed_hosts), account, auth, sender, status, lambda delivery: content(delivery, region)
+        Api(endpoint, setup.allowed_hosts), account, auth, sender, status, lambda delivery: content(delivery, region)
     )

@@ -2,18 +2,13 @@
 
     https://push.example/send                ORCHESTRATOR_CHANNEL_PUSH_SECRET signs, as Standard Webhooks has it
 
-Owns the request (Standard Webhooks' headers, Idempotency-Key) and what each answer means. Redirects are followed as
-far as they keep the method (307, 308), each through the guard. Must never try again itself, nor read more of an
-answer than it needs.
+Owns the request: Standard Webhooks' headers, Idempotency-Key, and redirects, which are followed as far as they keep the
+method (307, 308), each through the guard. Must never try again itself.
 """
 
 import base64
 from binascii import Error as BinasciiError
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -21,37 +16,16 @@ import msgspec
 from yarl import URL
 
 from orchestrator.channels import guarded
+from orchestrator.channels.answers import Answer, answered, beginning_of, unreached
 from orchestrator.channels.deadlines import Deadlines
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.sealing import Sealer
-from orchestrator.errors import ChannelError, OrchestratorError, Refused, TryLater, Unavailable
+from orchestrator.errors import OrchestratorError, Refused, Unavailable
 from orchestrator.model import instants
 
 MAX_REDIRECTS = 3
-MAX_ANSWER_BYTES = 64 * 1024
-# Longer than this no provider is waited for at its own wish; the action's own end comes first anyway.
-LONGEST_RETRY_AFTER = timedelta(days=1)
 _REDIRECTS = frozenset({307, 308})
-# The provider, or our account there, is in trouble; what we say is fine.
-_UNAVAILABLE = frozenset({401, 402, 403, 407, 408, 421, 425})
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the other system answered."""
-
-    status: int
-    body: bytes
-
-
-class Rejected(Refused):
-    """The other system will not have it; `status` is what it answered."""
-
-    def __init__(self, why: str, status: int) -> None:
-        super().__init__(why)
-        self.args = (why, status)  # what pickling hands back to __init__ in another process
-        self.status = status
 
 
 class Signer:
@@ -145,66 +119,6 @@ def _leading_to(url: URL, location: str) -> URL:
         raise Unavailable(None, "the server redirects to what is no URL") from error
 
 
-@contextmanager
-def reaching(timeout_seconds: float) -> Iterator[None]:
-    """Say what it means that another system could not be reached, or went away while it answered."""
-    try:
-        yield
-    except (aiohttp.ClientError, OSError) as error:
-        raise unreached(error, timeout_seconds) from error
-
-
-def unreached(error: aiohttp.ClientError | OSError, timeout_seconds: float) -> ChannelError:
-    """Say what an error on the way to another system means."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        if isinstance(error.os_error, guarded.GuardError):
-            return Refused(str(error.os_error))
-        return Unavailable(None, f"no connection: {error}")
-    if isinstance(error, guarded.GuardError):
-        return Refused(str(error))
-    if isinstance(error, TimeoutError):
-        return Unavailable(None, f"no answer within {timeout_seconds:g} s")
-    return Unavailable(None, f"the connection broke: {_told(error)}")
-
-
-async def beginning_of(response: aiohttp.ClientResponse) -> bytes:
-    """Read an answer's body, or as much of it as anybody needs; the rest is not worth its connection."""
-    body, content = bytearray(), response.content
-    if content.is_eof():  # it came in one piece
-        return content.read_nowait()[:MAX_ANSWER_BYTES]
-    while not content.at_eof():
-        body += await content.readany()
-        if len(body) > MAX_ANSWER_BYTES:
-            response.close()
-            break
-    return bytes(body[:MAX_ANSWER_BYTES])
-
-
-def answered(status: int, retry_after: str | None, now_ms: int) -> ChannelError:
-    """Say what an answer that is no yes means."""
-    why = f"the server answered {status}"
-    if status == 429 or status >= 500 or status in _UNAVAILABLE:
-        return Unavailable(read_retry_after(retry_after, now_ms), why)
-    if status in (409, 423):  # the same key is being worked on
-        return TryLater(read_retry_after(retry_after, now_ms), why)
-    return Rejected(why, status)
-
-
-def read_retry_after(text: str | None, now_ms: int) -> timedelta | None:
-    """Read Retry-After, as seconds or as a date; None for what is neither."""
-    if text is None:
-        return None
-    try:
-        if text.strip().isdecimal():
-            after = timedelta(seconds=int(text))
-        else:
-            at = parsedate_to_datetime(text)
-            after = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.fromtimestamp(now_ms / 1000, UTC)
-    except (ValueError, OverflowError, TypeError):
-        return None
-    return min(max(after, timedelta(0)), LONGEST_RETRY_AFTER)
-
-
 class WebhookChannel:
     """A channel whose provider takes messages as JSON."""
 
@@ -254,9 +168,3 @@ def open_webhook(setup: Setup) -> WebhookChannel:
     timeout = float(parse_qs(parts.fragment).get("timeout", ["10"])[-1])
     url = parts._replace(fragment="").geturl()
     return WebhookChannel(Webhook(url, setup.secret, setup.allowed_hosts, timeout))
-
-
-def _told(error: Exception) -> str:
-    """Say what went wrong; some errors have no words of their own, others tell the whole URL, where a secret may be."""
-    told = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    return told or type(error).__name__

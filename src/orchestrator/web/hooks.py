@@ -30,9 +30,9 @@ from orchestrator.channels.inbound.findings import (
     Finding,
     Forbidden,
     Other,
+    Reported,
     Request,
     Stated,
-    Told,
     Unreadable,
     Written,
 )
@@ -141,7 +141,7 @@ class Hooks:
         for finding in findings:
             outcome = type(finding).__name__.lower() if not isinstance(finding, Other) else finding.kind
             self._taken.labels(provider.name, outcome).inc()
-            if isinstance(finding, Told):
+            if isinstance(finding, Reported):
                 event = finding.report.event(now_ms, each=finding.each)
                 about.setdefault(finding.report.profile_id, []).append(event)
             elif not isinstance(finding, Other):

@@ -1,7 +1,7 @@
 """Findings: what a provider's request comes to, whoever the provider is.
 
-    Told      a report about a message of ours        Written   something that a customer wrote
-    Stated    a consent given or withdrawn            Other     anything that means nothing to us, by its kind
+    Reported    a report about a message of ours      Written   something that a customer wrote
+    Stated      a consent given or withdrawn          Other     anything that means nothing to us, by its kind
 
 Owns these shapes and the two ways in which a request is refused. Must never know a provider.
 """
@@ -44,7 +44,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """A report. `each` tells reports of one kind apart that may come more than once, such as clicks."""
 
     report: Report
@@ -93,7 +93,7 @@ class Other:
     kind: str
 
 
-Finding = Told | Written | Stated | Other
+Finding = Reported | Written | Stated | Other
 
 
 def made_by(agent: object, flagged: bool = False) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from orchestrator.channels.email import html as markup
 from orchestrator.channels.email import reports
 from orchestrator.channels.email.composing import read_message_id
 from orchestrator.channels.inbound import bodies, quoting
-from orchestrator.channels.inbound.findings import Finding, Other, Request, Told, Unreadable, Written
+from orchestrator.channels.inbound.findings import Finding, Other, Reported, Request, Unreadable, Written
 from orchestrator.model import ids
 
 MAX_BYTES = 1 << 20
@@ -46,7 +46,7 @@ def read(request: Request, raw: bytes) -> list[Finding]:
 def _reported(request: Request, raw: bytes) -> list[Finding]:
     """Read a report about a mail of ours, which comes where answers do."""
     try:
-        return [Told(report) for report in reports.read(raw, request.channel)] or [Other("passing")]
+        return [Reported(report) for report in reports.read(raw, request.channel)] or [Other("passing")]
     except reports.NoReport:
         return [Other("not_ours")]
 

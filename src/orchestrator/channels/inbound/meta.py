@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.channels.inbound import bodies, signing
-from orchestrator.channels.inbound.findings import Finding, Forbidden, Other, Request, Stated, Told, Written
+from orchestrator.channels.inbound.findings import Finding, Forbidden, Other, Reported, Request, Stated, Written
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.references import read_reference
 from orchestrator.model import ids
@@ -69,18 +69,18 @@ def _status(request: Request, status: dict[str, Any]) -> Finding:
         return Other("not_ours")
     state = bodies.text(status.get("status"))
     if state in _STATES:
-        return Told(Report(_STATES[state], *about, request.channel, {}))
+        return Reported(Report(_STATES[state], *about, request.channel, {}))
     if state != "failed":
         return Other("passing" if state in _PASSING else "unknown")
     errors = bodies.listed(status.get("errors"))
     code = bodies.text(errors[0].get("code")) if errors else ""
     if code == _OPTED_OUT:
-        return Told(Report("unsubscribed", *about, request.channel, {}))
+        return Reported(Report("unsubscribed", *about, request.channel, {}))
     if code in _HARD:
-        return Told(Report("bounced", *about, request.channel, {"kind": "hard", "status": code}))
+        return Reported(Report("bounced", *about, request.channel, {"kind": "hard", "status": code}))
     why = bodies.text(errors[0].get("title"))[:300] if errors else ""
     reason = "window_closed" if code == _CLOSED else "refused"
-    return Told(Report("failed", *about, request.channel, {"reason": reason, "status": code, "why": why}))
+    return Reported(Report("failed", *about, request.channel, {"reason": reason, "status": code, "why": why}))
 
 
 def _message(request: Request, number: str, message: dict[str, Any]) -> Finding:

@@ -9,7 +9,7 @@ Message-ID of its own, so that nothing else leads back. Must never read a body b
 from typing import Any
 
 from orchestrator.channels.inbound import bodies, mail, signing
-from orchestrator.channels.inbound.findings import Finding, Other, Request, Told, made_by
+from orchestrator.channels.inbound.findings import Finding, Other, Reported, Request, made_by
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.references import NAME, read_reference
 
@@ -39,7 +39,7 @@ def read(request: Request) -> list[Finding]:
     if isinstance(read, Other):
         return [read]
     what, properties, each = read
-    return [Told(Report(what, *about, request.channel, properties), each)]
+    return [Reported(Report(what, *about, request.channel, properties), each)]
 
 
 def _headers(record: dict[str, Any]) -> list[dict[str, Any]]:

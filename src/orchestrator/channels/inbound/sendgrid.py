@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from orchestrator.channels.email import answers
 from orchestrator.channels.inbound import bodies, mail, signing
-from orchestrator.channels.inbound.findings import Finding, Forbidden, Other, Request, Told, Unreadable, made_by
+from orchestrator.channels.inbound.findings import Finding, Forbidden, Other, Reported, Request, Unreadable, made_by
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.references import NAME, read_reference
 from orchestrator.model.instants import HOUR_MS
@@ -75,7 +75,7 @@ def _event(request: Request, event: dict[str, Any]) -> Finding:
         return Other("passing" if kind in _PASSING else "unknown")
     what, properties = read
     each = bodies.text(event.get("sg_event_id")) if what in ("opened", "clicked") else ""
-    return Told(Report(what, *about, request.channel, properties), each)
+    return Reported(Report(what, *about, request.channel, properties), each)
 
 
 def _meaning(kind: str, event: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.channels.email import answers
 from orchestrator.channels.inbound import bodies, mail
-from orchestrator.channels.inbound.findings import Finding, Other, Request, Told, Unreadable, made_by
+from orchestrator.channels.inbound.findings import Finding, Other, Reported, Request, Unreadable, made_by
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.references import NAME, read_reference
 
@@ -39,7 +39,7 @@ def read_envelope(request: Request, envelope: dict[str, Any]) -> list[Finding]:
     if read is None:
         return [Other("passing" if kind in _PASSING else "unknown")]
     what, properties, each = read
-    return [Told(Report(what, *about, request.channel, properties), each)]
+    return [Reported(Report(what, *about, request.channel, properties), each)]
 
 
 def _whole(envelope: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from orchestrator.channels.inbound import bodies, signing
-from orchestrator.channels.inbound.findings import Finding, Forbidden, Other, Request, Told, Written
+from orchestrator.channels.inbound.findings import Finding, Forbidden, Other, Reported, Request, Written
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.references import reference_in
 from orchestrator.model import ids
@@ -46,7 +46,7 @@ def read(request: Request) -> list[Finding]:
     if told is None:
         return [Other("passing" if status in _PASSING else "unknown")]
     what, properties = told
-    return [Told(Report(what, *about, request.channel, properties))]
+    return [Reported(Report(what, *about, request.channel, properties))]
 
 
 def signature_of(key: str, url: str, form: bodies.Form) -> str:

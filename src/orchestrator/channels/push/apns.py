@@ -18,11 +18,11 @@ import uuid
 import httpx
 import msgspec
 
-from orchestrator.channels.api import Answer, Told, needed, read_url, secret_of
+from orchestrator.channels.answers import Answer
+from orchestrator.channels.api import Endpoint, needed, read_url, secret_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.push.notices import Notice, notice_of
 from orchestrator.channels.push.tokens import Kept, Token, read_p256, signed
-from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.errors import Bounced, ChannelError, Refused, TryLater, Unavailable
 
 HOST, SANDBOX = "api.push.apple.com", "api.sandbox.push.apple.com"
@@ -51,14 +51,14 @@ class ApnsChannel:
     # The second takes the first one's place on the screen.
     knows_repeats = True
 
-    def __init__(self, told: Told, topic: str, kept: Kept) -> None:
-        self._base = told.base
+    def __init__(self, endpoint: Endpoint, topic: str, kept: Kept) -> None:
+        self._base = endpoint.base
         self._topic = topic
         self._kept = kept
-        self._timeout = told.timeout
-        tls: ssl.SSLContext | bool = told.tls or True
+        self._timeout = endpoint.timeout
+        tls: ssl.SSLContext | bool = endpoint.tls or True
         self._client = httpx.AsyncClient(
-            http1=False, http2=True, verify=tls, timeout=told.timeout, trust_env=False, follow_redirects=False
+            http1=False, http2=True, verify=tls, timeout=endpoint.timeout, trust_env=False, follow_redirects=False
         )
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -132,29 +132,28 @@ async def _beginning_of(response: httpx.Response) -> bytes:
 
 
 def _trouble(answer: Answer, now_ms: int) -> ChannelError:
-    status, reason, retry_after = answer.status, answer.read(_Said).reason, answer.retry_after
+    status, reason = answer.status, answer.read(_Said).reason
     why = f"Apple answered {status}" + (f", {reason}" if reason else "")
     if status == 410 or reason in _GONE:
         return Bounced(why, hard=True)
     if reason == "TooManyRequests":  # for this device
-        return TryLater(read_retry_after(retry_after, now_ms), why)
+        return TryLater(answer.after(now_ms), why)
     if reason in _SETUP:
-        return Unavailable(read_retry_after(retry_after, now_ms), why)
+        return Unavailable(answer.after(now_ms), why)
     if reason == "IdleTimeout":
         return TryLater(None, why)
-    found = answered(status, retry_after, now_ms)
-    return Unavailable(found.after, why) if isinstance(found, Unavailable) else Refused(why)
+    return answer.trouble(why, now_ms)
 
 
 def open_apns(setup: Setup) -> ApnsChannel:
     """Make the channel that an `apns:` URL names."""
     is_sandbox = "sandbox=on" in setup.url
-    told = read_url(setup, SANDBOX if is_sandbox else HOST, OPTIONS)
-    team, key_id, topic = (needed(setup, told, option, EXAMPLE) for option in ("team", "key", "topic"))
+    endpoint = read_url(setup, SANDBOX if is_sandbox else HOST, OPTIONS)
+    team, key_id, topic = (needed(setup, endpoint, option, EXAMPLE) for option in ("team", "key", "topic"))
     key = read_p256(secret_of(setup, "the .p8 key"), f"channel {setup.name}: the .p8 key")
 
     async def make(now_ms: int) -> Token:
         value = signed({"iss": team, "iat": now_ms // 1000}, key, "ES256", key_id)
         return Token(value, now_ms + TOKEN_MS)
 
-    return ApnsChannel(told, topic, Kept(make))
+    return ApnsChannel(endpoint, topic, Kept(make))

@@ -63,7 +63,7 @@ def kind_of(address: str, default: str) -> tuple[str, str]:
 
 def open_devices(setup: Setup) -> DevicesChannel:
     """Make the channel that `push:` names."""
-    told = read_url(setup, "push.invalid", ("default",))
+    endpoint = read_url(setup, "push.invalid", ("default",))
     roads: dict[str, Channel] = {}
     for kind, opener in _OPENERS.items():
         url = setup.find(kind)
@@ -74,7 +74,7 @@ def open_devices(setup: Setup) -> DevicesChannel:
         below = Setup(f"{setup.name} {kind}", url, setup.find(f"{kind}_secret"), setup.allowed_hosts)
         open_one: Callable[[Setup], Channel] = getattr(import_module(f"orchestrator.channels.push.{kind}"), opener)
         roads[kind] = open_one(below)
-    default = told.options.get("default") or next(iter(roads), "")
+    default = endpoint.options.get("default") or next(iter(roads), "")
     if default not in roads:
         raise OrchestratorError(
             f"channel {setup.name}: push: needs one of its services, default among them;"

@@ -16,11 +16,11 @@ from urllib.parse import urlencode
 import msgspec
 from yarl import URL
 
-from orchestrator.channels.api import Answer, Api, read_url, secret_of
+from orchestrator.channels.answers import Answer
+from orchestrator.channels.api import Api, read_url, secret_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.push.notices import notice_of
 from orchestrator.channels.push.tokens import Kept, Key, Token, read_key, signed
-from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.errors import Bounced, ChannelError, OrchestratorError, Refused, Unavailable
 
 HOST = "fcm.googleapis.com"
@@ -112,8 +112,8 @@ class FcmChannel:
         granted = answer.read(_Granted)
         if answer.status != 200 or not granted.access_token:
             # Whatever it says, it says it about our account, and no message is to blame.
-            retry = read_retry_after(answer.retry_after, now_ms)
-            raise Unavailable(retry, f"Google answered {answer.status} when asked for an access token")
+            why = f"Google answered {answer.status} when asked for an access token"
+            raise Unavailable(answer.after(now_ms), why)
         return Token(granted.access_token, (now_s + max(granted.expires_in - _MARGIN_S, 1)) * 1000)
 
     async def close(self) -> None:
@@ -159,17 +159,18 @@ def _trouble(answer: Answer, said: _Said, now_ms: int) -> ChannelError:
         return Bounced(why, hard=True) if is_token and not about else Refused(f"{why}: {about}" if about else why)
     if answer.status < 300:
         return Unavailable(None, f"{why} and nothing that says it was taken")
-    found = answered(answer.status, answer.retry_after, now_ms)
-    return Unavailable(found.after, why) if isinstance(found, Unavailable) else Refused(why)
+    return answer.trouble(why, now_ms)
 
 
 def open_fcm(setup: Setup) -> FcmChannel:
     """Make the channel that a `fcm:` URL names."""
-    told = read_url(setup, HOST, OPTIONS)
+    endpoint = read_url(setup, HOST, OPTIONS)
     text = secret_of(setup, "the service account's JSON")
     try:
         account = msgspec.json.decode(text, type=Account)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OrchestratorError(f"channel {setup.name}: the secret is no service account's JSON") from error
     key = read_key(account.private_key, f"channel {setup.name}: the service account's private_key")
-    return FcmChannel(Api(told, setup.allowed_hosts), account, key, told.options.get("project", account.project_id))
+    return FcmChannel(
+        Api(endpoint, setup.allowed_hosts), account, key, endpoint.options.get("project", account.project_id)
+    )

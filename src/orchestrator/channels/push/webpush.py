@@ -25,11 +25,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from yarl import URL
 
-from orchestrator.channels.api import Answer, Api, Told, needed, read_url, secret_of
+from orchestrator.channels.answers import Answer
+from orchestrator.channels.api import Api, needed, read_url, secret_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.push.notices import notice_of
 from orchestrator.channels.push.tokens import Token, read_p256, signed
-from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.errors import Bounced, ChannelError, OrchestratorError, Refused, TryLater, Unavailable
 
 OPTIONS = ("subject", "urgency")
@@ -79,14 +79,13 @@ class WebPushChannel:
     # The second takes the first one's place on the screen.
     knows_repeats = True
 
-    def __init__(self, told: Told, api: Api, subject: str, key: ec.EllipticCurvePrivateKey, urgency: str) -> None:
+    def __init__(self, api: Api, subject: str, key: ec.EllipticCurvePrivateKey, urgency: str) -> None:
         self._api = api
         self._subject = subject
         self._key = key
         self._public = public_key_of(key)
         self._urgency = urgency
         self._tokens: OrderedDict[str, Token] = OrderedDict()
-        self._timeout = told.timeout
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Encrypt one message for its browser, and hand it to the browser's push service."""
@@ -156,8 +155,8 @@ def _trouble(answer: Answer, now_ms: int) -> ChannelError:
         return Bounced(why, hard=True)
     if answer.status in (401, 403):  # the subscription was made with another VAPID key, or ours is none to it
         return Refused(why)
-    found = answered(answer.status, answer.retry_after, now_ms)
-    return TryLater(read_retry_after(answer.retry_after, now_ms), why) if isinstance(found, TryLater) else Refused(why)
+    found = answer.meaning(now_ms)
+    return TryLater(answer.after(now_ms), why) if isinstance(found, TryLater) else Refused(why)
 
 
 def _packed(raw: bytes) -> str:
@@ -170,12 +169,12 @@ def _unpacked(text: str) -> bytes:
 
 def open_webpush(setup: Setup) -> WebPushChannel:
     """Make the channel that a `webpush:` URL names."""
-    told = read_url(setup, "push.invalid", OPTIONS)
-    subject = needed(setup, told, "subject", "webpush:?subject=mailto:ops@shop.example")
-    urgency = told.options.get("urgency", "normal")
+    endpoint = read_url(setup, "push.invalid", OPTIONS)
+    subject = needed(setup, endpoint, "subject", "webpush:?subject=mailto:ops@shop.example")
+    urgency = endpoint.options.get("urgency", "normal")
     if urgency not in URGENCIES or not subject.startswith(("mailto:", "https://")):
         raise OrchestratorError(
             f"channel {setup.name}: subject is a mailto: or https: address, urgency one of {', '.join(URGENCIES)}"
         )
     key = read_p256(secret_of(setup, "the VAPID key"), f"channel {setup.name}: the VAPID key")
-    return WebPushChannel(told, Api(told, setup.allowed_hosts), subject, key, urgency)
+    return WebPushChannel(Api(endpoint, setup.allowed_hosts), subject, key, urgency)

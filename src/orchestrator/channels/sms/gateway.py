@@ -23,7 +23,6 @@ from orchestrator.channels.api import Api, read_url, secret_of
 from orchestrator.channels.numbers import number_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.sms import text_of
-from orchestrator.channels.webhook import answered
 from orchestrator.errors import Bounced, OrchestratorError
 
 FIELDS = {"to": "to", "text": "text", "from": "from", "reference": "reference"}
@@ -72,7 +71,7 @@ class GatewayChannel:
             return Receipt(None if reference is None else str(reference)[:200], details, named, values["to"])
         if answer.status in _ABOUT_THE_NUMBER:
             raise Bounced(f"the gateway answered {answer.status}", hard=True)
-        raise answered(answer.status, answer.retry_after, delivery.now_ms)
+        raise answer.meaning(delivery.now_ms)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -84,10 +83,10 @@ def open_gateway(setup: Setup) -> GatewayChannel:
     parts = urlsplit(setup.url)
     ours = parse_qsl(parts.fragment.replace("+", "%2B"), keep_blank_values=True)
     options = urlencode([pair for pair in ours if pair[0] not in _MANNERS])
-    told = read_url(Setup(setup.name, f"sms+https://{parts.netloc}?{options}"), parts.netloc, OPTIONS)
-    auth = _auth(setup, told.options.get("auth", "bearer" if setup.secret else ""))
+    endpoint = read_url(Setup(setup.name, f"sms+https://{parts.netloc}?{options}"), parts.netloc, OPTIONS)
+    auth = _auth(setup, endpoint.options.get("auth", "bearer" if setup.secret else ""))
     url = URL(parts._replace(scheme="https", fragment="").geturl(), encoded=True)
-    return GatewayChannel(setup.name, Api(told, setup.allowed_hosts), url, auth, told.options)
+    return GatewayChannel(setup.name, Api(endpoint, setup.allowed_hosts), url, auth, endpoint.options)
 
 
 def _auth(setup: Setup, way: str) -> dict[str, str]:

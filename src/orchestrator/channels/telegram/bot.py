@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.channels.api import Answer, Api, read_url, secret_of
+from orchestrator.channels.answers import Answer, read_retry_after
+from orchestrator.channels.api import Api, read_url, secret_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
-from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.errors import Bounced, ChannelError, Refused, TryLater, Unavailable
 
 HOST = "api.telegram.org"
@@ -85,17 +85,17 @@ def _trouble(answer: Answer, said: _Said, now_ms: int) -> ChannelError:
         return Bounced(why, hard=True)  # blocked by the customer, or nobody there
     if status == 429:
         wait = said.parameters.retry_after if said.parameters else None
-        return Unavailable(read_retry_after(answer.retry_after if wait is None else str(wait), now_ms), why)
+        return Unavailable(answer.after(now_ms) if wait is None else read_retry_after(str(wait), now_ms), why)
     if status == 404:  # what it answers where the token is none
         return Unavailable(None, why)
     if status < 300:
         return TryLater(None, f"{why}, and nothing that says it was taken")
-    found = answered(status, answer.retry_after, now_ms)
+    found = answer.meaning(now_ms)
     return found if isinstance(found, TryLater) else Refused(why)
 
 
 def open_telegram(setup: Setup) -> TelegramChannel:
     """Make the channel that a `telegram:` URL names."""
-    told = read_url(setup, HOST, OPTIONS)
+    endpoint = read_url(setup, HOST, OPTIONS)
     token = secret_of(setup, "the bot's token")
-    return TelegramChannel(Api(told, setup.allowed_hosts), token, told.options.get("silent") == "on")
+    return TelegramChannel(Api(endpoint, setup.allowed_hosts), token, endpoint.options.get("silent") == "on")

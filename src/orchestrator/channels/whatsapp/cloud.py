@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.channels.api import Answer, Api, needed, read_url, secret_of
+from orchestrator.channels.answers import Answer
+from orchestrator.channels.api import Api, needed, read_url, secret_of
 from orchestrator.channels.numbers import number_of
 from orchestrator.channels.port import Delivery, Receipt, Setup
 from orchestrator.channels.references import reference_of
-from orchestrator.channels.webhook import answered, read_retry_after
 from orchestrator.channels.whatsapp.window import Template, form_of
-from orchestrator.errors import Bounced, ChannelError, OptedOut, Refused, Unavailable, WindowClosed
+from orchestrator.errors import Bounced, ChannelError, OptedOut, Unavailable, WindowClosed
 
 HOST = "graph.facebook.com"
 VERSION = "v23.0"
@@ -100,16 +100,15 @@ def _trouble(answer: Answer, error: _Error, now_ms: int) -> ChannelError:
     if error.code == _CLOSED:
         return WindowClosed(why)
     if error.code in _SETUP or error.code in _BUSY:
-        return Unavailable(read_retry_after(answer.retry_after, now_ms), why)
+        return Unavailable(answer.after(now_ms), why)
     # A yes that names no message is half an answer; whether it was taken is not known.
-    found = Unavailable(None, why) if answer.status < 300 else answered(answer.status, answer.retry_after, now_ms)
-    return found if isinstance(found, Unavailable) else Refused(why)
+    return Unavailable(None, why) if answer.status < 300 else answer.trouble(why, now_ms)
 
 
 def open_whatsapp(setup: Setup) -> WhatsappChannel:
     """Make the channel that a `whatsapp:` URL names."""
-    told = read_url(setup, HOST, OPTIONS)
-    phone_id = needed(setup, told, "phone_id", "whatsapp:?phone_id=1065…")
+    endpoint = read_url(setup, HOST, OPTIONS)
+    phone_id = needed(setup, endpoint, "phone_id", "whatsapp:?phone_id=1065…")
     token = secret_of(setup, "the system user's access token")
-    version = told.options.get("version", VERSION)
-    return WhatsappChannel(Api(told, setup.allowed_hosts), version, phone_id, token, told.options.get("region"))
+    version = endpoint.options.get("version", VERSION)
+    return WhatsappChannel(Api(endpoint, setup.allowed_hosts), version, phone_id, token, endpoint.options.get("region"))

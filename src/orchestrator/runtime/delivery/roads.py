@@ -14,12 +14,13 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from orchestrator.channels.answers import Rejected
 from orchestrator.channels.cases import letter
 from orchestrator.channels.coupons import Asked
 from orchestrator.channels.port import Channel, Delivery, Receipt
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.receipts import Report
-from orchestrator.channels.webhook import Rejected, Webhook
+from orchestrator.channels.webhook import Webhook
 from orchestrator.errors import Bounced, ChannelError, OptedOut, Refused, TryLater, Unavailable
 from orchestrator.model import ids, instants, values
 from orchestrator.model.catalog import ANSWERABLE, UNREACHABLE

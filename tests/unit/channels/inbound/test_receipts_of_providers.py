@@ -5,7 +5,7 @@ import json
 import pytest
 
 from orchestrator.channels.inbound import mailgun, meta, postmark, sendgrid, ses, twilio
-from orchestrator.channels.inbound.findings import Other, Told
+from orchestrator.channels.inbound.findings import Other, Reported
 from orchestrator.channels.receipts import Report
 from orchestrator.channels.references import read_reference, reference_in, reference_of
 from providers import hooks
@@ -17,7 +17,7 @@ LINK = "https://shop.example/lamp"
 
 
 def told(what, channel="email", each="", **properties):
-    return Told(Report(what, ACTION, PROFILE, channel, properties), each)
+    return Reported(Report(what, ACTION, PROFILE, channel, properties), each)
 
 
 def of_sendgrid(**event):

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from orchestrator.channels.inbound import mail, mailgun, meta, postmark, sendgrid, ses, standard, telegram, twilio
-from orchestrator.channels.inbound.findings import Other, Stated, Told, Unreadable, Written
+from orchestrator.channels.inbound.findings import Other, Reported, Stated, Unreadable, Written
 from orchestrator.channels.receipts import Report
 from providers import hooks
 from providers.hooks import ACTION, MESSAGE_ID, PROFILE, REFERENCE, SECRET, request
@@ -313,7 +313,7 @@ def test_a_bounce_that_comes_where_answers_do_is_a_receipt():
         f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {MESSAGE_ID}\r\n\r\n--b--\r\n"
     )
     [found] = mail.read(request(b""), raw.encode())
-    assert found == Told(Report("bounced", ACTION, PROFILE, "email", {"kind": "hard", "status": "5.1.1"}))
+    assert found == Reported(Report("bounced", ACTION, PROFILE, "email", {"kind": "hard", "status": "5.1.1"}))
     assert mail.read(request(b""), raw.replace(MESSAGE_ID, "<x@y>").encode()) == [Other("not_ours")]
     assert mail.read(request(b""), raw.replace("failed", "delayed").encode()) == [Other("passing")]
 

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
+from orchestrator.channels.answers import Answer
 from orchestrator.channels.links import Links
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.rendering import Renderer
-from orchestrator.channels.webhook import Answer
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
 from orchestrator.model.project import Project
