@@ -142,9 +142,7 @@ def test_the_files_of_a_state_on_disk_are_for_their_owner_alone(tmp_path):
     state.close()
 
 
-@pytest.mark.parametrize("where", [0.0, 0.5])
-def test_files_that_were_damaged_are_made_anew_and_never_taken_for_all_there_is(tmp_path, where):
-    folder = tmp_path / "state"
+def _damaged(folder, where):
     state = RocksState(folder)
     state.load([(f"c{number:04}", random.Random(number).randbytes(200)) for number in range(500)], Checkpoint(501, 0.0))
     state.close()
@@ -153,7 +151,20 @@ def test_files_that_were_damaged_are_made_anew_and_never_taken_for_all_there_is(
     at = int(len(content) * where)
     content[at : at + 2000] = bytes(2000)
     file.write_bytes(content)
-    state = RocksState(folder)
+    return RocksState(folder)
+
+
+@pytest.mark.parametrize("where", [0.0, 0.5])
+def test_who_walks_through_damaged_files_is_told_that_some_are_missing(tmp_path, where):
+    state = _damaged(tmp_path / "state", where)
+    with pytest.raises(DamagedError, match="is damaged"):
+        list(state.walk())
+    state.close()
+
+
+@pytest.mark.parametrize("where", [0.0, 0.5])
+def test_files_that_were_damaged_are_made_anew_and_never_taken_for_all_there_is(tmp_path, where):
+    state = _damaged(tmp_path / "state", where)
     with pytest.raises(DamagedError, match="is made anew from the changelog"):
         dict(state)
     assert (state.checkpoint(), dict(state)) == (None, {})

@@ -55,6 +55,20 @@ def write_format(number: int | None) -> None:
     _asked_for = None if number == FORMAT else number
 
 
+def written_format() -> int:
+    """Return the format that this process writes."""
+    return FORMAT if _asked_for is None else _asked_for
+
+
+def check_format(number: int, where: str) -> None:
+    """Refuse what a newer release has written; raises StorageError with what to do."""
+    if number > FORMAT:
+        raise StorageError(
+            f"{where} holds state of format {number}, and this release reads up to {FORMAT}: start a release that "
+            "reads it; ORCHESTRATOR_STATE_FORMAT is raised once all processes are upgraded"
+        )
+
+
 def encode(state: State) -> bytes:
     """Encode a state as a record of the newest format, or of the older one that was asked for."""
     if _asked_for is not None:

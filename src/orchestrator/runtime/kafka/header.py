@@ -20,7 +20,8 @@ class Header(msgspec.Struct, omit_defaults=True):
     `settled` is what of pauses, moves and audiences is settled with all customers here. `admitted` counts the customers
     that journeys with a limit took lately, by journey and instant. `count` is how many partitions the customers lie in,
     and `is_behind_resolve` whether their events came that way (0 and None: not known); `log` is the name of this very
-    changelog, drawn when it began: another one may be called the same.
+    changelog, drawn when it began: another one may be called the same. `format` is the newest that states were written
+    in here: whoever does not read that must not begin.
     """
 
     clock_ms: int = 0
@@ -39,6 +40,7 @@ class Header(msgspec.Struct, omit_defaults=True):
     count: int = 0
     is_behind_resolve: bool | None = None
     log: str = ""
+    format: int = 0
 
 
 encode_header = msgspec.json.Encoder().encode

@@ -47,7 +47,7 @@ class Journal:
         await self._writer.open()
         state = MemoryState()
         changelog = TopicPartition(self._target.topics.changelog, self.number)
-        await restore(self._settings, changelog, state, newest_format=None)
+        await restore(self._settings, changelog, state, reads_states=False)
         self._task = asyncio.create_task(self._run(), name=f"journal {self.number}")
         return dict(state)
 

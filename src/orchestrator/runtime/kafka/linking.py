@@ -54,7 +54,7 @@ class LinkJob:
             kept.close()
         state = MemoryState()
         changelog = TopicPartition(self._names.links_changelog, number)
-        restored = await restore(self.settings, changelog, state, None)
+        restored = await restore(self.settings, changelog, state, reads_states=False)
         log.info("the graph of identifiers was restored: %d records in %.2f s", restored.records, restored.seconds)
         header = restored.header
         header.log = header.log or secrets.token_hex(8)

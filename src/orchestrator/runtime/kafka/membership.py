@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
+from orchestrator.errors import StorageError
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import faults
 from orchestrator.runtime.complaints import Complaint
@@ -178,7 +179,13 @@ class Membership:
             for number, incarnation in tuple(ownership.at_work.items()):
                 if ownership.at_work.get(number) is not incarnation:
                     continue  # revoked, or failed, while the one before gave way
-                has_worked = await self._work(incarnation, consumer, share_s)
+                try:
+                    has_worked = await self._work(incarnation, consumer, share_s)
+                except KafkaError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it was, the others go on
+                    self._give_up(incarnation, ownership, error)
+                    continue
                 self._start_commit(incarnation, ownership)
                 if has_worked:
                     await _give_way(ownership)
@@ -264,6 +271,15 @@ class Membership:
             if last_stable is not None and position >= max(last_stable, incarnation.first_ends[topic]):
                 ended.add(topic)
         return ended, positions
+
+    def _give_up(self, incarnation: Incarnation, ownership: Ownership, error: Exception) -> None:
+        """End an incarnation that failed in the middle of a turn.
+
+        What it did of that lies in its buffers without the offset that belongs to it, so nothing of it is committed.
+        """
+        if not isinstance(error, StorageError):  # which says all there is to say
+            log.error("partition %d of %s failed", incarnation.unit.number, self._job.group_id, exc_info=error)
+        ownership.fail(incarnation, error)
 
     def _tell_of_hidden(self, number: int, positions: Mapping[str, int], ends: Mapping[str, int]) -> None:
         """Say that records are in the log which nobody may read yet, and that timers wait for them."""

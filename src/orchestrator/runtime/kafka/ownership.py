@@ -116,13 +116,13 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
                     self._kept[number] = kept
                 raise
             except Exception as error:
-                log.exception("partition %d could not begin; nothing of it is processed", number)
                 self._job.metrics.incarnations_ended.labels("begin").inc()
                 if kept is not None:
                     kept.close()
                 if isinstance(error, StorageError):
-                    self._failure = self._failure or error
+                    self._failure = self._failure or error  # which says all there is to say
                     return
+                log.exception("partition %d could not begin; nothing of it is processed", number)
                 after_s = self._pause_s
                 continue
             self._beginning.pop(number, None)
@@ -131,7 +131,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
             return
 
     def fail(self, incarnation: Incarnation, error: BaseException) -> None:
-        """End an incarnation after an error. One that was fenced ends the membership; others begin anew."""
+        """End an incarnation after an error, and begin anew.
+
+        One that was fenced ends the membership, and what only an operator can mend ends the process.
+        """
         number = incarnation.unit.number
         if self.at_work.get(number) is not incarnation:
             return
@@ -143,6 +146,9 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
             log.warning("partition %d was fenced: %r; leaving the group and joining again", number, error)
             self._job.metrics.incarnations_ended.labels("fenced").inc()
             self._failure = self._failure or FencedError(f"partition {number}")
+            return
+        if isinstance(error, StorageError):
+            self._failure = self._failure or error
             return
         log.warning("partition %d ends after %r and is restored", number, error)
         self._job.metrics.incarnations_ended.labels(type(error).__name__).inc()

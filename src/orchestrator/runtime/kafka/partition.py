@@ -89,6 +89,7 @@ class Partition(Unit):
         self._may_settle = False
         self._ledger = Ledger(header.admitted, number, count, MOST_INSTANTS)
         self._about = header.count, header.is_behind_resolve, header.log
+        self._format = header.format
 
     def _found_due(self, state: State, found: Callable[[str], None]) -> Iterator[tuple[int, str]]:
         """Look at everything that is kept, once: who is due when, and the noes and cases among it."""
@@ -168,6 +169,8 @@ class Partition(Unit):
         header.settled = list(self._unsettled.settled)
         header.admitted = self._ledger.copy()
         header.count, header.is_behind_resolve, header.log = self._about
+        # Once written, a newer one stays among the records, whatever is written from now on.
+        self._format = header.format = max(self._format, codec.written_format())
         return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:

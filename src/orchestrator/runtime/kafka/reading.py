@@ -4,7 +4,7 @@ Owns the reader of committed records, and the reading of partitions up to the en
 Must never join a group, nor write.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -47,30 +47,39 @@ async def read(
         ends = await consumer.end_offsets(wanted)
         consumer.assign(wanted)
         await consumer.seek_to_beginning(*wanted)
-        left = set(wanted)
-        while left := {tp for tp in left if await consumer.position(tp) < ends[tp]}:
-            for records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).values():
-                for record in records:
-                    take(record)
+        await _read_on(consumer, ends, take)
 
 
-async def newest_header(settings: KafkaSettings, changelog: TopicPartition) -> Header | None:
-    """Find what a partition's last commit said of it; None where nothing was committed yet, or not lately."""
+async def _read_on(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], take: Callable[[ConsumerRecord], None]
+) -> None:
+    """Hand over what stands between a consumer's positions and these ends."""
+    left = set(ends)
+    while left := {tp for tp in left if await consumer.position(tp) < ends[tp]}:
+        for records in (await consumer.getmany(*left, timeout_ms=POLL_MS)).values():
+            for record in records:
+                take(record)
+
+
+async def newest_headers(settings: KafkaSettings, changelog: str, count: int) -> dict[int, Header]:
+    """Find what the last commits said of a changelog's partitions, those where anything was committed lately."""
+    found: dict[TopicPartition, bytes] = {}
+
+    def look_for_header(record: ConsumerRecord) -> None:
+        if record.key == HEADER_KEY.encode() and record.value is not None:
+            found[TopicPartition(record.topic, record.partition)] = record.value
+
     async with reader(settings) as consumer:
-        consumer.assign([changelog])
-        first = (await consumer.beginning_offsets([changelog]))[changelog]
-        end = (await consumer.end_offsets([changelog]))[changelog]
+        left = {TopicPartition(changelog, number) for number in range(count)}
+        consumer.assign(left)
+        firsts, ends = await consumer.beginning_offsets(left), await consumer.end_offsets(left)
         # It is the last record of each commit; behind it lies at most what was aborted.
         for back in LOOKED_BACK:
-            found = None
-            consumer.seek(changelog, max(first, end - back))
-            while await consumer.position(changelog) < end:
-                for record in (await consumer.getmany(changelog, timeout_ms=POLL_MS)).get(changelog, []):
-                    if record.key == HEADER_KEY.encode():
-                        found = record.value
-            if found is not None or end - back <= first:
-                return None if found is None else decode_header(found)
-        return None
+            for tp in left:
+                consumer.seek(tp, max(firsts[tp], ends[tp] - back))
+            await _read_on(consumer, {tp: ends[tp] for tp in left}, look_for_header)
+            left = {tp for tp in left if tp not in found and ends[tp] - back > firsts[tp]}
+    return {tp.partition: decode_header(raw) for tp, raw in found.items()}
 
 
 async def was_written(settings: KafkaSettings, topic: str) -> bool:

@@ -30,7 +30,7 @@ async def given_up(settings: KafkaSettings, topics: Topics) -> list[Row]:
     found: list[Row] = []
     for number in range(counts[topics.delivery_changelog]):
         state = MemoryState()
-        await restore(settings, TopicPartition(topics.delivery_changelog, number), state, newest_format=None)
+        await restore(settings, TopicPartition(topics.delivery_changelog, number), state, reads_states=False)
         rows = [decode_row(value) for key, value in state if not key.startswith(NOTE)]
         found += sorted((row for row in rows if row.reason is not None), key=lambda row: row.offset)
     return found

@@ -322,6 +322,9 @@ class ResolvedPartition(Partition):
     def _take_life(self, record: KafkaRecord) -> None:
         """Keep a life that was handed over until the one who waits for it is at that point."""
         life = decode_life(record.value or b"")
+        if len(life.record) >= codec.HEADER_BYTES:
+            # Before it is taken: merged by whoever does not read it, it would be lost.
+            codec.check_format(life.record[codec.HEADER_BYTES - 1], record.topic)
         # Whoever waits stands before it in the log; where nobody does any more, this is read again after a crash.
         if life.link in self._waited:
             self._keep_at(_place_of(life.link, life.loser), beside(life.record))

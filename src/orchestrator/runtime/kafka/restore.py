@@ -49,11 +49,11 @@ class Restored:
 
 
 async def restore(
-    settings: KafkaSettings, changelog: TopicPartition, state: State, newest_format: int | None = codec.FORMAT
+    settings: KafkaSettings, changelog: TopicPartition, state: State, *, reads_states: bool = True
 ) -> Restored:
     """Bring `state` to the changelog's end as it is now.
 
-    Raises StorageError for a state record of a newer format; with None, the changelog holds something else.
+    Raises StorageError for a state record of a newer format; without `reads_states`, it holds something else.
     """
     began = time.monotonic()
     faults.reach("restore.begin")
@@ -67,28 +67,28 @@ async def restore(
     )
     await consumer.start()
     try:
-        return await _follow(consumer, changelog, state, began, newest_format)
+        return await _follow(consumer, changelog, state, began, reads_states=reads_states)
     finally:
         await close(consumer.stop())
 
 
 async def _follow(
-    consumer: AIOKafkaConsumer, changelog: TopicPartition, state: State, began: float, newest_format: int | None
+    consumer: AIOKafkaConsumer, changelog: TopicPartition, state: State, began: float, *, reads_states: bool
 ) -> Restored:
     consumer.assign([changelog])
     first = (await consumer.beginning_offsets([changelog]))[changelog]
     end = (await consumer.end_offsets([changelog]))[changelog]
     checkpoint = _usable(state, first, end)
-    raw_header, count = await _read(
-        consumer, changelog, state, checkpoint or Checkpoint(first, 0.0), end, newest_format
-    )
+    begin = checkpoint or Checkpoint(first, 0.0)
+    raw_header, count = await _read(consumer, changelog, state, begin, end, reads_states=reads_states)
     if checkpoint is not None and _is_of_another(checkpoint.header, raw_header):
         # Made anew, or another application's: by its offsets alone it would have fitted.
         log.warning(
             "what lies on disk is not of this %s; partition %d is read anew", changelog.topic, changelog.partition
         )
         state.wipe()
-        raw_header, count = await _read(consumer, changelog, state, Checkpoint(first, 0.0), end, newest_format)
+        begin = Checkpoint(first, 0.0)
+        raw_header, count = await _read(consumer, changelog, state, begin, end, reads_states=reads_states)
     faults.reach("restore.end")
     header = Header() if raw_header is None else decode_header(raw_header)
     return Restored(header, end, count, time.monotonic() - began)
@@ -100,7 +100,8 @@ async def _read(
     state: State,
     checkpoint: Checkpoint,
     end: int,
-    newest_format: int | None,
+    *,
+    reads_states: bool,
 ) -> tuple[bytes | None, int]:
     """Apply what the changelog holds from a checkpoint on; return the last header, and how many records those were."""
     raw_header, position = checkpoint.header, checkpoint.offset
@@ -119,7 +120,7 @@ async def _read(
             raise TimeoutError(f"{changelog.topic} gives nothing from {position} although it reaches to {end}")
         if reached > position:
             position, heard = reached, time.monotonic()
-            changes, found = _changes(records, newest_format)
+            changes, found = _changes(records, reads_states=reads_states)
             raw_header = found or raw_header
             state.load(changes, Checkpoint(position, time.time(), raw_header))
             count += len(records)
@@ -149,20 +150,16 @@ def _usable(state: State, first: int, end: int) -> Checkpoint | None:
     return None
 
 
-def _changes(records: Sequence[ConsumerRecord], newest_format: int | None) -> tuple[list[Change], bytes | None]:
+def _changes(records: Sequence[ConsumerRecord], *, reads_states: bool) -> tuple[list[Change], bytes | None]:
     """Split records into changes of profiles and the last header among them."""
     changes: list[Change] = []
     header = None
-    newest = 255 if newest_format is None else newest_format
     for record in records:
         key, value = record.key, record.value
         if key == _HEADER_KEY:
             header = value
             continue
-        if value is not None and value[8] > newest:
-            raise StorageError(
-                f"{record.topic} holds state of format {value[8]}, this release reads up to {newest}; "
-                "upgrade this worker, or lower ORCHESTRATOR_STATE_FORMAT on the others"
-            )
+        if value is not None and reads_states:
+            codec.check_format(value[8], record.topic)
         changes.append((key.decode(), value))
     return changes, header

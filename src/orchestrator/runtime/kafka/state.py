@@ -248,8 +248,17 @@ class RocksState:
 
     def walk(self) -> Iterator[str]:
         """Run over all profiles there are now, whatever changes on the way: RocksDB iterates over a snapshot."""
-        uncommitted, keys = list(self._uncommitted), self._db.keys()
-        return chain(uncommitted, (name for key in keys if (name := key.decode()) != _CHECKPOINT))
+        return chain(list(self._uncommitted), self._through(self._db.keys(), self._last_key()))
+
+    def _through(self, keys: Iterator[bytes], last: bytes | None) -> Iterator[str]:
+        key = None
+        for key in keys:
+            name = key.decode()
+            if name != _CHECKPOINT:
+                yield name
+        if key != last:
+            # Whoever walked would take those who come behind for nobody. The next restore makes the files anew.
+            raise DamagedError(f"{self._folder} is damaged, and is read again")
 
     def __len__(self) -> int:
         estimate = self._db.property_int_value("rocksdb.estimate-num-keys") or 0

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
+from orchestrator.model import codec
 from orchestrator.runtime.complaints import Complaint
 from orchestrator.runtime.kafka.clock import Clock, SourcedClock
 from orchestrator.runtime.kafka.closing import close
@@ -42,8 +43,12 @@ LONGEST_SILENCE_S = 10
 LONGEST_AHEAD_S = 10
 
 
-def check(header: Header, count: int, *, resolves: bool) -> None:
-    """Refuse to go on with a state that lies, or was read, in another way than is set now; raises StorageError."""
+def check(header: Header, count: int, changelog: str, *, resolves: bool) -> None:
+    """Refuse to go on with a state that lies, or was read, in another way than is set now, or that we do not read.
+
+    Raises StorageError.
+    """
+    codec.check_format(header.format, changelog)
     if header.count not in (0, count):
         raise StorageError(
             f"the customers lie in {header.count} partitions, and there are {count} now, where they would not be. "
@@ -103,7 +108,7 @@ class TurnJob:
         try:
             restored = await restore(self.settings, changelog, state)
             header = restored.header
-            check(header, self._count, resolves=self.settings.resolve)
+            check(header, self._count, changelog.topic, resolves=self.settings.resolve)
             header.count, header.is_behind_resolve = self._count, self.settings.resolve
             header.log = header.log or secrets.token_hex(8)
             partition = self._partition(number, state, header)

@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
-from aiokafka.structs import TopicPartition
 
 from orchestrator.model import codec
 from orchestrator.runtime import logs
@@ -21,7 +20,7 @@ from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.linking import LINKS, LinkJob
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
-from orchestrator.runtime.kafka.reading import newest_header, was_written
+from orchestrator.runtime.kafka.reading import newest_headers, was_written
 from orchestrator.runtime.kafka.resolving import ResolveJob
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.starting import once_brokers_answer
@@ -71,10 +70,11 @@ class Worker:
     async def _prepare(self) -> dict[str, int]:
         settings, topics = self._settings, self._topics
         counts = await ensure(settings, topics)
-        header = await newest_header(settings, TopicPartition(topics.changelog, 0))
-        if header is not None:
-            check(header, counts[topics.changelog], resolves=settings.resolve)
-        known = 0 if header is None else header.revision
+        # Before the group is joined: to join it, and only then to find out, would take partitions from everybody.
+        headers = (await newest_headers(settings, topics.changelog, counts[topics.changelog])).values()
+        for header in headers:
+            check(header, counts[topics.changelog], topics.changelog, resolves=settings.resolve)
+        known = max((header.revision for header in headers), default=0)
         revision = await publish(settings, topics, self._sources, only_if_new=True, known=known)
         if revision is not None:
             log.info("published the journeys of the project as release %d", revision)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.structs import TopicPartition
 
+from orchestrator.errors import StorageError
 from orchestrator.runtime.kafka import membership
 from orchestrator.runtime.kafka.membership import Membership, wall_clock_ms
 from orchestrator.runtime.kafka.merging import Inputs
@@ -133,6 +134,49 @@ async def test_what_is_held_up_is_measured_though_the_loop_waits_for_brokers(mem
         assert metrics.registry.get_sample_value("orchestrator_partitions") == at_work
         ownership.at_work.clear()
     measuring.cancel()
+
+
+@pytest.mark.parametrize(("error", "ends"), [(IndexError("a bug"), False), (StorageError("newer"), True)])
+async def test_what_failed_in_the_middle_of_a_turn_is_dropped_and_not_committed(
+    member, partition, monkeypatch, caplog, error, ends
+):
+    dropped, begun = asyncio.Event(), []
+
+    class Half:
+        unit, committing, fetched, first_ends, promise = partition, None, {}, {}, None
+
+        async def drop(self):
+            dropped.set()
+
+        def commit_is_due(self, interval_s, wall_ms):
+            raise AssertionError("half of a turn is committed")
+
+    async def position(tp):
+        return 0
+
+    async def getmany(*tps, **_):
+        return {}
+
+    def fail(*_):
+        raise error
+
+    consumer = SimpleNamespace(pause=lambda *_: None, position=position, last_stable_offset=lambda _: None)
+    consumer.getmany = getmany
+    member._job.topics = ("events",)
+    member._definitions.revision, partition.is_due, partition.work = 3, lambda _: True, fail
+    member._definitions.catalog, partition.take_up = None, lambda *_: None
+    ownership = Ownership(member._job, consumer)
+    monkeypatch.setattr(ownership, "_start", lambda number, after_s: begun.append(number) or member.stop())
+    ownership.at_work[0] = Half()
+    serving = member._serve(consumer, ownership)
+    if ends:
+        with pytest.raises(StorageError, match="newer"):
+            await serving
+    else:
+        await serving
+        assert "partition 0 of shop failed" in caplog.text
+    await asyncio.wait_for(dropped.wait(), 5)
+    assert (ownership.at_work, begun) == ({}, [] if ends else [0])
 
 
 async def test_a_member_from_whom_everything_was_taken_is_not_ready_before_it_is_told_what_is_its_own(member):

@@ -211,7 +211,7 @@ def test_a_record_waits_for_the_timers_before_it_when_the_transaction_is_full(pa
 def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     work(partition, catalog, record(0, HOUR, "cart_updated"))
     outgoing, header = partition.take_outgoing()
-    assert header == Header(HOUR, 0, {"events": 1}, entries={"abandoned-cart": 1})
+    assert header == Header(HOUR, 0, {"events": 1}, entries={"abandoned-cart": 1}, format=codec.FORMAT)
     state = MemoryState()
     for profile_id, changed in outgoing.changes.items():
         state.put(profile_id, changed)
@@ -222,7 +222,7 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     assert again.entries == {"abandoned-cart": 1}
     work(again, catalog, record(1, 9 * HOUR, "page_viewed"))
     assert sent(again) == [("ana", instants.to_text(2 * HOUR))]
-    assert header == Header(HOUR, 0, {"events": 1}, entries={"abandoned-cart": 1})
+    assert header == Header(HOUR, 0, {"events": 1}, entries={"abandoned-cart": 1}, format=codec.FORMAT)
 
 
 def test_what_takes_offsets_and_holds_nothing_is_passed_over(partition, catalog, record):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from orchestrator.errors import StorageError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.profile import Profile
@@ -267,6 +268,19 @@ def test_a_bug_in_merging_is_a_dead_letter_and_holds_up_nobody(catalog, record, 
     letter = merging(behind(), catalog, record, tick)
     assert letter["reason"] == "failure"
     assert "ZeroDivisionError" in letter["traceback"]
+
+
+def test_a_life_that_a_newer_release_wrote_is_not_taken_and_lost(catalog, record):
+    wait, life = record(0, HOUR, "x"), record(1, HOUR, "x")
+    wait.key = life.key = b"root"
+    wait.value, wait.headers = encode(Wait("l1", ["loser"], "e", None, [])), ((KIND_HEADER, WAIT),)
+    lost = bytearray(codec.encode(State(Profile("loser", None))))
+    lost[8] = codec.FORMAT + 1
+    life.value, life.headers = encode(Life("l1", "loser", bytes(lost))), ((KIND_HEADER, LIFE),)
+    unit = behind()
+    with pytest.raises(StorageError, match="events holds state of format 2, and this release reads up to 1"):
+        work(unit, catalog, wait, life)
+    assert (dict(unit.state), unit.outgoing.changes, unit.outgoing.offsets) == ({}, {}, {})
 
 
 @pytest.mark.parametrize(

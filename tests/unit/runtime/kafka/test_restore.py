@@ -7,6 +7,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
+from orchestrator.model import codec
 from orchestrator.runtime.kafka import restore as restoring
 from orchestrator.runtime.kafka import turning
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, encode_header
@@ -17,7 +18,8 @@ from orchestrator.runtime.kafka.state import Checkpoint, MemoryState, RocksState
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.turning import TurnJob, check
 
-CHANGELOG = TopicPartition("shop-turn-changelog", 0)
+LOG = "shop-turn-changelog"
+CHANGELOG = TopicPartition(LOG, 0)
 SETTINGS = KafkaSettings.of({"app_id": "shop"})
 
 
@@ -104,19 +106,32 @@ async def test_a_checkpoint_of_a_release_that_knew_no_names_is_gone_on_from(read
     state.close()
 
 
+def test_a_state_of_a_newer_format_is_refused_by_its_header_though_no_record_is_read():
+    with pytest.raises(StorageError, match="shop-turn-changelog holds state of format 2, and this release reads up to"):
+        check(Header(format=codec.FORMAT + 1), 4, LOG, resolves=True)
+    check(Header(format=codec.FORMAT), 4, LOG, resolves=True)
+
+
+@pytest.mark.parametrize("known", [0, 7])
+def test_the_newest_format_that_was_ever_written_stays_in_the_header(known):
+    job = TurnJob(SETTINGS, Topics.of(SETTINGS), 4, frozenset({"0"}), Metrics())
+    _, header = job._partition(0, MemoryState(), Header(format=known)).take_outgoing()
+    assert header.format == max(known, codec.FORMAT)
+
+
 def test_a_state_that_lies_in_another_number_of_partitions_is_refused():
     with pytest.raises(StorageError, match="lie in 4 partitions, and there are 6"):
-        check(Header(count=4), 6, resolves=True)
-    check(Header(count=4), 4, resolves=True)
-    check(Header(), 6, resolves=True)
+        check(Header(count=4), 6, LOG, resolves=True)
+    check(Header(count=4), 4, LOG, resolves=True)
+    check(Header(), 6, LOG, resolves=True)
 
 
 @pytest.mark.parametrize("before", [True, False])
 def test_an_application_that_began_with_resolve_goes_on_with_it_and_without_it_without(before):
     with pytest.raises(StorageError, match="began with ORCHESTRATOR_RESOLVE=" + ("on" if before else "off")):
-        check(Header(is_behind_resolve=before), 4, resolves=not before)
-    check(Header(is_behind_resolve=before), 4, resolves=before)
-    check(Header(), 4, resolves=before)
+        check(Header(is_behind_resolve=before), 4, LOG, resolves=not before)
+    check(Header(is_behind_resolve=before), 4, LOG, resolves=before)
+    check(Header(), 4, LOG, resolves=before)
 
 
 @pytest.mark.parametrize("resolves", [True, False])
