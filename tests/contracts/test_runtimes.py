@@ -23,7 +23,7 @@ from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.processing import Processor
 from orchestrator.runtime.embedded.reading import Inputs as Files
 from orchestrator.runtime.embedded.reading import Sorting
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.clock import PartitionClock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.partition import Partition
@@ -99,7 +99,9 @@ def simulated(catalog: Catalog, events: Sequence[Written], folder: Path) -> Outc
 
 
 def partition(catalog: Catalog, events: Sequence[Written], folder: Path) -> Outcome:
-    unit = Partition(0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=False, most_facts=7)
+    unit = Partition(
+        0, 1, Inputs(["events"]), MemoryState(), PartitionClock(), Header(), checks_keys=False, most_facts=7
+    )
     records = [Record(number, at_ms, raw) for number, (at_ms, raw) in enumerate(events)]
     return _worked(unit, catalog, records, events[-1][0] + 1)
 

@@ -18,7 +18,7 @@ from orchestrator.model import instants
 from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime import versions
 from orchestrator.runtime.embedded import RunOptions, run_events
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.partition import Partition
@@ -76,7 +76,7 @@ class Ran:
 def by_partition(loaded: Loaded, lines: list[bytes]) -> list[dict]:
     """Take the events through a partition of a worker; the last of them moves the clock."""
     inputs = Inputs(["events"])
-    partition = Partition(0, 1, inputs, MemoryState(), Clock(), Header(), checks_keys=False, most_facts=10_000)
+    partition = Partition(0, 1, inputs, MemoryState(), PartitionClock(), Header(), checks_keys=False, most_facts=10_000)
     partition.take_up(loaded.catalog, 1)
     inputs.add("events", [record_of(offset, one) for offset, one in enumerate(lines)])
     partition.work(loaded.catalog, set(), time_of(lines[-1]) + 1)

@@ -10,7 +10,7 @@ from orchestrator.model.event import Event
 from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime import versions
 from orchestrator.runtime.embedded import RunOptions, run_events
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.partition import Partition
@@ -95,7 +95,7 @@ def test_serve_erases_them_before_it_takes_the_next_event():
 def test_a_worker_leaves_a_tombstone_of_them():
     catalog = project("{inactive: 100d}").catalog
     inputs = Inputs(["events"])
-    partition = Partition(0, 1, inputs, MemoryState(), Clock(), Header(), checks_keys=False, most_facts=1_000)
+    partition = Partition(0, 1, inputs, MemoryState(), PartitionClock(), Header(), checks_keys=False, most_facts=1_000)
     partition.take_up(catalog, 1)
 
     class Record:

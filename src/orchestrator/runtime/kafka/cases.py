@@ -23,7 +23,7 @@ from orchestrator.model.decision import Decision
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.runtime.desk import CLAIM_MS, Ask, Desk, NotDone, line_of
-from orchestrator.runtime.kafka.state import State, beside, content_of
+from orchestrator.runtime.kafka.state import PartitionState, beside, content_of
 from orchestrator.runtime.metrics import OTHER_TEAMS
 
 # In front of a file's name, as its key among the profiles; no profile's id looks like it, and none has a space.
@@ -74,7 +74,7 @@ class Cases:
 
     def __init__(
         self,
-        state: State,
+        state: PartitionState,
         found: Iterable[str],
         keep: Callable[[str, bytes | None], None],
         measure: Callable[[str, str, float], None],

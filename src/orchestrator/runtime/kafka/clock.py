@@ -15,7 +15,7 @@ Owns these rules. Must never read the wall clock itself: it is handed in.
 from collections.abc import Iterable
 
 
-class Clock:
+class PartitionClock:
     """The clock of a partition whose own inputs are all there is to wait for."""
 
     def __init__(self, now_ms: int = 0) -> None:
@@ -39,7 +39,7 @@ class Clock:
         return True
 
 
-class SourcedClock(Clock):
+class SourcedClock(PartitionClock):
     """The clock of a partition behind resolve: the earliest of what all sources say, moved by nothing else."""
 
     def __init__(self, now_ms: int = 0, heard: dict[str, int] | None = None, logged_ms: int = 0) -> None:

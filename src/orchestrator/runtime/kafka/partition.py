@@ -28,7 +28,7 @@ from orchestrator.runtime.identity import by_itself
 from orchestrator.runtime.inside import MOVES
 from orchestrator.runtime.kafka import cases
 from orchestrator.runtime.kafka.cases import Cases
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
@@ -36,7 +36,7 @@ from orchestrator.runtime.kafka.objections import PLACE, Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, check_key, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.resolved import KIND_HEADER, OBJECTION, kind_of
-from orchestrator.runtime.kafka.state import Checkpoint, State
+from orchestrator.runtime.kafka.state import Checkpoint, PartitionState
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
 from orchestrator.runtime.limits import Ledger
@@ -59,8 +59,8 @@ class Partition(Unit):
         number: int,
         count: int,
         inputs: Inputs,
-        state: State,
-        clock: Clock,
+        state: PartitionState,
+        clock: PartitionClock,
         header: Header,
         *,
         checks_keys: bool,
@@ -91,7 +91,7 @@ class Partition(Unit):
         self._about = header.count, header.is_behind_resolve, header.log
         self._format = header.format
 
-    def _found_due(self, state: State, found: Callable[[str], None]) -> Iterator[tuple[int, str]]:
+    def _found_due(self, state: PartitionState, found: Callable[[str], None]) -> Iterator[tuple[int, str]]:
         """Look at everything that is kept, once: who is due when, and the noes and cases among it."""
         due_of = codec.due_of
         for name, record in state:

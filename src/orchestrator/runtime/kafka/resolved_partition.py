@@ -55,7 +55,7 @@ from orchestrator.runtime.kafka.resolved import (
     origin_of,
     who_of,
 )
-from orchestrator.runtime.kafka.state import State, beside, content_of
+from orchestrator.runtime.kafka.state import PartitionState, beside, content_of
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES
 from orchestrator.runtime.turn import Meeting
 
@@ -92,7 +92,7 @@ class ResolvedPartition(Partition):
         number: int,
         count: int,
         inputs: Inputs,
-        state: State,
+        state: PartitionState,
         clock: SourcedClock,
         header: Header,
         *,

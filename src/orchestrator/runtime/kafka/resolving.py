@@ -25,7 +25,7 @@ from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.identity import by_itself
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Kept
@@ -55,11 +55,11 @@ FUTURE_MS = 30 * 60 * 1000
 STALE_MS = 250
 
 
-class Resolver(Unit):
+class ResolvingPartition(Unit):
     """One partition number of the events topics, on its way to `count` turn partitions."""
 
     def __init__(
-        self, number: int, count: int, inputs: Inputs, clock: Clock, most_facts: int, *, links: bool = False
+        self, number: int, count: int, inputs: Inputs, clock: PartitionClock, most_facts: int, *, links: bool = False
     ) -> None:
         super().__init__(number, inputs, clock, {}, most_facts)
         self._links = links
@@ -243,11 +243,11 @@ class ResolveJob:
         if not self.inputs_of(number):
             # With no input it would tell a clock for events that nobody reads.
             raise LookupError(f"partition {number} was added to the events since this member began")
-        return Resolver(
+        return ResolvingPartition(
             number,
             self._count,
             Inputs(self.inputs_of(number)),
-            Clock(),
+            PartitionClock(),
             self.settings.transaction_facts,
             links=self._links,
         ), 0

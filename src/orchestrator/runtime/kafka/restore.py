@@ -22,7 +22,7 @@ from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.state import Change, Checkpoint, State
+from orchestrator.runtime.kafka.state import Change, Checkpoint, PartitionState
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Restored:
 
 
 async def restore(
-    settings: KafkaSettings, changelog: TopicPartition, state: State, *, reads_states: bool = True
+    settings: KafkaSettings, changelog: TopicPartition, state: PartitionState, *, reads_states: bool = True
 ) -> Restored:
     """Bring `state` to the changelog's end as it is now.
 
@@ -73,7 +73,7 @@ async def restore(
 
 
 async def _follow(
-    consumer: AIOKafkaConsumer, changelog: TopicPartition, state: State, began: float, *, reads_states: bool
+    consumer: AIOKafkaConsumer, changelog: TopicPartition, state: PartitionState, began: float, *, reads_states: bool
 ) -> Restored:
     consumer.assign([changelog])
     first = (await consumer.beginning_offsets([changelog]))[changelog]
@@ -97,7 +97,7 @@ async def _follow(
 async def _read(
     consumer: AIOKafkaConsumer,
     changelog: TopicPartition,
-    state: State,
+    state: PartitionState,
     checkpoint: Checkpoint,
     end: int,
     *,
@@ -137,7 +137,7 @@ def _is_of_another(raw_header: bytes | None, newest: bytes | None) -> bool:
     return all(names) and names[0] != names[1]
 
 
-def _usable(state: State, first: int, end: int) -> Checkpoint | None:
+def _usable(state: PartitionState, first: int, end: int) -> Checkpoint | None:
     """Return the state's checkpoint if the changelog still leads on from it; wipe the state otherwise."""
     checkpoint = state.checkpoint()
     if checkpoint is None:

@@ -44,8 +44,8 @@ class Checkpoint(msgspec.Struct):
     header: bytes | None = None
 
 
-class State(Protocol):
-    """What a partition needs of its state. All instants of one partition are used by one task at a time."""
+class PartitionState(Protocol):
+    """What a partition needs of its state. What one partition holds is used by one task at a time."""
 
     def get(self, profile_id: str, /) -> bytes | None:
         """Return a profile's record, None where there is none."""
@@ -269,7 +269,7 @@ class RocksState:
         self._db.close()
 
 
-def open_state(setting: str, partition: int) -> State:
+def open_state(setting: str, partition: int) -> PartitionState:
     """Open the state that ORCHESTRATOR_STATE asks for: `memory` or `rocksdb:FOLDER`."""
     kind, _, folder = setting.partition(":")
     if kind == "memory":

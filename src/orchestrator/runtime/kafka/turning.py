@@ -18,7 +18,7 @@ from aiokafka.structs import TopicPartition
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.runtime.complaints import Complaint
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.clock import PartitionClock, SourcedClock
 from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
@@ -31,7 +31,7 @@ from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.state import State, open_state
+from orchestrator.runtime.kafka.state import PartitionState, open_state
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import Unit
 
@@ -119,11 +119,11 @@ class TurnJob:
         log.info("partition %d restored %d records in %.2f s", number, restored.records, restored.seconds)
         return partition, restored.end
 
-    def _partition(self, number: int, state: State, header: Header) -> Partition:
+    def _partition(self, number: int, state: PartitionState, header: Header) -> Partition:
         inputs, most, receipts = Inputs(self.topics), self.settings.transaction_facts, self._names.receipts
         objections = Objections(self.settings.objection_keys)
         if not self._sources:
-            clock = Clock(header.clock_ms)
+            clock = PartitionClock(header.clock_ms)
             return Partition(
                 number,
                 self._count,

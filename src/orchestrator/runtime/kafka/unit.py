@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.dead_letters import DeadLetter
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
@@ -46,7 +46,9 @@ class Tally:
 class Unit(ABC):
     """Everything one worker holds of one partition number."""
 
-    def __init__(self, number: int, inputs: Inputs, clock: Clock, offsets: Mapping[str, int], most_facts: int) -> None:
+    def __init__(
+        self, number: int, inputs: Inputs, clock: PartitionClock, offsets: Mapping[str, int], most_facts: int
+    ) -> None:
         self.number = number
         self.inputs = inputs
         self.clock = clock

@@ -10,7 +10,7 @@ from itertools import islice
 
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import settling
-from orchestrator.runtime.kafka.state import State
+from orchestrator.runtime.kafka.state import PartitionState
 
 # So few are looked at in one go: each may be a turn of a large customer.
 AT_ONCE = 20
@@ -28,7 +28,7 @@ class Unsettled:
         """Tell whether anybody is still to be looked at."""
         return self._left is not None
 
-    def take_up(self, catalog: Catalog, state: State) -> None:
+    def take_up(self, catalog: Catalog, state: PartitionState) -> None:
         """Begin to look if this catalog ends a pause or moves anybody."""
         if catalog is self._catalog:
             return
@@ -38,7 +38,7 @@ class Unsettled:
         else:
             self._end(catalog)
 
-    def look(self, state: State, most: int) -> Iterator[tuple[str, bytes]]:
+    def look(self, state: PartitionState, most: int) -> Iterator[tuple[str, bytes]]:
         """Run over the next records, and give those that may go on, at most so many; to be run through."""
         if self._left is None or self._catalog is None or most <= 0:
             return

@@ -12,7 +12,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.expression import Expression
 from orchestrator.model.journey import Again, ExitRule, Journey, Send, Trigger, Wait
 from orchestrator.model.project import Channel, Message, Project, Purpose
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.partition import Partition
@@ -75,7 +75,7 @@ def catalog() -> Catalog:
 def partition() -> Partition:
     """Partition 0 of one, which checks no keys."""
     return Partition(
-        0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=False, most_facts=MOST_FACTS
+        0, 1, Inputs(["events"]), MemoryState(), PartitionClock(), Header(), checks_keys=False, most_facts=MOST_FACTS
     )
 
 

@@ -12,7 +12,7 @@ from orchestrator.model.catalog import WRITTEN
 from orchestrator.model.event import Event
 from orchestrator.runtime.kafka import cases
 from orchestrator.runtime.kafka.cases import ASKED, MOST_BYTES, PLACE, TASK, place_of, read_file
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.clock import PartitionClock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.partition import Partition
@@ -47,7 +47,7 @@ def handing_over():
 def begun(state=None) -> Partition:
     inputs = Inputs(["events", "receipts"])
     return Partition(
-        0, 1, inputs, state if state is not None else MemoryState(), Clock(), Header(),
+        0, 1, inputs, state if state is not None else MemoryState(), PartitionClock(), Header(),
         checks_keys=False, most_facts=500, receipts="receipts", keeps_cases_ms=DAY,
     )  # fmt: skip
 

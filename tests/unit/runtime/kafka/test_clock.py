@@ -3,37 +3,37 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.clock import PartitionClock, SourcedClock
 
 WALL = 10_000
 
 
 def test_a_record_moves_the_clock_to_its_own_time():
-    clock = Clock()
+    clock = PartitionClock()
     assert clock.pass_record(500, WALL) == 500
     assert clock.now_ms == 500
 
 
 def test_an_older_record_is_turned_at_the_clock_and_moves_nothing():
-    clock = Clock(800)
+    clock = PartitionClock(800)
     assert clock.pass_record(500, WALL) == 800
     assert clock.now_ms == 800
 
 
 def test_a_record_from_the_future_moves_nothing():
-    clock = Clock(800)
+    clock = PartitionClock(800)
     assert clock.pass_record(WALL + 1, WALL) == 800
     assert clock.now_ms == 800
 
 
 def test_before_any_record_one_from_the_future_is_turned_at_the_wall_clock():
-    clock = Clock()
+    clock = PartitionClock()
     assert clock.pass_record(WALL + 1, WALL) == WALL
     assert clock.now_ms == 0
 
 
 def test_an_end_moves_the_clock_to_when_it_was_asked_for_and_never_back():
-    clock = Clock(800)
+    clock = PartitionClock(800)
     assert clock.pass_end(900)
     assert clock.now_ms == 900
     assert clock.pass_end(850)
@@ -42,7 +42,7 @@ def test_an_end_moves_the_clock_to_when_it_was_asked_for_and_never_back():
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2 * WALL)), max_size=40))
 def test_the_clock_never_goes_back_nor_passes_the_wall_clock(steps):
-    clock = Clock()
+    clock = PartitionClock()
     wall, last = 1, 0
     for is_record, instant in steps:
         wall = max(wall, instant // 2)

@@ -3,11 +3,11 @@
 import pytest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.incarnation import Incarnation
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
-from orchestrator.runtime.kafka.resolving import ResolveJob, Resolver
+from orchestrator.runtime.kafka.resolving import ResolveJob, ResolvingPartition
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 
@@ -64,7 +64,7 @@ class Writer:
 async def began(number: int, count: int, committed: dict[int, OffsetAndMetadata]) -> tuple[int, dict]:
     settings = KafkaSettings.of({"app_id": "shop", "start": "latest"})
     job = ResolveJob(settings, Topics.of(settings), 4, {"events": count}, Metrics())
-    unit = Resolver(number, 4, Inputs(["events"]), Clock(), 500)
+    unit = ResolvingPartition(number, 4, Inputs(["events"]), PartitionClock(), 500)
     writer, consumer = Writer(), Consumer(count, committed)
     await Incarnation(job, unit, writer, 0)._seek(consumer)
     events = TopicPartition("events", number)
@@ -108,6 +108,6 @@ async def test_a_partition_that_no_member_knows_yet_tells_no_clock():
 async def test_where_the_log_does_not_reach_any_more_its_nearest_offset_is_committed_at_once(left, found):
     settings = KafkaSettings.of({"app_id": "shop"})
     job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, Metrics())
-    unit, consumer = Resolver(0, 4, Inputs(["events"]), Clock(), 500), Consumer(4, {0: at(left)})
+    unit, consumer = ResolvingPartition(0, 4, Inputs(["events"]), PartitionClock(), 500), Consumer(4, {0: at(left)})
     await Incarnation(job, unit, Writer(), 0)._seek(consumer)
     assert (consumer.sought, unit.outgoing.offsets) == ({TopicPartition("events", 0): found}, {"events": found})

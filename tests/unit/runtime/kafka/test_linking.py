@@ -20,7 +20,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.identity import Identity
 from orchestrator.model.ids import profile_id_of
 from orchestrator.model.project import Purpose, Retention
-from orchestrator.runtime.kafka.clock import Clock, SourcedClock
+from orchestrator.runtime.kafka.clock import PartitionClock, SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition, read_name
@@ -28,7 +28,7 @@ from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
-from orchestrator.runtime.kafka.resolving import Resolver
+from orchestrator.runtime.kafka.resolving import ResolvingPartition
 from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.simulated import SimulatedRuntime
 from shop.crowds import KINDS as CROWD_KINDS
@@ -93,7 +93,7 @@ class LittleKafka:
         number, header = int(text), self.headers.get(name, Header())
         inputs = Inputs(self.topics_of(name))
         if kind == "resolve":
-            return Resolver(number, TURNS, inputs, Clock(), 500, links=True)
+            return ResolvingPartition(number, TURNS, inputs, PartitionClock(), 500, links=True)
         state = MemoryState()
         for key, record in self.kept[name].items():
             state.put(key, record)
@@ -125,7 +125,7 @@ class LittleKafka:
             self.read[name][topic] = at + len(fetched)
         ended = {t for t in self.topics_of(name) if self.read[name].get(t, 0) == len(self.logs[t, number])}
         unit.work(self.catalog, ended, self.wall_ms)
-        if isinstance(unit, Resolver) and ended and not unit.backlog:
+        if isinstance(unit, ResolvingPartition) and ended and not unit.backlog:
             unit.reach_end(self.wall_ms)
             unit.work(self.catalog, ended, self.wall_ms)
         if commits:

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.project import Channel, Purpose
 from orchestrator.model.rights import Objection
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import Objections
@@ -31,7 +31,7 @@ def test_a_no_holds_for_whoever_a_journey_gives_the_address(catalog, record, wri
     for place, told in remembered.hashed({"ana@x.example": [Objection("email", "service", HOUR)]}).items():
         remembered.keep(place, told)
     partition = Partition(
-        0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(),
+        0, 1, Inputs(["events"]), MemoryState(), PartitionClock(), Header(),
         checks_keys=False, most_facts=500, objections=remembered,
     )  # fmt: skip
     partition.inputs.add("events", [record(0, 2 * HOUR, "form")])

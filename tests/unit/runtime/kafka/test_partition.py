@@ -12,7 +12,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.identity import Identity
 from orchestrator.runtime.kafka import outgoing
 from orchestrator.runtime.kafka import partition as partition_module
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
@@ -164,7 +164,7 @@ def test_a_profile_that_changes_twice_is_written_once(partition, catalog, record
 
 def test_a_new_life_in_the_wrong_partition_is_refused(catalog, record):
     partition = Partition(
-        0, 4, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=True, most_facts=MOST_FACTS
+        0, 4, Inputs(["events"]), MemoryState(), PartitionClock(), Header(), checks_keys=True, most_facts=MOST_FACTS
     )
     keyless = record(3, HOUR, "cart_updated", "eva")
     keyless.key = None
@@ -216,7 +216,14 @@ def test_what_is_restored_goes_on_where_it_stood(partition, catalog, record):
     for profile_id, changed in outgoing.changes.items():
         state.put(profile_id, changed)
     again = Partition(
-        0, 1, Inputs(["events"]), state, Clock(header.clock_ms), header, checks_keys=False, most_facts=MOST_FACTS
+        0,
+        1,
+        Inputs(["events"]),
+        state,
+        PartitionClock(header.clock_ms),
+        header,
+        checks_keys=False,
+        most_facts=MOST_FACTS,
     )
     assert (again.offset_of("events"), again.offset_of("receipts"), again.waiting) == (1, None, 1)
     assert again.entries == {"abandoned-cart": 1}
@@ -243,7 +250,7 @@ def _taken_over(partition, most_facts: int = MOST_FACTS) -> Partition:
     _, header = partition.take_outgoing()
     state = MemoryState()
     state.load(partition.state, Checkpoint(0, 0))
-    clock = Clock(header.clock_ms)
+    clock = PartitionClock(header.clock_ms)
     return Partition(0, 1, Inputs(["events"]), state, clock, header, checks_keys=False, most_facts=most_facts)
 
 
@@ -366,7 +373,9 @@ def test_a_limit_is_shared_among_the_partitions_and_goes_from_owner_to_owner(rec
     catalog = _timed("{event: came, limit: {entries: 3, per: 1d}}")
 
     def owned(number: int, header: Header, state: MemoryState) -> Partition:
-        return Partition(number, 2, Inputs(["events"]), state, Clock(), header, checks_keys=False, most_facts=500)
+        return Partition(
+            number, 2, Inputs(["events"]), state, PartitionClock(), header, checks_keys=False, most_facts=500
+        )
 
     for number, share in ((0, 2), (1, 1)):
         state = MemoryState()
@@ -385,7 +394,9 @@ def test_a_limit_is_shared_among_the_partitions_and_goes_from_owner_to_owner(rec
 def test_however_many_a_journey_with_a_limit_takes_the_header_of_a_commit_stays_small(record, monkeypatch):
     monkeypatch.setattr(partition_module, "MOST_INSTANTS", 20)
     catalog = _timed("{event: came, limit: {entries: 100, per: 1d}}")
-    owner = Partition(0, 1, Inputs(["events"]), MemoryState(), Clock(), Header(), checks_keys=False, most_facts=500)
+    owner = Partition(
+        0, 1, Inputs(["events"]), MemoryState(), PartitionClock(), Header(), checks_keys=False, most_facts=500
+    )
     owner.take_up(catalog, 1)
     work(owner, catalog, *[record(each, HOUR + each * 60_000, "came", f"c{each}") for each in range(150)])
     assert len(sent(owner)) == 100

@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.errors import EventError
 from orchestrator.model import codec
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import Objections
@@ -23,7 +23,7 @@ WALL = 100 * HOUR
 def reminded(catalog, record):
     """Make a partition that has just reminded ana of her cart."""
     partition = Partition(
-        0, 1, Inputs(["events", "receipts"]), MemoryState(), Clock(), Header(),
+        0, 1, Inputs(["events", "receipts"]), MemoryState(), PartitionClock(), Header(),
         checks_keys=False, most_facts=500, receipts="receipts",
     )  # fmt: skip
     partition.inputs.add("events", [record(0, HOUR, "cart_updated"), record(1, 9 * HOUR, "page_viewed")])
@@ -105,7 +105,7 @@ def test_whoever_was_erased_and_leaves_by_an_old_message_is_remembered_by_every_
     catalog, record, hear, checks_keys
 ):
     partition = Partition(
-        0, 3, Inputs(["events", "receipts"]), MemoryState(), Clock(), Header(),
+        0, 3, Inputs(["events", "receipts"]), MemoryState(), PartitionClock(), Header(),
         checks_keys=checks_keys, most_facts=500, receipts="receipts", objections=Objections(("k" * 16,)),
     )  # fmt: skip
     action = {"id": "a1", "profile_id": "p1"}

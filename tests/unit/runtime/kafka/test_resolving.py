@@ -9,22 +9,22 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.identity import Identity
 from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime.kafka import outgoing
-from orchestrator.runtime.kafka.clock import Clock
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, TICK_MS
-from orchestrator.runtime.kafka.resolving import ALONE_MS, Resolver
+from orchestrator.runtime.kafka.resolving import ALONE_MS, ResolvingPartition
 
 HOUR = 3_600_000
 WALL = 100 * HOUR
 
 
-def resolver(count: int = 4) -> Resolver:
-    return Resolver(2, count, Inputs(["web", "tills"]), Clock(), most_facts=500)
+def resolver(count: int = 4) -> ResolvingPartition:
+    return ResolvingPartition(2, count, Inputs(["web", "tills"]), PartitionClock(), most_facts=500)
 
 
-def passed_on(unit: Resolver) -> dict[int, list]:
+def passed_on(unit: ResolvingPartition) -> dict[int, list]:
     return {
         number: [forward for forward in forwards if forward[0] != CLOCK_KEY]
         for number, forwards in unit.outgoing.forwards.items()
@@ -146,7 +146,7 @@ def test_between_two_tellings_there_is_nothing_to_do(catalog, record):
     assert unit.is_due(WALL + 100)
 
 
-def to_the_linker(unit: Resolver, catalog, record, *came: tuple[str, dict], wall_ms: int = WALL) -> list[str]:
+def to_the_linker(unit: ResolvingPartition, catalog, record, *came: tuple[str, dict], wall_ms: int = WALL) -> list[str]:
     """Let a resolver that links read events of these types and identifiers; give the types that went to the linker."""
     records = [record(number, HOUR, event_type, topic="web") for number, (event_type, _) in enumerate(came)]
     for each, (event_type, who) in zip(records, came, strict=True):
@@ -157,8 +157,8 @@ def to_the_linker(unit: Resolver, catalog, record, *came: tuple[str, dict], wall
     return [json.loads(value)["type"] for key, value, _, _ in sent.links if key != CLOCK_KEY]
 
 
-def linking() -> Resolver:
-    return Resolver(2, 4, Inputs(["web", "tills"]), Clock(), most_facts=500, links=True)
+def linking() -> ResolvingPartition:
+    return ResolvingPartition(2, 4, Inputs(["web", "tills"]), PartitionClock(), most_facts=500, links=True)
 
 
 def test_what_nobody_asks_for_goes_to_the_linker_once_for_one_identifier_alone(catalog, record):
