@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import StorageError
-from orchestrator.model.casework import CaseFile, Line, Streamed, Wanted
+from orchestrator.model.casework import CaseFile, CaseLine, Streamed, Wanted
 from orchestrator.storage import (
     Batch,
     Definition,
     Given,
-    Known,
     MemoryStore,
+    Named,
     OutboxLines,
     Pending,
     Release,
@@ -205,12 +205,12 @@ def test_a_profile_is_found_by_whatever_it_is_known_by_until_it_is_erased(store)
     store.commit(
         Batch(
             records={"ana": record(0)},
-            names={"hash of a phone": Known("ana", "phone"), "hash of a mail": Known("ana", "email")},
+            names={"hash of a phone": Named("ana", "phone"), "hash of a mail": Named("ana", "email")},
         )
     )
-    store.commit(Batch(names={"hash of a phone": Known("ben", "phone")}))
+    store.commit(Batch(names={"hash of a phone": Named("ben", "phone")}))
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail", "cookie")] == ["ben", "ana", None]
-    assert [store.known(f"hash of a {what}") for what in ("phone", "cookie")] == [Known("ben", "phone"), None]
+    assert [store.known(f"hash of a {what}") for what in ("phone", "cookie")] == [Named("ben", "phone"), None]
     store.commit(Batch(records={"ana": None}))
     assert [store.named(f"hash of a {what}") for what in ("phone", "mail")] == ["ben", None]
     store.commit(Batch(names={"hash of a phone": None, "hash of nothing": None}))
@@ -224,7 +224,7 @@ def test_what_is_known_decided_or_on_its_way_under_a_merged_profile_is_the_other
             records={"visitor": record(5)},
             decisions=[("visitor", b"2\n")],
             pending=[pending("a", profile_id="visitor")],
-            names={"cookie": Known("visitor", "cookie"), "phone": Known("visitor", "phone")},
+            names={"cookie": Named("visitor", "cookie"), "phone": Named("visitor", "phone")},
         )
     )
     store.commit(
@@ -232,7 +232,7 @@ def test_what_is_known_decided_or_on_its_way_under_a_merged_profile_is_the_other
             records={"ana": record(5, b"both")},
             decisions=[("visitor", b"3\n"), ("ana", b"4\n")],
             pending=[pending("b", profile_id="visitor")],
-            names={"visitor": Known("ana", "cookie")},
+            names={"visitor": Named("ana", "cookie")},
             merged=[("visitor", "ana")],
         )
     )
@@ -245,7 +245,7 @@ def test_what_is_known_decided_or_on_its_way_under_a_merged_profile_is_the_other
 
 
 def test_profiles_merged_one_after_the_other_in_one_batch_end_in_the_last(store):
-    store.commit(Batch(records={"a": record(1), "b": record(2)}, names={"x": Known("a", "cookie")}))
+    store.commit(Batch(records={"a": record(1), "b": record(2)}, names={"x": Named("a", "cookie")}))
     store.commit(Batch(records={"b": record(2), "c": record(3)}, merged=[("a", "b"), ("b", "c")]))
     assert (dict(store.records()), store.named("x")) == ({"c": record(3)}, "c")
 
@@ -265,7 +265,7 @@ def case(case_id: str, opened_ms: int, **more: object) -> CaseFile:
 def test_a_case_is_read_back_as_it_was_written_last_and_found_by_whose_it_is(store):
     file = case("c1", 5, skill="stores", context={"said": "ñ"})
     store.commit(Batch(cases=[file, case("c2", 3)]))
-    file.note(Line(7, "note", "eva", "later"))
+    file.note(CaseLine(7, "note", "eva", "later"))
     assert store.casework.case("c1").lines == []
     store.commit(Batch(cases=[file]))
     assert store.casework.case("c1") == file

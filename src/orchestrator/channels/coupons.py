@@ -7,7 +7,7 @@ never hand out a real code: that is delivery's, and is claimed first.
 from collections.abc import Iterator, Mapping
 
 
-class Asked(Mapping[str, str]):
+class AskedCodes(Mapping[str, str]):
     """Notes which codes a template asks for; it is rendered again with real ones. `names` are in order."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ class SettingsError(OrchestratorError):
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class Setting:
     """One setting as it is in force: its value, and where that is from."""
 
     name: str
@@ -50,23 +50,23 @@ class Sources:
         self.config = config or (Path(self.environment[CONFIG]) if self.environment.get(CONFIG) else None)
         self._in_config = {} if self.config is None else _read_config(self.config)
 
-    def find(self, name: str, default: Any = None) -> InForce:
+    def find(self, name: str, default: Any = None) -> Setting:
         """Find the value of a setting that is in force."""
         variable = PREFIX + name.upper()
         if name in self.options:
-            return InForce(name, self.options[name], f"option --{name.replace('_', '-')}")
+            return Setting(name, self.options[name], f"option --{name.replace('_', '-')}")
         if variable in self.environment:
-            return InForce(name, self.environment[variable], f"environment {variable}")
+            return Setting(name, self.environment[variable], f"environment {variable}")
         if variable + _IN_FILE in self.environment:
             file = Path(self.environment[variable + _IN_FILE])
-            return InForce(name, _content_of(file, variable), f"{file}, named by {variable}{_IN_FILE}")
+            return Setting(name, _content_of(file, variable), f"{file}, named by {variable}{_IN_FILE}")
         if name in self._in_config:
-            return InForce(name, self._in_config[name], str(self.config))
+            return Setting(name, self._in_config[name], str(self.config))
         in_file = name + _IN_FILE.lower()
         if in_file in self._in_config:
             file = Path(str(self._in_config[in_file]))
-            return InForce(name, _content_of(file, variable), f"{file}, named by {self.config}")
-        return InForce(name, default, "default")
+            return Setting(name, _content_of(file, variable), f"{file}, named by {self.config}")
+        return Setting(name, default, "default")
 
     def values(self, names: Iterable[str]) -> dict[str, Any]:
         """Give what was said about these settings; those that nobody mentioned are left out."""

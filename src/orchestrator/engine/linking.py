@@ -34,7 +34,7 @@ class Graph(Protocol):
         ...
 
 
-class Refused(NamedTuple):
+class RefusedLink(NamedTuple):
     """A link that was not made: the weaker identifier, and which limit stopped it."""
 
     kind: str
@@ -53,7 +53,7 @@ class Linked:
     root: str
     merged: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedLink, ...] = ()
 
 
 def link(graph: Graph, rules: Identity, identifiers: Sequence[Identifier]) -> Linked:
@@ -62,7 +62,7 @@ def link(graph: Graph, rules: Identity, identifiers: Sequence[Identifier]) -> Li
     cluster = _Cluster(graph, first)
     if not others:
         return Linked(cluster.root)
-    refused: list[Refused] = []
+    refused: list[RefusedLink] = []
     before = {cluster.root}
     for identifier in others:
         if identifier.name in cluster.members:
@@ -71,7 +71,7 @@ def link(graph: Graph, rules: Identity, identifiers: Sequence[Identifier]) -> Li
         together = {**cluster.members, **other.members}
         reason = broken_limit(rules, together)
         if reason is not None:
-            refused.append(Refused(identifier.kind, identifier.name, reason))
+            refused.append(RefusedLink(identifier.kind, identifier.name, reason))
             continue
         before.add(other.root)
         cluster.root = min((cluster, other), key=lambda each: each.order(rules)).root

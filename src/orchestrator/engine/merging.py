@@ -39,7 +39,7 @@ import msgspec
 
 from orchestrator.engine import cancelling, endings, guards, profiles, watches
 from orchestrator.engine.cases import MAX_CASES
-from orchestrator.engine.linking import Refused
+from orchestrator.engine.linking import RefusedLink
 from orchestrator.engine.past import MAX_COUNTED, MAX_LATELY
 from orchestrator.engine.turn import Turn
 from orchestrator.model.catalog import Catalog
@@ -58,7 +58,7 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 _Held = TypeVar("_Held")
 
 
-def meet(turn: Turn, cause: str, lives: Sequence[State], refused: Sequence[Refused | Unnamed]) -> None:
+def meet(turn: Turn, cause: str, lives: Sequence[State], refused: Sequence[RefusedLink | Unnamed]) -> None:
     """Merge lives into the turn's own, and put on record what was merged and which links were refused."""
     turn.begin_meeting(cause)
     for life in lives:
@@ -77,8 +77,8 @@ def meet(turn: Turn, cause: str, lives: Sequence[State], refused: Sequence[Refus
         _say_refused(turn, no)
 
 
-def _say_refused(turn: Turn, no: Refused | Unnamed) -> None:
-    name = no.name[:16] if isinstance(no, Refused) else ""
+def _say_refused(turn: Turn, no: RefusedLink | Unnamed) -> None:
+    name = no.name[:16] if isinstance(no, RefusedLink) else ""
     record = f"{no.reason}:{no.kind}:{name}"
     on_record = turn.state.history.refused
     if record in on_record:

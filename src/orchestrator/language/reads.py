@@ -7,7 +7,7 @@ nobody reads is never stored. Must never drop something that is read.
 from collections.abc import Iterable
 
 from orchestrator.language.expressions import Read
-from orchestrator.model.audience import BOUGHT, Asked
+from orchestrator.model.audience import BOUGHT, AskedPast
 from orchestrator.model.journey import Kept
 
 Names = frozenset[str] | None
@@ -24,7 +24,7 @@ class Reads:
         for read in reads:
             self._reads.add(("steps", read[1].replace("_", "-"), *read[2:]) if read[0] == "steps" else read)
 
-    def asked(self) -> Asked:
+    def asked(self) -> AskedPast:
         """Tell what is read of a customer's past."""
         counts: dict[str, int] = {}
         for read in self._reads:
@@ -32,7 +32,7 @@ class Reads:
                 counts[read[1]] = max(int(read[2]), counts.get(read[1], 0))
         of_profile = {read[1] for read in self._reads if read[0] == "profile" and len(read) > 1}
         segments = frozenset(read[1] for read in self._reads if read[0] == "segment")
-        return Asked(counts, "last_seen" in of_profile, not of_profile.isdisjoint(BOUGHT), segments)
+        return AskedPast(counts, "last_seen" in of_profile, not of_profile.isdisjoint(BOUGHT), segments)
 
     def kept(self, step_id: str) -> Kept:
         """Tell what of its event a step must keep."""

@@ -35,7 +35,7 @@ SEGMENT_ENTERED, SEGMENT_LEFT = "segment_entered", "segment_left"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedPast:
     """What of a customer's past conditions and templates read.
 
     `counts` holds the longest window in ms by event type. `last_seen` and `purchases` tell that anybody reads
@@ -53,14 +53,14 @@ class Asked:
         return not (self.counts or self.last_seen or self.purchases)
 
     @staticmethod
-    def together(several: "Iterable[Asked]") -> "Asked":
+    def together(several: "Iterable[AskedPast]") -> "AskedPast":
         """Ask for what any of several asks for."""
         several = list(several)
         counts: dict[str, int] = {}
         for one in several:
             for event, within_ms in one.counts.items():
                 counts[event] = max(within_ms, counts.get(event, 0))
-        return Asked(
+        return AskedPast(
             counts,
             any(one.last_seen for one in several),
             any(one.purchases for one in several),
@@ -68,7 +68,7 @@ class Asked:
         )
 
 
-NOTHING_ASKED = Asked()
+NOTHING_ASKED = AskedPast()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Segment:
 
     name: str
     condition: Expression
-    asked: Asked = NOTHING_ASKED
+    asked: AskedPast = NOTHING_ASKED
     key: str = ""
 
     def __post_init__(self) -> None:
@@ -177,7 +177,7 @@ class Audiences:
         self,
         segments: Iterable[Segment],
         watched: Iterable[Watched],
-        asked: Asked,
+        asked: AskedPast,
         purchase: str | None = None,
         retention_ms: int = 0,
     ) -> None:

@@ -26,7 +26,7 @@ def case_id_of(said: Mapping[str, Any]) -> str | None:
     return case_id if isinstance(case_id, str) and case_id else None
 
 
-class Line(msgspec.Struct):
+class CaseLine(msgspec.Struct):
     """Something that happened in a case: a claim, a release, a note, an answer, what the customer said, the closing.
 
     `status` is what became of an answer: why it did not leave, or the last that was heard of it. `id` is what a
@@ -77,7 +77,7 @@ class CaseFile(msgspec.Struct):
     claimed_ms: int = 0
     closed_ms: int = 0
     outcome: str | None = None
-    lines: list[Line] = []
+    lines: list[CaseLine] = []
     context: dict[str, Any] = {}
     turned_down: list[TurnedDown] = []
 
@@ -90,7 +90,7 @@ class CaseFile(msgspec.Struct):
         """Who works on it; None once it is closed, released, or the claim has lapsed."""
         return self.agent if not self.closed_ms and self.until_ms > now_ms else None
 
-    def note(self, line: Line) -> None:
+    def note(self, line: CaseLine) -> None:
         """Add a line, the newest last; of a case without end the oldest go."""
         self.lines = [*self.lines, line][-MAX_LINES:]
 

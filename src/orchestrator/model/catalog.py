@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from orchestrator.model.audience import Asked, Audiences, Everything, asked_for, watches_of
+from orchestrator.model.audience import AskedPast, Audiences, Everything, asked_for, watches_of
 from orchestrator.model.decision import Decision
 from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
@@ -145,10 +145,10 @@ class Catalog:
         )
 
     def _listen(self) -> None:
-        past = Asked.together([self.project.asked, *(journey.asked for journey in self.versions.values())])
+        past = AskedPast.together([self.project.asked, *(journey.asked for journey in self.versions.values())])
         hears_any = any(journey.hears_any_segment for journey in self.versions.values())
         segments = asked_for(self.project.segments.values(), None if hears_any else past.segments)
-        past = Asked.together([past, *(segment.asked for segment in segments)])
+        past = AskedPast.together([past, *(segment.asked for segment in segments)])
         purchase = self.project.purchase.event if self.project.purchase is not None else None
         audiences = Audiences(segments, watches_of(self.current), past, purchase, self.project.retention.inactive_ms)
         if audiences.is_nothing:

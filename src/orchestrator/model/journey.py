@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from orchestrator.model.audience import NOTHING_ASKED, SEGMENT_ENTERED, SEGMENT_LEFT, Asked, Moment
+from orchestrator.model.audience import NOTHING_ASKED, SEGMENT_ENTERED, SEGMENT_LEFT, AskedPast, Moment
 from orchestrator.model.expression import Expression
 
 Status = Literal["draft", "live", "paused", "draining"]
@@ -307,7 +307,7 @@ class Journey:
     goals_by_event: Mapping[str, tuple[GoalRule, ...]] = field(default_factory=dict)
     untils_by_event: Mapping[str, tuple[Repeat, ...]] = field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
-    asked: Asked = NOTHING_ASKED
+    asked: AskedPast = NOTHING_ASKED
     limit: Limit | None = None
     shows_key: bool = True
 

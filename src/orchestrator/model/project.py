@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from orchestrator.model import instants
-from orchestrator.model.audience import NOTHING_ASKED, Asked, Segment
+from orchestrator.model.audience import NOTHING_ASKED, AskedPast, Segment
 from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.identity import Identity
 from orchestrator.model.instants import DAY_MS
@@ -210,7 +210,7 @@ class Project:
     segments: dict[str, Segment] = field(default_factory=dict)
     purchase: Purchase | None = None
     retention: Retention = NO_RETENTION
-    asked: Asked = NOTHING_ASKED
+    asked: AskedPast = NOTHING_ASKED
     stop_words: tuple[str, ...] = ()
     start_words: tuple[str, ...] = ()
     teams: Mapping[str, Team] = field(default_factory=dict)

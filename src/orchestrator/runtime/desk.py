@@ -16,7 +16,7 @@ import msgspec
 
 from orchestrator.errors import EventError, OrchestratorError
 from orchestrator.model import ids, instants
-from orchestrator.model.casework import MAX_TEXT, PRIORITIES, CaseFile, Line, case_id_of
+from orchestrator.model.casework import MAX_TEXT, PRIORITIES, CaseFile, CaseLine, case_id_of
 from orchestrator.model.catalog import CASE_EVENTS, RECEIPTS
 from orchestrator.model.decision import Decision, Verdict
 from orchestrator.model.effects import Action
@@ -160,7 +160,7 @@ class Desk:
             self._answered(event, decisions, now_ms)
         elif event.type == MESSAGE:
             channel = _word(said.get("channel")) or event.channel
-            line = Line(now_ms, "customer", "customer", _text(said.get("text")), channel, id=event.id)
+            line = CaseLine(now_ms, "customer", "customer", _text(said.get("text")), channel, id=event.id)
             for file in self._open_of(profile_id):
                 if all(known.id != event.id for known in file.lines):  # journeys that ask for none know no repetition
                     self._note(file, line)
@@ -218,7 +218,7 @@ class Desk:
             file.claimed_ms = now_ms  # nobody claimed it here: whoever closed it took it then at the latest
             self._measured.append((file.team, "claim", (now_ms - file.opened_ms) / 1000))
         file.closed_ms, file.outcome, file.agent, file.until_ms = now_ms, outcome, agent or file.agent, 0
-        self._note(file, Line(now_ms, "closed", agent or "unknown", text, id=line_id))
+        self._note(file, CaseLine(now_ms, "closed", agent or "unknown", text, id=line_id))
         self._open[file.profile_id] = [each for each in self._open.get(file.profile_id, []) if each != file.id]
         if not self._open[file.profile_id]:
             del self._open[file.profile_id]
@@ -231,7 +231,7 @@ class Desk:
         if file is None or decided is None:
             return
         channel = _word(said.get("channel")) or event.channel
-        line = Line(now_ms, "answer", str(said.get("agent") or ""), _text(said.get("text")), channel, id=event.id)
+        line = CaseLine(now_ms, "answer", str(said.get("agent") or ""), _text(said.get("text")), channel, id=event.id)
         line.action_id = decided.action_id
         line.status = "on its way" if decided.verdict == Verdict.SENT else decided.reason
         self._note(file, line)
@@ -269,7 +269,7 @@ class Desk:
         if file.holder(now_ms) in (None, ask.agent) and ask.verb != "note":
             self._hold(file, ask.agent, now_ms)
         if ask.verb == "note":
-            self._note(file, Line(now_ms, "note", ask.agent, _text(ask.text), id=line_id))
+            self._note(file, CaseLine(now_ms, "note", ask.agent, _text(ask.text), id=line_id))
             return file, None
         return file, self._event(file, ask, line_id, now_ms)
 
@@ -283,10 +283,10 @@ class Desk:
     def _take_or_leave(self, file: CaseFile, ask: Ask, line_id: str, now_ms: int) -> None:
         if ask.verb == "claim":
             self._hold(file, ask.agent, now_ms)
-            self._note(file, Line(now_ms, "claimed", ask.agent, id=line_id))
+            self._note(file, CaseLine(now_ms, "claimed", ask.agent, id=line_id))
         else:
             file.agent, file.until_ms = None, 0
-            self._note(file, Line(now_ms, "released", ask.agent, id=line_id))
+            self._note(file, CaseLine(now_ms, "released", ask.agent, id=line_id))
 
     def _hold(self, file: CaseFile, agent: str, now_ms: int) -> None:
         if not file.claimed_ms:
@@ -332,7 +332,7 @@ class Desk:
             self._changed[file.id] = file
             self._open.setdefault(file.profile_id, []).append(file.id)
 
-    def _note(self, file: CaseFile, line: Line) -> None:
+    def _note(self, file: CaseFile, line: CaseLine) -> None:
         file.note(line)
         self._changed[file.id] = file
 

@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.engine.linking import Linked, Refused, link
+from orchestrator.engine.linking import Linked, RefusedLink, link
 from orchestrator.errors import EventError
 from orchestrator.model import ids
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity, Unnamed
 from orchestrator.model.project import Project
-from orchestrator.storage import Known
+from orchestrator.storage import Named
 
 # So many names are remembered between two looks at the store.
 REMEMBERED_NAMES = 100_000
@@ -30,7 +30,7 @@ REMEMBERED_NAMES = 100_000
 class Names(Protocol):
     """The graph at rest."""
 
-    def known(self, name: str) -> Known | None:
+    def known(self, name: str) -> Named | None:
         """Return the profile that is known by a name, and the kind of identifier that the name stands for."""
         ...
 
@@ -42,7 +42,7 @@ class Names(Protocol):
 class Nowhere:
     """A graph that nothing is known of."""
 
-    def known(self, name: str) -> Known | None:
+    def known(self, name: str) -> Named | None:
         """Return None: nobody is known."""
         return None
 
@@ -60,7 +60,7 @@ class Resolved:
 
     profile_id: str
     merged: tuple[str, ...] = ()
-    refused: tuple[Refused | Unnamed, ...] = ()
+    refused: tuple[RefusedLink | Unnamed, ...] = ()
     is_known: bool = False
 
     @property
@@ -93,7 +93,7 @@ class Resolver:
         self._members: dict[str, dict[str, str]] = {}
         self._together: dict[tuple[object, ...], _Seen] = {}
         self._told: set[str] = set()
-        self.learned: dict[str, Known] = {}
+        self.learned: dict[str, Named] = {}
         self.merged: list[tuple[str, str]] = []
         self.is_direct = self._rules.is_direct
 
@@ -126,7 +126,7 @@ class Resolver:
         _leave_on(event, [each for each in named if each.name not in refused])
         for each in named:
             if each.kind not in self._rules.kinds and each.name != linked.root and not self._is_told(each.name):
-                self.learned[each.name] = Known(linked.root, each.kind)  # for whoever looks a customer up, and no event
+                self.learned[each.name] = Named(linked.root, each.kind)  # for whoever looks a customer up, and no event
         if not unnamed and not linked.refused and (len(linking) == len(named) and linking[0].kind in self._rules.kinds):
             self._remember(together, event, tuple(each.name for each in named), linked.root)
         return Resolved(linked.root, linked.merged, unnamed + linked.refused)
@@ -152,9 +152,9 @@ class Resolver:
         """Give the profile that one is now: itself, unless it was merged."""
         return self.root_of(profile_id) or profile_id
 
-    def changes(self) -> dict[str, Known]:
+    def changes(self) -> dict[str, Named]:
         """Give the names that the next commit has to write."""
-        return {name: Known(self.profile_of(known.profile_id), known.kind) for name, known in self.learned.items()}
+        return {name: Named(self.profile_of(known.profile_id), known.kind) for name, known in self.learned.items()}
 
     def committed(self) -> None:
         """Take note that the store knows all that was learned."""
@@ -213,7 +213,7 @@ class Resolver:
             self._members.pop(root, None)
             self.merged.append((root, linked.root))
         for name, kind in linked.names.items():
-            self.learned[name] = Known(linked.root, kind)
+            self.learned[name] = Named(linked.root, kind)
             self._looked_up[name] = linked.root
             members[name] = kind
         self._members[linked.root] = members

@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_objections = msgspec.json.Decoder(list[Objection]).decode
 
 
-class Objections:
+class StoredObjections:
     """The noes of people who were erased, as a store keeps them. `known` are the hashes of their addresses."""
 
     def __init__(self, store: Store, region: str | None) -> None:
@@ -74,10 +74,10 @@ def erase(store: Store, project: Project, profile_id: str, now_ms: int, *, scrub
     return receipt
 
 
-def remember(store: Store, project: Project, found: str, said: Objection) -> Objections:
+def remember(store: Store, project: Project, found: str, said: Objection) -> StoredObjections:
     """Remember a no of somebody of whom only the hash of an address is known; give all that is remembered now."""
     store.commit(Batch(positions=dict([_kept_with(store, found, [said])])))
-    return Objections(store, project.identity.region)
+    return StoredObjections(store, project.identity.region)
 
 
 def _objections_to_keep(store: Store, project: Project, noes: dict[str, list[Objection]]) -> dict[str, bytes | None]:
@@ -125,7 +125,7 @@ def export(store: Store, profile_id: str, now_ms: int, project: Project | None =
     made.dead_letters = [msgspec.json.decode(line) for line in letters if is_theirs(line, profile_id, quoted)]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     made.addresses = store.addresses.of(profile_id)
-    remembered = Objections(store, None if project is None else project.identity.region)
+    remembered = StoredObjections(store, None if project is None else project.identity.region)
     if remembered.known:  # else there is no key yet, and reading makes none
         made.objections = told_of(remembered, reached)
     return made

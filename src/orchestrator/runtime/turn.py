@@ -14,7 +14,7 @@ import msgspec
 
 from orchestrator.engine import cancelling, merging, profiles
 from orchestrator.engine.advance import advance
-from orchestrator.engine.linking import Refused
+from orchestrator.engine.linking import RefusedLink
 from orchestrator.engine.objections import objections_of
 from orchestrator.engine.plans import plans_of
 from orchestrator.engine.turn import EntryFailed, Turn
@@ -90,7 +90,7 @@ class Meeting:
     """What the identifiers of an event say about its customer: records of lives that are theirs too, links refused."""
 
     lives: Sequence[bytes]
-    refused: Sequence[Refused | Unnamed]
+    refused: Sequence[RefusedLink | Unnamed]
 
 
 def on_meeting(

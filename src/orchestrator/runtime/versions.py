@@ -17,7 +17,7 @@ import msgspec
 from orchestrator.errors import InvalidProject, OrchestratorError
 from orchestrator.language import Loaded, compile_sources
 from orchestrator.model import codec
-from orchestrator.model.audience import Asked
+from orchestrator.model.audience import AskedPast
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
@@ -165,5 +165,5 @@ def _with_parts_of(then: Project, now: Project) -> Project:
         purposes={**now.purposes, **then.purposes, **now.purposes},
         messages={**now.messages, **then.messages, **now.messages},
         segments={**now.segments, **gone},
-        asked=Asked.together([now.asked, then.asked]),
+        asked=AskedPast.together([now.asked, then.asked]),
     )

@@ -8,14 +8,14 @@ from orchestrator.storage.coupons import Given
 from orchestrator.storage.memory import MemoryStore
 from orchestrator.storage.pending import Pending, Settled
 from orchestrator.storage.sqlite import SqliteStore
-from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, Store, StoreInUse
+from orchestrator.storage.store import Batch, Definition, Named, OutboxLines, Release, Store, StoreInUse
 
 __all__ = [
     "Batch",
     "Definition",
     "Given",
-    "Known",
     "MemoryStore",
+    "Named",
     "OutboxLines",
     "Pending",
     "Release",

@@ -16,7 +16,7 @@ from orchestrator.storage.casework import CaseworkInMemory
 from orchestrator.storage.coupons import Given, GivenInMemory
 from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending, PendingInMemory
-from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
+from orchestrator.storage.store import Batch, Definition, Named, OutboxLines, Release, check_follows
 
 
 class MemoryStore:
@@ -38,7 +38,7 @@ class MemoryStore:
         self.casework = CaseworkInMemory()
         self.addresses = AddressesInMemory()
         self._given = GivenInMemory()
-        self._names: dict[str, Known] = {}
+        self._names: dict[str, Named] = {}
         self._names_of: defaultdict[str, dict[str, str]] = defaultdict(dict)
         # The dictionary's own method: no call of ours stands between the hot loop and the record.
         self.read: Callable[[str], bytes | None] = self._records.get
@@ -92,9 +92,9 @@ class MemoryStore:
         self._given.merge(before, profile_id)
         self._decisions_of[profile_id] = sorted(self._decisions_of[profile_id] + self._decisions_of.pop(before, []))
         for name, kind in self._names_of.pop(before, {}).items():
-            self._know(name, Known(profile_id, kind))
+            self._know(name, Named(profile_id, kind))
 
-    def _know(self, name: str, known: Known | None) -> None:
+    def _know(self, name: str, known: Named | None) -> None:
         before = self._names.pop(name, None)
         if before is not None:
             self._names_of[before.profile_id].pop(name, None)
@@ -197,7 +197,7 @@ class MemoryStore:
         known = self._names.get(name)
         return None if known is None else known.profile_id
 
-    def known(self, name: str) -> Known | None:
+    def known(self, name: str) -> Named | None:
         """Return the same with the kind of identifier that the name stands for."""
         return self._names.get(name)
 

@@ -44,7 +44,7 @@ from orchestrator.storage.coupons import Given
 from orchestrator.storage.erasing import made_before, quotes
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.recent import RECENT_RECORDS, Recent
-from orchestrator.storage.store import Batch, Definition, Known, OutboxLines, Release, check_follows
+from orchestrator.storage.store import Batch, Definition, Named, OutboxLines, Release, check_follows
 
 # A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
 CHECKPOINT_BYTES = 64 << 20
@@ -343,10 +343,10 @@ class SqliteStore:
         known = self.known(name)
         return None if known is None else known.profile_id
 
-    def known(self, name: str) -> Known | None:
+    def known(self, name: str) -> Named | None:
         """Return the same with the kind of identifier that the name stands for."""
         rows = self._rows("SELECT profile_id, kind FROM names WHERE name = ?", name)
-        return next((Known(profile_id, kind) for profile_id, kind in rows), None)
+        return next((Named(profile_id, kind) for profile_id, kind in rows), None)
 
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return all names that a profile is known by, with their kinds."""

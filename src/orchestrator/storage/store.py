@@ -40,7 +40,7 @@ class Definition:
     sources: Mapping[str, str]
 
 
-class Known(NamedTuple):
+class Named(NamedTuple):
     """Whom a name leads to, and the kind of identifier that it stands for."""
 
     profile_id: str
@@ -88,7 +88,7 @@ class Batch:
     cancelled: list[str] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
-    names: Mapping[str, Known | None] = field(default_factory=dict[str, Known | None])
+    names: Mapping[str, Named | None] = field(default_factory=dict[str, Named | None])
     given: list[Given] = field(default_factory=list)
     merged: list[tuple[str, str]] = field(default_factory=list)
     cases: list[CaseFile] = field(default_factory=list)
@@ -209,7 +209,7 @@ class Store(Protocol):
         """Return the profile that is known by the hash of an identifier; None when nobody is."""
         ...
 
-    def known(self, name: str) -> Known | None:
+    def known(self, name: str) -> Named | None:
         """Return the same with the kind of identifier that the name stands for."""
         ...
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.model import instants
-from orchestrator.model.casework import CaseFile, Line
+from orchestrator.model.casework import CaseFile, CaseLine
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.desk import REACHED
 from orchestrator.runtime.live import Known
@@ -117,7 +117,7 @@ def _said(file: CaseFile) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: CaseLine) -> dict[str, Any]:
     told = {"at": instants.to_text(line.at_ms), "what": line.what, "who": line.who, "text": line.text}
     return {**told, "channel": line.channel, "action_id": line.action_id, "status": line.status}
 
@@ -139,7 +139,7 @@ def _timeline(decisions: Sequence[dict[str, Any]], cases: Sequence[CaseFile]) ->
     return sorted(told, key=lambda each: str(each["at"]), reverse=True)
 
 
-def in_words(line: Line) -> str:
+def in_words(line: CaseLine) -> str:
     """Say a line of a case as a sentence."""
     by = f" by {line.channel}" if line.channel else ""
     words = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.cli.settings import InForce, SettingsError, Sources
+from orchestrator.cli.settings import Setting, SettingsError, Sources
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def test_the_strongest_source_wins_and_is_named(config, tmp_path):
         "ORCHESTRATOR_KAFKA_SASL_PASSWORD_FILE": str(secret),
     }
     sources = Sources({"http": "127.0.0.1:3"}, environment, config)
-    assert sources.find("http") == InForce("http", "127.0.0.1:3", "option --http")
-    assert sources.find("partitions") == InForce("partitions", "4", "environment ORCHESTRATOR_PARTITIONS")
-    assert sources.find("start") == InForce("start", "earliest", str(config))
-    assert sources.find("kafka_sasl_password") == InForce(
+    assert sources.find("http") == Setting("http", "127.0.0.1:3", "option --http")
+    assert sources.find("partitions") == Setting("partitions", "4", "environment ORCHESTRATOR_PARTITIONS")
+    assert sources.find("start") == Setting("start", "earliest", str(config))
+    assert sources.find("kafka_sasl_password") == Setting(
         "kafka_sasl_password", "hush", f"{secret}, named by ORCHESTRATOR_KAFKA_SASL_PASSWORD_FILE"
     )
-    assert sources.find("topic_prefix", "") == InForce("topic_prefix", "", "default")
+    assert sources.find("topic_prefix", "") == Setting("topic_prefix", "", "default")
     assert sources.values(["http", "start", "topic_prefix"]) == {"http": "127.0.0.1:3", "start": "earliest"}
 
 
@@ -58,6 +58,6 @@ def test_the_config_may_name_a_file_with_a_secret_as_the_environment_does(tmp_pa
     secret.write_text("hush\n", encoding="utf-8")
     config.write_text(f'kafka_sasl_password_file = "{secret}"\n', encoding="utf-8")
     sources = Sources({}, {}, config)
-    assert sources.find("kafka_sasl_password") == InForce("kafka_sasl_password", "hush", f"{secret}, named by {config}")
+    assert sources.find("kafka_sasl_password") == Setting("kafka_sasl_password", "hush", f"{secret}, named by {config}")
     assert sources.values(["kafka_sasl_password"]) == {"kafka_sasl_password": "hush"}
     assert sources.unknown(["kafka_sasl_password"]) == []

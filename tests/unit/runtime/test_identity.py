@@ -11,7 +11,7 @@ from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
 from orchestrator.runtime import finding
 from orchestrator.runtime.identity import Resolver
-from orchestrator.storage import Batch, Known, MemoryStore
+from orchestrator.storage import Batch, MemoryStore, Named
 from shop.projects import project
 
 RULES = Identity(
@@ -89,7 +89,7 @@ def test_what_does_not_link_leads_nobody_to_a_customer_but_whoever_looks_one_up(
         assert again.resolve(event(tablet="t1")).profile_id == tablet
         assert again.profile_of(tablet) == tablet
         store.commit(Batch(names=known.changes()))
-    assert store.known(tablet) == Known(ana, "tablet")
+    assert store.known(tablet) == Named(ana, "tablet")
     store.commit(Batch(records={ana: codec.encode(State(Profile(ana)))}))
     assert finding.whose(store, tablet) == ana
     store.commit(Batch(records={tablet: codec.encode(State(Profile(tablet)))}))

@@ -16,7 +16,7 @@ from orchestrator import __version__
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
 from orchestrator.cli.options import Config, ProjectFolder
-from orchestrator.cli.settings import InForce, Sources
+from orchestrator.cli.settings import Setting, Sources
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ def _project(directory: Path) -> "Loaded | None":
     return load(directory) if (directory / "orchestrator.yaml").is_file() else None
 
 
-def _values(setting: InForce) -> dict[str, Any]:
+def _values(setting: Setting) -> dict[str, Any]:
     return {"name": setting.name, "value": _shown(setting), "source": setting.source}
 
 
-def _shown(setting: InForce) -> Any:
+def _shown(setting: Setting) -> Any:
     """Give the value as a program may have it; a secret's is never shown."""
     from orchestrator.runtime.kafka.settings import is_secret
 
@@ -111,7 +111,7 @@ def _shown(setting: InForce) -> Any:
     return setting.value if isinstance(setting.value, bool | int | str | None) else str(setting.value)
 
 
-def _show(sources: Sources, found: list[InForce]) -> None:
+def _show(sources: Sources, found: list[Setting]) -> None:
     config = "none" if sources.config is None else str(sources.config)
     screen.out(f"orchestrator {__version__}, Python {platform.python_version()} on {sys.platform}, config: {config}")
     widest = max(len(setting.name) for setting in found)

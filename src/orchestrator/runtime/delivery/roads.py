@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from orchestrator.channels.answers import Rejected
 from orchestrator.channels.cases import letter
-from orchestrator.channels.coupons import Asked
+from orchestrator.channels.coupons import AskedCodes
 from orchestrator.channels.port import Channel, Delivery, Receipt
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.receipts import Report
@@ -122,7 +122,7 @@ class MessageRoad:
 
     async def _prepared(self, action: Action, now_ms: int) -> list[Delivery]:
         """Render a message, and once more with codes if it asks for any."""
-        preparer, asked = self._preparer(), Asked()
+        preparer, asked = self._preparer(), AskedCodes()
         try:
             deliveries = preparer.prepare(action, now_ms, asked)
             if not asked.names:

@@ -70,7 +70,7 @@ class Processor:
         self._newer = newer
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
-        self._objections = rights.Objections(store, catalog.project.identity.region)
+        self._objections = rights.StoredObjections(store, catalog.project.identity.region)
         stored = store.position(CLOCK)
         self.clock_ms = instants.EARLIEST_MS if stored is None else int(stored)
         self._arrived_ms = 0
@@ -229,7 +229,7 @@ class Processor:
         self._commit(positions, feed)
         rights.erase(self._store, self._catalog.project, profile_id, self.clock_ms)
         self._resolver.forget(profile_id)
-        self._objections = rights.Objections(self._store, self._catalog.project.identity.region)
+        self._objections = rights.StoredObjections(self._store, self._catalog.project.identity.region)
         self.summary.events["applied"] += 1
 
     def _forget(self) -> None:
@@ -239,7 +239,7 @@ class Processor:
             self._resolver.forget(profile_id)
             self._scrubs = True
         if self._forgotten:
-            self._objections = rights.Objections(self._store, self._catalog.project.identity.region)
+            self._objections = rights.StoredObjections(self._store, self._catalog.project.identity.region)
         self._forgotten.clear()
 
     def _object(self, event: Event, profile_id: str) -> None:

@@ -24,7 +24,7 @@ from orchestrator.runtime.kafka.header import HEADER_KEY, decode_header
 from orchestrator.runtime.kafka.linking_partition import read_name
 from orchestrator.runtime.kafka.restore import OLDEST_CHECKPOINT_S
 from orchestrator.runtime.wall_clock import wall_clock_ms
-from orchestrator.storage import Batch, Known, SqliteStore
+from orchestrator.storage import Batch, Named, SqliteStore
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class Copy:
         erased = {each: at_ms for each, at_ms in gone.items() if self.store.named(each) in (None, each)}
         self._remember(erased)
         # Names go by the links alone: whoever was erased may have come back under them since.
-        names = {name: Known(each, kind) for each in gone for name, kind in self.store.names_of(each).items()}
+        names = {name: Named(each, kind) for each in gone for name, kind in self.store.names_of(each).items()}
         positions: dict[str, bytes | None] = {
             f"{POSITION}{tp.topic}/{tp.partition}": str(offset).encode() for tp, offset in news.positions.items()
         }
@@ -228,11 +228,11 @@ class Copy:
         return [(name, profile_id) for profile_id, record in kept for name in addressing.of_record(project, record)]
 
     def _take_links(self, links: Iterable[ConsumerRecord]) -> None:
-        names: dict[str, Known | None] = {}
+        names: dict[str, Named | None] = {}
         for record in links:
             name = (record.key or b"").decode()
             if name != HEADER_KEY:
-                names[name] = None if record.value is None else Known(*read_name(record.value))
+                names[name] = None if record.value is None else Named(*read_name(record.value))
         merged = [(name, known.profile_id) for name, known in names.items() if known is not None]
         if next(iter(self.store.records()), None) is None:
             merged = []  # of a copy that begins, which reads the links first, and there may be millions

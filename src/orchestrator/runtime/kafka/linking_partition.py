@@ -18,7 +18,7 @@ Owns the graph, and the order in which links are committed. Must never look at a
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from orchestrator.engine.linking import Linked, Refused, link
+from orchestrator.engine.linking import Linked, RefusedLink, link
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.envelopes import read
@@ -211,7 +211,7 @@ class LinkingPartition(ResolvedPartition):
         linking = [each for each in named if each.kind in rules.kinds] or named[:1]
         linked = link(self, rules, linking)
         self._learn(linked)
-        unnamed = [Refused(each.kind, "", each.reason) for each in given if isinstance(each, Unnamed)]
+        unnamed = [RefusedLink(each.kind, "", each.reason) for each in given if isinstance(each, Unnamed)]
         refused = [*unnamed, *linked.refused]
         stopped = {no.name for no in linked.refused}
         kept = [each for each in named if each.name not in stopped]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from time import perf_counter
 
-from orchestrator.engine.linking import Refused
+from orchestrator.engine.linking import RefusedLink
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
@@ -232,7 +232,9 @@ class Partition(Unit):
         """Count an event by its type, where somebody asks for that."""
         self.tally.events[event.type if event.type in catalog.named else OTHER_TYPES, outcome] += 1
 
-    def _identify(self, catalog: Catalog, event: Event, record: KafkaRecord) -> tuple[str, Sequence[Refused | Unnamed]]:
+    def _identify(
+        self, catalog: Catalog, event: Event, record: KafkaRecord
+    ) -> tuple[str, Sequence[RefusedLink | Unnamed]]:
         """Name the profile that an event belongs to, and give the values that name nobody; the others stay on it."""
         rules = catalog.project.identity
         if not event.identifiers and CUSTOMER_ID not in rules.never:

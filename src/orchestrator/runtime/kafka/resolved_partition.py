@@ -13,7 +13,7 @@ from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from itertools import count
 from time import perf_counter
 
-from orchestrator.engine.linking import Refused
+from orchestrator.engine.linking import RefusedLink
 from orchestrator.errors import EventError
 from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
@@ -300,7 +300,9 @@ class ResolvedPartition(Partition):
         else:
             self.tally.events[OTHER_TYPES, "ignored"] += 1
 
-    def _identify(self, catalog: Catalog, event: Event, record: KafkaRecord) -> tuple[str, Sequence[Refused | Unnamed]]:
+    def _identify(
+        self, catalog: Catalog, event: Event, record: KafkaRecord
+    ) -> tuple[str, Sequence[RefusedLink | Unnamed]]:
         """Name the profile that resolve, or the linker, sent the event to; the linker has said what names nobody."""
         if record.key and (self._links or not event.identifiers):
             return record.key.decode(), ()
@@ -418,7 +420,7 @@ class ResolvedPartition(Partition):
         files = [file for loser in wait.losers for file in self._brought(wait.link, loser)]
         for place in places:
             self._keep_at(place, None)
-        refused = [Refused(*no) if no[1] else Unnamed(no[0], no[2]) for no in wait.refused]
+        refused = [RefusedLink(*no) if no[1] else Unnamed(no[0], no[2]) for no in wait.refused]
         if not lives and not refused:
             return
         old = self.state.get(profile_id)

@@ -121,7 +121,7 @@ class Turns:
         self._settled: dict[str, bytes | None] = {}
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
-        self._objections = rights.Objections(store, catalog.project.identity.region)
+        self._objections = rights.StoredObjections(store, catalog.project.identity.region)
         self._ledger = Ledger.of(store.position(LIMITS))
         self._desk = Desk(store.casework, claim_ms)
         self._inside = Inside(store)
@@ -332,7 +332,7 @@ class Turns:
         _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
         self._resolver.forget(profile_id)
         self._desk.forget(profile_id)
-        self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
+        self._objections = rights.StoredObjections(self._store, self.catalog.project.identity.region)
         self._events[ERASE, "applied"] += 1
 
     def _forget(self, now_ms: int) -> None:
@@ -345,7 +345,7 @@ class Turns:
             self._desk.forget(profile_id)
         _log.info("customers were erased of whom nothing was heard for too long", customers=len(self._forgotten))
         self._forgotten.clear()
-        self._objections = rights.Objections(self._store, self.catalog.project.identity.region)
+        self._objections = rights.StoredObjections(self._store, self.catalog.project.identity.region)
         self._is_to_scrub = True
 
     def _prune(self, now_ms: int) -> None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from orchestrator.channels.coupons import Asked, samples
+from orchestrator.channels.coupons import AskedCodes, samples
 from orchestrator.runtime.delivery.coupons import NoCoupon, NotClaimed, Pool
 from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.roads import MessageRoad
@@ -167,6 +167,6 @@ def test_a_sample_has_the_form_of_a_code_and_is_none(codes, sample):
 
 
 def test_what_a_template_asks_for_is_noted_in_order_and_once():
-    asked = Asked()
+    asked = AskedCodes()
     assert [asked[name] for name in ("b", "a", "b")] == ["b", "a", "b"]
     assert (list(asked), len(asked)) == (["b", "a"], 2)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from orchestrator.errors import StorageError
-from orchestrator.model.casework import CaseFile, Line, TurnedDown, Wanted
+from orchestrator.model.casework import CaseFile, CaseLine, TurnedDown, Wanted
 from orchestrator.runtime.agents import Agent
 from orchestrator.runtime.desk import Ask, NotDone, line_of
 from orchestrator.runtime.kafka import inbox
@@ -56,10 +56,10 @@ def asked():
 async def test_it_is_done_once_the_copy_shows_it(asked):
     copy, told, box = asked
     asking = asyncio.create_task(box.do(EVA, CLAIM))
-    copy.write(cases=[case(lines=[Line(1, "note", "tom", id="another")])])
+    copy.write(cases=[case(lines=[CaseLine(1, "note", "tom", id="another")])])
     await asyncio.sleep(0)
     assert not asking.done()
-    copy.write(cases=[case(agent="eva", lines=[Line(1, "claimed", "eva", id=line_of(CLAIM))])])
+    copy.write(cases=[case(agent="eva", lines=[CaseLine(1, "claimed", "eva", id=line_of(CLAIM))])])
     assert (await asking).agent == "eva"
     profile_id, kind, said = await told.get()
     assert (profile_id, kind, said["claim_ms"]) == ("ana", "case_asked", 60_000)
