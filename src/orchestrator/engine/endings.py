@@ -140,7 +140,8 @@ def _convert_one(turn: Turn, event: Event, journey: Journey, goals: tuple[GoalRu
     if not matching.concerns(turn, event, journey, entry):
         return False
     for goal in goals:
-        if _is_open(turn, entry, goal) and matching.takes(turn, goal.trigger, entry):
+        # Only `within` reaches beyond the end: a goal without it is one of the entry's life.
+        if goal.within_ms is not None and _is_open(turn, entry, goal) and matching.takes(turn, goal.trigger, entry):
             _convert(turn, journey, entry, goal)
             return True
     return False

@@ -260,6 +260,15 @@ def test_a_goal_without_within_does_not_count_after_the_end():
     assert ana.does("order_placed", "2h").outcome == "ignored"
 
 
+def test_a_goal_without_within_does_not_count_after_the_end_either_beside_one_that_has_it():
+    goals = [goal("order_placed"), goal("signed_up", within="3d")]
+    ana = Customer(journey(wait("settle", "1h"), goals=goals))
+    ana.does("cart_updated")
+    ana.until("1h")
+    assert ana.does("order_placed", "1d").outcome == "ignored"
+    assert [decision.verdict for decision in ana.does("signed_up", "2d").decisions] == ["converted"]
+
+
 def test_after_the_end_a_goal_counts_once_and_for_its_key():
     flow = journey(wait("settle", "1h"), key="cart_id", goals=[goal("order_placed", within="3d")])
     ana = Customer(flow)
