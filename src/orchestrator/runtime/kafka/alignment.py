@@ -6,14 +6,21 @@ the log's order is known after a crash from two numbers: of the records before `
 that came late and could not go at once (`late`), or were held when their turn had come (`held`, among the late). Until
 everything before `read` has been read again, nothing may be taken: the clocks that were heard before the crash speak
 of records that are not all here yet.
-Owns the records that wait, and that knowledge. Must never hold more than it is told to: beyond that the oldest go on,
-and only timers, which never wait here, keep the promise that nothing fires before an order that is already in a log.
+Owns the records that wait, that knowledge, and how many may wait: beyond that the oldest go on, and only timers, which
+never wait here, keep the promise that nothing fires before an order that is already in a log. Must never look into one.
 """
 
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from typing import Self
 
+from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.records import KafkaRecord
+
+# So many records wait at most, some 40 MB, of large ones so many bytes; beyond that a source lags too far behind the
+# others to be waited for.
+MOST_WAITING = 50_000
+MOST_WAITING_BYTES = 64 << 20
 
 Mark = tuple[int, int]  # a record's timestamp, and its offset
 
@@ -41,8 +48,29 @@ class Alignment:
         # What the values of all that wait take, those that are held among them.
         self.bytes = 0
 
+    @classmethod
+    def of(cls, header: Header, topic: str) -> Self:
+        """Make what a commit left of this input."""
+        mark = header.mark_ms, header.mark_offset
+        return cls(header.read, mark, header.offsets.get(topic), header.late, header.held)
+
+    def note_in(self, header: Header) -> None:
+        """Put down what is known of the records between `position` and `read`."""
+        header.read = self.read
+        header.mark_ms, header.mark_offset = self.mark
+        header.late, header.held = self.late, self.held
+
     def __len__(self) -> int:
         return len(self._heap)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Tell whether no more may wait."""
+        return len(self._heap) >= MOST_WAITING or self.bytes >= MOST_WAITING_BYTES
+
+    def may_go(self, until_ms: int) -> bool:
+        """Tell whether the earliest waiting record may be taken, if those up to this time may."""
+        return bool(self._heap) and (self._heap[0][0] <= until_ms or self.is_late)
 
     @property
     def is_whole(self) -> bool:
@@ -135,6 +163,17 @@ class Alignment:
             self.read = offset
         if offset > self._seen:
             self._seen = offset
+
+    def pass_over_all(self, position: int) -> None:
+        """Take note of where reading stands when nothing more comes, once anything was read at all."""
+        if position >= self.read > 0:
+            self.pass_over(position)
+
+    def going_on_from(self, offset: int) -> "Alignment":
+        """Give what is left where the log does not reach to `position`; of a log made anew nothing was processed."""
+        left = Alignment(position=offset) if offset < self.position else self
+        left.pass_over(offset)
+        return left
 
     def clear(self) -> None:
         """Forget what waits: it will be read again, and what was processed of it is known."""

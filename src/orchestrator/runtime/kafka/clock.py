@@ -14,6 +14,11 @@ Owns these rules. Must never read the wall clock itself: it is handed in.
 
 from collections.abc import Iterable
 
+from orchestrator.runtime.kafka.header import Header
+
+# Sources tell their clocks twice a second and commit in between: nearer than this, all is live.
+LIVE_MS = 3_000
+
 
 class PartitionClock:
     """The clock of a partition whose own inputs are all there is to wait for."""
@@ -70,6 +75,14 @@ class SourcedClock(PartitionClock):
             (self._live.add if live else self._live.discard)(source)
             if len(self.heard) == len(self._expected):
                 self.now_ms = max(self.now_ms, min(self.heard.values()))
+
+    def open_until(self, wall_ms: int) -> int:
+        """Tell up to which time records may be taken: all that are near the wall clock, or what every source passed."""
+        return wall_ms if wall_ms - self.now_ms <= LIVE_MS else self.now_ms
+
+    def note_in(self, header: Header) -> None:
+        """Put down what was heard."""
+        header.heard, header.logged_ms = dict(self.heard), self.logged_ms
 
     def silent(self, wall_ms: int, longest_ms: int) -> list[str]:
         """Name the sources that have told nothing for so long, in order."""

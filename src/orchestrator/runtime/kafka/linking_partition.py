@@ -16,6 +16,7 @@ Owns the graph, and the order in which links are committed. Must never look at a
 """
 
 from collections.abc import Collection, Mapping
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from orchestrator.engine.linking import Linked, RefusedLink, link
@@ -26,6 +27,7 @@ from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID, Unnamed
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime.identity import named_in
+from orchestrator.runtime.kafka.alignment import Alignment
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
@@ -47,13 +49,15 @@ from orchestrator.runtime.kafka.resolved import (
     Tick,
     Wait,
     Who,
+    decode_tick,
     encode,
     encode_tick,
+    is_linkers,
     is_plain,
     kind_of,
+    origin_of,
 )
-from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
-from orchestrator.runtime.kafka.state import MemoryState, beside, content_of
+from orchestrator.runtime.kafka.state import Checkpoint, MemoryState, beside, content_of
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 
 # The linker's name among the sources whose clocks the turns wait for.
@@ -71,8 +75,10 @@ class _Known(NamedTuple):
     who: bytes
 
 
-class LinkingPartition(ResolvedPartition):
-    """The graph, and everything that has to be linked, on its way to `turns` partitions."""
+class LinkingPartition(Unit):
+    """The graph, and everything that has to be linked, on its way to `turns` partitions; `topic` is its one input."""
+
+    clock: SourcedClock
 
     def __init__(
         self,
@@ -85,8 +91,14 @@ class LinkingPartition(ResolvedPartition):
         topic: str,
         most_facts: int,
     ) -> None:
-        super().__init__(0, 1, inputs, state, clock, header, topic=topic, most_facts=most_facts)
+        super().__init__(0, inputs, clock, header.offsets, most_facts)
+        self.revision = header.revision
+        self._state = state
         self._turns = turns
+        self._topic = topic
+        self._log = header.log
+        self._aligned = Alignment.of(header, topic)
+        self._linked_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
         self._told_ms = self._told_at_ms = 0
         self._members: dict[str, dict[str, str]] = {}
         # What came together since this began, and by root, so that it is forgotten when that leads elsewhere.
@@ -96,26 +108,47 @@ class LinkingPartition(ResolvedPartition):
             root, kind = read_name(record)
             self._members.setdefault(root, {})[name] = kind
 
+    @property
+    def has_work(self) -> bool:
+        """Tell whether a record may be taken that every source has passed, or one has still to be looked at."""
+        return self.backlog > 0 or (self._aligned.is_whole and self._aligned.may_go(self.clock.now_ms))
+
     def is_due(self, wall_ms: int) -> bool:
         """Tell whether a record may be taken, or the clock is to be told."""
-        return super().is_due(wall_ms) or (self.turned_ms > self._told_ms and self._may_tell(wall_ms))
+        may_go = self._aligned.is_whole and self._aligned.may_go(self.clock.open_until(wall_ms))
+        return self.has_work or may_go or (self.turned_ms > self._told_ms and self._may_tell(wall_ms))
+
+    @property
+    def turned_ms(self) -> int:
+        """Return the instant up to which everything is linked."""
+        return self._linked_ms
+
+    def wants_end(self, wall_ms: int) -> bool:
+        """Tell that ends are not asked for: that of our own input proves nothing."""
+        return False
+
+    def reach_end(self, asked_ms: int) -> None:
+        """Do nothing: it is the sources' clocks that count."""
+
+    def go_on_from(self, topic: str, offset: int) -> None:
+        """Take note that the log does not reach to where it was left."""
+        super().go_on_from(topic, offset)
+        self._aligned = self._aligned.going_on_from(offset)
+
+    def pass_over(self, positions: Mapping[str, int]) -> None:
+        """Take note that everything before these positions was read."""
+        self._aligned.pass_over_all(positions[self._topic])
 
     def _may_tell(self, wall_ms: int) -> bool:
         """Whether it is time to tell the clock: now and then, and at once while it lags."""
         return wall_ms - self.turned_ms > LAGGING_MS or not 0 <= wall_ms - self._told_at_ms < TICK_MS
 
-    @property
-    def waiting(self) -> int:
-        """Count no timers: there are none."""
-        return 0
-
-    def take_up(self, catalog: Catalog, revision: int) -> None:
-        """Go by these definitions from now on; there are no profiles here whom they could move."""
-        Unit.take_up(self, catalog, revision)
-
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
-        """Link what may be taken, then tell the clock if that is due."""
-        super().work(catalog, ended, wall_ms, until)
+        """Link what waited and what was fetched, as far as that may be taken; then tell the clock if that is due."""
+        self._until = until
+        self._release(catalog, wall_ms)
+        if perf_counter() < until:
+            super().work(catalog, ended, wall_ms, until)
         if self._may_tell(wall_ms):
             self._tell(wall_ms)
 
@@ -129,15 +162,34 @@ class LinkingPartition(ResolvedPartition):
             self.outgoing.forwards[number].append((CLOCK_KEY, tick, now_ms, []))
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
-        """Hand the buffers over, with the clock behind what they hold."""
+        """Hand the buffers over, the clock behind what they hold, and the first offset that a restart has to read."""
         self._tell(self._told_at_ms)
-        return super().take_outgoing()
+        if self._topic in self._offsets:
+            self._offsets[self._topic] = self.outgoing.offsets[self._topic] = self._aligned.position
+        taken, header = super().take_outgoing()
+        header.log = self._log
+        self.clock.note_in(header)
+        self._aligned.note_in(header)
+        return taken, header
+
+    def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
+        """Tell the state what the changelog holds."""
+        self._state.commit(outgoing.changes, checkpoint)
+
+    def forget_fetched(self) -> None:
+        """Drop what was fetched, and what waits: it will be read again."""
+        super().forget_fetched()
+        self._aligned.clear()
+
+    def close(self) -> None:
+        """Let go of the state."""
+        self._state.close()
 
     # The graph that `link` sees
 
     def root_of(self, name: str) -> str | None:
         """Give the root of the cluster that a name is in."""
-        record = self.state.get(name)
+        record = self._state.get(name)
         return None if record is None else read_name(record)[0]
 
     def members_of(self, root: str) -> Mapping[str, str]:
@@ -152,22 +204,60 @@ class LinkingPartition(ResolvedPartition):
             self._members.setdefault(linked.root, {}).update(linked.names)
             for name, kind in linked.names.items():
                 record = beside(f"{linked.root} {kind}".encode())
-                self.state.put(name, record)
+                self._state.put(name, record)
                 self.outgoing.changes[name] = record
 
     def _unlearn(self, root: str) -> None:
         self._forget_together(root)
         for name in self._members.pop(root, {}):
-            self.state.drop(name)
+            self._state.drop(name)
             self.outgoing.changes[name] = None
 
     # What comes
 
-    def _must_wait(self, record: KafkaRecord) -> bool:
-        """Tell that nobody waits here: lives are none of the linker's."""
-        return False
+    def _process(self, catalog: Catalog, wall_ms: int) -> None:
+        """Take in what was fetched, then link what every source has passed."""
+        aligned, records, at = self._aligned, self._records, self._at
+        # What waited before a crash is read again as a whole, and was no more than that.
+        while at < len(records) and (not aligned.is_crowded or not aligned.is_whole):
+            record = records[at]
+            at += 1
+            if record.key == CLOCK_KEY:
+                self._hear(record, wall_ms)
+            elif not aligned.was_taken(record):
+                # What a partition behind us sent keeps its order, whatever this machine's clock makes of its time.
+                aligned.add(record, max(wall_ms, record.timestamp) if is_linkers(record) else wall_ms)
+            aligned.pass_over(record.offset + 1)
+        self._at = at
+        self._release(catalog, wall_ms)
 
-    def _turn(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
+    def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
+        try:
+            tick = decode_tick(record.value)
+        except EventError as error:
+            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
+        else:
+            self.clock.hear(tick.source, min(tick.at_ms, wall_ms), tick.live)
+
+    def _release(self, catalog: Catalog, wall_ms: int) -> None:
+        """Link what may be taken, in the order of its times."""
+        aligned, clock_ms = self._aligned, self.clock.now_ms
+        if not aligned.is_whole:
+            return
+        until_ms = self.clock.open_until(wall_ms)
+        while (next_ms := aligned.next_ms) is not None:
+            # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
+            if not aligned.is_late:
+                if (next_ms > until_ms and not aligned.is_crowded) or self.outgoing.is_full:
+                    break
+                self._linked_ms = max(self._linked_ms, min(next_ms, clock_ms))
+            self._take(catalog, aligned.take(), wall_ms)
+            if perf_counter() >= self._until and not aligned.is_late:
+                return
+        if aligned.next_ms is None or aligned.next_ms > clock_ms:
+            self._linked_ms = max(self._linked_ms, clock_ms)
+
+    def _take(self, catalog: Catalog, record: KafkaRecord, wall_ms: int) -> None:
         self.outgoing.facts += 1
         # Never before what was linked before: whoever is told takes all of it in the order of its times, and a life
         # that was moved away by an event that came late would otherwise leave before what it was sent earlier.
@@ -183,7 +273,8 @@ class LinkingPartition(ResolvedPartition):
                 self._link(catalog, event_of(record), record, at_ms, wall_ms)
         except EventError as error:
             self.tally.events[OTHER_TYPES, "dead"] += 1
-            self.bury(dead_letter(record, error.reason, error.message, wall_ms, self._origin_of(record)))
+            origin = origin_of(record) or (source_of(record), record.offset)
+            self.bury(dead_letter(record, error.reason, error.message, wall_ms, origin))
 
     def _pass_receipt(self, record: KafkaRecord, at_ms: int) -> None:
         """Send a receipt after its customer, who was merged meanwhile; who is not known here has nothing to hear."""

@@ -59,13 +59,6 @@ from orchestrator.runtime.kafka.state import PartitionState, beside, content_of
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES
 from orchestrator.runtime.turn import Meeting
 
-# Sources tell their clocks twice a second and commit in between: nearer than this, all is live.
-LIVE_MS = 3_000
-# So many records wait at most, some 40 MB, of large ones so many bytes; beyond that a source lags too far behind the
-# others to be waited for.
-MOST_WAITING = 50_000
-MOST_WAITING_BYTES = 64 << 20
-
 
 def _place_of(link: str, loser: str) -> str:
     """Name the place where a life waits; no profile's id looks like it."""
@@ -122,9 +115,7 @@ class ResolvedPartition(Partition):
         self._ready: deque[bytes] = deque()
         # The links whose lives are waited for, as far as they were read.
         self._waited: set[str] = set()
-        self._aligned = Alignment(
-            header.read, (header.mark_ms, header.mark_offset), header.offsets.get(topic), header.late, header.held
-        )
+        self._aligned = Alignment.of(header, topic)
         self._turned_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
 
     @property
@@ -132,28 +123,15 @@ class ResolvedPartition(Partition):
         """Tell whether a record may be taken, or a timer that the sources have passed."""
         if not self._aligned.is_whole:
             return self.backlog > 0
-        next_ms = self._aligned.next_ms
-        is_released = next_ms is not None and (next_ms <= self.clock.now_ms or self._aligned.is_late)
         goes_on = bool(self._unsettled) and self.clock.is_live
         # Where timers filled a transaction, the rest of them need no further tick.
-        is_ready = is_released or bool(self._ready)
+        is_ready = self._aligned.may_go(self.clock.now_ms) or bool(self._ready)
         return self.backlog > 0 or is_ready or goes_on or self._timers.next_ms < self.clock.now_ms
 
     def is_due(self, wall_ms: int) -> bool:
         """Tell the same, with what may be taken as it comes: what was left over waits for no clock."""
-        next_ms = self._aligned.next_ms
-        return self.has_work or (
-            self._aligned.is_whole and next_ms is not None and next_ms <= self._open_until(wall_ms)
-        )
-
-    @property
-    def _is_crowded(self) -> bool:
-        """Tell whether no more may wait."""
-        return len(self._aligned) >= MOST_WAITING or self._aligned.bytes >= MOST_WAITING_BYTES
-
-    def _open_until(self, wall_ms: int) -> int:
-        """Tell up to which time records may be taken: all that are near the wall clock, or what every source passed."""
-        return wall_ms if wall_ms - self.clock.now_ms <= LIVE_MS else self.clock.now_ms
+        aligned = self._aligned
+        return self.has_work or (aligned.is_whole and aligned.may_go(self.clock.open_until(wall_ms)))
 
     @property
     def turned_ms(self) -> int:
@@ -165,18 +143,14 @@ class ResolvedPartition(Partition):
         return False
 
     def go_on_from(self, topic: str, offset: int) -> None:
-        """Take note that the log does not reach to where it was left; of one made anew nothing was processed."""
+        """Take note that the log does not reach to where it was left."""
         super().go_on_from(topic, offset)
-        if topic != self._topic:
-            return
-        if offset < self._aligned.position:
-            self._aligned = Alignment(position=offset)
-        self._aligned.pass_over(offset)
+        if topic == self._topic:
+            self._aligned = self._aligned.going_on_from(offset)
 
     def pass_over(self, positions: Mapping[str, int]) -> None:
         """Take note that everything before these positions was read."""
-        if positions.get(self._topic, 0) >= self._aligned.read > 0:
-            self._aligned.pass_over(positions[self._topic])
+        self._aligned.pass_over_all(positions.get(self._topic, 0))
         super().pass_over({topic: each for topic, each in positions.items() if topic != self._topic})
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
@@ -184,7 +158,7 @@ class ResolvedPartition(Partition):
         aligned, records, at = self._aligned, self._records, self._at
         # What waited before a crash is read again as a whole, and was no more than that.
         # Whoever waits for a life reads on until it comes.
-        while at < len(records) and (not self._is_crowded or not aligned.is_whole or self._held):
+        while at < len(records) and (not aligned.is_crowded or not aligned.is_whole or self._held):
             record = records[at]
             at += 1
             if record.topic != self._topic:
@@ -229,11 +203,11 @@ class ResolvedPartition(Partition):
         if not aligned.is_whole:
             return
         self._go_on(catalog, wall_ms)
-        until_ms = self._open_until(wall_ms)
+        until_ms = self.clock.open_until(wall_ms)
         while (next_ms := aligned.next_ms) is not None:
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
             if not aligned.is_late:
-                if (next_ms > until_ms and not self._is_crowded) or sink.is_full:
+                if (next_ms > until_ms and not aligned.is_crowded) or sink.is_full:
                     break
                 if not self._pass(catalog, next_ms if next_ms < clock_ms else clock_ms, wall_ms):
                     return
@@ -467,10 +441,8 @@ class ResolvedPartition(Partition):
         if self._topic in self._offsets:
             self._offsets[self._topic] = self.outgoing.offsets[self._topic] = aligned.position
         taken, header = super().take_outgoing()
-        header.heard, header.logged_ms = dict(self.clock.heard), self.clock.logged_ms
-        header.read = aligned.read
-        header.mark_ms, header.mark_offset = aligned.mark
-        header.late, header.held = aligned.late, aligned.held
+        self.clock.note_in(header)
+        aligned.note_in(header)
         return taken, header
 
     def forget_fetched(self) -> None:

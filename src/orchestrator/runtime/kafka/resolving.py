@@ -41,7 +41,7 @@ from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 
 # So long at least, what a customer does follows what went to the linker. Where that lags by more, the turns go by the
-# times of records (`resolved_partition.LIVE_MS`), and nothing overtakes anything.
+# times of records (`clock.LIVE_MS`), and nothing overtakes anything.
 FOLLOWING_MS = 5_000
 # So long at least, what nobody asks for is not sent to the linker again for the one identifier it names; and so many
 # are remembered, some 10 MB. Where somebody was erased meanwhile, elsewhere, such an event begins nobody anew for as

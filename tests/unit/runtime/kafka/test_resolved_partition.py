@@ -10,7 +10,7 @@ from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.profile import Profile
 from orchestrator.model.state import State
-from orchestrator.runtime.kafka import resolved_partition
+from orchestrator.runtime.kafka import alignment, resolved_partition
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
@@ -229,7 +229,7 @@ def test_behind_a_log_whose_beginning_was_cut_the_place_is_known_though_nothing_
 
 
 def test_of_large_events_no_more_wait_for_a_source_than_there_is_memory_for(catalog, record, tick, monkeypatch):
-    monkeypatch.setattr(resolved_partition, "MOST_WAITING_BYTES", 2_000)
+    monkeypatch.setattr(alignment, "MOST_WAITING_BYTES", 2_000)
     unit = behind()
     carts = [record(at, HOUR + at, "cart_updated", f"c{at}") for at in range(50)]
     work(unit, catalog, *carts)
