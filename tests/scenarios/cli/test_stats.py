@@ -57,6 +57,12 @@ def test_what_counts_can_be_narrowed(orchestrator, ran):
     assert told("--since", "2000-01-01T00:00:00Z") == told("--journey", "abandoned-cart") == told()
 
 
+def test_an_instant_that_is_none_is_told_by_its_own_option(orchestrator, ran):
+    ended = orchestrator("stats", "--state", ran / "shop.db", "--since", "yesterday")
+    said = "error: --since 'yesterday' is no time; write one such as 2026-03-03T00:00:00Z\n"
+    assert (ended.code, ended.err) == (2, said)
+
+
 @pytest.mark.parametrize("source", [("--state", "shop.db"), ("--decisions", "decisions.jsonl", ".")])
 def test_a_journey_that_nothing_knows_is_refused_with_the_one_that_is_meant(orchestrator, ran, source):
     option, name, *folder = source

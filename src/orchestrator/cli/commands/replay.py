@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import screen
-from orchestrator.cli.commands.run import WrongOptions, folder_and_files, instant_of
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import WrongOptions, folder_and_files, instant_of
 
 if TYPE_CHECKING:
     from orchestrator.runtime.replay import Comparison, Difference, Got
@@ -63,9 +63,10 @@ def command(
     from orchestrator.runtime.embedded import RunOptions
     from orchestrator.runtime.replay import replay
 
+    until_ms = instant_of("--until", until)
     with tempfile.TemporaryDirectory(prefix="orchestrator-replay-") as name:
         folder = Path(name)
-        options = RunOptions(events=_twice(files, folder), in_order=in_order, until_ms=instant_of(until), drain=drain)
+        options = RunOptions(events=_twice(files, folder), in_order=in_order, until_ms=until_ms, drain=drain)
         comparison = replay(load(against), load(changed or Path()), options, folder)
     title = f"{changed or Path()} against {against}"
     if as_json:

@@ -13,7 +13,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.errors import OrchestratorError
+from orchestrator.cli.options import WrongOptions, folder_and_files, instant_of
 
 if TYPE_CHECKING:
     from orchestrator.runtime.embedded import Progress, RunOptions, Summary
@@ -34,10 +34,6 @@ EXAMPLES = [
 
 # One --events may be followed by many files, as a shell writes them for *.jsonl.
 SPREAD = ["--events"]
-
-
-class WrongOptions(OrchestratorError):  # noqa: N818 - it names what is the matter
-    """Options that contradict each other or cannot be read. The caller's move."""
 
 
 def command(
@@ -97,17 +93,6 @@ def command(
             screen.say(line)
 
 
-def folder_and_files(directory: Path | None, named: list[str]) -> tuple[Path | None, list[str]]:
-    """Tell the project's folder from the files: in `--events a.jsonl shop` it stands among them."""
-    folders = [Path(name) for name in named if name != "-" and Path(name).is_dir()]
-    files = [name for name in named if name == "-" or not Path(name).is_dir()]
-    folders += [] if directory is None else [directory]
-    if len(folders) > 1:
-        found = " and ".join(map(str, folders))
-        raise WrongOptions(f"{found} are folders: one is the project's, and what is read are files")
-    return (folders[0] if folders else None), files
-
-
 def _options(
     events: list[str],
     actions: Path | None,
@@ -129,21 +114,9 @@ def _options(
         decisions=decisions,
         dead_letters=dead_letters,
         state=state,
-        until_ms=instant_of(until),
+        until_ms=instant_of("--until", until),
         drain=drain,
     )
-
-
-def instant_of(until: str | None) -> int | None:
-    """Read --until: RFC 3339 text or epoch milliseconds. Raises WrongOptions for anything else."""
-    from orchestrator.model import instants
-
-    if until is None:
-        return None
-    until_ms = instants.parse(int(until) if until.lstrip("-").isdigit() else until)
-    if until_ms is None:
-        raise WrongOptions(f"--until {until!r} is no time; write one such as 2026-03-03T00:00:00Z")
-    return until_ms
 
 
 @contextmanager

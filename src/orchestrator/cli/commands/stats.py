@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import journeys, screen
-from orchestrator.cli.commands.run import WrongOptions, folder_and_files, instant_of
 from orchestrator.cli.help import Example
+from orchestrator.cli.options import WrongOptions, folder_and_files, instant_of
 
 if TYPE_CHECKING:
     from orchestrator.model.casework import CaseFile
@@ -67,7 +67,7 @@ def command(
     folder, files = folder_and_files(directory, decisions or [])
     if (state is None) == (not files):
         raise WrongOptions("name the store with --state, or decisions with --decisions")
-    since_ms = instant_of(since)
+    since_ms = instant_of("--since", since)
     with ExitStack() as opened:
         found, catalog, coupons, cases = _opened(opened, state, files, folder)
         tallies = Tallies(_windows(catalog))
