@@ -6,8 +6,8 @@
     serving.Streams   the messages of an embedded store, in its order
     kafka.Streams     a copy of the topic of messages, in the order in which this process copied it
 
-Owns who is told that there is something new. Must never hold messages in memory for anybody: each reader reads the
-store, at its own pace, and resumes from what it was told last.
+Owns who is told that there is something new, and how long a message stays. Must never hold messages in memory for
+anybody: each reader reads the store, at its own pace, and resumes from what it was told last.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from typing import Protocol
 from urllib.parse import parse_qs
 
-from orchestrator.channels.port import Setup
+from orchestrator.channels.port import Delivery, Setup
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import durations
+from orchestrator.model import instants
 from orchestrator.model.casework import Streamed
 
 KEPT = "7d"
@@ -90,6 +91,13 @@ class Streams(ABC):
         for readers in self._readers.values():
             for told in readers:
                 told.set()
+
+
+def end_of(delivery: Delivery, keep_ms: int) -> int:
+    """Tell until when a message is worth reading: as long as its stream keeps it, and never beyond its own end."""
+    until_ms = delivery.now_ms + keep_ms
+    expires_ms = instants.parse(delivery.action.expires_at) if delivery.action.expires_at else None
+    return until_ms if expires_ms is None else min(until_ms, expires_ms)
 
 
 def keep_of(setup: Setup, longest_ms: int | None = None) -> int:

@@ -1,17 +1,16 @@
 """Streams on Kafka: messages for the company's own apps, tills and tablets, into a topic that they and gateways read.
 
 Keyed by the profile, so that one customer's messages stay in order. Sending is at-least-once: a message that comes
-twice has the same id. Owns how long a message is worth reading. Must never read.
+twice has the same id. Owns the records. Must never read.
 """
 
 import msgspec
 
 from orchestrator.channels.port import Channel, Delivery, Receipt, Setup
 from orchestrator.channels.streaming import content_of
-from orchestrator.model import instants
 from orchestrator.runtime.kafka.sending import Sender
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.streams import keep_of
+from orchestrator.runtime.streams import end_of, keep_of
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,9 +36,7 @@ class TopicChannel:
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Write one message; it is there once this returns."""
-        until_ms = delivery.now_ms + self._keep_ms
-        expires_ms = instants.parse(delivery.action.expires_at) if delivery.action.expires_at else None
-        value = _encode(content_of(delivery, until_ms if expires_ms is None else min(until_ms, expires_ms)))
+        value = _encode(content_of(delivery, end_of(delivery, self._keep_ms)))
         await self._sender.send(delivery.action.profile_id.encode(), value)
         return Receipt(delivery.key)
 

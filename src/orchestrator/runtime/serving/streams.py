@@ -7,14 +7,13 @@ import msgspec
 
 from orchestrator.channels.port import Channel, Delivery, Receipt, Setup
 from orchestrator.channels.streaming import content_of
-from orchestrator.model import instants
 from orchestrator.model.casework import Streamed
 from orchestrator.runtime import streams
 from orchestrator.runtime.finding import whose
 from orchestrator.runtime.serving.inbox import place
 from orchestrator.runtime.serving.intake import Intake
 from orchestrator.runtime.serving.turns import Placed
-from orchestrator.runtime.streams import PAGE, NoPlace, Reader, keep_of
+from orchestrator.runtime.streams import PAGE, NoPlace, Reader, end_of, keep_of
 
 _encode = msgspec.json.Encoder().encode
 
@@ -77,9 +76,7 @@ class StreamChannel:
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Keep one message, and tell its readers; one that is there already stays as it is."""
-        until_ms = delivery.now_ms + self._keep_ms
-        expires_ms = instants.parse(delivery.action.expires_at) if delivery.action.expires_at else None
-        until_ms = until_ms if expires_ms is None else min(until_ms, expires_ms)
+        until_ms = end_of(delivery, self._keep_ms)
         channel, message = delivery.rendered.channel, _encode(content_of(delivery, until_ms))
         profile_id = delivery.action.profile_id
         streamed = Streamed(delivery.key, profile_id, channel, delivery.now_ms, until_ms, message)
