@@ -64,8 +64,8 @@ async def test_a_message_that_waits_when_its_customer_is_erased_is_not_sent(tmp_
         await wait_in_the_outbox(shop, server)
         [waiting] = (await shop.known())["messages"]
         told = []
-        stay = shop.service.delivery.cancel
-        shop.service.delivery.cancel = lambda action_ids: (told.extend(action_ids), stay(action_ids))
+        stay = shop.service.lanes.cancel
+        shop.service.lanes.cancel = lambda action_ids: (told.extend(action_ids), stay(action_ids))
         await shop.post({"type": "profile_erase_requested", "customer_id": "ana"})
         assert await shop.known() is None
         assert told == [waiting["action_id"]]  # also those that a lane has in hand

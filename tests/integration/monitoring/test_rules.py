@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from integration.monitoring.programs import program
 from orchestrator.errors import Bounced, Refused, TryLater
-from orchestrator.runtime.delivery.delivery import Delivery, Route
+from orchestrator.runtime.delivery.lanes import Lanes, Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import MessageRoad
 from orchestrator.storage import Batch
@@ -67,7 +67,7 @@ async def _outcomes() -> set[str]:
     clock, outbox, counted = VirtualClock(NOW_MS), OutboxInMemory(), set[str]()
     script = [None, Refused("no"), Bounced("gone", True), TypeError("a bug"), TryLater(None, "busy"), None]
     channel, prepare = ToldChannel(clock, *script), preparer()
-    delivery = Delivery(
+    delivery = Lanes(
         {"email": Route(MessageRoad(channel, lambda: prepare), Manners(concurrency=1))},
         outbox,
         clock,

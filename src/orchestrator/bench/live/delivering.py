@@ -36,7 +36,7 @@ from orchestrator.language import compile_sources
 from orchestrator.model import ids, instants
 from orchestrator.model.effects import Action
 from orchestrator.runtime import interpreter
-from orchestrator.runtime.delivery.delivery import Delivery, Route
+from orchestrator.runtime.delivery.lanes import Lanes, Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import MessageRoad
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox, open_store
@@ -146,7 +146,7 @@ async def _delivery(kind: str, port: int, folder: Path) -> AsyncIterator[Any]:
         metrics.delivered(lane, outcome, seconds)
 
     broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    delivery = Delivery(
+    delivery = Lanes(
         {setup.name: Route(MessageRoad(open_channel(setup), lambda: preparer), Manners(CONCURRENCY))},
         StoreOutbox(intake),
         clock,

@@ -151,7 +151,7 @@ def _tell(service: "Service", bound: socket.socket) -> None:
             screen.say(f"made the {name.replace('_', ' ')}, kept in the state file: {key}")
             if name == "agent_key":
                 screen.say(f"with it, {service.agents[0].name} signs in at {service.links.base_url}/inbox")
-    for lane in service.delivery.lanes.values():
+    for lane in service.lanes.by_name.values():
         missing = getattr(lane.road, "missing", None)
         if missing is not None:
             screen.say(screen.paint(f"{missing}; what goes there waits", "yellow", sys.stderr))

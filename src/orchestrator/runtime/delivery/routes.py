@@ -24,7 +24,7 @@ from orchestrator.language import Loaded
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.commas import listed
 from orchestrator.runtime.delivery.coupons import Claims
-from orchestrator.runtime.delivery.delivery import Route
+from orchestrator.runtime.delivery.lanes import Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import (
     CallRoad,

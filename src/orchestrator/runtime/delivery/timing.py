@@ -36,6 +36,12 @@ class Never:
     reason: str
 
 
+def release_over(written: str | None) -> int:
+    """Read over how long a project wants to spread what quiet hours held back, in ms."""
+    found = None if written is None else durations.milliseconds(written)
+    return RELEASE_OVER_MS if found is None else found
+
+
 def check(action: Action, now_ms: int, release_over_ms: int = RELEASE_OVER_MS) -> Later | Never | None:
     """Say whether an action may go now; None is a yes."""
     ends_ms, reason = end_of(action)

@@ -20,8 +20,8 @@ from orchestrator.model.commas import listed
 from orchestrator.model.rights import objection_hash
 from orchestrator.runtime import interpreter, logs
 from orchestrator.runtime.delivery import timing
-from orchestrator.runtime.delivery.delivery import Delivery
 from orchestrator.runtime.delivery.lane import GIVEN_UP
+from orchestrator.runtime.delivery.lanes import Lanes
 from orchestrator.runtime.delivery.routes import Find, Operator, allowed_hosts, preparer_of, routes_of
 from orchestrator.runtime.kafka.app import Taken, host_agent
 from orchestrator.runtime.kafka.catalogs import Catalogs
@@ -49,7 +49,8 @@ class Deliverer:
         self.settings = settings
         self.topics = Topics.of(settings)
         self._metrics = Metrics()
-        self._outbox = KafkaOutbox(settings, self.topics, _release_over(loaded), self._bury)
+        release_over_ms = timing.release_over(loaded.project_definition.release_over)
+        self._outbox = KafkaOutbox(settings, self.topics, release_over_ms, self._bury)
         self._links = _links(find, self._hashed)
         self._preparer = preparer_of(loaded, loaded.catalog, self._links)
         streams = KafkaStreams(settings, self.topics.messages)
@@ -60,14 +61,14 @@ class Deliverer:
         self._claims = LogClaims(settings, self.topics, self._metrics)
         self._folder = loaded
         self._catalogs = Catalogs(settings, self.topics, self._take_up)
-        self._delivery = Delivery(
+        self._lanes = Lanes(
             routes_of(loaded, lambda: self._preparer, self._operator, self._claims),
             self._outbox,
             WallClock(),
             dice=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
             observe=self._observe,
             fail=self._fail,
-            release_over_ms=_release_over(loaded),
+            release_over_ms=release_over_ms,
         )
         self._health = HealthServer(self._metrics.registry, lambda: not self._failed.done(), self._is_ready)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -76,11 +77,11 @@ class Deliverer:
         """Check the topics, read what is published and open the lanes; brokers that do not answer are waited for."""
         await once_brokers_answer(self.settings, lambda: ensure(self.settings, self.topics))
         await self._claims.start()
-        await self._delivery.start()
+        await self._lanes.start()
         await self._catalogs.read()
         if self._catalogs.loaded is None:
             self._claims.stock(self._folder.catalog.project.coupons, 0)
-        for lane in self._delivery.lanes.values():
+        for lane in self._lanes.by_name.values():
             if (missing := getattr(lane.road, "missing", None)) is not None:
                 log.warning("%s; what goes there waits", missing)
         await self._health.start(self.settings)
@@ -102,7 +103,7 @@ class Deliverer:
 
     async def stop(self) -> None:
         """Finish what is being sent, then let go of the partitions."""
-        await self._delivery.stop()
+        await self._lanes.stop()
         await self._claims.stop()
         await self._outbox.close()
         await self._health.stop()
@@ -111,9 +112,9 @@ class Deliverer:
         """Take one action in; on return it is durable."""
         lane, cancelled = await self._outbox.accept(taken.partition, taken.offset, taken.value)
         if cancelled:
-            self._delivery.cancel(cancelled)
+            self._lanes.cancel(cancelled)
         if lane is not None:
-            self._delivery.wake([lane])
+            self._lanes.wake([lane])
 
     async def assigned(self, partitions: list[int]) -> None:
         """Begin with partitions of the actions."""
@@ -129,14 +130,14 @@ class Deliverer:
         if loaded is None:
             return
         try:
-            lanes = self._delivery.lanes
+            lanes = self._lanes.by_name
             routes = routes_of(loaded, lambda: self._preparer, self._operator, self._claims, but=lanes)
         except OrchestratorError as error:
             log.error("what is published cannot be delivered, what was before stays in force: %s", error)
             return
         self._preparer = preparer_of(loaded, self._catalogs.catalog, self._links)
         self._claims.stock(loaded.catalog.project.coupons, self._catalogs.revision)
-        await self._delivery.add(routes)
+        await self._lanes.add(routes)
 
     def _hashed(self, address: str) -> str:
         """Hash an address as workers remember noes of it; "" where they remember none."""
@@ -173,11 +174,3 @@ def _links(find: Find, hashed: Callable[[str], str]) -> Links:
         log.warning("links are signed with a secret of this process alone; set ORCHESTRATOR_LINK_SECRET for real ones")
         signing = (secrets.token_urlsafe(48),)
     return Links(find("public_url") or "http://127.0.0.1:8080", signing, hashed)
-
-
-def _release_over(loaded: "Loaded") -> int:
-    from orchestrator.language import durations
-
-    written = loaded.project_definition.release_over
-    found = None if written is None else durations.milliseconds(written)
-    return timing.RELEASE_OVER_MS if found is None else found

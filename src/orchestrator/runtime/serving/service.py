@@ -16,7 +16,7 @@ import structlog
 
 from orchestrator.channels.links import Links
 from orchestrator.errors import OrchestratorError
-from orchestrator.language import Loaded, durations, load
+from orchestrator.language import Loaded, load
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
 from orchestrator.model.rights import objection_hash
@@ -25,7 +25,7 @@ from orchestrator.runtime import addressing, finding, rights, versions
 from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import Agent, read_agents, session_secret
 from orchestrator.runtime.delivery import timing
-from orchestrator.runtime.delivery.delivery import Delivery
+from orchestrator.runtime.delivery.lanes import Lanes
 from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, routes_of
 from orchestrator.runtime.live import Keys, Known, Refusal
 from orchestrator.runtime.live_settings import ServeSettings
@@ -89,21 +89,21 @@ class Service:
         self.session_secret = session_secret(secrets)
         self._prepare(loaded)
         await self.intake.run(lambda: self.claims.open(self.intake.turns.catalog.project))
-        self.delivery = Delivery(
+        self.lanes = Lanes(
             routes_of(loaded, lambda: self.preparer, self._operator, self.claims),
             StoreOutbox(self.intake),
             self.clock,
             dice=random.Random(),  # noqa: S311 - it spreads retries and guards nothing
             observe=self.metrics.delivered,
             fail=self._fail,
-            release_over_ms=_release_over(loaded),
+            release_over_ms=timing.release_over(loaded.project_definition.release_over),
         )
         self._delivers = True
-        await self.delivery.start()
+        await self.lanes.start()
 
     def _make_turns(self, folder: Loaded, store: Store) -> Turns:
         self._in_force = versions.take_up(folder, store)
-        release_over = _release_over(self._in_force.loaded)
+        release_over = timing.release_over(self._in_force.loaded.project_definition.release_over)
         turns = Turns(self._in_force.catalog, store, self.metrics, release_over, self.settings.claim_ms)
         # Journeys may have changed while nobody ran.
         turns.take_up(self._in_force.catalog)
@@ -146,26 +146,26 @@ class Service:
 
     async def _go_by(self, loaded: Loaded, in_force: Callable[[], InForce]) -> None:
         # Routes first: a message is not decided that could not be handed over.
-        routes = routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=self.delivery.lanes)
+        routes = routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=self.lanes.by_name)
 
         def swap() -> None:
             self._in_force = in_force()
             self.intake.turns.take_up(self._in_force.catalog)
             self.claims.stock(self._in_force.catalog.project)
-            self.intake.turns.release_over_ms = _release_over(loaded)
+            self.intake.turns.release_over_ms = timing.release_over(loaded.project_definition.release_over)
 
         await self.intake.run(swap)
         self._prepare(self._in_force.loaded)
-        await self.delivery.add(routes)
+        await self.lanes.add(routes)
         if self._in_force.loaded is not loaded:  # something else was published in between
-            loaded, lanes = self._in_force.loaded, self.delivery.lanes
-            await self.delivery.add(routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=lanes))
+            loaded, lanes = self._in_force.loaded, self.lanes.by_name
+            await self.lanes.add(routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=lanes))
 
     def _on_worked(self, lanes: set[str], cancelled: list[str]) -> None:
         if not self._delivers:
             return  # timers of before fire already: lanes look at the outbox when they open
-        self.delivery.cancel(cancelled)
-        self.delivery.wake(lanes)
+        self.lanes.cancel(cancelled)
+        self.lanes.wake(lanes)
 
     def _fail(self, error: BaseException) -> None:
         if not self.failed.done():
@@ -226,7 +226,7 @@ class Service:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        await self.delivery.stop()
+        await self.lanes.stop()
         await self.intake.stop()
 
 
@@ -251,12 +251,6 @@ def _keys(store: Store, settings: ServeSettings) -> tuple[Keys, tuple[str, ...]]
 def _agents(store: Store, settings: ServeSettings) -> tuple[Agent, ...]:
     """Give who works on cases; where the operator names nobody, one whose key is made once."""
     return settings.agents or read_agents(f"agent:{_made_once(store, 'serve.agent_key')[0]}")
-
-
-def _release_over(loaded: Loaded) -> int:
-    written = loaded.project_definition.release_over
-    found = None if written is None else durations.milliseconds(written)
-    return timing.RELEASE_OVER_MS if found is None else found
 
 
 def _made_once(store: Store, name: str) -> tuple[str, bool]:

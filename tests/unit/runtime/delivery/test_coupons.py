@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.channels.coupons import AskedCodes, samples
 from orchestrator.runtime.delivery.coupons import NoCoupon, NotClaimed, Pool
-from orchestrator.runtime.delivery.delivery import Delivery, Route
+from orchestrator.runtime.delivery.lanes import Lanes, Route
 from orchestrator.runtime.delivery.roads import MessageRoad
 from providers import action, preparer
 from providers.deliveries import NOW_MS
@@ -48,7 +48,7 @@ class Seen(ToldChannel):
 async def delivered(content, claims, *actions, script=(), hours=0):
     clock, outbox = VirtualClock(NOW_MS), OutboxInMemory()
     channel, prepare, outcomes = Seen(clock, *script), preparer(content), []
-    delivery = Delivery(
+    delivery = Lanes(
         {"email": Route(MessageRoad(channel, lambda: prepare, claims))},
         outbox,
         clock,

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.channels.port import Receipt
 from orchestrator.errors import Bounced, Refused, TryLater
 from orchestrator.model.catalog import UNREACHABLE
-from orchestrator.runtime.delivery.delivery import Delivery, Route
+from orchestrator.runtime.delivery.lanes import Lanes, Route
 from orchestrator.runtime.delivery.roads import MessageRoad, PartlyTaken
 from providers import action, preparer
 from providers.deliveries import NOW_MS
@@ -94,7 +94,7 @@ async def handed_over(phones, milliseconds=3_600_000, **fields):
     """Hand one message to a customer's devices through a lane; give its action, the outbox and the outcomes."""
     one = action(1, channel="push", to=list(phones.scripts), **fields)
     clock, outbox, outcomes = VirtualClock(NOW_MS), OutboxInMemory(), []
-    delivery = Delivery(
+    delivery = Lanes(
         {"push": Route(MessageRoad(phones, preparer))},
         outbox,
         clock,

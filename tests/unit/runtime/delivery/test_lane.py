@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator.errors import Bounced, OptedOut, Refused, StorageError, TryLater, Unavailable, WindowClosed
-from orchestrator.runtime.delivery.delivery import Delivery, Route
 from orchestrator.runtime.delivery.lane import FETCHED_AT, QUEUED_PER_SENDER, Lane
+from orchestrator.runtime.delivery.lanes import Lanes, Route
 from orchestrator.runtime.delivery.pace import Manners, Rate
 from orchestrator.runtime.delivery.roads import MessageRoad, UnsetRoad, message_failed
 from orchestrator.storage import Batch
@@ -37,7 +37,7 @@ class Setting:
             "email": Route(MessageRoad(self.email, lambda: self.prepare), manners or Manners()),
             "push": Route(MessageRoad(self.push, lambda: self.prepare), manners or Manners()),
         }
-        self.delivery = Delivery(
+        self.delivery = Lanes(
             routes,
             self.outbox,
             self.clock,
@@ -115,7 +115,7 @@ async def test_a_dead_provider_is_left_alone_and_tried_with_one_message_at_a_tim
         await shop.clock.advance(30 * MINUTE)
         assert len(shop.email.sent) == 40
         assert len(shop.email.tried) == 48
-        assert not shop.delivery.lanes["email"].breaker.is_open
+        assert not shop.delivery.by_name["email"].breaker.is_open
 
 
 async def test_a_slow_provider_holds_up_nobody_else():
@@ -326,7 +326,7 @@ async def test_all_of_a_customers_devices_get_it_and_one_that_takes_it_is_enough
 
 async def test_a_lane_that_nobody_set_up_waits_and_says_what_is_missing():
     shop = Setting()
-    shop.delivery.lanes["email"].road = UnsetRoad("set it up", message_failed)
+    shop.delivery.by_name["email"].road = UnsetRoad("set it up", message_failed)
     async with shop:
         await shop.run(action(1), milliseconds=23 * HOUR)
         [row] = shop.outbox.store.due("email", NOW_MS + 2 * DAY, 10)
@@ -360,7 +360,7 @@ async def test_only_where_repeats_are_known_many_are_on_their_way_to_the_record(
 async def test_stopping_finishes_what_is_on_its_way_and_leaves_the_rest():
     shop = Setting(manners=Manners(concurrency=2))
     gate = ToldChannel(shop.clock, 0.05)
-    shop.delivery.lanes["email"].road = MessageRoad(gate, lambda: shop.prepare)
+    shop.delivery.by_name["email"].road = MessageRoad(gate, lambda: shop.prepare)
     await shop.run(*(action(number) for number in range(10)))
     assert gate.at_once == 2
     stopping = asyncio.create_task(shop.delivery.stop())

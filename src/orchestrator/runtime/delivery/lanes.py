@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.lane import GRACE_SECONDS, LOOK_EVERY, Lane, Observe
@@ -24,7 +25,7 @@ class Route:
     manners: Manners = field(default_factory=Manners)
 
 
-class Delivery:
+class Lanes:
     """Hands over whatever the outbox holds."""
 
     def __init__(
@@ -39,31 +40,23 @@ class Delivery:
         release_over_ms: int = timing.RELEASE_OVER_MS,
         look_every: float = LOOK_EVERY,
     ) -> None:
-        self._outbox = outbox
-        self._clock = clock
-        self._dice = dice
-        self._observe = observe
-        self._fail = fail
-        self._release_over_ms = release_over_ms
-        self._look_every = look_every
+        self._make = partial(
+            Lane,
+            outbox=outbox,
+            clock=clock,
+            dice=dice,
+            observe=observe,
+            fail=fail,
+            release_over_ms=release_over_ms,
+            look_every=look_every,
+        )
         self._lanes = {name: self._lane(name, route) for name, route in routes.items()}
 
     def _lane(self, name: str, route: Route) -> Lane:
-        return Lane(
-            name,
-            route.road,
-            self._outbox,
-            self._clock,
-            manners=route.manners,
-            dice=self._dice,
-            observe=self._observe,
-            fail=self._fail,
-            release_over_ms=self._release_over_ms,
-            look_every=self._look_every,
-        )
+        return self._make(name, route.road, manners=route.manners)
 
     @property
-    def lanes(self) -> Mapping[str, Lane]:
+    def by_name(self) -> Mapping[str, Lane]:
         """The lanes by name."""
         return self._lanes
 
