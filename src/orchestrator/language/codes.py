@@ -74,6 +74,7 @@ SHAPES = _codes(
         "Name an event of your own.",
     ),
     ("E231", "`then` or `on_timeout` beside a handoff that does not wait.", "until: closed, in the handoff."),
+    ("E232", "An example in which something happens before its start.", "Begin earlier, by start."),
 )
 REFERENCES = _codes(
     ("E301", "Two steps with one id.", "Give one of them another id."),
@@ -194,5 +195,6 @@ DOUBTS = _codes(
         "Write it with or without quotes, as they do.",
     ),
     ("W410", "An event in an example that no journey asks for, nearly like one of its own.", "Correct its spelling."),
+    ("W411", "A comparison of values that stand there themselves.", "Write a name without quotes."),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **DOUBTS}

@@ -29,10 +29,24 @@ def check(definition: JourneyDefinition, root: Place, shop: Shop, messages: Mess
                 "E228", f"two examples have this name, the first on line {names[example.name]}", "another name"
             )
         names.setdefault(example.name, place["name"].line)
+        _check_times(example, place)
         _check_setting(example, place, shop, steps, splits)
         _check_expected(example, place["expect"], shop, messages, steps)
         if not example.expect.model_fields_set and not place["expect"].node.mended:
             place["expect"].report("W318", "this example expects nothing, so that it cannot fail", "messages: [...]")
+
+
+def _check_times(example: Example, place: Place) -> None:
+    """Report what happens before an example begins: nothing is known then, and nobody inside."""
+    start = times.local_time(example.start)
+    spots = [(place["given"][number]["at"], given.at) for number, given in enumerate(example.given)]
+    if example.until is not None:
+        spots.append((place["until"], example.until))
+    for spot, written in spots:
+        moment = times.local_time(written)
+        if start is not None and moment is not None and moment < start:
+            why = f"`{written}` lies before the example's start, {example.start}"
+            spot.report("E232", why, f'start: "{written}", or a later time here')
 
 
 def _check_setting(

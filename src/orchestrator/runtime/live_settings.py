@@ -44,10 +44,7 @@ class ServeSettings:
     @classmethod
     def read(cls, find: Find) -> "ServeSettings":
         """Read them; raises OrchestratorError for an address that is none."""
-        http = find("http") or HTTP
-        host, port = listening.read(http, HTTP)
-        if not host:
-            raise OrchestratorError(f"ORCHESTRATOR_HTTP={http!r} is no address; write one such as {HTTP}")
+        host, port = listening.read(find("http") or HTTP, HTTP, is_named=True)
         public = find("public_url") or listening.url(host, port)
         if not public.startswith(("http://", "https://")):
             raise OrchestratorError(f"ORCHESTRATOR_PUBLIC_URL={public!r} must begin with https://")

@@ -35,6 +35,8 @@ def _make_private(path: Path) -> None:
 
 def lock(path: Path) -> IO[str]:
     """Take the lock that makes this process the file's only writer; it goes with the process, however that ends."""
+    if path.is_dir():
+        raise StorageError(f"{path} is a folder; name a file in it for the state")
     # A file of its own: closing any handle on the database itself would drop the locks that SQLite holds on it.
     lock_path = path.with_name(f"{path.name}-lock")
     try:

@@ -73,6 +73,22 @@ def test_a_case_is_waited_for_with_an_end_or_not_at_all(waits, told, found):
     assert [f"{each.line}:{each.column} {each.code}" for each in problems if each.code != "W303"] == told
 
 
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ('given: [{at: 0m, event: x}, {at: "2026-01-05T10:00", event: x}]', []),
+        ('given: [{at: 0m, event: x}, {at: "2026-01-05T09:59", event: x}]', ['E232 start: "2026-01-05T09:59"']),
+        ('start: "2026-03-02T08:00", given: [{at: "2026-03-01T23:00", event: x}]', ['E232 start: "2026-03-01T23:00"']),
+        ('start: "2026-03-02T08:00", until: "2026-03-01T23:00"', ['E232 start: "2026-03-01T23:00"']),
+        ('start: "2026-03-32T08:00", given: [{at: "2026-03-01T23:00", event: x}]', ['E213 one such as "2026-03-02T20:45"']),
+    ],
+)
+def test_nothing_happens_before_an_example_begins(times, told, found):
+    problems = found(HEAD + f"steps: []\nexamples: [{{name: a, {times}, expect: {{entries: 0}}}}]\n")
+    errors = [each for each in problems if not each.is_warning]
+    assert [f"{each.code} {each.fix.partition(', or')[0]}" for each in errors] == told
+
+
 STEPS = """\
 steps:
   - {id: greet, send: welcome}
@@ -390,7 +406,7 @@ def test_what_to_write_instead_is_what_was_meant(line, place, code, fix, found):
 
 
 @pytest.mark.parametrize(
-    ("key", "fix"), [("event.cart_id", "cart_id"), ("cart id", "a property's name, such as cart_id")]
+    ("key", "fix"), [("event.cart_id", "cart_id"), ("cart.", "a property's name, such as cart_id")]
 )
 def test_the_key_of_a_journey_is_a_propertys_name_alone(key, fix, found):
     problems = found(f"journey: j\nversion: 2\nenter: {{event: x, key: {key}}}\nsteps: [{{id: a, wait: 1h}}]\n")

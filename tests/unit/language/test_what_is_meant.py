@@ -22,12 +22,29 @@ HEAD = "journey: j\nversion: 2\npurpose: service\nenter: {event: cart_updated}\n
             "E206 the id of a file in messages/; the text stands there",
         ),
         ("steps:\n  - {id: x, send: welcome.message.yaml}", "E206 welcome"),
+        (
+            'steps:\n  - {id: x, send: {message: welcome, at: "10:00"}}',
+            'E202 a step of its own, wait_until: "10:00", before this one',
+        ),
+        (
+            "steps:\n  - {id: x, send: {message: welcome, delay: 1h}}",
+            "E202 a step of its own, wait: 1h, before this one",
+        ),
+        ('steps:\n  - {id: x, wait: {for: 1h, at: "10:00"}}', 'E202 a step of its own, wait_until: "10:00"'),
+        ('steps:\n  - {id: x, wait_until: {time: "10:00", hour: 10}}', "E202 time"),
+        ('steps:\n  - {id: x, wait_until: {date: entry.due, at: "10:00"}}', "E202 time"),
         ("título: Hola\nsteps:\n  - {id: x, send: welcome}", "E202 title"),
         ("status: live // for now\nsteps:\n  - {id: x, send: welcome}", "E204 live"),
     ],
 )
 def test_words_of_other_languages_and_tools_are_answered_with_ours(written, told, found):
     problems = found(HEAD + written + "\n")
+    assert [f"{each.code} {each.fix}" for each in problems] == [told]
+
+
+def test_a_key_whose_name_holds_a_space_is_to_be_sent_by_another(found):
+    problems = found(HEAD.replace("enter: {", "enter: {key: Order Id, ") + "steps: [{id: greet, send: welcome}]\n")
+    told = "E206 order_id, and have the event sent with its property called so"
     assert [f"{each.code} {each.fix}" for each in problems] == [told]
 
 

@@ -27,5 +27,11 @@ def test_what_is_no_address_is_said_to_be_none(written):
         listening.read(written, "127.0.0.1:8080")
 
 
+@pytest.mark.parametrize("http", ["localhost", ":8080"])
+def test_what_links_could_not_begin_with_is_refused(http):
+    with pytest.raises(OrchestratorError, match=rf"ORCHESTRATOR_HTTP='{http}' is no address; write one such as 127"):
+        ServeSettings.read({"http": http}.get)
+
+
 def test_links_lead_to_an_address_of_ipv6_in_brackets():
     assert ServeSettings.read({"http": "::1:8080"}.get).public_url == "http://[::1]:8080"

@@ -1,6 +1,7 @@
 """The state file: what survives closing, who may open it, and what is said when it cannot be read."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,14 @@ def test_a_second_writer_is_refused_and_told_who_the_first_one_is(path):
     with SqliteStore(path), pytest.raises(StorageError, match=r"in use by another process \(process id \d+\)"):
         SqliteStore(path)
     SqliteStore(path).close()
+
+
+@pytest.mark.parametrize("path", ["", "."])
+def test_a_folder_is_no_state_file_and_nothing_is_left_in_it(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="is a folder; name a file in it"):
+        SqliteStore(Path(path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_readers_see_the_last_commit_beside_the_writer(path):

@@ -5,7 +5,7 @@ the author gets to see. Must never know which key uses which kind.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, ClassVar, NoReturn, Union, get_args, get_origin
@@ -56,6 +56,8 @@ class Model(BaseModel):
 
     # The map that was meant by who wrote a single value, {} being the value.
     MEANT: ClassVar[str] = ""
+    # What to write for keys that belong elsewhere, by key.
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="wrap")
     @classmethod
@@ -120,6 +122,8 @@ def _named(detail: Any, model: type[Model]) -> InitErrorDetails:
 
 def _meant(name: str, model: type[Model]) -> str:
     """Say what an unknown key should have been: another key of the map, or the same one inside of one of them."""
+    if name in model.ELSEWHERE:
+        return model.ELSEWHERE[name]
     known = model.known_keys()
     # One letter off is a slip of the pen, `events` for `event`, whatever else is called so.
     if not get_close_matches(name.lower(), known, n=1, cutoff=0.85):
@@ -355,7 +359,7 @@ def _field(text: str) -> str:
 def _key(text: str) -> str:
     if not re.fullmatch(KEY_PATTERN, text):
         last = text.rpartition(".")[2].strip()
-        fix = last if re.fullmatch(KEY_PATTERN, last) else "a property's name, such as cart_id"
+        fix = last if re.fullmatch(KEY_PATTERN, last) else meant.sent_as(last) if last else "a property's name, such as cart_id"
         refuse("E206", f"`{_cut(text)}` is no name of a property of the event", fix)
     return text
 

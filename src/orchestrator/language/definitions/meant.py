@@ -3,6 +3,7 @@
 Owns these words, for hints that name ours. Must never make a key be read under two names.
 """
 
+import re
 from collections.abc import Iterator
 
 # What other tools, and people, call our keys.
@@ -19,6 +20,8 @@ _KEYS = {
     "text": ("body", "content"),
     "from": ("start", "begin", "since"),
     "to": ("end", "till", "until"),
+    "time": ("at", "hour"),
+    "at": ("time", "hour"),
     "exit": ("exit_on", "exits"),
     "enter": ("trigger", "entry", "start"),
 }
@@ -107,6 +110,12 @@ def by_key(word: str) -> Iterator[str]:
     """List our keys that somebody may mean who writes this one, the likeliest first."""
     yield from (ours for ours, theirs in _KEYS.items() if word in theirs)
     yield from _TRANSLATED.get(word.lower(), ())
+
+
+def sent_as(name: str) -> str:
+    """Say what to do about a property that others call by a name of several words."""
+    plain = re.sub(r"\W+", "_", name.strip()).strip("_").lower()
+    return f"{plain}, and have the event sent with its property called so"
 
 
 def by_filter(word: str) -> str | None:

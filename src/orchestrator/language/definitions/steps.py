@@ -3,7 +3,8 @@
 Owns one model a verb, with every key. Must never know how a step is compiled or run.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -35,6 +36,8 @@ from orchestrator.language.definitions.triggers import Trigger, UntilForm
 TAG = "\x00"
 
 _IDS = "Names the step, in lower-case words with dashes; what a customer's place is stored under."
+# What is asked of other steps by who wants them at a time of day.
+_UNTIL = 'a step of its own, wait_until: "10:00"'
 
 
 class StepBase(Model):
@@ -46,6 +49,8 @@ class StepBase(Model):
 
 class WaitBody(Model):
     """A pause."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(("at", "time", "until", "date", "weekday"), _UNTIL)
 
     for_: Duration = Field(alias="for", description="How long, such as 1h or 1d12h; a day is 24 hours.")
     restart_on: EventNames | None = Field(None, description="Each of these events starts the pause again.")
@@ -124,6 +129,11 @@ Channels = Annotated[list[Name], Field(min_length=1), BeforeValidator(_channels)
 
 class SendBody(Model):
     """A message to one customer."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("at", "time", "when", "on", "schedule", "weekday"), f"{_UNTIL}, before this one"),
+        **dict.fromkeys(("after", "delay", "wait"), "a step of its own, wait: 1h, before this one"),
+    }
 
     message: MessageId = Field(description="The message's id, as in messages/<id>.message.yaml.")
     channels: Channels | None = Field(

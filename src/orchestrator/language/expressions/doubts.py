@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
 from orchestrator.language.definitions.fields import nearest
+from orchestrator.language.definitions.meant import sent_as
 from orchestrator.language.expressions.generation import Generated
 from orchestrator.language.expressions.parsing import Mistake, Source
 from orchestrator.language.expressions.surroundings import LOWER, NAMESPACES, NUMBER, TRUTH, Surroundings, Values
@@ -38,6 +39,7 @@ def doubts(tree: ast.expr, source: Source, found: Generated, around: Surrounding
         yield Mistake("W402", f"`{written}` subtracts one from the other", offset, fix)
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
+            yield from _settled(node, source)
             sides = [node.left, *node.comparators]
             for left, operator, right in zip(sides, node.ops, node.comparators, strict=False):
                 yield from _never(left, right, source, around)
@@ -51,6 +53,19 @@ def doubts(tree: ast.expr, source: Source, found: Generated, around: Surrounding
             yield from _always(node, source)
         elif isinstance(node, ast.Attribute):
             yield from _not_yet(node, source, around)
+
+
+def _settled(node: ast.Compare, source: Source) -> Iterator[Mistake]:
+    """Find a comparison that asks nothing: 'Order Id' == 4 compares a text, not what a property holds."""
+    sides = [node.left, *node.comparators]
+    values = [each for side in sides for each in (side.elts if isinstance(side, ast.List | ast.Tuple) else [side])]
+    if any(_literal(each) is None for each in values):
+        return
+    fix = "a name without quotes, such as total"
+    if isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
+        name = node.left.value
+        fix = name if name.isidentifier() else sent_as(name)
+    yield Mistake("W411", "what never changes is compared with itself: no name stands here", source.offset(node), fix)
 
 
 def _not_yet(node: ast.Attribute, source: Source, around: Surroundings) -> Iterator[Mistake]:

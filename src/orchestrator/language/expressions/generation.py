@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestrator.language import durations
 from orchestrator.language.definitions.fields import nearest, suggest
+from orchestrator.language.definitions.meant import sent_as
 from orchestrator.language.expressions import paths
 from orchestrator.language.expressions.operators import OPERATORS, utc
 from orchestrator.language.expressions.parsing import Mistake, Source
@@ -122,6 +123,9 @@ class Generator:
         what, fix = _REFUSED.get(type(node), ("this", "comparisons, and, or, not, + - * /, and the functions"))
         if isinstance(node, ast.BinOp):
             what, fix = f"the operator of `{ast.unparse(node)[:40]}`", "one of + - * /"
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            name = node.slice.value
+            fix = f"{ast.unparse(node.value)}.{name if name.isidentifier() else sent_as(name)}"
         return self._mistake(node, "E402", f"{what} cannot stand in an expression", fix)
 
     def _mistake(self, node: ast.AST, code: str, message: str, fix: str) -> Mistake:

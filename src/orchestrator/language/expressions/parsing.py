@@ -9,6 +9,7 @@ import re
 import warnings
 from dataclasses import dataclass
 
+from orchestrator.language.definitions.meant import sent_as
 from orchestrator.language.signs import CURLY, NO_SPACE
 
 MAX_CHARACTERS = 2_000
@@ -38,7 +39,11 @@ _HINTS = (
     (re.compile(r"\bexists\b(?!\s*\()", re.IGNORECASE), "exists(name)"),
     (re.compile(r"(?<=[0-9])\s*%|[€$£]"), "the number alone"),
 )
+_WORD = r"(?!(?:and|or|not|in|is)\b)[^\W\d]\w*"
+# `Order Id`: as others call their properties, with a space that no name of ours holds.
+_SPACED = re.compile(rf"(?<![\w.]){_WORD}(?:[ \t]+{_WORD})+(?!\s*\()")
 _NO_OPERATOR = "two values stand side by side, with nothing between them"
+_NO_COMMA = "Perhaps you forgot a comma?"
 # Lines as Python counts them, which is not as str.splitlines does.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 # To Python 2026-12-24 is 1990: two subtractions, or a number that begins with 0.
@@ -185,10 +190,12 @@ class Source:
             if found:
                 fix = instead or found[0].lower()
                 return Mistake("E401", f"`{found[0]}` is not written here", found.start(), fix)
+        if error.msg.endswith(_NO_COMMA) and (spaced := _SPACED.search(bare)):
+            return Mistake("E401", f"`{spaced[0]}` is no name: a name holds no spaces", spaced.start(), sent_as(spaced[0]))
         line = min((error.lineno or 1), len(self._starts)) - 1
         offset = self._starts[line] + (error.offset or 1) - 2
         offset = min(max(offset, 0), max(len(self.text.rstrip()) - 1, 0))
         fix = "close the quote" if error.msg.startswith("unterminated") else "a condition such as total >= 30"
         # Python's own guess, a comma, is never it.
-        why = _NO_OPERATOR if error.msg.endswith("Perhaps you forgot a comma?") else error.msg
+        why = _NO_OPERATOR if error.msg.endswith(_NO_COMMA) else error.msg
         return Mistake("E401", f"this is no expression: {why}", offset, fix)

@@ -372,7 +372,7 @@ def test_the_entrys_last_event_must_be_kept_where_none_is_at_hand():
     ],
 )
 def test_not_of_a_comparison_is_doubted(text, doubts):
-    assert len(compile_text(text, AROUND).doubts) == doubts
+    assert [each.code for each in compile_text(text, AROUND).doubts if each.code != "W411"] == ["W401"] * doubts
 
 
 def test_the_generated_code_knows_the_operators_and_nothing_else():

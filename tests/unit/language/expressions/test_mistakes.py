@@ -235,6 +235,21 @@ def test_a_bare_name_is_led_to_where_its_value_is(text, around, fix):
 
 
 @pytest.mark.parametrize(
+    ("marked", "fix"),
+    [
+        ("§Order Id == 4", "order_id"),
+        ("total > 3 and §Order Id == 4", "order_id"),
+        ("§properties['Order Id'] == 4", "properties.order_id"),
+        ("§event.properties['Order Id'] == 4", "event.properties.order_id"),
+    ],
+)
+def test_a_property_whose_name_holds_a_space_cannot_be_asked_for_and_the_way_out_is_told(marked, fix):
+    mistake = mistake_of(marked.replace("§", ""), AROUND.at_event())
+    assert mistake.fix == f"{fix}, and have the event sent with its property called so"
+    assert mistake.offset == marked.index("§")
+
+
+@pytest.mark.parametrize(
     ("marked", "code", "fix"),
     [
         ("country == §ES", "W404", "'ES', or event.properties.ES"),
@@ -255,6 +270,10 @@ def test_a_bare_name_is_led_to_where_its_value_is(text, around, fix):
         ("lower(address.country) != 'es' and §'pt'", "W408", "lower(address.country) not in ['es', 'pt']"),
         ("total > 30 or §50", "W408", "a comparison of its own"),
         ("total == 1 or §-1", "W408", "total in [1, -1]"),
+        ("§'Order Id' == 4", "W411", "order_id, and have the event sent with its property called so"),
+        ("total > 3 and §'country' in ['ES', 'PT']", "W411", "country"),
+        ("§1 == 1", "W411", "a name without quotes, such as total"),
+        ("'ES' in [event.properties.country]", None, None),
         ("total == 1 or False", None, None),
         ("country or 'ES'", None, None),
         ("total > 3 or country", None, None),
