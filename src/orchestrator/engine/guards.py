@@ -16,7 +16,7 @@ from orchestrator.model.decision import Reason
 from orchestrator.model.expression import Scope
 from orchestrator.model.journey import Journey
 from orchestrator.model.profile import Profile
-from orchestrator.model.project import WINDOWS_MS, Cap, Channel, Message, Project, Purpose, QuietHours
+from orchestrator.model.project import WINDOWS_MS, Cap, Channel, Message, Project, Purpose, QuietHours, is_always_quiet
 from orchestrator.model.state import Entry, Sent
 from orchestrator.model.zones import zone_of
 
@@ -32,7 +32,7 @@ TRACKING_PURPOSE = "tracking"
 
 
 class Answer(msgspec.Struct, gc=False):
-    """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end.
+    """May it leave by this channel? `reason` None says yes; with QUIET_HOURS, `until_ms` is their end, 0 for never.
 
     With CAP_REACHED, `cap` is the one.
 
@@ -79,7 +79,8 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
     zone = zone_of(profile, project)
     until_ms = calendars.quiet_until(now_ms, zone, windows)
     if until_ms:
-        return Answer(name, _QUIET_HOURS, address, until_ms)
+        # The customer's own may close the gap that the project's leave: nothing is held that could never leave.
+        return Answer(name, _QUIET_HOURS, address, 0 if is_always_quiet(windows) else until_ms)
     return Answer(name, None, address, quiet=calendars.as_data(zone, windows), window_ms=window_ms)
 
 

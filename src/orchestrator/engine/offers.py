@@ -20,7 +20,7 @@ from orchestrator.model.effects import Action
 from orchestrator.model.expression import Scope
 from orchestrator.model.journey import Journey, Send
 from orchestrator.model.profile import Profile
-from orchestrator.model.project import WINDOWS_MS, Project
+from orchestrator.model.project import WINDOWS_MS, Project, is_always_quiet
 from orchestrator.model.state import Entry, History, Result, Sent, State
 from orchestrator.model.zones import zone_of
 
@@ -221,5 +221,5 @@ class _Road:
         zone = self._zone if profile.value("timezone") is None else zone_of(profile, self._project)
         until_ms = calendars.quiet_until(now_ms, zone, windows)
         if until_ms:
-            return Answer(name, _QUIET, address, until_ms)
+            return None if is_always_quiet(windows) else Answer(name, _QUIET, address, until_ms)
         return Answer(name, None, address, quiet=calendars.as_data(zone, windows))

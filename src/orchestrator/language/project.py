@@ -41,6 +41,7 @@ from orchestrator.model.project import (
     Retention,
     Table,
     Team,
+    is_always_quiet,
 )
 
 Read = Callable[[str], str | None]
@@ -303,29 +304,17 @@ def _purpose(shop: Shop, place: Place, name: str, written: PurposeDefinition, ar
 
 
 def _check_nights(shop: Shop) -> None:
-    """Doubt quiet hours that leave no minute of the week: what they hold is never sent, or expires."""
+    """Doubt quiet hours that leave no minute of the week: nothing is sent then, nor held."""
     told: set[str] = set()
     for name, purpose in shop.purposes.items():
         own = bool(shop.definition.purposes[name].quiet_hours)
         where, place = (name, shop.place["purposes"][name]) if own else ("", shop.place)
         for channel in shop.channels:
             windows = tuple(each for each in purpose.quiet_hours if each.channel in (None, channel))
-            if where not in told and _is_always(windows):
+            if where not in told and is_always_quiet(windows):
                 told.add(where)
-                message = f"it is always quiet for {name} on {channel}: what is held is never sent"
+                message = f"it is always quiet for {name} on {channel}: nothing is sent"
                 place["quiet_hours"].report("W319", message, "windows that leave some of the week out", at_key=True)
-
-
-def _is_always(windows: tuple[QuietHours, ...]) -> bool:
-    """Tell whether quiet hours cover each minute of a week."""
-    day, week = 24 * 60, 7 * 24 * 60
-    quiet = bytearray(week + day)  # the night of the last day goes on into the first one's
-    for window in windows:
-        for weekday in window.days or range(7):
-            begins = weekday * day + window.from_minute
-            lasts = (window.to_minute - window.from_minute) % day or day
-            quiet[begins : begins + lasts] = b"\1" * lasts
-    return all(quiet[day:week]) and all(one or other for one, other in zip(quiet[:day], quiet[week:], strict=True))
 
 
 def _cap(written: CapDefinition, *, is_shared: bool) -> Cap:

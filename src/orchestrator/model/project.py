@@ -6,6 +6,7 @@ from local midnight, lengths are milliseconds.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from orchestrator.model import instants
@@ -51,6 +52,19 @@ class QuietHours:
     to_minute: int
     days: frozenset[int] = frozenset()
     channel: str | None = None
+
+
+@lru_cache(maxsize=1024)
+def is_always_quiet(windows: tuple[QuietHours, ...]) -> bool:
+    """Tell whether quiet hours cover each minute of a week."""
+    day, week = 24 * 60, 7 * 24 * 60
+    quiet = bytearray(week + day)  # the night of the last day goes on into the first one's
+    for window in windows:
+        for weekday in window.days or range(7):
+            begins = weekday * day + window.from_minute
+            lasts = (window.to_minute - window.from_minute) % day or day
+            quiet[begins : begins + lasts] = b"\1" * lasts
+    return all(quiet[day:week]) and all(one or other for one, other in zip(quiet[:day], quiet[week:], strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,31 @@ def test_the_customers_own_quiet_hours_do_not_hold_up_what_needs_no_consent():
     assert ana.messages == [("cart-reminder", "email", "0m")]
 
 
+@pytest.mark.parametrize("channels", [("email",), ("email", "sms")])
+def test_own_quiet_hours_that_leave_no_time_beside_the_projects_refuse_the_channel_and_hold_nothing(channels):
+    shop = project(purpose("marketing", "opt_in", quiet_hours=(quiet("21:30", "08:30", channel="email"),)))
+    ana = Customer(journey(send("say", "hello", *channels), wait("calm", "1h")), project=shop, start="2026-03-02T13:00")
+    ana.does("preference_changed", quiet_hours={"from": "08:30", "to": "21:30"})
+    ana.does("cart_updated")
+    if "sms" in channels:  # which waits for the end of the customer's own
+        assert ana.state.entries[0].results["say"].channel == "sms"
+        held = [("held", "quiet_hours", "say", "0m")]
+    else:
+        held = [("waited", "time", "calm", "0m")]
+    assert [each[:3] for each in ana.told][1:] == [("suppressed", "quiet_hours", "say"), *(each[:3] for each in held)]
+
+
+def test_a_held_message_is_refused_once_the_customers_own_quiet_hours_leave_no_time():
+    ana = at_night(send("remind", "cart-reminder", "email"))
+    ana.does("preference_changed", quiet_hours={"from": "08:30", "to": "21:30"})
+    ana.until("2026-03-05T12:00")
+    assert ana.told[1:] == [
+        ("held", "quiet_hours", "remind", "2026-03-02T22:00"),
+        ("suppressed", "quiet_hours", "remind", "2026-03-03T08:30"),
+        ("exited", "completed", None, "2026-03-03T08:30"),
+    ]
+
+
 def test_an_action_tells_delivery_the_quiet_hours_to_ask_again():
     shop = project(purpose("marketing", "opt_in", quiet_hours=(quiet("21:30", "08:30", days=(5, 6)),)))
     ana = at_night(send("say", "hello", "email"), shop=shop, start="2026-03-02T12:00")

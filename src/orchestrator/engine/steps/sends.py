@@ -61,9 +61,9 @@ def _try_channels(turn: Turn, journey: Journey, entry: Entry, step: Send, asked_
             _leave(turn, journey, entry, step, answer, asked_ms, visit_of(entry, step.inside))
             return SENT
         refused.append(answer)
-    quiet = next((answer for answer in refused if answer.reason is _QUIET_HOURS), None)
+    quiet = next((answer for answer in refused if answer.until_ms), None)
     if quiet is not None:
-        _refuse(turn, journey, entry, step, [no for no in refused if no.reason is not _QUIET_HOURS])
+        _refuse(turn, journey, entry, step, [no for no in refused if not no.until_ms])
         return _hold(turn, journey, entry, step, quiet, asked_ms)
     # No channel at all, such as `same` for an event that came by none of ours, is a "no" on record like any other.
     _refuse(turn, journey, entry, step, refused or [Answer("", _UNREACHABLE)])

@@ -359,7 +359,13 @@ def _field(text: str) -> str:
 def _key(text: str) -> str:
     if not re.fullmatch(KEY_PATTERN, text):
         last = text.rpartition(".")[2].strip()
-        fix = last if re.fullmatch(KEY_PATTERN, last) else meant.sent_as(last) if last else "a property's name, such as cart_id"
+        fix = (
+            last
+            if re.fullmatch(KEY_PATTERN, last)
+            else meant.sent_as(last)
+            if last
+            else "a property's name, such as cart_id"
+        )
         refuse("E206", f"`{_cut(text)}` is no name of a property of the event", fix)
     return text
 

@@ -92,7 +92,11 @@ class PurposeDefinition(Model):
         description="opt_in needs a yes, double_opt_in a confirmed yes, opt_out the absence of a no, none ignores it."
     )
     caps: Caps = Field(default_factory=list, description="How often at most.")
-    quiet_hours: QuietHours = Field(default_factory=list, description="When not.")
+    quiet_hours: QuietHours = Field(
+        default_factory=list,
+        description="When not. Where these and the customer's own leave no time at all nothing is held: the channel is "
+        "refused (`quiet_hours`), and the journey goes on.",
+    )
     only_if: Expression | None = Field(None, description="A condition on the customer that must hold.")
     during_case: Literal["pause"] | None = Field(None, description="`pause`: nothing while a case is open.")
     policies: Literal["none"] | None = Field(

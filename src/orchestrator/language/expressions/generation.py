@@ -123,7 +123,11 @@ class Generator:
         what, fix = _REFUSED.get(type(node), ("this", "comparisons, and, or, not, + - * /, and the functions"))
         if isinstance(node, ast.BinOp):
             what, fix = f"the operator of `{ast.unparse(node)[:40]}`", "one of + - * /"
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        if (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.slice, ast.Constant)
+            and isinstance(node.slice.value, str)
+        ):
             name = node.slice.value
             fix = f"{ast.unparse(node.value)}.{name if name.isidentifier() else sent_as(name)}"
         return self._mistake(node, "E402", f"{what} cannot stand in an expression", fix)

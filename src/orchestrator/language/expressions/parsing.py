@@ -191,7 +191,9 @@ class Source:
                 fix = instead or found[0].lower()
                 return Mistake("E401", f"`{found[0]}` is not written here", found.start(), fix)
         if error.msg.endswith(_NO_COMMA) and (spaced := _SPACED.search(bare)):
-            return Mistake("E401", f"`{spaced[0]}` is no name: a name holds no spaces", spaced.start(), sent_as(spaced[0]))
+            return Mistake(
+                "E401", f"`{spaced[0]}` is no name: a name holds no spaces", spaced.start(), sent_as(spaced[0])
+            )
         line = min((error.lineno or 1), len(self._starts)) - 1
         offset = self._starts[line] + (error.offset or 1) - 2
         offset = min(max(offset, 0), max(len(self.text.rstrip()) - 1, 0))
