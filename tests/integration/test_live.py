@@ -2,18 +2,24 @@
 
 import asyncio
 import re
+from contextlib import closing
 from html import unescape
 
 import pytest
 
 from orchestrator.channels.email.composing import read_message_id
-from orchestrator.errors import StorageError
+from orchestrator.channels.links import About, Kind, Links
+from orchestrator.cli.commands.serve import _tell
+from orchestrator.errors import OrchestratorError, StorageError
 from orchestrator.language import load
 from orchestrator.model import ids
 from orchestrator.runtime import versions
 from orchestrator.storage import SqliteStore
+from orchestrator.web.server import listen
 from providers import MailServer
 from providers.live import CART, HOUR, JOURNEY, PHONE, LiveShop, SetClock, until, write_project
+
+PROFILE = ids.profile_id_of("customer_id", "ana")
 
 
 def path_of(url):
@@ -429,3 +435,39 @@ async def test_nothing_is_sent_by_a_process_that_could_not_say_so(tmp_path, monk
             assert 'orchestrator_http_events_total{outcome="turned_away"} 1.0' in await response.text()
         monkeypatch.setattr(SqliteStore, "commit", commit)
         await until(lambda: server.raw)
+
+
+async def test_keys_that_a_start_made_and_told_nobody_are_told_by_the_next_one_and_by_no_other(tmp_path, capsys):
+    def without_keys(**channels):
+        live = LiveShop(tmp_path, **channels)
+        live.settings |= {"write_keys": "", "read_keys": ""}
+        return live
+
+    async def told(live):
+        async with live, live.client.post("/v1/events", headers={"Authorization": "Bearer x"}, json=CART):
+            with closing(listen("127.0.0.1", 0)) as bound:
+                _tell(live.service, bound)
+        return capsys.readouterr().err
+
+    with pytest.raises(OrchestratorError, match="nobody brings the scheme"):
+        await told(without_keys(email="nonsense:x"))
+    first, then = await told(without_keys()), await told(without_keys())
+    assert re.findall(r"made the (\w+ key), kept", first) == ["write key", "read key", "agent key"]
+    assert "made the" not in then
+    assert "name your own in ORCHESTRATOR_WRITE_KEYS, ORCHESTRATOR_READ_KEYS, ORCHESTRATOR_AGENTS where" in then
+
+
+async def test_links_in_mails_from_before_the_operator_named_a_secret_still_lead_somewhere(tmp_path):
+    live, about = LiveShop(tmp_path), About(PROFILE, "ab" * 16, "email", "marketing", "es")
+    given, live.settings["link_secret"] = live.settings["link_secret"], ""
+    async with live as shop:
+        sent = shop.service.links.make(Kind.UNSUBSCRIBE, about, shop.clock.now_ms())
+    live = LiveShop(tmp_path)
+    live.settings["link_secret"] = given
+    async with live as shop:
+        now_ms, links = shop.clock.now_ms(), shop.service.links
+        assert links.read(sent.rpartition("/")[2], now_ms, Kind.UNSUBSCRIBE).profile_id == PROFILE
+        anew = Links("https://shop.example", (given,)).read(
+            links.make(Kind.UNSUBSCRIBE, about, now_ms).rpartition("/")[2], now_ms, Kind.UNSUBSCRIBE
+        )
+        assert anew.profile_id == PROFILE

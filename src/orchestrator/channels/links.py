@@ -126,7 +126,7 @@ class Links:
     ) -> None:
         if not secrets or any(len(secret.encode()) < MIN_SECRET_BYTES for secret in secrets):
             raise OrchestratorError(
-                f"a link secret needs at least {MIN_SECRET_BYTES} characters;"
+                f"a link secret (ORCHESTRATOR_LINK_SECRET) needs at least {MIN_SECRET_BYTES} characters;"
                 " make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         self.base_url = base_url.rstrip("/")

@@ -42,7 +42,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Who may do what; `made` names those that were made just now, so that somebody is told."""
+    """Who may do what; `made` names those that were made and nobody was told yet."""
 
     write: tuple[str, ...]
     read: tuple[str, ...]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.runtime.live_settings import ServeSettings
     from orchestrator.runtime.serving import Service
 
+# The settings that take the place of keys that are made.
+_NAMED = {"write_key": "write_keys", "read_key": "read_keys", "agent_key": "agents"}
 EXAMPLES = [
     Example("orchestrator serve shop --try-out", "see on the screen what customers would get"),
     Example(
@@ -145,12 +147,19 @@ async def _serve(
 
 
 def _tell(service: "Service", bound: socket.socket) -> None:
-    """Say where it listens, and once the keys that were made because nobody named any."""
+    """Say where it listens, and once the keys that were made because nobody named any; later, how to have others."""
     for name, key in service.keys.made:
-        if name != "link_secret":
-            screen.say(f"made the {name.replace('_', ' ')}, kept in the state file: {key}")
-            if name == "agent_key":
-                screen.say(f"with it, {service.agents[0].name} signs in at {service.links.base_url}/inbox")
+        screen.say(f"made the {name.replace('_', ' ')}, kept in the state file: {key}")
+        if name == "agent_key":
+            screen.say(f"with it, {service.agents[0].name} signs in at {service.links.base_url}/inbox")
+    service.told()
+    told = dict(service.keys.made)
+    kept = [name for key, name in _NAMED.items() if key not in told and not getattr(service.settings, name)]
+    if kept:
+        named = ", ".join(f"ORCHESTRATOR_{name.upper()}" for name in kept)
+        screen.say(
+            f"keys that were told when they were made are in force; name your own in {named} where they are lost"
+        )
     for lane in service.lanes.by_name.values():
         missing = getattr(lane.road, "missing", None)
         if missing is not None:

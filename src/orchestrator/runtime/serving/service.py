@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from orchestrator.channels.links import Links
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import OrchestratorError, StorageError
 from orchestrator.language import Loaded, load
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.event import Event
@@ -40,6 +40,9 @@ from orchestrator.runtime.versions import InForce
 from orchestrator.runtime.wall_clock import Clock, WallClock
 from orchestrator.storage import Batch, Store
 
+# What a store keeps of secrets that were made for it, and which of them nobody has been told: a start may end before
+# anybody is, of a channel's mistaken URL, a full disk, a signal.
+_SECRETS, _UNTOLD = "serve.", "serve.untold."
 _log = structlog.get_logger(__name__)
 
 
@@ -62,6 +65,7 @@ class Service:
         self._operator = Operator(find, settings.allowed_hosts, f"{settings.public_url}/inbox", own)
         self._watch = Watch(directory, self.clock.sleep, self._newer)
         self._watching: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._is_open = self._delivers = False
 
     async def start(self) -> None:
@@ -175,6 +179,18 @@ class Service:
         """Look up what the operator set."""
         return self._operator.find(name)
 
+    def told(self) -> None:
+        """Take note that whoever started us was told the keys that were made; until then each start tells them."""
+        names = dict.fromkeys((f"{_UNTOLD}{name}" for name, _ in self.keys.made), None)
+        if names:
+            self._telling = asyncio.create_task(self._note(Batch(positions=names)))
+
+    async def _note(self, batch: Batch) -> None:
+        try:
+            await self.intake.run(lambda: self.intake.store.commit(batch))
+        except StorageError as error:
+            _log.warning("the next start will tell the keys again", why=str(error))
+
     async def take(self, lines: Sequence[bytes], source: str) -> list[Refusal]:
         """Take raw events; returns once they are durable, with those that were refused."""
         answered = self.metrics.accepted
@@ -226,6 +242,8 @@ class Service:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        if self._telling is not None:
+            await self._telling
         await self.lanes.stop()
         await self.intake.stop()
 
@@ -236,28 +254,39 @@ def _keys(store: Store, settings: ServeSettings) -> tuple[Keys, tuple[str, ...]]
     def own(name: str, given: tuple[str, ...]) -> tuple[str, ...]:
         if given:
             return given
-        key, is_new = _made_once(store, f"serve.{name}")
-        if is_new:
+        key = _made_once(store, name)
+        if store.position(f"{_UNTOLD}{name}") is not None:
             made.append((name, key))
         return (key,)
 
     write, read = own("write_key", settings.write_keys), own("read_key", settings.read_keys)
     if not settings.agents:
         own("agent_key", ())
-    told = tuple(made)
-    return Keys(write, read, told), own("link_secret", settings.link_secrets)
+    return Keys(write, read, tuple(made)), _link_secrets(store, settings.link_secrets)
+
+
+def _link_secrets(store: Store, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Give what links are read with, the newest last, which signs.
+
+    One that was made here before the operator named theirs comes first: mails that people still have lead by it, and
+    who leaves by one of those must be heard.
+    """
+    if not given:
+        return (_made_once(store, "link_secret"),)
+    made = store.position(f"{_SECRETS}link_secret")
+    return given if made is None else (made.decode(), *given)
 
 
 def _agents(store: Store, settings: ServeSettings) -> tuple[Agent, ...]:
     """Give who works on cases; where the operator names nobody, one whose key is made once."""
-    return settings.agents or read_agents(f"agent:{_made_once(store, 'serve.agent_key')[0]}")
+    return settings.agents or read_agents(f"agent:{_made_once(store, 'agent_key')}")
 
 
-def _made_once(store: Store, name: str) -> tuple[str, bool]:
-    """Give a secret that belongs to a store, and whether it was made just now."""
-    kept = store.position(name)
+def _made_once(store: Store, name: str) -> str:
+    """Give a secret that belongs to a store, made where there is none yet, and told to nobody then."""
+    kept = store.position(f"{_SECRETS}{name}")
     if kept is not None:
-        return kept.decode(), False
+        return kept.decode()
     made = secrets.token_urlsafe(32)
-    store.commit(Batch(positions={name: made.encode()}))
-    return made, True
+    store.commit(Batch(positions={f"{_SECRETS}{name}": made.encode(), f"{_UNTOLD}{name}": b""}))
+    return made
