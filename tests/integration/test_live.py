@@ -454,7 +454,7 @@ async def test_keys_that_a_start_made_and_told_nobody_are_told_by_the_next_one_a
     first, then = await told(without_keys()), await told(without_keys())
     assert re.findall(r"made the (\w+ key), kept", first) == ["write key", "read key", "agent key"]
     assert "made the" not in then
-    assert "name your own in ORCHESTRATOR_WRITE_KEYS, ORCHESTRATOR_READ_KEYS, ORCHESTRATOR_AGENTS where" in then
+    assert "name yours in ORCHESTRATOR_WRITE_KEYS, ORCHESTRATOR_READ_KEYS, ORCHESTRATOR_AGENTS\n" in then
 
 
 async def test_links_in_mails_from_before_the_operator_named_a_secret_still_lead_somewhere(tmp_path):

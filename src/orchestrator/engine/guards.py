@@ -80,7 +80,8 @@ def ask(turn: Turn, journey: Journey, entry: Entry, channel: Channel, purpose: P
     until_ms = calendars.quiet_until(now_ms, zone, windows)
     if until_ms:
         # The customer's own may close the gap that the project's leave: nothing is held that could never leave.
-        return Answer(name, _QUIET_HOURS, address, 0 if is_always_quiet(windows) else until_ms)
+        is_closed = profile.quiet_hours and is_always_quiet(windows)
+        return Answer(name, _QUIET_HOURS, address, 0 if is_closed else until_ms)
     return Answer(name, None, address, quiet=calendars.as_data(zone, windows), window_ms=window_ms)
 
 

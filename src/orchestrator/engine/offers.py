@@ -221,5 +221,6 @@ class _Road:
         zone = self._zone if profile.value("timezone") is None else zone_of(profile, self._project)
         until_ms = calendars.quiet_until(now_ms, zone, windows)
         if until_ms:
-            return None if is_always_quiet(windows) else Answer(name, _QUIET, address, until_ms)
+            is_closed = profile.quiet_hours and is_always_quiet(windows)
+            return None if is_closed else Answer(name, _QUIET, address, until_ms)
         return Answer(name, None, address, quiet=calendars.as_data(zone, windows))

@@ -304,7 +304,7 @@ def _purpose(shop: Shop, place: Place, name: str, written: PurposeDefinition, ar
 
 
 def _check_nights(shop: Shop) -> None:
-    """Doubt quiet hours that leave no minute of the week: nothing is sent then, nor held."""
+    """Doubt quiet hours that leave no minute of the week: what they hold is never sent, or expires."""
     told: set[str] = set()
     for name, purpose in shop.purposes.items():
         own = bool(shop.definition.purposes[name].quiet_hours)
@@ -313,7 +313,7 @@ def _check_nights(shop: Shop) -> None:
             windows = tuple(each for each in purpose.quiet_hours if each.channel in (None, channel))
             if where not in told and is_always_quiet(windows):
                 told.add(where)
-                message = f"it is always quiet for {name} on {channel}: nothing is sent"
+                message = f"it is always quiet for {name} on {channel}: what is held is never sent"
                 place["quiet_hours"].report("W319", message, "windows that leave some of the week out", at_key=True)
 
 

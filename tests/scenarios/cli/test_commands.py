@@ -186,6 +186,11 @@ class TestRun:
         assert orchestrator("run", shop, "--events", shop / "events.csv").err.endswith(hint)
         assert hint not in orchestrator("run", shop, "--events", shop / "events.csv", shop / "events.jsonl").err
 
+    def test_a_name_that_is_nearly_one_that_journeys_ask_for_is_told(self, orchestrator, shop):
+        (shop / "other.jsonl").write_text('{"type": "Cart Updated", "customer_id": "ana"}\n')
+        ran = orchestrator("run", str(shop), "--events", str(shop / "other.jsonl"))
+        assert "events come as 'Cart Updated', and journeys ask for 'cart_updated', another name" in ran.err
+
     def test_many_files_may_follow_one_option(self, orchestrator, shop):
         lines = (shop / "events.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
         for name, part in (("a", lines[::2]), ("b", lines[1::2])):

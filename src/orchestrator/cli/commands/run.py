@@ -165,6 +165,9 @@ def _told(summary: "Summary") -> Iterator[str]:
     yield f"{counted(sum(summary.decisions.values()), 'decision')} ({_counts(summary.decisions)})"
     clock = "" if summary.clock_ms is None else f" at {times.spoken(summary.clock_ms, 'UTC')} UTC"
     yield f"{summary.waiting:,} of {summary.customers:,} customers have a timer set{clock}"
+    for name, asked in sorted(summary.misnamed.items()):
+        told = f"events come as {name!r}, and journeys ask for {asked!r}, another name: write either in both places"
+        yield screen.paint(told, "yellow", sys.stderr)
     if summary.dead_letters:
         letters = counted(sum(summary.dead_letters.values()), "dead letter")
         yield screen.paint(f"{letters} ({_counts(summary.dead_letters)})", "yellow", sys.stderr)
@@ -187,6 +190,7 @@ def _values(summary: "Summary") -> dict[str, Any]:
         "actions": dict(summary.actions),
         "decisions": dict(summary.decisions),
         "dead_letters": dict(summary.dead_letters),
+        "misnamed": dict(summary.misnamed),
         "timers": summary.timers,
         "waiting": summary.waiting,
         "customers": summary.customers,

@@ -157,9 +157,7 @@ def _tell(service: "Service", bound: socket.socket) -> None:
     kept = [name for key, name in _NAMED.items() if key not in told and not getattr(service.settings, name)]
     if kept:
         named = ", ".join(f"ORCHESTRATOR_{name.upper()}" for name in kept)
-        screen.say(
-            f"keys that were told when they were made are in force; name your own in {named} where they are lost"
-        )
+        screen.say(f"keys are in force that were told when they were made; where they are lost, name yours in {named}")
     for lane in service.lanes.by_name.values():
         missing = getattr(lane.road, "missing", None)
         if missing is not None:

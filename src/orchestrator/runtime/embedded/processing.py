@@ -28,6 +28,7 @@ from orchestrator.runtime.embedded.summary import SHOWN_DEAD_LETTERS, Summary
 from orchestrator.runtime.embedded.written import Written
 from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.limits import LIMITS, Ledger
+from orchestrator.runtime.misnamed import Misnamed
 from orchestrator.runtime.objections import recalled, renewed
 from orchestrator.runtime.timers import NEVER_MS, Timers
 from orchestrator.runtime.turn import Failure, Meeting, Turned
@@ -74,7 +75,8 @@ class Processor:
         stored = store.position(CLOCK)
         self.clock_ms = instants.EARLIEST_MS if stored is None else int(stored)
         self._arrived_ms = 0
-        self.summary = Summary()
+        self._misnamed = Misnamed(catalog.named)
+        self.summary = Summary(misnamed=self._misnamed.found)
         self.records = 0
         self._batch_ends_at = BATCH_RECORDS
         # What the batch holds so far: cleared by each commit, never replaced, because the loop has them at hand.
@@ -103,6 +105,7 @@ class Processor:
             self._catalog = catalog
             self._lend_to(catalog)
             self._resolver.follow(catalog.project)
+            self._misnamed.follow(catalog.named)
             self.settle()
 
     def _lend_to(self, catalog: Catalog) -> None:
@@ -168,10 +171,12 @@ class Processor:
         catalog, wanted = self._catalog, self._catalog.wanted
         timers, clock_ms, changed, read_record = self._timers, self.clock_ms, self._changed, self._store.read
         self._arrived_ms = arrived_ms = feed.arrived_ms
-        outcomes, ignored = self.summary.events, 0
+        outcomes, ignored, met = self.summary.events, 0, self._misnamed.met
         for index, raw in enumerate(chunk.lines):
             try:
                 event = read(raw, arrived_ms)
+                if event.type not in met:
+                    self._misnamed.meet(event.type)
                 if event.time_ms > clock_ms:
                     if timers.next_ms < event.time_ms:
                         self._wake(event.time_ms, lambda: self._commit(feed.position(index), feed))  # noqa: B023 - called at once

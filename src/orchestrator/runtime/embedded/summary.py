@@ -18,7 +18,8 @@ class Summary:
 
     `events` counts by outcome: applied, duplicate, ignored. `dead_letters` counts by reason, and
     `first_dead_letters` are the first few. `waiting` and `customers` are what the store holds now:
-    customers with something to wake for, and all of them. `clock_ms` is how far time has come, None
+    customers with something to wake for, and all of them. `misnamed` are names of events that nobody asks for and that
+    are nearly one that somebody does, with that one. `clock_ms` is how far time has come, None
     where nothing has happened yet.
     """
 
@@ -27,6 +28,7 @@ class Summary:
     decisions: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     first_dead_letters: list[DeadLetter] = field(default_factory=list)
+    misnamed: dict[str, str] = field(default_factory=dict)
     timers: int = 0
     waiting: int = 0
     customers: int = 0

@@ -37,6 +37,7 @@ from orchestrator.runtime.identity import Resolved, Resolver
 from orchestrator.runtime.inside import INSIDE, Inside
 from orchestrator.runtime.limits import LIMITS, Ledger
 from orchestrator.runtime.live import Refusal
+from orchestrator.runtime.misnamed import Misnamed
 from orchestrator.runtime.objections import TELLING, by_link, recalled, renewed
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.timers import Timers
@@ -122,6 +123,7 @@ class Turns:
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
         self._objections = rights.StoredObjections(store, catalog.project.identity.region)
+        self._misnamed = Misnamed(catalog.named)
         self._ledger = Ledger.of(store.position(LIMITS))
         self._desk = Desk(store.casework, claim_ms)
         self._inside = Inside(store)
@@ -141,6 +143,7 @@ class Turns:
     def catalog(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._resolver.follow(catalog.project)
+        self._misnamed.follow(catalog.named)
 
     @property
     def next_ms(self) -> int:
@@ -261,22 +264,20 @@ class Turns:
     def _take(self, records: Records, now_ms: int) -> list[Refusal]:
         """Take raw events; give those that were refused."""
         catalog, refusals = self.catalog, list[Refusal]()
-        wanted = catalog.wanted
+        wanted, met = catalog.wanted, self._misnamed.met
         for index, raw in enumerate(records.lines):
             try:
                 event = envelopes.read(raw, now_ms)
+                if event.type not in met and (asked := self._misnamed.meet(event.type)) is not None:
+                    _log.warning("events come by nearly a name that journeys ask for", name=event.type, asked=asked)
                 is_heard = self._desk.listens(event.type)
                 if event.type not in wanted and not event.identifiers and not is_heard:
                     self._events[OTHER, "ignored"] += 1
                     continue
                 resolved = self._identify(event, now_ms)
                 profile_id = resolved.profile_id
-                if (
-                    resolved.is_known
-                    and event.type not in wanted
-                    and not is_heard
-                    and self._record(profile_id) is not None
-                ):
+                is_asked = event.type in wanted or is_heard
+                if resolved.is_known and not is_asked and self._record(profile_id) is not None:
                     self._events[OTHER, "ignored"] += 1
                     continue
                 if event.type == ERASE:
@@ -290,11 +291,8 @@ class Turns:
             except EventError as error:
                 refusals.append(Refusal(index, error.reason, FAILED if error.reason == "failure" else error.message))
                 self._events[OTHER, "refused"] += 1
-                self._bury(
-                    DeadLetter(
-                        error.reason, error.message, records.source, index, instants.to_text(now_ms), **quote(raw)
-                    )
-                )
+                at = instants.to_text(now_ms)
+                self._bury(DeadLetter(error.reason, error.message, records.source, index, at, **quote(raw)))
                 continue
             self._events[event.type if event.type in catalog.named else OTHER, turned.outcome] += 1
             self._keep(profile_id, record, turned)

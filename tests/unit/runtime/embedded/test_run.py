@@ -95,6 +95,13 @@ def test_a_malformed_record_is_a_dead_letter_with_its_place_and_the_next_one_is_
     assert ran.summary.events == Counter(applied=1, ignored=1, refused=1)
 
 
+def test_a_name_that_is_nearly_one_that_journeys_ask_for_is_in_the_summary(run, write):
+    event = b'{"type": "Cart Updated", "customer_id": "ana", "time": "2026-01-05T10:00:00Z"}'
+    ran = run(write([event, event.replace(b"Cart Updated", b"page_viewed")]))
+    assert ran.summary.misnamed == {"Cart Updated": "cart_updated"}
+    assert ran.summary.events == Counter(ignored=2)
+
+
 def test_properties_that_cannot_be_read_are_a_dead_letter_too(run, write, shop):
     ran = run(write([shop.cart(0, properties=["no", "object"]), shop.page(99)]))
     assert [letter["reason"] for letter in ran.lines("dead_letters")] == ["bad_properties"]
