@@ -5,7 +5,7 @@
                                     what drives it: files, one live process, many workers, an example's clock
     wall_clock, timers              real time, and who wakes next
     limits, settling, dead_letters  whom a journey takes, whom definitions move, what came to nothing
-    identity, objections            whose event it is; noes that outlive an erasure
+    identity, objections, misnamed  whose event it is; noes that outlive an erasure; names that are nearly asked for
     delivery/                       actions, handed to providers
     versions, publishing, replay    what is in force, what would change for whom, what would have been otherwise
     live, live_settings, listening, logs, complaints, interpreter, metrics, streams

@@ -405,9 +405,7 @@ def test_what_to_write_instead_is_what_was_meant(line, place, code, fix, found):
     assert [(f"{each.line}:{each.column}", each.code, each.fix) for each in problems] == [(place, code, fix)]
 
 
-@pytest.mark.parametrize(
-    ("key", "fix"), [("event.cart_id", "cart_id"), ("cart.", "a property's name, such as cart_id")]
-)
+@pytest.mark.parametrize(("key", "fix"), [("event.cart_id", "cart_id"), ("cart.", "cart_id")])
 def test_the_key_of_a_journey_is_a_propertys_name_alone(key, fix, found):
     problems = found(f"journey: j\nversion: 2\nenter: {{event: x, key: {key}}}\nsteps: [{{id: a, wait: 1h}}]\n")
     assert [(each.code, each.fix) for each in problems if each.file.startswith("hello")] == [("E206", fix)]

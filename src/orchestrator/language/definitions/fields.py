@@ -68,7 +68,8 @@ class Model(BaseModel):
         """
         if cls.MEANT and isinstance(value, str | int | float):
             refuse("E203", f"expected a map, found {kind_of(value)}", cls.MEANT.replace("{}", str(value)))
-        empty = [name for name in value if value[name] is None and name in cls._optional()] if _is_map(value) else []
+        given = value if isinstance(value, dict) else {}
+        empty = [name for name in given if given[name] is None and name in cls._optional()]
         details = [_nothing(name) for name in empty]
         try:
             made = handler({name: item for name, item in value.items() if name not in empty} if empty else value)
@@ -92,10 +93,6 @@ class Model(BaseModel):
             for name, field in cls.model_fields.items()
             if not field.is_required() and field.default is None and field.json_schema_extra != NULLABLE
         }
-
-
-def _is_map(value: Any) -> bool:
-    return isinstance(value, dict)
 
 
 def _nothing(name: str) -> InitErrorDetails:
@@ -358,14 +355,8 @@ def _field(text: str) -> str:
 
 def _key(text: str) -> str:
     if not re.fullmatch(KEY_PATTERN, text):
-        last = text.rpartition(".")[2].strip()
-        fix = (
-            last
-            if re.fullmatch(KEY_PATTERN, last)
-            else meant.sent_as(last)
-            if last
-            else "a property's name, such as cart_id"
-        )
+        last = text.rpartition(".")[2].strip() or "cart_id"
+        fix = last if re.fullmatch(KEY_PATTERN, last) else meant.sent_as(last)
         refuse("E206", f"`{_cut(text)}` is no name of a property of the event", fix)
     return text
 

@@ -94,8 +94,8 @@ class PurposeDefinition(Model):
     caps: Caps = Field(default_factory=list, description="How often at most.")
     quiet_hours: QuietHours = Field(
         default_factory=list,
-        description="When not. Where a customer's own leave no time beside these, nothing is held: the channel is refused "
-        "(`quiet_hours`), and the journey goes on.",
+        description="When not. Where a customer's own leave no time beside these, nothing is held: the channel is "
+        "refused (`quiet_hours`), and the journey goes on.",
     )
     only_if: Expression | None = Field(None, description="A condition on the customer that must hold.")
     during_case: Literal["pause"] | None = Field(None, description="`pause`: nothing while a case is open.")
