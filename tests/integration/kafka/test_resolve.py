@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from orchestrator.runtime.kafka import worker as worker_module
+from orchestrator.runtime.kafka import watching
 from orchestrator.runtime.kafka.catalogs import keyed
 from orchestrator.runtime.kafka.topics import look
 from orchestrator.runtime.kafka.worker import Worker
@@ -94,7 +94,7 @@ async def test_a_timestamp_in_the_future_fires_nothing_behind_resolve(open_shop,
 
 
 async def test_partitions_that_are_added_to_the_events_are_read_from_their_beginning(open_shop, one_event, monkeypatch):
-    monkeypatch.setattr(worker_module, "WATCH_S", 0.3)
+    monkeypatch.setattr(watching, "WATCH_S", 0.3)
     settings = open_shop.settings(START="latest")
     worker = Worker(settings, keyed(open_shop.loaded))
     await worker.start()
@@ -118,6 +118,37 @@ async def test_partitions_that_are_added_to_the_events_are_read_from_their_begin
             return b'"entered"' in b"".join(await open_shop.lines(open_shop.topics.decisions))
 
         await open_shop.until(entered)
+    finally:
+        await worker.stop()
+        await running
+
+
+async def test_events_that_are_made_anew_while_a_worker_runs_are_read_from_their_beginning(
+    open_shop, one_event, monkeypatch, caplog
+):
+    monkeypatch.setattr(watching, "WATCH_S", 0.3)
+    worker = Worker(open_shop.settings(START="latest"), keyed(open_shop.loaded))
+    await worker.start()
+    running = asyncio.create_task(worker.run())
+
+    async def entered(count: int) -> bool:
+        return b"".join(await open_shop.lines(open_shop.topics.decisions)).count(b'"entered"') == count
+
+    try:
+        await open_shop.until(lambda: _told(worker._is_ready()))
+        now = int(time.time() * 1000)
+        await open_shop.receive([one_event(now, f"e{at}", "cart_updated", f"c{at}", 50) for at in range(8)])
+        await open_shop.until(lambda: entered(8))
+        admin = AIOKafkaAdminClient(bootstrap_servers=open_shop.servers)
+        await admin.start()
+        await admin.delete_topics([open_shop.events])
+        await admin.close()
+        await open_shop.until(lambda: _told(f"{open_shop.events} is gone" in caplog.text))
+        await open_shop.open()
+        # Long before any worker knows of it, and no more than there was before.
+        await open_shop.receive([one_event(now, f"f{at}", "cart_updated", f"d{at}", 50) for at in range(4)])
+        await open_shop.until(lambda: entered(12))
+        assert f"{open_shop.events}/0 was made anew: it is read from 0 on" in caplog.text
     finally:
         await worker.stop()
         await running

@@ -10,18 +10,18 @@ Owns that life. Must never go on after an error: what it believes about the log 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from orchestrator.model import instants
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.commit import Target, commit
 from orchestrator.runtime.kafka.header import Header, encode_header
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import Checkpoint
 from orchestrator.runtime.kafka.unit import Unit
@@ -60,6 +60,7 @@ class Job(Protocol):
 
     settings: KafkaSettings
     metrics: Metrics
+    places: Places
     group_id: str
     topics: tuple[str, ...]
 
@@ -93,6 +94,8 @@ class Incarnation:
         self._end = end
         self._committed_at = time.monotonic()
         self._took_s = 0.0
+        # What is still to be written into a changelog that was made anew.
+        self._unwritten: Iterator[tuple[str, bytes]] | None = None
         # Beside each input's offset: how many partitions its topic had when the group began with it.
         self._notes: dict[str, str] = {}
 
@@ -123,32 +126,35 @@ class Incarnation:
         inputs = [TopicPartition(topic, unit.number) for topic in self._job.inputs_of(unit.number)]
         beginnings, ends = await consumer.beginning_offsets(inputs), await consumer.end_offsets(inputs)
         started: dict[str, int] = {}
+        is_known = any(unit.offset_of(tp.topic) is not None for tp in inputs)
         for tp in inputs:
-            places = await _places(consumer, tp.topic)
-            committed, self._notes[tp.topic] = places[tp.partition]
-            offset = _later(tp, committed, unit.offset_of(tp.topic))
-            if offset is None:
-                # What is between partitions is this application's from its beginning, whoever comes to it later; so is
-                # what was written to a partition that was added, before anybody found it.
-                is_theirs = tp.topic in self._job.settings.input_topics and not _was_added(tp.partition, places)
-                start = self._job.settings.start if is_theirs else "earliest"
-                offset = await _starting_offset(consumer, tp, start, ends[tp])
-                started[tp.topic] = offset
-            found = _within(tp, offset, beginnings[tp], ends[tp])
-            if found != offset:
-                unit.go_on_from(tp.topic, found)
-            self.fetched[tp.topic] = found
-            consumer.seek(tp, found)
+            reach = beginnings[tp], ends[tp]
+            place = await self._job.places.find(consumer, tp, unit.offset_of(tp.topic), unit.clock.now_ms, reach)
+            self._notes[tp.topic] = place.note
+            if place.left is None:
+                started[tp.topic] = place.offset
+            elif place.offset != place.left:
+                unit.go_on_from(tp.topic, place.offset)
+            self.fetched[tp.topic] = place.offset
+            consumer.seek(tp, place.offset)
+        target = self._job.target(unit.number)
+        if target.has_changelog and not is_known and len(started) < len(inputs):
+            self._job.places.tell_of_changelog(
+                target,
+                "nothing is in it although the group has offsets: who was known is forgotten, unless those were set "
+                "before the first start",
+            )
         self.first_ends = {tp.topic: ends[tp] for tp in inputs}
         if started:
             # A crash before the first commit must not start at another `latest`.
             unit.start_at(started)
             await self.commit()
+        self._job.places.take_note(inputs)
 
     def commit_is_due(self, interval_s: float, wall_ms: int) -> bool:
         """Tell whether a commit should start now."""
         outgoing = self.unit.outgoing
-        if self.committing is not None or outgoing.is_empty:
+        if self.committing is not None or (outgoing.is_empty and self._unwritten is None):
             return False
         if outgoing.is_full:
             return True
@@ -160,11 +166,30 @@ class Incarnation:
     async def commit(self) -> None:
         """Carry what lies in memory in one transaction; raises whatever went wrong, and the incarnation is over."""
         outgoing, header = self.unit.take_outgoing()
+        self._write_again(outgoing)
         self._committed_at = began = time.monotonic()
-        self._end = await commit(self._writer, outgoing, header, self._job.target(self.unit.number), self._notes)
+        target = self._job.target(self.unit.number)
+        end = await commit(self._writer, outgoing, header, target, self._notes)
+        if target.has_changelog and end < self._end:
+            self._job.places.tell_of_changelog(
+                target, "it was made anew while it was in use; what is known is written again"
+            )
+            self._unwritten = self.unit.known()
+        self._end = end
         self._took_s = time.monotonic() - began
         self._job.metrics.commit_seconds.observe(self._took_s)
         self._tell_state(outgoing, header)
+
+    def _write_again(self, outgoing: Outgoing) -> None:
+        """Add some of what a changelog held that was made anew; what was changed since is in the buffers."""
+        while self._unwritten is not None and not outgoing.is_full:
+            profile_id, record = next(self._unwritten, (None, b""))
+            if profile_id is None:
+                self._unwritten = None
+            elif profile_id not in outgoing.changes:
+                outgoing.changes[profile_id] = record
+                outgoing.bytes += len(record)
+                outgoing.facts += 1
 
     def _tell_state(self, outgoing: Outgoing, header: Header) -> None:
         # 7. Tell the state. (1 to 6 are in commit.py.)
@@ -175,7 +200,7 @@ class Incarnation:
         """Commit what is open and close the producer; return the memory for the next incarnation."""
         if self.committing is not None:
             await self.committing
-        if not self.unit.outgoing.is_empty:
+        while not self.unit.outgoing.is_empty or self._unwritten is not None:
             await self.commit()
         await self._writer.close()
         return Kept(self.unit, self._end)
@@ -192,74 +217,3 @@ class Incarnation:
 def pace_s(took_s: float, lag_s: float) -> float:
     """Tell how long there should be between commits for the sake of the turns beside them."""
     return min(max(took_s / SHARE_OF_COMMITS, lag_s * SHARE_OF_LAG), LONGEST_PACE_S)
-
-
-# By partition: the group's offset, if it has one, and how many partitions there were when it began with the topic.
-Places = Mapping[int, tuple[int | None, str]]
-
-
-async def _places(consumer: AIOKafkaConsumer, topic: str) -> Places:
-    """Ask where the group is in every partition of a topic; what older releases committed has no count with it."""
-    tps = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
-    found = await consumer._coordinator.fetch_committed_offsets(tps)
-    count = str(len(tps))
-    return {
-        tp.partition: (found[tp].offset, found[tp].metadata or count)
-        if tp in found and found[tp].offset >= 0
-        else (None, count)
-        for tp in tps
-    }
-
-
-def _was_added(number: int, places: Places) -> bool:
-    """Tell whether a partition came to a topic that the group had begun with."""
-    return any(
-        committed is not None and note.isdecimal() and number >= int(note) for committed, note in places.values()
-    )
-
-
-def _later(tp: TopicPartition, committed: int | None, recorded: int | None) -> int | None:
-    """Choose between the group's offset and the one recorded with the state.
-
-    They are written in one transaction. The group's lies ahead where an operator skipped something, and that is
-    obeyed; where it lies behind, going there would do again what the state already contains.
-    """
-    if committed is None or recorded is None:
-        return recorded if committed is None else committed
-    if committed < recorded:
-        log.warning(
-            "the group's offset of %s/%d is %d, and the state contains everything before %d; going on from there. "
-            "To process it again, start under another ORCHESTRATOR_APP_ID and ORCHESTRATOR_TOPIC_PREFIX",
-            tp.topic,
-            tp.partition,
-            committed,
-            recorded,
-        )
-    return max(committed, recorded)
-
-
-def _within(tp: TopicPartition, offset: int, beginning: int, end: int) -> int:
-    """Move an offset that is not in the log any more to the nearest one that is, and say so."""
-    if beginning <= offset <= end:
-        return offset
-    log.error(
-        "%s/%d reaches from %d to %d, and the next record to process is %d: what lies between is lost. "
-        "Is its retention too short, or was it made anew?",
-        tp.topic,
-        tp.partition,
-        beginning,
-        end,
-        offset,
-    )
-    return min(max(offset, beginning), end)
-
-
-async def _starting_offset(consumer: AIOKafkaConsumer, tp: TopicPartition, start: str, end: int) -> int:
-    """Find where a group without offsets starts: latest, earliest, or the first record at a time or later."""
-    if start == "latest":
-        return end
-    beginning: int = (await consumer.beginning_offsets([tp]))[tp]
-    if start == "earliest":
-        return beginning
-    found = (await consumer.offsets_for_times({tp: instants.parse(start)}))[tp]
-    return end if found is None else int(found.offset)

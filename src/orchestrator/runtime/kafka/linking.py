@@ -15,6 +15,7 @@ from orchestrator.runtime.kafka.incarnation import Kept
 from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
@@ -30,10 +31,17 @@ class LinkJob:
     """The linker of one application; `sources` are the partitions of resolve, whose clocks it waits for."""
 
     def __init__(
-        self, settings: KafkaSettings, topics: Topics, count: int, sources: frozenset[str], metrics: Metrics
+        self,
+        settings: KafkaSettings,
+        topics: Topics,
+        count: int,
+        sources: frozenset[str],
+        metrics: Metrics,
+        places: Places | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
+        self.places = places or Places(settings, metrics)
         self.group_id = f"{settings.app_id}-links"
         self.topics: tuple[str, ...] = (topics.links,)
         self._names = topics

@@ -93,7 +93,7 @@ class LinkingPartition(Unit):
     ) -> None:
         super().__init__(0, inputs, clock, header.offsets, most_facts)
         self.revision = header.revision
-        self._state = state
+        self._state = self.remembered = state
         self._turns = turns
         self._topic = topic
         self._log = header.log

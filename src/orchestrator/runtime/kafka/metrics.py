@@ -29,6 +29,18 @@ class Metrics(ProcessMetrics):
         self.clock_ahead = gauge(
             "clock_ahead_seconds", "How far a partition's clock lies before the wall clock: until then no timer fires."
         )
+        self.delivery_lag = gauge(
+            "delivery_lag_seconds",
+            "How long the oldest action waits that this process is to deliver and has not taken in.",
+        )
+        self.records_lost = self.counter(
+            "records_lost", "Records that were deleted by age or size before they were read.", "topic"
+        )
+        self.made_anew = self.counter("logs_made_anew", "Partitions found cut off or made anew while in use.", "topic")
+        self.topics_unfit = gauge("topics_unfit", "What is wrong with the topics, counted: the log says what.")
+        self.clock_jumped = self.counter(
+            "clock_jumped_seconds", "How far the machine's clock was set ahead while this process ran."
+        )
         self.silent_sources = gauge("silent_sources", "Sources behind resolve whose clock holds timers back.")
 
     def take(self, tally: "Tally") -> None:

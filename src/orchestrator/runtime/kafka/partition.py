@@ -71,7 +71,7 @@ class Partition(Unit):
     ) -> None:
         super().__init__(number, inputs, clock, header.offsets, most_facts)
         self.revision = header.revision
-        self.state = state
+        self.state = self.remembered = state
         self._objections = objections or Objections()
         self._count = count
         self._checks_keys = checks_keys
@@ -88,8 +88,8 @@ class Partition(Unit):
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
         self._ledger = Ledger(header.admitted, number, count, MOST_INSTANTS)
-        self._about = header.count, header.is_behind_resolve, header.log
-        self._format = header.format
+        newest = max(header.format, codec.written_format())  # it stays among the records, whatever is written later
+        self._about = header.count, header.is_behind_resolve, header.log, newest
 
     def _found_due(self, state: PartitionState, found: Callable[[str], None]) -> Iterator[tuple[int, str]]:
         """Look at everything that is kept, once: who is due when, and the noes and cases among it."""
@@ -168,9 +168,7 @@ class Partition(Unit):
         taken, header = super().take_outgoing()
         header.settled = list(self._unsettled.settled)
         header.admitted = self._ledger.copy()
-        header.count, header.is_behind_resolve, header.log = self._about
-        # Once written, a newer one stays among the records, whatever is written from now on.
-        self._format = header.format = max(self._format, codec.written_format())
+        header.count, header.is_behind_resolve, header.log, header.format = self._about
         return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:

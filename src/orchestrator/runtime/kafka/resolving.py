@@ -34,6 +34,7 @@ from orchestrator.runtime.kafka.lately import Lately
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.records import dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, LAGGING_MS, ORIGIN_HEADER, TICK_MS, Tick, encode_tick
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -212,10 +213,12 @@ class ResolveJob:
         metrics: Metrics,
         *,
         links: bool = False,
+        places: Places | None = None,
     ) -> None:
         self._links = links
         self.settings = settings
         self.metrics = metrics
+        self.places = places or Places(settings, metrics)
         self.group_id = f"{settings.app_id}-resolve"
         self.topics = topics.events
         self._names = topics

@@ -144,6 +144,12 @@ def mismatches(settings: KafkaSettings, topics: Topics, found: Found) -> list[st
     return problems
 
 
+def troubles(settings: KafkaSettings, topics: Topics, found: Found) -> list[str]:
+    """Say the same while a worker runs, when none of them may be missing."""
+    gone = [f"{topic.name} is gone" for topic in topics.ours if topic.name not in found.partitions]
+    return gone + mismatches(settings, topics, found)
+
+
 def _unread(settings: KafkaSettings, topics: Topics, found: Found, ours: dict[str, int]) -> list[str]:
     problems = []
     reference = topics.changelog if topics.changelog in ours else next(iter(ours), None)

@@ -28,6 +28,7 @@ from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.partition import Partition
+from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -68,10 +69,17 @@ class TurnJob:
     """The turns of one application. `sources` are those behind resolve, empty where the turns read the events."""
 
     def __init__(
-        self, settings: KafkaSettings, topics: Topics, count: int, sources: frozenset[str], metrics: Metrics
+        self,
+        settings: KafkaSettings,
+        topics: Topics,
+        count: int,
+        sources: frozenset[str],
+        metrics: Metrics,
+        places: Places | None = None,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
+        self.places = places or Places(settings, metrics)
         self.group_id = settings.app_id
         self.topics = (*(topics.events if not settings.resolve else (topics.resolved,)), topics.receipts)
         self._names = topics

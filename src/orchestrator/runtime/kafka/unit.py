@@ -9,7 +9,7 @@ Must never talk to Kafka.
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from orchestrator.model.catalog import Catalog
 from orchestrator.runtime.dead_letters import DeadLetter
@@ -18,7 +18,7 @@ from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
-from orchestrator.runtime.kafka.state import Checkpoint
+from orchestrator.runtime.kafka.state import Checkpoint, PartitionState
 
 # A producer may send any type; a metric's label must not grow with them.
 OTHER_TYPES = "other"
@@ -45,6 +45,9 @@ class Tally:
 
 class Unit(ABC):
     """Everything one worker holds of one partition number."""
+
+    # What is in its changelog; None where it has none.
+    remembered: PartitionState | None = None
 
     def __init__(
         self, number: int, inputs: Inputs, clock: PartitionClock, offsets: Mapping[str, int], most_facts: int
@@ -166,6 +169,12 @@ class Unit(ABC):
     def committed(self, outgoing: Outgoing, checkpoint: Checkpoint) -> None:
         """Take note that a transaction with these buffers is in the log; nothing to do without a state."""
         return
+
+    def known(self) -> Iterator[tuple[str, bytes]]:
+        """Run over all that is remembered, each record as it is when its turn comes."""
+        state = self.remembered
+        if state is not None:
+            yield from ((name, record) for name in state.walk() if (record := state.get(name)) is not None)
 
     def forget_fetched(self) -> None:
         """Drop what was fetched and not processed."""

@@ -10,8 +10,6 @@ from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError
-
 from orchestrator.model import codec
 from orchestrator.runtime import logs
 from orchestrator.runtime.kafka.app import host
@@ -20,12 +18,14 @@ from orchestrator.runtime.kafka.health import HealthServer
 from orchestrator.runtime.kafka.linking import LINKS, LinkJob
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.reading import newest_headers, was_written
 from orchestrator.runtime.kafka.resolving import ResolveJob
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.starting import once_brokers_answer
-from orchestrator.runtime.kafka.topics import Topics, ensure, partition_counts
+from orchestrator.runtime.kafka.topics import Topics, ensure
 from orchestrator.runtime.kafka.turning import TurnJob, check
+from orchestrator.runtime.kafka.watching import Watch
 
 if TYPE_CHECKING:
     from orchestrator.language import Loaded
@@ -34,9 +34,6 @@ log = logging.getLogger(__name__)
 
 # Of the 10 s that a stopped process has, the rest is the host's.
 STOPPING_S = 7.0
-# How often it is looked whether the events have more partitions: so long, timers do not wait for what comes there. Most
-# producers take longer to find them.
-WATCH_S = 3.0
 
 
 class Worker:
@@ -48,6 +45,9 @@ class Worker:
         self._topics = Topics.of(settings)
         self._metrics = Metrics()
         self._catalogs = Catalogs(settings, self._topics, self._take_up)
+        self._watch = Watch(settings, self._topics, self._metrics, self._take_counts)
+        # What was begun stays so, whatever members there are.
+        self._places = Places(settings, self._metrics)
         self._members: list[Membership] = []
         self._links = self._joins_anew = False
         self._counts: Mapping[str, int] = {}
@@ -60,7 +60,7 @@ class Worker:
 
         Brokers that do not answer are waited for: they may be on their way up, as we are.
         """
-        self._counts = await once_brokers_answer(self._settings, self._prepare)
+        self._watch.counts = self._counts = await once_brokers_answer(self._settings, self._prepare)
         self._hire(self._counts)
         await self._health.start(self._settings)
         # Most of what is allocated is records that live for long: looking at them again and again is wasted.
@@ -103,20 +103,10 @@ class Worker:
             self._links = True
             self._join_anew()
 
-    async def _watch(self) -> None:
-        """Look now and then whether the events have more partitions, each of which is a source to wait for."""
-        while True:
-            await asyncio.sleep(WATCH_S)
-            try:
-                found = await partition_counts(self._settings, self._topics.events)
-            except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("nobody knows whether the events have more partitions: %r", error)
-                continue
-            grown = {name: found[name] for name in self._topics.events if found.get(name, 0) > self._counts[name]}
-            if grown:
-                log.info("partitions were added to %s; this worker joins its groups anew", ", ".join(grown))
-                self._counts = {**self._counts, **grown}
-                self._join_anew()
+    def _take_counts(self, counts: Mapping[str, int]) -> None:
+        """Join anew where the events have other partitions, each of which is a source to wait for."""
+        self._counts = counts
+        self._join_anew()
 
     def _join_anew(self) -> None:
         self._joins_anew = True
@@ -125,25 +115,27 @@ class Worker:
 
     def _hire(self, counts: Mapping[str, int]) -> None:
         """Make the members that run jobs: turn, and before it resolve and link, where that is asked for."""
-        settings, topics = self._settings, self._topics
+        settings, topics, metrics, places = self._settings, self._topics, self._metrics, self._places
         count, sources, links = counts[topics.changelog], frozenset[str](), self._links
         self._members.clear()
         if settings.resolve:
             events = {name: counts[name] for name in topics.events}
-            resolve = ResolveJob(settings, topics, count, events, self._metrics, links=links)
+            resolve = ResolveJob(settings, topics, count, events, metrics, links=links, places=places)
             sources = resolve.sources
             self._members.append(Membership(resolve, self._catalogs))
             if links:
-                linking = LinkJob(settings, topics, count, sources, self._metrics)
+                linking = LinkJob(settings, topics, count, sources, metrics, places)
                 self._members.append(Membership(linking, self._catalogs))
                 sources |= {LINKS}
-        self._members.append(Membership(TurnJob(settings, topics, count, sources, self._metrics), self._catalogs))
+        turns = TurnJob(settings, topics, count, sources, metrics, places)
+        self._members.append(Membership(turns, self._catalogs))
 
     async def run(self) -> None:
         """Work until stopped."""
-        beside = [asyncio.create_task(self._catalogs.follow(), name="follow the journeys")]
-        if self._settings.resolve:
-            beside.append(asyncio.create_task(self._watch(), name="watch the events"))
+        beside = [
+            asyncio.create_task(self._catalogs.follow(), name="follow the journeys"),
+            asyncio.create_task(self._watch.run(), name="watch the topics"),
+        ]
         try:
             await self._work(beside)
         finally:

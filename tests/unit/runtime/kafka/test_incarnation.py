@@ -1,15 +1,22 @@
 """Where an incarnation begins to read, without a broker."""
 
+from types import SimpleNamespace
+
 import pytest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
+from orchestrator.runtime.kafka import incarnation
 from orchestrator.runtime.kafka.clock import PartitionClock
+from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Incarnation
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.resolving import ResolveJob, ResolvingPartition
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.turning import TurnJob
+from orchestrator.runtime.kafka.unit import Unit
 
 FIRST, END = 3, 90
 
@@ -17,8 +24,10 @@ FIRST, END = 3, 90
 class Consumer:
     """A group's offsets, and topics that all reach from FIRST to END."""
 
-    def __init__(self, count: int, committed: dict[int, OffsetAndMetadata]) -> None:
+    def __init__(self, count: int, committed: dict[int, OffsetAndMetadata], newer: int | None = None) -> None:
         self.count = count
+        self.newer = newer
+        self.asked: dict[TopicPartition, int] = {}
         self.committed = committed
         self.sought: dict[TopicPartition, int] = {}
         self._coordinator = self
@@ -29,6 +38,10 @@ class Consumer:
     async def fetch_committed_offsets(self, tps):
         nothing = OffsetAndMetadata(-1, "")
         return {tp: self.committed.get(tp.partition, nothing) for tp in tps}
+
+    async def offsets_for_times(self, times):
+        self.asked |= times
+        return dict.fromkeys(times, None if self.newer is None else SimpleNamespace(offset=self.newer))
 
     async def beginning_offsets(self, tps):
         return dict.fromkeys(tps, FIRST)
@@ -104,10 +117,95 @@ async def test_a_partition_that_no_member_knows_yet_tells_no_clock():
         await job.remember(4, None)
 
 
-@pytest.mark.parametrize(("left", "found"), [(1, FIRST), (500, END)])
-async def test_where_the_log_does_not_reach_any_more_its_nearest_offset_is_committed_at_once(left, found):
-    settings = KafkaSettings.of({"app_id": "shop"})
-    job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, Metrics())
+@pytest.mark.parametrize(
+    ("left", "found", "metric", "count", "told"),
+    [
+        (1, FIRST, "records_lost", 2, "events/0 begins at 3 by now, and the next record to read was 1"),
+        (500, END, "logs_made_anew", 1, "events/0 ends at 90, and all before 500 was processed"),
+    ],
+)
+async def test_where_the_log_does_not_reach_any_more_its_nearest_offset_is_committed_at_once_and_that_is_counted(
+    caplog, left, found, metric, count, told
+):
+    settings, metrics = KafkaSettings.of({"app_id": "shop"}), Metrics()
+    job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, metrics)
     unit, consumer = ResolvingPartition(0, 4, Inputs(["events"]), PartitionClock(), 500), Consumer(4, {0: at(left)})
     await Incarnation(job, unit, Writer(), 0)._seek(consumer)
     assert (consumer.sought, unit.outgoing.offsets) == ({TopicPartition("events", 0): found}, {"events": found})
+    assert metrics.registry.get_sample_value(f"orchestrator_{metric}_total", {"topic": "events"}) == count
+    [complaint] = caplog.messages
+    assert told in complaint
+
+
+# Made anew after it was read to CLOCK: all in it is newer, or nothing is in it yet, or the group's offsets expired.
+CLOCK = 1_000
+READ = {"events": 50, "receipts": 40}
+
+
+async def _turned(newer: int | None, committed: dict, recorded: dict) -> tuple[Consumer, Unit, Metrics]:
+    """Let an incarnation of the turns without resolve find its places; `newer` is the first record after the clock."""
+    settings, metrics = KafkaSettings.of({"app_id": "shop", "resolve": False, "start": "latest"}), Metrics()
+    job = TurnJob(settings, Topics.of(settings), 4, frozenset(), metrics)
+    unit = job._partition(0, MemoryState(), Header(CLOCK, offsets=recorded))
+    consumer = Consumer(4, committed, newer)
+    await Incarnation(job, unit, Writer(), 0)._seek(consumer)
+    return consumer, unit, metrics
+
+
+@pytest.mark.parametrize(("newer", "found"), [(FIRST, FIRST), (None, 50), (70, 50), (20, 20)])
+async def test_in_events_that_were_made_anew_all_that_is_newer_than_what_is_known_is_read(caplog, newer, found):
+    consumer, unit, metrics = await _turned(newer, {}, READ)
+    events, receipts = TopicPartition("events", 0), TopicPartition("receipts", 0)
+    assert (consumer.sought, consumer.asked) == ({events: found, receipts: 40}, {events: CLOCK + 1})
+    assert unit.outgoing.offsets == ({} if found == 50 else {"events": found})
+    is_anew = metrics.registry.get_sample_value("orchestrator_logs_made_anew_total", {"topic": "events"})
+    assert (is_anew, len(caplog.messages)) == ((None, 0) if found == 50 else (1, 1))
+
+
+async def test_events_that_were_made_anew_under_a_running_worker_are_read_from_their_beginning():
+    settings, events = KafkaSettings.of({"app_id": "shop", "start": "latest"}), TopicPartition("events", 0)
+    job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, Metrics())
+    for committed, found in (({}, END), ({0: at(95)}, END), ({}, FIRST)):  # brokers forget the offset with the topic
+        consumer = Consumer(4, committed)
+        unit = ResolvingPartition(0, 4, Inputs(["events"]), PartitionClock(), 500)
+        await Incarnation(job, unit, Writer(), 0)._seek(consumer)
+        assert consumer.sought == {events: found}
+
+
+async def test_a_worker_that_finds_nothing_in_its_changelog_though_the_group_has_offsets_says_so(caplog):
+    _, _, metrics = await _turned(None, {0: at(60)}, {})
+    changelog = {"topic": "shop-turn-changelog"}
+    assert metrics.registry.get_sample_value("orchestrator_logs_made_anew_total", changelog) == 1
+    [complaint] = caplog.messages
+    assert "who was known is forgotten, unless those were set before the first start" in complaint
+    _, _, metrics = await _turned(None, {}, {})  # a new group
+    assert metrics.registry.get_sample_value("orchestrator_logs_made_anew_total", changelog) is None
+
+
+async def test_what_a_changelog_held_that_was_made_anew_is_written_again(monkeypatch, caplog):
+    settings, metrics = KafkaSettings.of({"app_id": "shop", "resolve": False}), Metrics()
+    job, state = TurnJob(settings, Topics.of(settings), 4, frozenset(), metrics), MemoryState()
+    for number in range(7):
+        state.put(f"c{number}", bytes(9) + b"%d" % number)
+    unit = job._partition(0, state, Header(CLOCK, offsets=READ))
+    unit.outgoing.most_facts = 3
+    written, ends = [], iter([600, 5, 11, 17, 23])
+
+    async def commit(writer, outgoing, *_):
+        written.append(sorted(outgoing.changes))
+        unit.outgoing.most_facts = 3
+        return next(ends)
+
+    monkeypatch.setattr(incarnation, "commit", commit)
+    at_work = Incarnation(job, unit, Writer(), 500)
+    for _ in range(2):
+        unit.outgoing.changes["c9"] = None
+        await at_work.commit()
+    assert written == [["c9"], ["c9"]]
+    assert "is not what it was: it was made anew while it was in use; what is known is written again" in caplog.text
+    monkeypatch.setattr(incarnation, "IDLE_COMMIT_S", 0.0)
+    monkeypatch.setattr(incarnation, "pace_s", lambda *_: 0.0)
+    state.drop("c5")
+    while at_work.commit_is_due(0.0, 0):
+        await at_work.commit()
+    assert written[2:] == [["c0", "c1", "c2"], ["c3", "c4", "c6"], []]
