@@ -8,6 +8,7 @@ import gc
 import resource
 import signal
 import sys
+from types import FrameType
 
 # A batch in the store's thread may take milliseconds; whoever answers requests meanwhile waits no longer than this for
 # its turn (by default 5 ms, which several hand-overs a request add up to).
@@ -30,6 +31,20 @@ def ending_signals() -> tuple[signal.Signals, ...]:
     """List the signals that end the process in order: SIGHUP too, unless it is to outlive its terminal (nohup)."""
     outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return (signal.SIGTERM, signal.SIGINT, *(() if outlives else (signal.SIGHUP,)))
+
+
+def may_end() -> None:
+    """Let the process be told to end before anything runs in it that has to be stopped: it does, at once and in order.
+
+    SIGINT does that by itself; whatever runs puts its own in the place of these.
+    """
+    for each in ending_signals():
+        if each is not signal.SIGINT:
+            signal.signal(each, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def allow_files() -> int:

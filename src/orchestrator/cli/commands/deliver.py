@@ -29,8 +29,10 @@ def command(
     for the morning, waits in delivery's own topic, and its outcome goes back to the customer's journeys. Sent at
     least once, under the action's id, which providers take once. Stopped by SIGTERM: it finishes what it is sending.
     """
-    from orchestrator.language import load
     from orchestrator.runtime import interpreter
+
+    interpreter.may_end()
+    from orchestrator.language import load
     from orchestrator.runtime.kafka.delivering import run_deliverer
 
     interpreter.allow_files()

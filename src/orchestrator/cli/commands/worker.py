@@ -33,8 +33,10 @@ def command(
     you like. The project's journeys are published if none of them is yet; later versions come by `publish`, without
     a restart. Stopped by SIGTERM: it finishes its batch, commits, leaves the group and exits 0.
     """
-    from orchestrator.language import load
     from orchestrator.runtime import interpreter
+
+    interpreter.may_end()
+    from orchestrator.language import load
     from orchestrator.runtime.kafka.worker import run_worker
 
     interpreter.allow_files()

@@ -90,6 +90,11 @@ class AgentPart(Part, Protocol):
         """Let go of partitions of the topic."""
 
 
+def group_of(settings: KafkaSettings) -> str:
+    """Name the group in which agents take actions in."""
+    return f"{settings.app_id}-deliver"
+
+
 # So many records are being taken in at once; the next waits for the first to be done.
 MOST_IN_HAND = 500
 
@@ -99,7 +104,7 @@ def host_agent(make: Callable[[], AgentPart], settings: KafkaSettings, topic: st
     import uvloop
 
     faults.arm_from(os.environ)
-    name = f"{settings.app_id}-deliver"
+    name = group_of(settings)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     # The part first: it is there before the application's first assignment, and stops after its last record.

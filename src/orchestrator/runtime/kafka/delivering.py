@@ -23,7 +23,8 @@ from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.lane import GIVEN_UP
 from orchestrator.runtime.delivery.lanes import Lanes
 from orchestrator.runtime.delivery.routes import Find, Operator, allowed_hosts, preparer_of, routes_of
-from orchestrator.runtime.kafka.app import Taken, host_agent
+from orchestrator.runtime.kafka.app import Taken, group_of, host_agent
+from orchestrator.runtime.kafka.behind import Behind
 from orchestrator.runtime.kafka.catalogs import Catalogs
 from orchestrator.runtime.kafka.coupons import LogClaims
 from orchestrator.runtime.kafka.delivery import KafkaOutbox
@@ -70,6 +71,8 @@ class Deliverer:
             fail=self._fail,
             release_over_ms=release_over_ms,
         )
+        group = group_of(settings)
+        self._behind = Behind(settings, self.topics.actions, group, self._metrics, lambda: self._outbox.partitions)
         self._health = HealthServer(self._metrics.registry, lambda: not self._failed.done(), self._is_ready)
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -91,15 +94,17 @@ class Deliverer:
         """Follow what is published, until something breaks that nothing can go on without."""
         following = asyncio.create_task(self._catalogs.follow(), name="follow the journeys")
         claiming = asyncio.create_task(self._claims.run(), name="claim codes")
+        measuring = asyncio.create_task(self._behind.run(), name="measure how far behind")
+        tasks = following, claiming, measuring
         try:
-            await asyncio.wait([self._failed, following, claiming], return_when=asyncio.FIRST_COMPLETED)
-            for ended in (self._failed, following, claiming):
+            await asyncio.wait([self._failed, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self._failed, *tasks):
                 if ended.done():
                     ended.result()
         finally:
-            for task in (following, claiming):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(following, claiming, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
         """Finish what is being sent, then let go of the partitions."""

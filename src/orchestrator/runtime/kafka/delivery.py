@@ -14,19 +14,21 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
+from aiokafka.errors import MessageSizeTooLargeError
 
 from orchestrator.model import instants
 from orchestrator.model.effects import Action
+from orchestrator.model.event import Event
 from orchestrator.runtime.dead_letters import DeadLetter, quote
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.outbox import Outcome
-from orchestrator.runtime.delivery.roads import lane_of
+from orchestrator.runtime.delivery.roads import lane_of, message_failed
 from orchestrator.runtime.kafka.journal import Journal
 from orchestrator.runtime.kafka.outgoing import Forward
 from orchestrator.runtime.kafka.pendings import NOTE, Pendings, Row, decode_row, encode_row
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.topics import Topics
+from orchestrator.runtime.kafka.topics import Topics, largest_batch
 from orchestrator.runtime.kafka.writer import is_fenced
 from orchestrator.runtime.wall_clock import wall_clock_ms
 from orchestrator.storage import Pending, Settled
@@ -38,6 +40,9 @@ RETRY_S = 1.0
 ASSIGNING_S = 30.0
 # So many actions done are remembered by partition; Kafka hands over at most what one commit interval brought.
 MARKS = 20_000
+# Of what a row adds to its action: names, counts, and why it is tried again.
+ROOM_BYTES = 16 << 10
+TOO_LARGE = "too_large"
 
 Result = TypeVar("Result")
 
@@ -64,6 +69,10 @@ class KafkaOutbox:
         # By partition: how often one was opened until then, and what is noted there of each lane.
         self._notes: dict[int, tuple[int, dict[str, bytes]]] = {}
         self._opened = 0
+        # Whether the group has told us what is ours since it took everything from us.
+        self._is_assigned = False
+        # How many bytes a record of our changelog may have; asked for before a partition is opened, None until then.
+        self._largest: int | None = None
         self._changed = asyncio.Event()
         self._at_work: dict[str, asyncio.Event] = {}
 
@@ -71,6 +80,7 @@ class KafkaOutbox:
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Begin to open partitions that are ours now; in tasks, because a rebalance must not wait for a restore."""
+        self._is_assigned = True
         for number in partitions:
             if number not in self._journals and number not in self._opening:
                 self._begin(number)
@@ -86,6 +96,7 @@ class KafkaOutbox:
 
     async def revoke(self, partitions: Iterable[int]) -> None:
         """Let go of partitions: whoever has them next reads what is durable."""
+        self._is_assigned = False
         for number in list(partitions):
             if (opening := self._opening.pop(number, None)) is not None:
                 opening.cancel()
@@ -102,7 +113,12 @@ class KafkaOutbox:
     @property
     def is_ready(self) -> bool:
         """Tell whether every partition that is ours is open."""
-        return not self._opening
+        return self._is_assigned and not self._opening
+
+    @property
+    def partitions(self) -> Collection[int]:
+        """Name the partitions that are ours."""
+        return self._journals.keys() | self._opening.keys()
 
     async def _open(self, number: int, after_s: float) -> None:
         journal, kept = None, dict[str, bytes]()
@@ -110,6 +126,8 @@ class KafkaOutbox:
             await asyncio.sleep(after_s)
             journal = Journal(self._settings, self._topics, number, lambda error: self._reopen(number, error))
             try:
+                if self._largest is None:
+                    self._largest = await largest_batch(self._settings, self._topics.delivery_changelog)
                 kept = await journal.open()
             except Exception as error:  # noqa: BLE001 - nothing of the partition is sent before it is open
                 log.warning("delivery of partition %d cannot begin: %r", number, error)
@@ -132,6 +150,8 @@ class KafkaOutbox:
     def _reopen(self, number: int, error: BaseException) -> None:
         """Begin a partition anew after an error; what was not durable is handed over again."""
         log.warning("delivery of partition %d ends after %r and is opened again", number, error)
+        if isinstance(error, MessageSizeTooLargeError):
+            self._largest = None  # it was set lower
         if self._journals.pop(number, None) is not None:
             self._pendings.drop_partition(number)
             # After a heartbeat: a member whose session is over learns so before it fences the new owner.
@@ -182,11 +202,33 @@ class KafkaOutbox:
                 return None if known is None else await self._revive(journal, known, offset), ()
             if lane is not None and known is None:
                 row = Row(action.id, number, offset, action.profile_id, lane, due_ms, action=msgspec.Raw(raw))
+                if self._is_too_large(row):
+                    await self._refuse(journal, row, action)
+                    return None, ()
                 await self._put(journal, row)
             return lane, ()
 
         async with self._alone(named):
             return await self._until_durable(number, take_in)
+
+    def _is_too_large(self, row: Row) -> bool:
+        return self._largest is not None and len(row.action) + ROOM_BYTES > self._largest
+
+    async def _refuse(self, journal: Journal, row: Row, action: Action) -> None:
+        """Give an action up whose row would be refused again and again, with all others of its partition behind it."""
+        now_ms = wall_clock_ms()
+        why = (
+            f"the action has {len(row.action)} bytes, and {self._topics.delivery_changelog} takes {self._largest}, "
+            "its row included; raise max.message.bytes there, or put less into data"
+        )
+        receipts = message_failed(action, TOO_LARGE, None, now_ms) if action.kind == "message" else ()
+        letters = self._letters(row, Settled(row.id, reason=TOO_LARGE, why=why), now_ms)
+        await self._put(journal, Row(row.id, row.partition, row.offset), self._lines(row, receipts, now_ms), letters)
+        self._bury(TOO_LARGE)
+
+    def _lines(self, row: Row, receipts: Sequence[Event], now_ms: int) -> list[Forward]:
+        key = row.profile_id.encode()
+        return [(key, receipt_line(event), now_ms, list[tuple[str, bytes]]()) for event in receipts]
 
     async def _until_durable(self, number: int, change: Callable[[Journal], Awaitable[Result]]) -> Result:
         """Change a partition's rows; where it had to be opened anew meanwhile, there once more.
@@ -293,8 +335,7 @@ class KafkaOutbox:
             journal = None if row is None else self._journals.get(row.partition)
             if row is None or journal is None:
                 return
-            key = row.profile_id.encode()
-            lines = [(key, receipt_line(event), now_ms, list[tuple[str, bytes]]()) for event in outcome.receipts]
+            lines = self._lines(row, outcome.receipts, now_ms)
             try:
                 await self._put(journal, row.settled(settled), lines, self._letters(row, settled, now_ms), **more)
             except ConnectionError as error:

@@ -14,6 +14,8 @@ from orchestrator.storage import Pending, Settled
 NOTHING = msgspec.Raw(b"null")
 # What the keys of a lane's notes begin with, among the rows.
 NOTE = "@note/"
+# A row must not outgrow what its changelog takes, whatever an exception says.
+WHY_LENGTH = 1_000
 
 
 class Row(msgspec.Struct, omit_defaults=True):
@@ -64,14 +66,15 @@ class Row(msgspec.Struct, omit_defaults=True):
     def settled(self, settled: Settled) -> "Row":
         """Give what becomes of it with an outcome: done, given up with a reason, or due again."""
         change = msgspec.structs.replace
+        why = None if settled.why is None else settled.why[:WHY_LENGTH]
         if self.is_done:
             return self  # its customer was forgotten meanwhile
         if settled.reason is not None:
-            return change(self, reason=settled.reason, why=settled.why, attempts=settled.attempts)
+            return change(self, reason=settled.reason, why=why, attempts=settled.attempts)
         if settled.due_ms is not None:
             due_ms = 0 if self.cancelled else settled.due_ms
             action = self.action if settled.action is None else msgspec.Raw(settled.action)
-            return change(self, due_ms=due_ms, why=settled.why, attempts=settled.attempts, action=action)
+            return change(self, due_ms=due_ms, why=why, attempts=settled.attempts, action=action)
         return Row(self.id, self.partition, self.offset)
 
     def again(self, offset: int, now_ms: int) -> "Row | None":

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import msgspec
 import pytest
-from aiokafka.errors import KafkaTimeoutError, ProducerFenced
+from aiokafka.errors import KafkaTimeoutError, MessageSizeTooLargeError, ProducerFenced
 
 from orchestrator.model.effects import Action
 from orchestrator.runtime.kafka import delivery
@@ -22,11 +22,12 @@ class Log:
 
     opened: ClassVar[list[int]] = []
     troubles = 0
+    largest = 1 << 20
 
     def __init__(self, settings, topics, number, fail):
         self.number = number
         self.fail = fail
-        self.taken, self.letters = {}, []
+        self.taken, self.letters, self.receipts = {}, [], []
 
     async def open(self):
         Log.opened.append(self.number)
@@ -38,6 +39,7 @@ class Log:
             self.fail(KafkaTimeoutError())
             raise ConnectionError("no answer")
         self.taken |= changes
+        self.receipts += receipts
         self.letters += letters
 
     async def discard(self):
@@ -55,7 +57,12 @@ def buried():
 
 @pytest.fixture
 def outbox(monkeypatch, buried):
+    async def largest_batch(*_):
+        return Log.largest
+
     monkeypatch.setattr(delivery, "Journal", Log)
+    monkeypatch.setattr(delivery, "largest_batch", largest_batch)
+    monkeypatch.setattr(Log, "largest", 1 << 20)
     monkeypatch.setattr(Log, "opened", [])
     monkeypatch.setattr(Log, "troubles", 0)
     settings = KafkaSettings.of({"app_id": "shop"})
@@ -150,4 +157,47 @@ async def test_what_was_given_out_is_held_until_its_partition_goes_or_somebody_e
     assert outbox.holds(tried.pending())
     outbox._pendings.put(Row("a1", 0, 5))
     assert not outbox.holds(tried.pending())
+    await outbox.close()
+
+
+def large(action_id: str, kilobytes: int) -> bytes:
+    action = msgspec.json.decode(message(action_id), type=Action)
+    return msgspec.json.encode(msgspec.structs.replace(action, data={"text": "x" * (kilobytes << 10)}))
+
+
+async def test_an_action_whose_row_its_changelog_would_refuse_is_given_up_and_the_next_is_taken_in(outbox, buried):
+    await opened(outbox, 0)
+    assert await outbox.accept(0, 5, large("a1", 1010)) == (None, ())
+    journal = outbox._journals[0]
+    [letter], [receipt] = journal.letters, journal.receipts
+    assert (letter.reason, letter.source, letter.offset, letter.profile_id) == ("too_large", "actions/0", 5, "p")
+    assert "shop-delivery-changelog takes 1048576" in letter.message
+    told = msgspec.json.decode(receipt[1])
+    assert (told["type"], told["properties"]["reason"], receipt[0]) == ("message_failed", "too_large", b"p")
+    assert await outbox.due("email", 1 << 60, 10, ()) == []
+    assert await outbox.accept(0, 5, large("a1", 1010)) == ("email", ())  # again, after a restart: it is done with
+    assert await outbox.accept(0, 6, large("a2", 900)) == ("email", ())
+    assert ([letter.offset for letter in journal.letters], buried) == ([5], ["too_large"])
+    await outbox.close()
+
+
+async def test_a_changelog_that_takes_less_than_before_is_asked_again(outbox, buried):
+    await opened(outbox, 0)
+    Log.largest = 100 << 10
+    outbox._journals[0].fail(MessageSizeTooLargeError())
+    assert await outbox.accept(0, 5, large("a1", 90)) == (None, ())
+    assert buried == ["too_large"]
+    await outbox.close()
+
+
+async def test_it_is_ready_once_the_group_has_told_what_is_its_own_and_that_is_open(outbox):
+    assert not outbox.is_ready
+    outbox.assign([0])
+    assert (outbox.is_ready, set(outbox.partitions)) == (False, {0})
+    await opened(outbox)
+    assert (outbox.is_ready, set(outbox.partitions)) == (True, {0})
+    await outbox.revoke([0])
+    assert (outbox.is_ready, set(outbox.partitions)) == (False, set())
+    outbox.assign([])  # more of us than partitions
+    assert outbox.is_ready
     await outbox.close()
