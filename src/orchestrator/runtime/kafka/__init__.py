@@ -35,8 +35,9 @@ In front of it
     intake, inbox, readers              what comes in; cases; streams
     readside, copied                    the copy of all customers, and the store that it is
 From outside of any group
-    reading, passing, rights, exporting
-                                        what stands in a topic; how far a record has come; erasing; exporting
+    reading, describing, passing, rights, exporting
+                                        what stands in a topic; what brokers say of it; how far a record has come;
+                                        erasing; exporting
 
 Owns the consumer group, the transactions and the partition's clock, and is the only place that imports Faust;
 it does so lazily, because importing Faust parses the process's arguments.

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer
@@ -16,14 +15,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.describing import describer
 from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.wall_clock import wall_clock_ms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from orchestrator.runtime.kafka.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -57,22 +54,16 @@ class Behind:
         """Measure again and again, whatever becomes of the brokers meanwhile."""
         while True:
             try:
-                async with reader(self._settings, max_partition_fetch_bytes=1) as consumer, self._admin() as admin:
+                async with (
+                    reader(self._settings, max_partition_fetch_bytes=1) as consumer,
+                    describer(self._settings) as admin,
+                ):
                     while True:
                         await self._measure(consumer, admin)
                         await asyncio.sleep(LOOK_S)
             except (KafkaError, OSError, TimeoutError) as error:
                 log.warning("nobody knows how far delivery is behind: %r", error)
                 await asyncio.sleep(LOOK_S)
-
-    @asynccontextmanager
-    async def _admin(self) -> "AsyncIterator[AIOKafkaAdminClient]":
-        admin = AIOKafkaAdminClient(**self._settings.connection())
-        await admin.start()
-        try:
-            yield admin
-        finally:
-            await close(admin.close())
 
     async def _measure(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
         tps = {TopicPartition(self._topic, number) for number in self._numbers()}

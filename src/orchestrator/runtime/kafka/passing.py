@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.describing import describer
+from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 
@@ -21,17 +22,8 @@ LOOK_S = 0.1
 
 async def until_everywhere(settings: KafkaSettings, topics: Topics, place: TopicPartition, offset: int) -> None:
     """Wait until a record's customer has had its turn, and every partition knows what that one told the others."""
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, **settings.connection())
-    admin = AIOKafkaAdminClient(**settings.connection())
-    await consumer.start()
-    try:
-        await admin.start()
-        try:
-            await _Passing(settings, topics, consumer, admin).until_everywhere(place, offset)
-        finally:
-            await close(admin.close())
-    finally:
-        await close(consumer.stop())
+    async with reader(settings, isolation_level="read_uncommitted") as consumer, describer(settings) as admin:
+        await _Passing(settings, topics, consumer, admin).until_everywhere(place, offset)
 
 
 class _Passing:

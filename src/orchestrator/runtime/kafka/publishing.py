@@ -11,7 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.language import Loaded
 from orchestrator.runtime.kafka.catalogs import Catalogs
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.describing import partition_counts
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
@@ -34,14 +34,7 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
     Reads every changelog from its beginning, a partition at a time, so it takes as long as a restore.
     Raises StorageError for a record that a newer release wrote.
     """
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    admin = AIOKafkaAdminClient(**settings.connection())
-    await admin.start()
-    try:
-        found = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
-    finally:
-        await close(admin.close())
+    found = await partition_counts(settings)
     loaded = None
     if topics.journeys in found:
         published = await Catalogs(settings, topics).peek()

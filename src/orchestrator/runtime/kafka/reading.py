@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.describing import partition_counts
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
@@ -84,24 +85,13 @@ async def newest_headers(settings: KafkaSettings, changelog: str, count: int) ->
 
 async def was_written(settings: KafkaSettings, topic: str) -> bool:
     """Tell whether anything was ever written to the first partition of a topic, whatever is left of it."""
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, **settings.connection())
-    await consumer.start()
-    try:
+    async with reader(settings, isolation_level="read_uncommitted") as consumer:
         first = TopicPartition(topic, 0)
         end: int = (await consumer.end_offsets([first]))[first]
         return end > 0
-    finally:
-        await close(consumer.stop())
 
 
 async def partitions_of(settings: KafkaSettings, topics: Collection[str]) -> list[TopicPartition]:
     """List all partitions of those of some topics that there are."""
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    admin = AIOKafkaAdminClient(**settings.connection())
-    await admin.start()
-    try:
-        there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
-    finally:
-        await close(admin.close())
+    there = await partition_counts(settings)
     return [TopicPartition(topic, number) for topic in topics for number in range(there.get(topic, 0))]

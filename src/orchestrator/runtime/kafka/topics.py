@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import StorageError
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.model.instants import DAY_MS
+from orchestrator.runtime.kafka.describing import describer
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ log = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = str(2 << 20)
 # What brokers take where nobody set another bound (message.max.bytes).
 DEFAULT_BATCH_BYTES = 1_048_588
-DAY_MS = 24 * 3600 * 1000
 DEFAULT_REPLICAS = 3
 SETTLING_TRIES = 100
 SETTLING_S = 0.1
@@ -218,11 +218,7 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
     Safe to call from many workers at once. Raises StorageError with every problem at once; nothing is created
     while there is one.
     """
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    admin = AIOKafkaAdminClient(**settings.connection())
-    await admin.start()
-    try:
+    async with describer(settings) as admin:
         found = await _settled(admin, topics)
         wanted = _wanted(settings, topics, found)
         problems = mismatches(settings, topics, found)
@@ -232,48 +228,22 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
             log.warning("%s", remark)
         await _create(admin, settings, [topic for topic in wanted if topic.name not in found.partitions])
         return (await _settled(admin, topics, {topic.name for topic in wanted})).partitions
-    finally:
-        await close(admin.close())
 
 
 async def largest_batch(settings: KafkaSettings, name: str) -> int:
     """Tell how many bytes a topic takes at once, as its brokers are set; Kafka's default where they do not say."""
-    from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-    admin = AIOKafkaAdminClient(**settings.connection())
-    await admin.start()
-    try:
+    async with describer(settings) as admin:
         answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    finally:
-        await close(admin.close())
     entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
     return next((int(entry[1]) for entry in entries if entry[0] == "max.message.bytes"), DEFAULT_BATCH_BYTES)
 
 
-async def partition_counts(settings: KafkaSettings, names: Iterable[str]) -> dict[str, int]:
-    """Tell how many partitions some topics have now, those that exist."""
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    admin = AIOKafkaAdminClient(**settings.connection())
-    await admin.start()
-    try:
-        described = await admin.describe_topics(list(names))
-    finally:
-        await close(admin.close())
-    return {each["topic"]: len(each["partitions"]) for each in described if not each["error_code"]}
-
-
 async def look(settings: KafkaSettings, topics: Topics) -> Found:
     """Look at what stands on the brokers now."""
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    admin = AIOKafkaAdminClient(**settings.connection())
-    await admin.start()
-    try:
+    async with describer(settings) as admin:
         return await _look(admin, topics)
-    finally:
-        await close(admin.close())
 
 
 def _wanted(settings: KafkaSettings, topics: Topics, found: Found) -> list[Topic]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import KafkaError
 
 from orchestrator.runtime.complaints import Complaint
+from orchestrator.runtime.kafka.describing import partition_counts
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.topics import Topics, look, partition_counts, troubles
+from orchestrator.runtime.kafka.topics import Topics, look, troubles
 from orchestrator.runtime.wall_clock import steady_clock_ms, wall_clock_ms
 
 if TYPE_CHECKING:

@@ -1,0 +1,34 @@
+"""What brokers say of what they hold: topics and their settings, groups and how far they have come.
+
+Owns the life of the client that is told. Must never change anything by itself.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.settings import KafkaSettings
+
+if TYPE_CHECKING:
+    from aiokafka.admin import AIOKafkaAdminClient
+
+
+@asynccontextmanager
+async def describer(settings: KafkaSettings) -> AsyncIterator["AIOKafkaAdminClient"]:
+    """Give an admin client for as long as the block lasts; raises KafkaError where no broker answers."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    client = AIOKafkaAdminClient(**settings.connection())
+    await client.start()
+    try:
+        yield client
+    finally:
+        await close(client.close())
+
+
+async def partition_counts(settings: KafkaSettings, names: Iterable[str] | None = None) -> dict[str, int]:
+    """Tell how many partitions topics have now, those that exist: of these names, or of all."""
+    async with describer(settings) as client:
+        described = await client.describe_topics(None if names is None else list(names))
+    return {each["topic"]: len(each["partitions"]) for each in described if not each["error_code"]}
