@@ -268,6 +268,50 @@ PATHS = [
 ]
 
 
+CHUNKED = BEGINNING + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+
+
+BESIDE = [b"POST /", BEGINNING, BEGINNING + b"X: ", CHUNKED, CHUNKED + b"X: "]
+
+
+async def test_what_stands_beside_a_body_has_an_end(shop):
+    for beginning in BESIDE:
+        for piece in (b"a" * 64_000, b"a: " + b"b" * 64_000 + b"\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))
+            writer.write(beginning)
+            sent = 0
+            try:
+                while sent < 4 << 20 and not reader.at_eof():
+                    writer.write(piece)
+                    await writer.drain()
+                    sent += len(piece)
+                    await asyncio.sleep(0)
+                answer = await reader.read()
+                assert answer == b"" or answer.split()[1] in (b"400", b"431"), answer[:80]
+            except ConnectionError:
+                pass  # closed on us in the middle, which is an answer too
+            writer.close()
+            assert sent < 2 << 20, beginning
+    assert (await shop.post({**CART, "customer_id": "ana"}))[0] == 202
+
+
+async def test_a_body_in_the_smallest_pieces_is_read_as_any_other(shop):
+    body = json.dumps({**CART, "customer_id": "ana", "pad": "x" * 60_000}).encode()
+    pieces = b"".join(b"1\r\n%c\r\n" % each for each in body)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(shop.url.rpartition(":")[2]))
+    writer.write(BEGINNING + b"Transfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n")
+    assert b" 202 " in await reader.readline()
+    writer.close()
+
+
+async def test_the_mark_that_windows_puts_before_a_text_is_no_part_of_it(shop):
+    event = {"event": "cart_updated", "userId": "ana", "type": "track", "messageId": "m1"}
+    for path in ("/v1/events", "/v1/track", "/v1/batch"):
+        told = json.dumps({"batch": [event]} if path == "/v1/batch" else event).encode()
+        status, answer = await answered(shop, path, b"\xef\xbb\xbf" + told, "Bearer a-write-key")
+        assert (status, answer) == (202, '{"accepted":1,"refused":[]}')
+
+
 async def test_what_is_not_there_is_answered_as_everything_else_is(shop):
     for method, path in (("GET", "/v1/customers/a%0Ab"), ("GET", "/nothing"), ("DELETE", "/healthz")):
         async with shop.client.request(method, path) as response:

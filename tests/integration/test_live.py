@@ -452,6 +452,7 @@ async def test_keys_that_a_start_made_and_told_nobody_are_told_by_the_next_one_a
     with pytest.raises(OrchestratorError, match="nobody brings the scheme"):
         await told(without_keys(email="nonsense:x"))
     first, then = await told(without_keys()), await told(without_keys())
+    assert f"{tmp_path / 'state.db'} knows nobody yet\n" in first
     assert re.findall(r"made the (\w+ key), kept", first) == ["write key", "read key", "agent key"]
     assert "made the" not in then
     assert "name yours in ORCHESTRATOR_WRITE_KEYS, ORCHESTRATOR_READ_KEYS, ORCHESTRATOR_AGENTS\n" in then
@@ -471,3 +472,20 @@ async def test_links_in_mails_from_before_the_operator_named_a_secret_still_lead
             links.make(Kind.UNSUBSCRIBE, about, now_ms).rpartition("/")[2], now_ms, Kind.UNSUBSCRIBE
         )
         assert anew.profile_id == PROFILE
+
+
+async def test_a_process_that_nobody_sends_anything_to_is_ready_again_once_there_is_room(tmp_path, monkeypatch):
+    async with LiveShop(tmp_path) as shop:
+        store = shop.service.intake.store
+        full = StorageError("no space left")
+
+        def refuse(batch):
+            raise full
+
+        commit = store.commit
+        monkeypatch.setattr(store, "commit", refuse)
+        assert (await shop.post({**CART, "customer_id": "ana"}))[0] == 503
+        assert not shop.service.is_ready
+        monkeypatch.setattr(store, "commit", commit)
+        await until(lambda: shop.service.is_ready)
+        assert shop.service.problem is None

@@ -11,6 +11,7 @@ letters, and do not hold up the others; when none is accepted the answer is 400.
 server: a framework's request would be measured at as much again as the rest.
 """
 
+import codecs
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
@@ -100,12 +101,12 @@ class Ingestion:
         path = scope["path"]
         if path == "/v1/events":
             self._keys.check(scope)
-            return _events(scope, await bodies.read(scope, receive))
+            return _events(scope, await _read(scope, receive))
         if header_of(scope, b"authorization"):
             self._keys.check(scope)
         elif not _is_small(scope):
             raise HttpError(401, "bad_key", "a key is needed: Authorization: Basic KEY:")
-        body = await bodies.read(scope, receive)
+        body = await _read(scope, receive)
         try:
             if path == "/v1/batch":
                 batch = _decode_batch(body)
@@ -125,6 +126,11 @@ _SMALL_BYTES = 512 << 10
 def _is_small(scope: Scope) -> bool:
     length = header_of(scope, b"content-length")
     return length.isdecimal() and int(length) <= _SMALL_BYTES and not header_of(scope, b"content-encoding")
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    """Read a body, without the mark that programs on Windows put before a text in UTF-8 (RFC 8259 lets us)."""
+    return (await bodies.read(scope, receive)).removeprefix(codecs.BOM_UTF8)
 
 
 def _events(scope: Scope, body: bytes) -> list[bytes]:

@@ -31,6 +31,11 @@ MAX_CONNECTIONS = 2_000
 # Requests under way have so long to be answered when the server stops. Lanes wait for providers after that, and both
 # together must leave room in the 10 s that a stop may take.
 GRACE_SECONDS = 4
+# What a request may bring beside its body: address, headers, trailers, and what frames chunks, which for a body in the
+# smallest ones is so many times as much. Nobody needs a key to send it, and all of it is held until its end.
+MAX_BESIDE_BYTES = 512 << 10
+FRAMED = 8
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _UPGRADE = re.compile(rb"(?<=\n)upgrade(?=[ \t]*:)", re.IGNORECASE)
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +52,7 @@ class PatientProtocol(HttpToolsProtocol):
     _is_in_headers = True
     _is_whole = True
     _is_misread = False
+    _beside_bytes = 0
     _waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -74,13 +80,25 @@ class PatientProtocol(HttpToolsProtocol):
         if b"pgrade" in data and (self._is_whole or self._is_in_headers):
             data = _without_upgrade(data)
         super().data_received(data)
+        self._beside_bytes += len(data)
+        if self._beside_bytes > MAX_BESIDE_BYTES and not self.transport.is_closing():
+            self._is_misread = True
+            if self._is_in_headers:
+                self.transport.write(_TOO_LONG)
+            self.transport.close()
+            return
         if self._is_in_headers and self._waiting is None:
             self._wait()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body, which is bounded where it is read, with as much as may frame it."""
+        self._beside_bytes -= (1 + FRAMED) * len(body)
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         """Take note that a request begins; its headers have their time too."""
         super().on_message_begin()
-        self._is_in_headers, self._is_whole = True, False
+        self._is_in_headers, self._is_whole, self._beside_bytes = True, False, 0
         self._wait_no_more()
 
     def on_headers_complete(self) -> None:

@@ -71,9 +71,13 @@ def _erased_from(state: Path, customer: str) -> "Receipt":
     from orchestrator.cli.decisions import catalog_of
     from orchestrator.model.project import Project
     from orchestrator.runtime import rights
-    from orchestrator.storage import SqliteStore
+    from orchestrator.storage import SqliteStore, StoreInUse
 
-    with SqliteStore(state) as store:
+    try:
+        opened = SqliteStore(state)
+    except StoreInUse as error:
+        raise StoreInUse(f"{error}; a `serve` that has it takes the event profile_erase_requested instead") from error
+    with opened as store:
         found = customers.find(store, customer)
         if found is None:
             screen.complain("nothing is known of this customer; give a customer id, or kind:value")

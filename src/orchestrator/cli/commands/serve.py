@@ -148,6 +148,8 @@ async def _serve(
 
 def _tell(service: "Service", bound: socket.socket) -> None:
     """Say where it listens, and once the keys that were made because nobody named any; later, how to have others."""
+    if service.is_empty:
+        screen.say(f"{service.state} knows nobody yet")
     for name, key in service.keys.made:
         screen.say(f"made the {name.replace('_', ' ')}, kept in the state file: {key}")
         if name == "agent_key":

@@ -33,7 +33,7 @@ LOOK_EVERY = 1.0
 REST_SECONDS = 1.0
 # Nobody is answered while a commit copies the log into the file: of a short log that takes milliseconds.
 CHECKPOINT_BYTES = 4 << 20
-# What is written to see that outcomes can be.
+# What is written to see that anything can be.
 _WRITABLE = "delivery.writable"
 
 Result = TypeVar("Result")
@@ -138,9 +138,21 @@ class Intake:
             now_ms = self._clock.now_ms()
             next_ms = self.turns.next_ms
             if not self._waiting and next_ms >= now_ms:
+                if self.trouble is not None:
+                    await self._try_again()
                 await self._rest(LOOK_EVERY if next_ms == NEVER_MS else min((next_ms - now_ms) / 1000, LOOK_EVERY))
                 continue
             await self._work_on(self._next_batch(), now_ms)
+
+    async def _try_again(self) -> None:
+        """Ask the store whether it writes again: who is not ready may be sent nothing that would show it."""
+        try:
+            await self.run(lambda: self.store.commit(Batch(positions={_WRITABLE: b""})))
+        except StorageError as error:
+            self.trouble = str(error)
+        else:
+            self.trouble = None
+            _log.info("what comes is kept again")
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[list[Refusal]]]]:
         count = records = 0
@@ -163,8 +175,12 @@ class Intake:
                     await self._work_on([each], now_ms)
                 return
             # Anybody may ask whether we are ready, and a bug may quote what it met.
-            self.trouble = str(error) if isinstance(error, StorageError) else "a fault of ours; the log says more"
-            _log.exception("a batch was not kept", items=len(items))
+            if isinstance(error, StorageError):  # which says what to do; a disk that is full needs no long lines
+                self.trouble = str(error)
+                _log.error("a batch was not kept", items=len(items), why=self.trouble)
+            else:
+                self.trouble = "a fault of ours; the log says more"
+                _log.exception("a batch was not kept", items=len(items))
             for _, done in batch:
                 if not done.done():
                     failed = StorageError(f"nothing was kept: {error}")

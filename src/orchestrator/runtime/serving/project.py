@@ -48,7 +48,7 @@ class Watch:
         self._directory = directory
         self._sleep = sleep
         self._look_further = look_further
-        self._seen = look_at(directory)
+        self._seen = self._glimpsed = look_at(directory)
         # With the files, and with what was published.
         self._problem: str | None = None
         self._further: str | None = None
@@ -65,10 +65,16 @@ class Watch:
             await self.look(changed)
 
     async def look(self, changed: Callable[[Loaded], Awaitable[None]]) -> None:
-        """Look once."""
+        """Look once; what has changed is read when it has stood still for a look.
+
+        Files come one after the other, and each in pieces: half a journey may be valid, and take a version's number.
+        """
         now = await asyncio.to_thread(look_at, self._directory)
         if now == self._seen:
             await self._look_at_published()
+            return
+        if now != self._glimpsed:
+            self._glimpsed = now
             return
         self._seen = now
         try:

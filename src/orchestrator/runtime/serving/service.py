@@ -59,7 +59,7 @@ class Service:
         self.claims = StoreClaims(self.intake, self.metrics)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._directory = directory
-        self._state = state
+        self.state = state
         self.inbox, self.streams = Inbox(self.intake), Streams(self.intake)
         own = {"inbox": self.inbox.open_channel, "stream": self.streams.open_channel}
         self._operator = Operator(find, settings.allowed_hosts, f"{settings.public_url}/inbox", own)
@@ -67,12 +67,14 @@ class Service:
         self._watching: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._is_open = self._delivers = False
+        # Whether the state file knew nobody when it was opened: one that was restored in part, say.
+        self.is_empty = False
 
     async def start(self) -> None:
         """Open everything; raises InvalidProject, StorageError or OrchestratorError, and then nothing is open."""
         loaded = await asyncio.to_thread(load, self._directory)
         try:
-            await self.intake.start(lambda: open_store(self._state), lambda store: self._make_turns(loaded, store))
+            await self.intake.start(lambda: open_store(self.state), lambda store: self._make_turns(loaded, store))
             await self._open(self._in_force.loaded)
         except BaseException:
             await self.intake.stop()
@@ -106,6 +108,7 @@ class Service:
         await self.lanes.start()
 
     def _make_turns(self, folder: Loaded, store: Store) -> Turns:
+        self.is_empty = next(iter(store.records()), None) is None
         self._in_force = versions.take_up(folder, store)
         release_over = timing.release_over(self._in_force.loaded.project_definition.release_over)
         turns = Turns(self._in_force.catalog, store, self.metrics, release_over, self.settings.claim_ms)

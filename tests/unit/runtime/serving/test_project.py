@@ -33,11 +33,29 @@ async def test_a_change_that_fails_ends_no_watch(watch, failure, problem, is_tri
             raise failures.pop()
         taken.append(loaded)
 
+    await watch.look(changed)  # which sees that something has changed, and waits until it stands still
     await watch.look(changed)
     assert watch.problem == problem
     await watch.look(changed)
     assert bool(taken) is is_tried_again
     assert (watch.problem is None) is is_tried_again
+
+
+async def test_files_that_somebody_still_writes_are_not_read(watch, tmp_path):
+    taken = []
+
+    async def changed(loaded):
+        taken.append(sorted(loaded.definitions))
+
+    journey = tmp_path / "shop/abandoned-cart.journey.yaml"
+    text = journey.read_text()
+    for name in ("a", "b", "c"):  # one more file at each look
+        journey.with_name(f"{name}.journey.yaml").write_text(text.replace("abandoned-cart", name))
+        await watch.look(changed)
+    assert taken == []
+    await watch.look(changed)
+    await watch.look(changed)
+    assert taken == [["a", "abandoned-cart", "b", "c"]]
 
 
 async def test_a_store_that_could_not_be_asked_for_a_moment_is_no_problem_afterwards(tmp_path):
