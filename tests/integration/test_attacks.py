@@ -362,6 +362,10 @@ async def test_a_link_that_has_expired_says_so_and_changes_nothing(shop):
     async with shop.client.post(f"/u/{old}", headers={"Accept-Language": "es"}) as response:
         assert response.status == 410
         assert "Este enlace ha caducado" in await response.text()
+    year_old = LINKS.make(Kind.CLICK, ABOUT, shop.clock.now_ms() - 366 * 86_400_000, "https://shop.example/x")
+    async with shop.client.get(f"/r/{year_old.rpartition('/')[2]}", headers={"Accept-Language": "es"}) as response:
+        assert response.status == 410
+        assert "Este enlace ha caducado" in await response.text()
     assert [each["granted"] for each in (await shop.known())["consents"]] == [True]
 
 

@@ -220,7 +220,7 @@ async def test_whoever_was_erased_is_not_told_that_anything_was_kept(shop):
         async with shop.client.get(path) as response:
             assert response.status == 404
         status, text = await posted(shop, path, {"comment": "Gracias"})
-        assert (status, "No se ha cambiado nada" in text) == (404, True)
+        assert (status, "Ya no guardamos nada sobre ti" in text) == (404, True)
     assert (await posted(shop, link(Kind.UNSUBSCRIBE, shop), {}))[0] == 200
 
 
@@ -253,6 +253,7 @@ async def test_a_score_that_the_scale_does_not_have_is_asked_for_again(shop):
         status, text = await posted(shop, path, {"score": score})
         assert status == 422
         assert 'name="score"' in text
+        assert "<span>1: nada</span><span>5: mucho</span>" in text
 
 
 async def test_the_link_in_a_real_mail_asks_the_right_survey(shop, tmp_path):

@@ -110,6 +110,8 @@ class Token(msgspec.Struct, array_like=True, frozen=True):
         return _as_id(self.action)
 
 
+# No token ends with one of these.
+_BEHIND = ".,;:!?)>]}'\"»”’"
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Token).decode
 
@@ -148,9 +150,12 @@ class Links:
         return f"{self.base_url}/{PATHS[kind]}/{content.decode()}.{_as_base64(self._sealer.seal(content)).decode()}"
 
     def read(self, text: str, now_ms: int, *kinds: Kind) -> Token:
-        """Read a token of one of these kinds; raises LinkError for any other, a changed, or an expired one."""
+        """Read a token of one of these kinds; raises LinkError for any other, a changed, or an expired one.
+
+        Behind a link in a plain text some mail programs take a full stop or a bracket for a part of it.
+        """
         try:
-            token = _decode(base64_decode(self._signer.unsign(text)))
+            token = _decode(base64_decode(self._signer.unsign(text.rstrip(_BEHIND))))
         except (BadSignature, msgspec.DecodeError, UnicodeError) as error:
             raise LinkError("the link is not ours, or was changed on its way") from error
         if token.kind not in kinds:

@@ -32,6 +32,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "This link has expired.",
         "invalid": "This link does not work. Please use the one in our message, whole.",
         "no_change": "Nothing was changed.",
+        "forgotten": "We no longer keep anything about you, so there is nothing to change.",
         "try_again": "Please try again in a moment.",
     },
     "es": {
@@ -59,6 +60,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "Este enlace ha caducado.",
         "invalid": "Este enlace no funciona. Usa el de nuestro mensaje, completo.",
         "no_change": "No se ha cambiado nada.",
+        "forgotten": "Ya no guardamos nada sobre ti, así que no hay nada que cambiar.",
         "try_again": "Inténtalo de nuevo en un momento.",
     },
     "fr": {
@@ -86,6 +88,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "Ce lien a expiré.",
         "invalid": "Ce lien ne fonctionne pas. Utilisez celui de notre message, en entier.",
         "no_change": "Rien n'a été modifié.",
+        "forgotten": "Nous ne conservons plus rien à votre sujet : il n'y a rien à modifier.",
         "try_again": "Veuillez réessayer dans un instant.",
     },
     "de": {
@@ -113,6 +116,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "expired": "Dieser Link ist abgelaufen.",
         "invalid": "Dieser Link funktioniert nicht. Bitte verwenden Sie den ganzen Link aus unserer Nachricht.",
         "no_change": "Es wurde nichts geändert.",
+        "forgotten": "Wir bewahren nichts mehr über Sie auf; es gibt nichts zu ändern.",
         "try_again": "Bitte versuchen Sie es gleich noch einmal.",
     },
 }

@@ -198,7 +198,7 @@ class CustomersPages:
 
 
 def _nobody(look: Look) -> Response:
-    return look.note(look.words["invalid"], look.words["no_change"], 404)
+    return look.note(look.words["forgotten"], status=404)
 
 
 def _is_granted(profile: Profile, channel: str, purpose: Purpose) -> bool:

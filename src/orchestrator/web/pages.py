@@ -140,7 +140,9 @@ def survey(look: Look, kind: str, chosen: int | None, status: int = 200) -> Resp
             f"{' checked' if score == chosen else ''}> {score}</label>"
             for score in SCALES[kind]
         )
-        ends = f"<span>{escape(words['least'])}</span><span>{escape(words['most'])}</span>"
+        # With their numbers: on a telephone the scale takes two lines.
+        least, most = f"{SCALES[kind][0]}: {words['least']}", f"{SCALES[kind][-1]}: {words['most']}"
+        ends = f"<span>{escape(least)}</span><span>{escape(most)}</span>"
         scale = (
             f'<fieldset class="scale"><legend>{escape(question)}</legend>{radios}'
             f'<div class="ends" aria-hidden="true">{ends}</div></fieldset>'

@@ -12,6 +12,7 @@ where the receipt could not be kept. Must never lead anywhere that its token doe
 import asyncio
 import base64
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -60,24 +61,23 @@ class Receipts:
 
     async def clicked(self, request: Request) -> Response:
         """Lead on, and leave a receipt."""
-        token = self._token(request, Kind.CLICK)
-        if token is None or not token.detail.startswith(("http://", "https://")):
+        try:
+            token = self._token(request, Kind.CLICK)
+        except LinkError as error:
+            return pages.invalid(request, error.expired)
+        if not token.detail.startswith(("http://", "https://")):
             return pages.invalid(request)
         await self._leave(request, token, "clicked", {"link": token.detail})
         return RedirectResponse(token.detail, status_code=302, headers=_UNCACHED)
 
     async def opened(self, request: Request) -> Response:
         """Give the picture, and leave a receipt."""
-        token = self._token(request, Kind.OPEN)
-        if token is not None:
-            await self._leave(request, token, "opened", {})
+        with suppress(LinkError):  # the picture is there whatever its link is
+            await self._leave(request, self._token(request, Kind.OPEN), "opened", {})
         return Response(_PIXEL, media_type="image/gif", headers=_UNCACHED)
 
-    def _token(self, request: Request, kind: Kind) -> Token | None:
-        try:
-            return self._service.links.read(request.path_params["token"], self._service.clock.now_ms(), kind)
-        except LinkError:
-            return None
+    def _token(self, request: Request, kind: Kind) -> Token:
+        return self._service.links.read(request.path_params["token"], self._service.clock.now_ms(), kind)
 
     async def _leave(self, request: Request, token: Token, what: str, properties: dict[str, Any]) -> None:
         now_ms = self._service.clock.now_ms()

@@ -60,6 +60,13 @@ def test_a_changed_link_is_nobodys(data):
         links.read(token[:at] + other + token[at + 1 :], NOW_MS, Kind.UNSUBSCRIBE)
 
 
+@pytest.mark.parametrize("behind", [".", ",", ")", ">", "]", "!", "?", ").", "»", "”"])
+def test_what_a_mail_program_takes_for_a_part_of_a_link_is_none(behind):
+    links = Links("https://shop.example", (SECRET,))
+    token = token_of(links.make(Kind.UNSUBSCRIBE, ABOUT, NOW_MS))
+    assert links.read(token + behind, NOW_MS, Kind.UNSUBSCRIBE).profile_id == ABOUT.profile_id
+
+
 @given(st.text())
 def test_any_text_is_no_link(text):
     with pytest.raises(LinkError):
