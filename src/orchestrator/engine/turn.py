@@ -5,7 +5,7 @@ Never decides anything itself.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -191,6 +191,31 @@ def action_id_of(turn: Turn, journey: Journey, entry: Entry, step: Step, visit: 
     """
     visit = visit_of(entry, step.inside) if visit is None else visit
     return ids.derive(journey.id, str(journey.version), turn.profile_id, entry.id, step.id, visit)
+
+
+def action_of(
+    turn: Turn,
+    journey: Journey,
+    entry: Entry,
+    step: Step,
+    kind: Literal["call", "event", "handoff"],
+    action_id: str,
+    **further: Any,
+) -> Action:
+    """Make an action of a kind for an entry at a step; `further` are those of its fields that are the kind's own."""
+    profile = turn.state.profile
+    return Action(
+        action_id,
+        kind,
+        profile.id,
+        profile.customer_id,
+        journey.id,
+        journey.version,
+        entry.id,
+        step.id,
+        turn.at,
+        **further,
+    )
 
 
 def visit_of(entry: Entry, inside: tuple[str, ...]) -> str:

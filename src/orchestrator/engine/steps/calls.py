@@ -6,10 +6,9 @@ Owns what is asked and what is kept of the answer. Making the call is delivery's
 
 from orchestrator.engine import guards
 from orchestrator.engine.steps.going import STAY, Going
-from orchestrator.engine.turn import Turn, action_id_of
+from orchestrator.engine.turn import Turn, action_id_of, action_of
 from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
-from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Call, Journey
 from orchestrator.model.state import Entry, Result
@@ -25,27 +24,12 @@ def call(turn: Turn, journey: Journey, entry: Entry, step: Call) -> Going:
         return step.on_timeout
     scope = turn.scope_of(entry)
     payload = {name: expression.evaluate(scope) for name, expression in step.payload}
-    profile = turn.state.profile
     action_id = action_id_of(turn, journey, entry, step)
     entry.step, entry.due_ms = step.id, turn.now_ms + step.within_ms
     until = instants.to_text(entry.due_ms)
-    turn.actions.append(
-        Action(
-            action_id,
-            "call",
-            profile.id,
-            profile.customer_id,
-            journey.id,
-            journey.version,
-            entry.id,
-            step.id,
-            turn.at,
-            purpose=step.purpose,
-            to=step.webhook,
-            expires_at=until,
-            data={name: value for name, value in payload.items() if value is not None},
-        )
-    )
+    data = {name: value for name, value in payload.items() if value is not None}
+    about = {"purpose": step.purpose, "to": step.webhook, "expires_at": until, "data": data}
+    turn.actions.append(action_of(turn, journey, entry, step, "call", action_id, **about))
     entry.results[step.id] = Result(action_id=action_id)
     turn.decide(journey, entry, step.id, Verdict.CALLED, Reason.CALL_MADE, saw, action_id)
     turn.decide(journey, entry, step.id, Verdict.WAITED, Reason.FOR_ANSWER, {"until": until})

@@ -5,10 +5,9 @@ Owns both verbs, and the bound on how many events may follow from one.
 
 from orchestrator.engine import profiles
 from orchestrator.engine.steps.going import STAY, Going
-from orchestrator.engine.turn import Turn, action_id_of
+from orchestrator.engine.turn import Turn, action_id_of, action_of
 from orchestrator.model import values
 from orchestrator.model.decision import Reason, Verdict
-from orchestrator.model.effects import Action
 from orchestrator.model.event import Event
 from orchestrator.model.journey import Emit, Journey, SetValues
 from orchestrator.model.state import Entry
@@ -47,20 +46,6 @@ def emit(turn: Turn, journey: Journey, entry: Entry, step: Emit) -> Going:
     profile = turn.state.profile
     event_id = action_id_of(turn, journey, entry, step)
     turn.emitted.append(Event(event_id, step.event, turn.now_ms, profile.customer_id, decoded=properties))
-    turn.actions.append(
-        Action(
-            event_id,
-            "event",
-            profile.id,
-            profile.customer_id,
-            journey.id,
-            journey.version,
-            entry.id,
-            step.id,
-            turn.at,
-            message=step.event,
-            data=properties,
-        )
-    )
+    turn.actions.append(action_of(turn, journey, entry, step, "event", event_id, message=step.event, data=properties))
     turn.decide(journey, entry, step.id, Verdict.EMITTED, Reason.EMIT, {"event": step.event}, event_id)
     return step.next

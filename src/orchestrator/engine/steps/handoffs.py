@@ -8,10 +8,9 @@ from typing import Any
 
 from orchestrator.engine import cases, guards, payload, replies
 from orchestrator.engine.steps.going import STAY, Going
-from orchestrator.engine.turn import Turn, action_id_of
+from orchestrator.engine.turn import Turn, action_id_of, action_of
 from orchestrator.model import instants
 from orchestrator.model.decision import Reason, Verdict
-from orchestrator.model.effects import Action
 from orchestrator.model.event import Event, event_as_data
 from orchestrator.model.journey import Handoff, Journey
 from orchestrator.model.state import Case, Entry, Result
@@ -25,24 +24,10 @@ def handoff(turn: Turn, journey: Journey, entry: Entry, step: Handoff) -> Going:
         entry.results[step.id] = Result(status=Reason.HOLDOUT)
         turn.decide(journey, entry, step.id, Verdict.SUPPRESSED, Reason.HOLDOUT, saw)
         return step.on_timeout if step.until_closed else step.next
-    profile = turn.state.profile
     case_id = action_id_of(turn, journey, entry, step)
-    turn.actions.append(
-        Action(
-            case_id,
-            "handoff",
-            profile.id,
-            profile.customer_id,
-            journey.id,
-            journey.version,
-            entry.id,
-            step.id,
-            turn.at,
-            purpose=step.purpose,
-            to=step.team,
-            data=_context(turn, entry, step, case_id),
-        )
-    )
+    context = _context(turn, entry, step, case_id)
+    handed = action_of(turn, journey, entry, step, "handoff", case_id, purpose=step.purpose, to=step.team, data=context)
+    turn.actions.append(handed)
     entry.results[step.id] = Result(status="open", action_id=case_id, values={"case_id": case_id})
     opened = Case(case_id, turn.now_ms, list(step.pause), journey.id, journey.version, entry.id, step.id)
     cases.open_case(turn, opened)
