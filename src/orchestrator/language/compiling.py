@@ -3,7 +3,7 @@
 Owns the order (project, messages, journeys) and what is handed back. Must never stop at the first mistake.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -26,13 +26,13 @@ from orchestrator.language.problems import Problems
 from orchestrator.language.project import Shop, compile_shop
 from orchestrator.language.segments import compile_segments
 from orchestrator.language.sending import Messages
+from orchestrator.language.sources import ReadFile
 from orchestrator.language.validation import check
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Message
 
 Checked = TypeVar("Checked", bound=BaseModel)
-Read = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _report_no_project(problems: Problems, message: str, fix: str) -> None:
 class _Compiler:
     """Compiles the texts of one project, and collects what it reads on the way."""
 
-    def __init__(self, texts: Mapping[str, str], read: Read, problems: Problems) -> None:
+    def __init__(self, texts: Mapping[str, str], read: ReadFile, problems: Problems) -> None:
         self._texts = dict(texts)
         self._read_file = read
         self._problems = problems

@@ -4,7 +4,7 @@ Owns the reading of a *.message.yaml into what rendering and the engine need. Mu
 channel a customer gets.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,13 @@ from orchestrator.language.expressions.paths import PROFILES
 from orchestrator.language.expressions.surroundings import EVENT_FIELDS
 from orchestrator.language.nodes import Place, Text
 from orchestrator.language.project import Shop
+from orchestrator.language.sources import ReadFile
 from orchestrator.language.templates import Lookup, Named
 from orchestrator.model.project import WINDOWS_MS, Message, put_over
 
 FILE_ENDINGS = (".html", ".mjml", ".md", ".txt")
 
 # Reads a file by its name; None when there is none.
-Reader = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _without_template(content: Content, channel: str, first: str) -> tuple[str, 
     return tuple(name for name in languages if not content.fields(channel, name).get("template"))
 
 
-def draft(place: Place, definition: MessageDefinition, shop: Shop, read: Reader) -> Draft:
+def draft(place: Place, definition: MessageDefinition, shop: Shop, read: ReadFile) -> Draft:
     """Read a message's content and check its templates against everything but the journeys that send it."""
     channels = _read_contents(place, definition, read)
     languages = {
@@ -114,14 +114,14 @@ def _values(contents: dict[str, dict[str, _Field]]) -> dict[str, dict[str, Any]]
     return {channel: {name: value for name, (value, _) in fields.items()} for channel, fields in contents.items()}
 
 
-def _read_contents(place: Place, contents: Contents, read: Reader) -> dict[str, dict[str, _Field]]:
+def _read_contents(place: Place, contents: Contents, read: ReadFile) -> dict[str, dict[str, _Field]]:
     return {
         channel: {name: _read_field(place[channel][name], value, read) for name, value in content.fields().items()}
         for channel, content in contents.by_channel().items()
     }
 
 
-def _read_field(place: Place, value: Any, read: Reader) -> _Field:
+def _read_field(place: Place, value: Any, read: ReadFile) -> _Field:
     if isinstance(value, list):
         return value, [(place[number], text) for number, text in enumerate(value)]
     if not _is_file_name(value):

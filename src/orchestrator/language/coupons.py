@@ -6,12 +6,13 @@ a code to anybody; that is delivery's.
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.project import CouponDefinition
 from orchestrator.language.nodes import Place, Text
+from orchestrator.language.sources import ReadFile
 
 COLUMN = "code"
 MAX_CHARACTERS = 64
@@ -22,17 +23,13 @@ MOST_REPORTED = 20
 _Written = tuple[str, int]
 
 
-def read_coupons(
-    coupons: Mapping[str, CouponDefinition], place: Place, read: Callable[[str], str | None]
-) -> dict[str, tuple[str, ...]]:
+def read_coupons(coupons: Mapping[str, CouponDefinition], place: Place, read: ReadFile) -> dict[str, tuple[str, ...]]:
     """Read the codes of every coupon, in the order of their files; report what is wrong with one."""
     seen: dict[str, str] = {}
     return {name: _codes(name, place[name]["codes"], written.codes, read, seen) for name, written in coupons.items()}
 
 
-def _codes(
-    coupon: str, place: Place, file: str, read: Callable[[str], str | None], seen: dict[str, str]
-) -> tuple[str, ...]:
+def _codes(coupon: str, place: Place, file: str, read: ReadFile, seen: dict[str, str]) -> tuple[str, ...]:
     text = read(file)
     if text is None:
         place.report("E310", f"there is no file {file}", "a file beside orchestrator.yaml, one code a line")

@@ -4,7 +4,7 @@ Owns the check that a model's settings fit its kind, and the compiling of its ru
 when a project has a model of its kind, or a step asks for it. Must never judge anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from orchestrator.language.definitions.project import ModelDefinition, ProjectDe
 from orchestrator.language.durations import milliseconds
 from orchestrator.language.expressions import Read, Surroundings, compile_at
 from orchestrator.language.nodes import Place
+from orchestrator.language.sources import ReadFile
 from orchestrator.model.expression import Expression
 from orchestrator.model.instants import DAY_MS
 from orchestrator.model.project import Scorer, Table
@@ -49,7 +50,7 @@ class Models:
         place: Place,
         around: Surroundings,
         tables: Mapping[str, Table],
-        read: Callable[[str], str | None],
+        read: ReadFile,
         *,
         is_lost: bool,
     ) -> None:

@@ -4,7 +4,7 @@ Owns the way from orchestrator.yaml to model.Project, the merging of the project
 purpose included. Must never know about journeys or messages.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from orchestrator.language.expressions import Surroundings, compile_at
 from orchestrator.language.models import Models
 from orchestrator.language.nodes import Place, Scalar
 from orchestrator.language.reads import Reads
+from orchestrator.language.sources import ReadFile
 from orchestrator.language.tables import read_tables
 from orchestrator.model import instants
 from orchestrator.model.audience import Segment
@@ -44,7 +45,6 @@ from orchestrator.model.project import (
     is_always_quiet,
 )
 
-Read = Callable[[str], str | None]
 # Words with a meaning of their own in a list of channels.
 RESERVED_CHANNELS = ("same", "preferred")
 # Never shown in a decision, whatever the project calls its identifiers.
@@ -167,7 +167,7 @@ class Shop:
 def compile_shop(
     definition: ProjectDefinition,
     place: Place,
-    read: Read,
+    read: ReadFile,
     segments: Mapping[str, SegmentDefinition] | None,
     *,
     is_lost: bool = False,

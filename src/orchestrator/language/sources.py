@@ -5,7 +5,7 @@ Owns the layout (which name means what) and the encodings. Must never follow a n
 
 import codecs
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from orchestrator.errors import DefinitionError
@@ -15,6 +15,8 @@ PROJECT = "orchestrator.yaml"
 SEGMENTS = "segments.yaml"
 JOURNEY_ENDING = ".journey.yaml"
 MESSAGE_ENDING = ".message.yaml"
+# Gives the text of a file of the project by its name; None where there is none.
+ReadFile = Callable[[str], str | None]
 MAX_FILES = 5_000
 MAX_BYTES = 1 << 20
 

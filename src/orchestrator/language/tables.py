@@ -7,26 +7,25 @@ stands in the file is what a message shows.
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.project import CatalogDefinition
 from orchestrator.language.nodes import Place, Text
+from orchestrator.language.sources import ReadFile
 from orchestrator.model.project import Table
 
 # A row, and the line of its file that it ends on, where that is known.
 _Row = tuple[dict[str, str], int]
 
 
-def read_tables(
-    catalogs: Mapping[str, CatalogDefinition], place: Place, read: Callable[[str], str | None]
-) -> dict[str, Table]:
+def read_tables(catalogs: Mapping[str, CatalogDefinition], place: Place, read: ReadFile) -> dict[str, Table]:
     """Read every catalog; report what is wrong with one, and leave it empty then."""
     return {name: _read(place[name], written, read) for name, written in catalogs.items()}
 
 
-def _read(place: Place, written: CatalogDefinition, read: Callable[[str], str | None]) -> Table:
+def _read(place: Place, written: CatalogDefinition, read: ReadFile) -> Table:
     text = read(written.file)
     if text is None:
         place["file"].report("E310", f"there is no file {written.file}", "a file beside orchestrator.yaml")
