@@ -13,6 +13,7 @@ Owns these rules. Must never read the wall clock itself: it is handed in.
 """
 
 from collections.abc import Iterable
+from typing import Self
 
 from orchestrator.runtime.kafka.header import Header
 
@@ -55,6 +56,13 @@ class SourcedClock(PartitionClock):
         self.logged_ms = logged_ms
         self._live: set[str] = set()
         self._expected: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, header: Header, sources: Iterable[str]) -> Self:
+        """Make what a commit left of it, for these sources."""
+        clock = cls(header.clock_ms, header.heard, header.logged_ms)
+        clock.expect(sources)
+        return clock
 
     def expect(self, sources: Iterable[str]) -> None:
         """Name all sources; what others said before, such as a topic that is read no longer, is forgotten."""

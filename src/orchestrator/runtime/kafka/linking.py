@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.incarnation import Kept
-from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition
+from orchestrator.runtime.kafka.linking_partition import LinkingPartition
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.places import Places
@@ -21,8 +21,6 @@ from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import Unit
-
-__all__ = ["LINKS", "LinkJob"]
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +64,7 @@ class LinkJob:
         log.info("the graph of identifiers was restored: %d records in %.2f s", restored.records, restored.seconds)
         header = restored.header
         header.log = header.log or secrets.token_hex(8)
-        clock = SourcedClock(header.clock_ms, header.heard, header.logged_ms)
-        clock.expect(self._sources)
+        clock = SourcedClock.of(header, self._sources)
         most, inputs = self.settings.transaction_facts, Inputs(self.topics)
         unit = LinkingPartition(self._count, inputs, state, clock, header, topic=self._names.links, most_facts=most)
         return unit, restored.end

@@ -85,10 +85,14 @@ async def newest_headers(settings: KafkaSettings, changelog: str, count: int) ->
 
 async def was_written(settings: KafkaSettings, topic: str) -> bool:
     """Tell whether anything was ever written to the first partition of a topic, whatever is left of it."""
-    async with reader(settings, isolation_level="read_uncommitted") as consumer:
-        first = TopicPartition(topic, 0)
-        end: int = (await consumer.end_offsets([first]))[first]
-        return end > 0
+    return await end_of(settings, TopicPartition(topic, 0), "read_uncommitted") > 0
+
+
+async def end_of(settings: KafkaSettings, tp: TopicPartition, isolation_level: str = "read_committed") -> int:
+    """Tell where a partition ends now: as far as everything is committed, or with `read_uncommitted` as a whole."""
+    async with reader(settings, isolation_level=isolation_level) as consumer:
+        end: int = (await consumer.end_offsets([tp]))[tp]
+        return end
 
 
 async def partitions_of(settings: KafkaSettings, topics: Collection[str]) -> list[TopicPartition]:

@@ -12,14 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.runtime.complaints import Complaint
 from orchestrator.runtime.kafka.clock import PartitionClock, SourcedClock
-from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Kept
@@ -29,6 +27,7 @@ from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.places import Places
+from orchestrator.runtime.kafka.reading import end_of
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -102,7 +101,7 @@ class TurnJob:
         """Take the memory that was kept, if nobody wrote to the changelog since, or restore it from there."""
         changelog = TopicPartition(self._names.changelog, number)
         if kept is not None:
-            if await self._end_of(changelog) == kept.end:
+            if await end_of(self.settings, changelog) == kept.end:
                 log.info("partition %d keeps its memory", number)
                 # Fetched and not processed: it will be fetched again.
                 kept.unit.forget_fetched()
@@ -145,8 +144,7 @@ class TurnJob:
                 objections=objections,
                 keeps_cases_ms=self.settings.retention_ms,
             )
-        sourced = SourcedClock(header.clock_ms, header.heard, header.logged_ms)
-        sourced.expect(self._sources)
+        sourced = SourcedClock.of(header, self._sources)
         topic = self._names.resolved
         return ResolvedPartition(
             number,
@@ -193,14 +191,3 @@ class TurnJob:
                 "passed; was it, or that of another worker, set?",
                 ahead_s,
             )
-
-    async def _end_of(self, tp: TopicPartition) -> int:
-        consumer = AIOKafkaConsumer(
-            isolation_level="read_committed", enable_auto_commit=False, **self.settings.connection()
-        )
-        await consumer.start()
-        try:
-            end: int = (await consumer.end_offsets([tp]))[tp]
-            return end
-        finally:
-            await close(consumer.stop())

@@ -15,7 +15,8 @@ from orchestrator.runtime import logs
 from orchestrator.runtime.kafka.app import host
 from orchestrator.runtime.kafka.catalogs import Catalogs, Source, keyed, publish
 from orchestrator.runtime.kafka.health import HealthServer
-from orchestrator.runtime.kafka.linking import LINKS, LinkJob
+from orchestrator.runtime.kafka.linking import LinkJob
+from orchestrator.runtime.kafka.linking_partition import LINKS
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.places import Places
