@@ -29,20 +29,33 @@ MOST_LINES = 1_000
 
 
 def level_of(written: str) -> str:
-    """Read a level, in capitals or not; raises OrchestratorError for none of ours."""
-    return _one_of("LOG_LEVEL", written, get_args(Level))
+    """Read a level, in capitals or not; raises ValueError that says which there are."""
+    return _one_of(written, get_args(Level))
 
 
 def format_of(written: str) -> str:
-    """Read a form; raises OrchestratorError for none of ours."""
-    return _one_of("LOG_FORMAT", written, get_args(Format))
+    """Read a form, in capitals or not; raises ValueError that says which there are."""
+    return _one_of(written, get_args(Format))
 
 
-def _one_of(name: str, written: str, names: tuple[str, ...]) -> str:
+def _one_of(written: str, names: tuple[str, ...]) -> str:
     found = written.strip().lower()
     if found not in names:
-        raise OrchestratorError(f"ORCHESTRATOR_{name}: write {', '.join(names[:-1])} or {names[-1]}, not {written!r}")
+        raise ValueError(f"write {', '.join(names[:-1])} or {names[-1]}")
     return found
+
+
+def as_set(find: Callable[[str], str | None]) -> tuple[str, str | None]:
+    """Read the level and the form that an operator set, as `configure` takes them; raises OrchestratorError."""
+    return _set(find, "log_level", level_of) or "info", _set(find, "log_format", format_of)
+
+
+def _set(find: Callable[[str], str | None], name: str, read: Callable[[str], str]) -> str | None:
+    written = find(name)
+    try:
+        return read(written) if written else None
+    except ValueError as error:
+        raise OrchestratorError(f"ORCHESTRATOR_{name.upper()}: {error}, not {written!r}") from error
 
 
 class Repeats(logging.Filter):

@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.runtime import logs
+from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.logs import MOST_LINES, REPEATS_S, Repeats
 
 
@@ -84,12 +85,19 @@ def test_levels_and_forms_are_read_in_capitals_too():
 
 
 @pytest.mark.parametrize(
-    ("read", "message"),
+    ("name", "message"),
     [
-        (logs.level_of, "ORCHESTRATOR_LOG_LEVEL: write debug, info, warning, error or critical, not 'loud'"),
-        (logs.format_of, "ORCHESTRATOR_LOG_FORMAT: write console or json, not 'loud'"),
+        ("log_level", "ORCHESTRATOR_LOG_LEVEL: write debug, info, warning, error or critical, not 'loud'"),
+        ("log_format", "ORCHESTRATOR_LOG_FORMAT: write console or json, not 'loud'"),
     ],
 )
-def test_anything_else_is_refused_with_what_may_be_written(read, message):
+def test_anything_else_is_refused_with_what_may_be_written_by_every_command(name, message):
     with pytest.raises(OrchestratorError, match=message):
-        read("loud")
+        logs.as_set({name: "loud"}.get)
+    with pytest.raises(OrchestratorError, match=message):
+        KafkaSettings.of({"app_id": "shop", name: "loud"})
+
+
+def test_where_nobody_says_otherwise_it_is_info_in_the_form_of_the_place():
+    assert logs.as_set({}.get) == ("info", None)
+    assert logs.as_set({"log_level": "", "log_format": " JSON"}.get) == ("info", "json")

@@ -184,5 +184,4 @@ def _log_as(sources: Sources) -> None:
     """Log as the operator wishes."""
     from orchestrator.runtime import logs
 
-    level, form = (sources.find(name).value for name in ("log_level", "log_format"))
-    logs.configure(logs.level_of(str(level or "info")), logs.format_of(str(form)) if form else None)
+    logs.configure(*logs.as_set(lambda name: str(sources.find(name).value or "")))

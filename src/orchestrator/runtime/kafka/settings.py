@@ -98,8 +98,13 @@ class KafkaSettings(BaseModel):
 
     @field_validator("log_level", mode="before")
     @classmethod
-    def _log_level_may_be_in_capitals(cls, value: object) -> object:
-        return value.strip().lower() if isinstance(value, str) else value
+    def _log_level_is_one(cls, value: object) -> str:
+        return logs.level_of(str(value))
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _log_format_is_one(cls, value: object) -> str | None:
+        return None if value is None else logs.format_of(str(value))
 
     @field_validator("commit_interval_ms")
     @classmethod
