@@ -33,12 +33,23 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
 
 
+def identity(path: str) -> tuple[int, int] | None:
+    """Tell which file stands at a path, None where there is none; who moves or replaces it changes the answer."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def lock(path: Path) -> IO[str]:
     """Take the lock that makes this process the file's only writer; it goes with the process, however that ends."""
     if path.is_dir():
         raise StorageError(f"{path} is a folder; name a file in it for the state")
-    # A file of its own: closing any handle on the database itself would drop the locks that SQLite holds on it.
-    lock_path = path.with_name(f"{path.name}-lock")
+    # A file of its own: closing any handle on the database itself would drop the locks that SQLite holds on it. Beside
+    # the file that a link leads to, whose writers are the same under whatever name.
+    beside = path.resolve()
+    lock_path = beside.with_name(f"{beside.name}-lock")
     try:
         held = lock_path.open("a+")
     except OSError as error:

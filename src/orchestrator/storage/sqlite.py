@@ -77,7 +77,7 @@ class SqliteStore:
         page_bytes: int = PAGE_BYTES,
         checkpoint_bytes: int = CHECKPOINT_BYTES,
     ) -> None:
-        self._name = str(path)
+        self._name, self._path = str(path), str(path.resolve())
         self._writes = writes
         self._recent = Recent(recent_records)
         self._lock = files.lock(path) if writes else None
@@ -116,6 +116,7 @@ class SqliteStore:
         execute("PRAGMA secure_delete = OFF")
         migrations.migrate(self._connection, self._name)
         self._number = outbox.last_number(self._connection)
+        self._file = files.identity(self._path)
         self._recent.holds_all = execute("SELECT 1 FROM profiles LIMIT 1").fetchone() is None
 
     def read(self, profile_id: str) -> bytes | None:
@@ -137,6 +138,11 @@ class SqliteStore:
         """Make a batch durable in one transaction; return the highest outbox number given out so far."""
         if not self._writes:
             raise StorageError(f"{self._name} cannot be written: it was opened for reading only")
+        if files.identity(self._path) != self._file:
+            # SQLite goes on writing into what nobody will find again.
+            raise StorageError(
+                f"{self._name} was removed or replaced while it was in use; end this process to begin anew"
+            )
         changed = {profile_id: record for profile_id, record in batch.records.items() if record is not None}
         with self._explained(), self._transaction():
             self._write_profiles(changed, [(each,) for each in batch.records if each not in changed])

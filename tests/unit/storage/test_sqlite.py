@@ -87,6 +87,29 @@ def test_a_second_writer_is_refused_and_told_who_the_first_one_is(path):
     SqliteStore(path).close()
 
 
+def test_one_file_has_one_writer_whatever_name_it_goes_by(path, tmp_path):
+    (tmp_path / "link.db").symlink_to(path)
+    with SqliteStore(path), pytest.raises(StorageError, match="in use by another process"):
+        SqliteStore(tmp_path / "link.db")
+    with SqliteStore(tmp_path / "link.db"), pytest.raises(StorageError, match="in use by another process"):
+        SqliteStore(path)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_nothing_is_kept_in_a_file_that_was_taken_away(path, tmp_path, is_replaced):
+    with SqliteStore(path) as store:
+        store.commit(Batch(records={"ana": RECORD}))
+        path.rename(tmp_path / "away.db")
+        if is_replaced:
+            path.write_bytes(b"")
+        with pytest.raises(StorageError, match="was removed or replaced while it was in use"):
+            store.commit(Batch(records={"ben": RECORD}))
+        (tmp_path / "away.db").rename(path)
+        store.commit(Batch(records={"ben": RECORD}))
+    with SqliteStore(path) as store:
+        assert [name for name, _ in store.records()] == ["ana", "ben"]
+
+
 @pytest.mark.parametrize("path", ["", "."])
 def test_a_folder_is_no_state_file_and_nothing_is_left_in_it(tmp_path, monkeypatch, path):
     monkeypatch.chdir(tmp_path)
