@@ -232,6 +232,8 @@ async def test_receipts_of_a_mail_by_every_provider_of_mail(tmp_path):
         )
         assert await call(shop, "/hooks/email/mailgun", complained) == (200, '{"accepted":1}')
         assert (await shop.known("ben"))["unreachable"] == ["email"]
+        for provider in ("sendgrid", "postmark", "mailgun"):
+            assert await counted(shop, provider, "told")
 
 
 async def test_a_reply_by_mail_is_about_the_message_that_it_answers(tmp_path):

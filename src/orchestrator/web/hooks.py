@@ -139,8 +139,7 @@ class Hooks:
         records: list[bytes] = []
         about: dict[str, list[Event]] = {}
         for finding in findings:
-            outcome = type(finding).__name__.lower() if not isinstance(finding, Other) else finding.kind
-            self._taken.labels(provider.name, outcome).inc()
+            self._taken.labels(provider.name, finding.outcome).inc()
             if isinstance(finding, Reported):
                 event = finding.report.event(now_ms, each=finding.each)
                 about.setdefault(finding.report.profile_id, []).append(event)

@@ -3,12 +3,13 @@
     Reported    a report about a message of ours      Written   something that a customer wrote
     Stated      a consent given or withdrawn          Other     anything that means nothing to us, by its kind
 
+Each is counted as its `outcome`, which operators' alerts know: it stays, whatever the class is called.
 Owns these shapes and the two ways in which a request is refused. Must never know a provider.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from orchestrator.channels.machines import is_machine
 from orchestrator.channels.receipts import Report
@@ -47,6 +48,8 @@ class Request:
 class Reported:
     """A report. `each` tells reports of one kind apart that may come more than once, such as clicks."""
 
+    outcome: ClassVar = "told"
+
     report: Report
     each: str = ""
 
@@ -60,6 +63,8 @@ class Written:
     `answers` is the same as its provider names it (`Receipt.named`). `ours` are the numbers of ours that a text, which
     names nothing, came to: none where that is not known, and None for what is no such text.
     """
+
+    outcome: ClassVar = "written"
 
     id: str
     sender: str
@@ -78,6 +83,8 @@ class Written:
 class Stated:
     """A consent that a customer gave or withdrew by a button or setting of the provider's, for the whole channel."""
 
+    outcome: ClassVar = "stated"
+
     id: str
     sender: str
     kind: str
@@ -91,6 +98,11 @@ class Other:
     """What means nothing to us: its kind, one of few words, and never what a customer wrote."""
 
     kind: str
+
+    @property
+    def outcome(self) -> str:
+        """Its kind."""
+        return self.kind
 
 
 Finding = Reported | Written | Stated | Other
