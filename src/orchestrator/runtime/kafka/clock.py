@@ -56,17 +56,22 @@ class SourcedClock(PartitionClock):
         self.logged_ms = logged_ms
         self._live: set[str] = set()
         self._expected: frozenset[str] = frozenset()
+        self._near_ms = LIVE_MS
 
     @classmethod
-    def of(cls, header: Header, sources: Iterable[str]) -> Self:
+    def of(cls, header: Header, sources: Iterable[str], rarer_ms: int = 0) -> Self:
         """Make what a commit left of it, for these sources."""
         clock = cls(header.clock_ms, header.heard, header.logged_ms)
-        clock.expect(sources)
+        clock.expect(sources, rarer_ms)
         return clock
 
-    def expect(self, sources: Iterable[str]) -> None:
-        """Name all sources; what others said before, such as a topic that is read no longer, is forgotten."""
+    def expect(self, sources: Iterable[str], rarer_ms: int = 0) -> None:
+        """Name all sources; what others said before, such as a topic that is read no longer, is forgotten.
+
+        `rarer_ms` is how much longer than usual each of them waits until it tells its clock again.
+        """
         self._expected = frozenset(sources)
+        self._near_ms = LIVE_MS + rarer_ms
         self.heard = {source: at for source, at in self.heard.items() if source in self._expected}
 
     @property
@@ -86,7 +91,7 @@ class SourcedClock(PartitionClock):
 
     def open_until(self, wall_ms: int) -> int:
         """Tell up to which time records may be taken: all that are near the wall clock, or what every source passed."""
-        return wall_ms if wall_ms - self.now_ms <= LIVE_MS else self.now_ms
+        return wall_ms if wall_ms - self.now_ms <= self._near_ms else self.now_ms
 
     def note_in(self, header: Header) -> None:
         """Put down what was heard."""

@@ -16,6 +16,7 @@ from orchestrator.runtime.kafka.linking_partition import LinkingPartition
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.places import Places
+from orchestrator.runtime.kafka.resolved import TICK_MS, tick_ms
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
@@ -64,7 +65,7 @@ class LinkJob:
         log.info("the graph of identifiers was restored: %d records in %.2f s", restored.records, restored.seconds)
         header = restored.header
         header.log = header.log or secrets.token_hex(8)
-        clock = SourcedClock.of(header, self._sources)
+        clock = SourcedClock.of(header, self._sources, tick_ms(len(self._sources), self._count) - TICK_MS)
         most, inputs = self.settings.transaction_facts, Inputs(self.topics)
         unit = LinkingPartition(self._count, inputs, state, clock, header, topic=self._names.links, most_facts=most)
         return unit, restored.end

@@ -36,7 +36,15 @@ from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.records import dead_letter, event_of
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY, LAGGING_MS, ORIGIN_HEADER, TICK_MS, Tick, encode_tick
+from orchestrator.runtime.kafka.resolved import (
+    CLOCK_KEY,
+    LAGGING_MS,
+    ORIGIN_HEADER,
+    TICK_MS,
+    Tick,
+    encode_tick,
+    tick_ms,
+)
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
@@ -60,17 +68,26 @@ class ResolvingPartition(Unit):
     """One partition number of the events topics, on its way to `count` turn partitions."""
 
     def __init__(
-        self, number: int, count: int, inputs: Inputs, clock: PartitionClock, most_facts: int, *, links: bool = False
+        self,
+        number: int,
+        count: int,
+        inputs: Inputs,
+        clock: PartitionClock,
+        most_facts: int,
+        *,
+        links: bool = False,
+        tick_ms: int = TICK_MS,
     ) -> None:
         super().__init__(number, inputs, clock, {}, most_facts)
         self._links = links
         self._count = count
+        self._tick_ms = tick_ms
         self._told_ms = 0
         self._told_at_ms = 0
         self._is_live = False
         self._lags = False
         # Customers of whom something went to the linker, and identifiers that went there with no other.
-        self._linked = Lately[str](FOLLOWING_MS)
+        self._linked = Lately[str](FOLLOWING_MS + tick_ms - TICK_MS)
         self._alone = Lately[tuple[str, str]](ALONE_MS, MOST_ALONE)
 
     def is_due(self, wall_ms: int) -> bool:
@@ -79,7 +96,7 @@ class ResolvingPartition(Unit):
 
     def _may_tell(self, wall_ms: int) -> bool:
         """Whether it is time to tell the clock; while that lags, every transaction does."""
-        return wall_ms - self.clock.now_ms <= LAGGING_MS and not 0 <= wall_ms - self._told_at_ms < TICK_MS
+        return wall_ms - self.clock.now_ms <= LAGGING_MS and not 0 <= wall_ms - self._told_at_ms < self._tick_ms
 
     def wants_end(self, wall_ms: int) -> bool:
         """Tell whether the clock has stood for a while."""
@@ -253,6 +270,7 @@ class ResolveJob:
             PartitionClock(),
             self.settings.transaction_facts,
             links=self._links,
+            tick_ms=tick_ms(len(self.sources), self._count),
         ), 0
 
     def measure(self, units: Sequence[Unit], wall_ms: int) -> None:

@@ -28,6 +28,7 @@ from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.partition import Partition
 from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.reading import end_of
+from orchestrator.runtime.kafka.resolved import TICK_MS, tick_ms
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -84,6 +85,8 @@ class TurnJob:
         self._names = topics
         self._count = count
         self._sources = sources
+        # How much longer than usual it is until each source tells its clock again.
+        self._rarer_ms = tick_ms(len(sources - {LINKS}), count) - TICK_MS
         self._of_silence, self._of_clock = Complaint(log), Complaint(log)
         # By partition: since when it is looked at. Sources speak of themselves to whoever has begun to listen.
         self._listens_since: dict[int, float] = {}
@@ -144,7 +147,7 @@ class TurnJob:
                 objections=objections,
                 keeps_cases_ms=self.settings.retention_ms,
             )
-        sourced = SourcedClock.of(header, self._sources)
+        sourced = SourcedClock.of(header, self._sources, self._rarer_ms)
         topic = self._names.resolved
         return ResolvedPartition(
             number,
@@ -165,20 +168,20 @@ class TurnJob:
         """Look at what the partitions hold, and raise an alarm for sources that hold timers back."""
         self.metrics.look_at(units, wall_ms)
         self._look_at_clocks(units, wall_ms)
-        now = time.monotonic()
+        now, longest_s = time.monotonic(), LONGEST_SILENCE_S + 2 * self._rarer_ms // 1000
         self._listens_since = {unit.number: self._listens_since.get(unit.number, now) for unit in units}
         clocks = [
             unit.clock
             for unit in units
-            if isinstance(unit.clock, SourcedClock) and now - self._listens_since[unit.number] >= LONGEST_SILENCE_S
+            if isinstance(unit.clock, SourcedClock) and now - self._listens_since[unit.number] >= longest_s
         ]
-        silent = sorted({source for clock in clocks for source in clock.silent(wall_ms, LONGEST_SILENCE_S * 1000)})
+        silent = sorted({source for clock in clocks for source in clock.silent(wall_ms, longest_s * 1000)})
         self.metrics.silent_sources.set(len(silent))
         if silent:
             self._of_silence.say(
                 "no timer fires: resolve partitions %s have not told their clock for %d s",
                 ", ".join(silent),
-                LONGEST_SILENCE_S,
+                longest_s,
             )
 
     def _look_at_clocks(self, units: Sequence[Unit], wall_ms: int) -> None:

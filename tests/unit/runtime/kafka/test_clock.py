@@ -1,5 +1,6 @@
 """The partition's clock: never early, never back, never past the wall clock."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,14 @@ def test_a_sourced_clock_is_the_earliest_source_once_all_have_told():
     assert clock.now_ms == 300
     clock.hear("events/1", 900)
     assert clock.now_ms == 700
+
+
+@pytest.mark.parametrize(("rarer_ms", "open_ms"), [(0, 10_000), (2_000, 13_500)])
+def test_where_sources_tell_their_clocks_less_often_they_are_near_the_wall_clock_for_longer(rarer_ms, open_ms):
+    clock = SourcedClock()
+    clock.expect(["events/0"], rarer_ms)
+    clock.hear("events/0", 10_000)
+    assert (clock.open_until(12_000), clock.open_until(13_500)) == (12_000, open_ms)
 
 
 def test_a_source_that_goes_back_is_not_believed_and_a_stranger_is_not_heard():

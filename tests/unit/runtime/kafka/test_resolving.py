@@ -13,7 +13,7 @@ from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.outgoing import Outgoing
-from orchestrator.runtime.kafka.resolved import CLOCK_KEY, TICK_MS
+from orchestrator.runtime.kafka.resolved import CLOCK_KEY, TICK_MS, tick_ms
 from orchestrator.runtime.kafka.resolving import ALONE_MS, ResolvingPartition
 
 HOUR = 3_600_000
@@ -131,6 +131,22 @@ def test_the_clock_is_told_twice_a_second_and_only_when_it_moved(catalog, record
     unit.work(catalog, set(), WALL + TICK_MS)
     unit.work(catalog, set(), WALL + 9 * TICK_MS)
     assert told(unit.outgoing) == {0: [first, {"source": "2", "at_ms": WALL - 1, "live": True}]}
+
+
+@pytest.mark.parametrize(
+    ("sources", "partitions", "every_ms"),
+    [(1, 1, 500), (12, 12, 500), (32, 32, 500), (64, 64, 2_000), (200, 200, 19_531)],
+)
+def test_the_more_partitions_there_are_the_less_often_each_is_told_so_that_brokers_keep_up(
+    catalog, sources, partitions, every_ms
+):
+    assert tick_ms(sources, partitions) == every_ms
+    unit = ResolvingPartition(0, 1, Inputs(["web"]), PartitionClock(), 500, tick_ms=every_ms)
+    unit.reach_end(WALL - 2)
+    unit.work(catalog, set(), WALL)
+    unit.reach_end(WALL - 1)
+    unit.clock.now_ms = WALL + every_ms  # no more than a moment behind
+    assert [unit.is_due(WALL + after_ms) for after_ms in (every_ms - 1, every_ms)] == [False, True]
 
 
 def test_between_two_tellings_there_is_nothing_to_do(catalog, record):
