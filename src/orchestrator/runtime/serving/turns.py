@@ -40,6 +40,7 @@ from orchestrator.runtime.live import Refusal
 from orchestrator.runtime.misnamed import Misnamed
 from orchestrator.runtime.objections import TELLING, by_link, recalled, renewed
 from orchestrator.runtime.serving.metrics import Metrics
+from orchestrator.runtime.serving.scrubbing import Scrubbing
 from orchestrator.runtime.timers import Timers
 from orchestrator.runtime.turn import Meeting, Turned
 from orchestrator.storage import Batch, Pending, Settled, Store
@@ -127,6 +128,7 @@ class Turns:
         self._ledger = Ledger.of(store.position(LIMITS))
         self._desk = Desk(store.casework, claim_ms)
         self._inside = Inside(store)
+        self._scrubbing = Scrubbing(store)
         metrics.inside(self._inside.counts())
         # Whom nothing was heard of for too long; erased before the next event is taken.
         self._forgotten: list[str] = []
@@ -148,7 +150,7 @@ class Turns:
     @property
     def next_ms(self) -> int:
         """When there is something to do again: at once while somebody is unsettled, else when a timer is due."""
-        return 0 if self._unsettled else self._timers.next_ms
+        return 0 if self._unsettled else min(self._timers.next_ms, self._scrubbing.next_ms)
 
     def _begin(self) -> None:
         self._batch = Batch()
@@ -158,7 +160,6 @@ class Turns:
         self._sent_actions: Counter[tuple[str, str]] = Counter()
         self._decided: Counter[tuple[str, str, str]] = Counter()
         self._letters: list[DeadLetter] = []
-        self._is_to_scrub = False
 
     def work(self, items: Sequence[Item], now_ms: int) -> Worked:
         """Take timers and items through their turns and commit; raises StorageError, and then nothing was changed."""
@@ -184,8 +185,7 @@ class Turns:
                         self._hear(told, now_ms)
             turned = time.perf_counter()
             self._commit()
-            if self._is_to_scrub:
-                self._store.scrub()
+            self._scrubbing.scrub(now_ms)
             self._prune(now_ms)
             for _ in range(settled):
                 self._unsettled.popleft()
@@ -320,13 +320,13 @@ class Turns:
 
     def _erase(self, profile_id: str, now_ms: int) -> None:
         """Erase a profile, once everything before is committed; it may be asked for again, and does no harm then."""
+        self._scrubbing.ask(self._batch)
         self._commit()
         # The outbox forgets them with everything else; what a lane has in hand already is told to stay.
         self._worked.cancelled += [pending.action_id for pending in self._store.pending_of(profile_id)]
         # The file is rewritten once for all whom this batch erases: that holds everybody up, long where it is large.
         self._inside.leave(self._store.read(profile_id))
         receipt = rights.erase(self._store, self.catalog.project, profile_id, now_ms, scrubs=False)
-        self._is_to_scrub = True
         _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
         self._resolver.forget(profile_id)
         self._desk.forget(profile_id)
@@ -335,6 +335,7 @@ class Turns:
 
     def _forget(self, now_ms: int) -> None:
         """Erase those of whom nothing was heard for too long, once everything before is committed."""
+        self._scrubbing.ask(self._batch)
         self._commit()
         for profile_id in self._forgotten:
             self._inside.leave(self._store.read(profile_id))
@@ -344,7 +345,6 @@ class Turns:
         _log.info("customers were erased of whom nothing was heard for too long", customers=len(self._forgotten))
         self._forgotten.clear()
         self._objections = rights.StoredObjections(self._store, self.catalog.project.identity.region)
-        self._is_to_scrub = True
 
     def _prune(self, now_ms: int) -> None:
         """Let go of old decisions, once a day, and of messages that nobody may read any more."""

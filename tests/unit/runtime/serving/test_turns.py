@@ -11,6 +11,7 @@ from orchestrator.model import codec
 from orchestrator.runtime import versions
 from orchestrator.runtime.serving import turns as serving_turns
 from orchestrator.runtime.serving.metrics import Metrics
+from orchestrator.runtime.serving.scrubbing import AGAIN_MS
 from orchestrator.runtime.serving.turns import Records, Turns
 from orchestrator.runtime.timers import NEVER_MS
 from orchestrator.storage import Batch, MemoryStore
@@ -31,8 +32,11 @@ class Unsteady(MemoryStore):
     """A store whose next commits fail."""
 
     failing = scrubs = 0
+    is_full = False
 
     def scrub(self) -> None:
+        if self.is_full:
+            raise StorageError("no space left")
         self.scrubs += 1
         super().scrub()
 
@@ -119,3 +123,20 @@ def test_the_file_is_rewritten_once_for_all_whom_a_batch_erases(turns, store):
         [Records([json.dumps({"type": "cart_updated", "customer_id": "c4", "id": "e9"}).encode()], "test")], HOUR
     )
     assert store.scrubs == 1
+
+
+def test_a_file_that_cannot_be_rewritten_keeps_nobody_waiting_and_is_tried_again_also_by_the_next_process(turns, store):
+    store.is_full = True
+    erasure, cart = {"type": "profile_erase_requested", "customer_id": "c0"}, {"type": "cart_updated", "id": "e9"}
+    worked = turns.work([Records([json.dumps(erasure).encode()], "a"), Records([json.dumps(cart).encode()], "b")], HOUR)
+    assert ([each and each[0].reason for each in worked.refusals], store.profiles()) == ([[], "nobody"], 4)
+    assert turns.next_ms == HOUR + AGAIN_MS
+    turns.work([], turns.next_ms)
+    store.is_full = False
+    again = Turns(turns.catalog, store, Metrics(), 0)
+    assert again.next_ms == 0
+    again.work([], HOUR + AGAIN_MS)
+    assert (store.scrubs, again.next_ms > 10 * HOUR) == (1, True)
+    again.work([], 2 * HOUR)
+    assert store.scrubs == 1
+    assert Turns(turns.catalog, store, Metrics(), 0).next_ms > 10 * HOUR
