@@ -195,6 +195,6 @@ DOUBTS = _codes(
         "Write it with or without quotes, as they do.",
     ),
     ("W410", "An event in an example that no journey asks for, nearly like one of its own.", "Correct its spelling."),
-    ("W411", "A comparison of values that stand there themselves.", "Write a name without quotes."),
+    ("W411", "A condition that names nothing: 'total' == 4, exists('total').", "Write a name without quotes."),
 )
 CODES = {**FILES, **SHAPES, **REFERENCES, **EXPRESSIONS, **TEMPLATES, **DOUBTS}

@@ -172,7 +172,8 @@ def _by_event(rules: Iterable[tuple[Trigger, Rule]]) -> dict[str, tuple[Rule, ..
 
 
 def _doubt(definition: JourneyDefinition, root: Place) -> None:
-    if definition.status == "live" and not definition.examples:
+    # What is broken is reported as such; that there is none would send the author the wrong way.
+    if definition.status == "live" and not definition.examples and not root["examples"].is_mended:
         root["status"].report(
             "W306", "this journey is live and no example shows that it does what it should", "examples: [...]"
         )

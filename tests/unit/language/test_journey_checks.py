@@ -58,6 +58,12 @@ def test_doubts_about_a_whole_journey(found):
     ]
 
 
+def test_a_live_journey_whose_example_is_broken_is_not_told_to_write_one(found):
+    problems = found(HEAD + "status: live\nsteps: [{id: a, wait: 1h}]\nexamples: [{name: , given: [], expect: {}}]\n")
+    assert "W306" not in {each.code for each in problems}
+    assert "E203" in {each.code for each in problems}
+
+
 @pytest.mark.parametrize(
     ("waits", "told"),
     [

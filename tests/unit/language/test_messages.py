@@ -179,6 +179,13 @@ def test_a_message_is_not_doubted_for_the_mistake_of_who_sends_it(old, new, told
     assert sorted({each.code for each in problems} - {"W304", "W309"}) == told
 
 
+def test_a_message_whose_id_is_broken_is_not_called_one_that_nobody_sends(found):
+    problems = found(JOURNEY, project=PROJECT, **{"messages/idle.message.yaml": "message:\nsms: {text: T}\n"})
+    told = {row for row in rows(problems, "") if row.startswith("idle")}
+    assert "idle.message.yaml:1:1 E203" in told
+    assert not any(row.endswith("W303") for row in told)
+
+
 def test_what_is_doubtful_is_a_warning(found):
     problems = found(
         JOURNEY.replace("{message: welcome, data: {code: \"'X'\"}}", "welcome"),

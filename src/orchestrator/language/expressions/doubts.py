@@ -37,6 +37,8 @@ def doubts(tree: ast.expr, source: Source, found: Generated, around: Surrounding
     for offset, written in found.dashed:
         fix = f"{written.replace('-', '_')} where that is its name, or {written.replace('-', ' - ')}"
         yield Mistake("W402", f"`{written}` subtracts one from the other", offset, fix)
+    if around.is_where:
+        yield from _asks_nothing(tree, source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             yield from _settled(node, source)
@@ -53,6 +55,28 @@ def doubts(tree: ast.expr, source: Source, found: Generated, around: Surrounding
             yield from _always(node, source)
         elif isinstance(node, ast.Attribute):
             yield from _not_yet(node, source, around)
+        elif isinstance(node, ast.Call):
+            yield from _always_there(node, source)
+
+
+def _asks_nothing(tree: ast.expr, source: Source) -> Iterator[Mistake]:
+    """Find a whole condition that is a text, a number, or another language's word for a truth value."""
+    literal = _literal(tree)
+    if literal is not None and not isinstance(literal, bool):
+        holds = "every event" if literal else "no event"
+        yield Mistake("W411", f"this asks nothing, and holds for {holds}", source.offset(tree), "a comparison")
+    elif isinstance(tree, ast.Name) and tree.id in _WORDS:
+        why = f"`{tree.id}` without quotes is a property of the event"
+        yield Mistake("W404", why, source.offset(tree), f"{_WORDS[tree.id]}, or event.properties.{tree.id}")
+
+
+def _always_there(node: ast.Call, source: Source) -> Iterator[Mistake]:
+    """Find a name in quotes where presence is asked for: a text is always there."""
+    literal = _literal(node.args[0]) if node.args else None
+    if ast.unparse(node.func) == "exists" and literal is not None:
+        is_name = isinstance(literal, str) and all(part.isidentifier() for part in literal.split("."))
+        why = f"`{ast.unparse(node)}` always holds: no name stands here"
+        yield Mistake("W411", why, source.offset(node.args[0]), f"exists({literal if is_name else 'NAME'})")
 
 
 def _settled(node: ast.Compare, source: Source) -> Iterator[Mistake]:

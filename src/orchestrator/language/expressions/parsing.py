@@ -24,6 +24,9 @@ _HINTS = (
     (re.compile(r"=>"), ">="),
     (re.compile(r"=<"), "<="),
     (re.compile(r"==="), "=="),
+    (re.compile("≥"), ">="),
+    (re.compile("≤"), "<="),
+    (re.compile("≠"), "!="),
     (re.compile(r"!(?!=)"), "not"),
     (re.compile(r"\b(AND|OR|NOT|IN)\b"), ""),
     (re.compile(r"\bwithin\s*=\s*[0-9]\w*"), "the length in quotes: within='30d'"),
@@ -52,7 +55,7 @@ _DATE = re.compile(r"(?<![\w.-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][
 _GROUPED = re.compile(r"[<>=]\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?)(?![\w,])")
 # 30,50 is how half of the world writes 30.50.
 _DECIMAL = re.compile(r"[<>=]\s*([0-9]+,[0-9]{1,2})(?![\w,.])")
-_TEMPLATE = re.compile(r"\s*\{\{-?\s*(.*?)\s*-?\}\}\s*", re.DOTALL)
+_TEMPLATE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 _TEXTS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 
 
@@ -133,9 +136,10 @@ class Source:
 
     def _check_borrowed(self, bare: str) -> None:
         """Refuse what reads well, and would mean something else or nothing: templates, dates, grouped digits."""
-        template = _TEMPLATE.fullmatch(self.text)
+        template = _TEMPLATE.search(bare)
         if template:
-            raise Mistake("E402", "a template cannot stand in an expression", 0, template[1] or "profile.NAME")
+            inside = self.text[template.start(1) : template.end(1)] or "profile.NAME"
+            raise Mistake("E402", "a template cannot stand in an expression", template.start(), inside)
         date = _DATE.search(bare)
         if date:
             raise Mistake("E402", f"`{date[0]}` subtracts numbers", date.start(), self.quoted(date[0]))

@@ -167,6 +167,8 @@ def test_a_bare_name_means_nothing_outside_of_a_where(text, code, fix):
         ("§2026-12-24T09:30:00+01:00", "\"'2026-12-24T09:30:00+01:00'\""),
         ("profile.birthday < §2026-08-09", "'2026-08-09'"),
         ("§{{ entry.total }}", "entry.total"),
+        ("§{{ entry.total }} > 3", "entry.total"),
+        ("entry.total > 3 and entry.city == §{{ profile.city }}", "profile.city"),
     ],
 )
 def test_a_date_and_a_template_are_refused_rather_than_reckoned_with(marked, fix):
@@ -203,6 +205,9 @@ def test_a_number_with_its_thousands_grouped_is_told_as_one():
     ("marked", "fix"),
     [
         ("total §=> 30", ">="),
+        ("total §≥ 30", ">="),
+        ("total§≤30 and paid", "<="),
+        ("country §≠ 'ES'", "!="),
         ("total §=< 30", "<="),
         ("name §contains 'x'", "contains(name, 'text')"),
         ("name §starts with 'x'", "starts_with(name, 'text')"),
@@ -277,6 +282,14 @@ def test_a_property_whose_name_holds_a_space_cannot_be_asked_for_and_the_way_out
         ("total == 1 or False", None, None),
         ("country or 'ES'", None, None),
         ("total > 3 or country", None, None),
+        ("exists(§'total')", "W411", "exists(total)"),
+        ("total > 3 and not exists(§'address.city')", "W411", "exists(address.city)"),
+        ("exists(§'two words')", "W411", "exists(NAME)"),
+        ("exists(total)", None, None),
+        ("§'abc'", "W411", "a comparison"),
+        ("§0", "W411", "a comparison"),
+        ("§yes", "W404", "True, or event.properties.yes"),
+        ("True", None, None),
     ],
 )
 def test_what_reads_well_and_is_hardly_meant_is_doubted(marked, code, fix):
