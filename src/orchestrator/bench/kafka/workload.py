@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import orjson
 
-from orchestrator.bench.workload import EVENTS_PER_CUSTOMER
+from orchestrator.bench.workload import EVENTS_PER_CUSTOMER, SEED
 from orchestrator.model import instants
 from orchestrator.runtime.kafka.keys import partition_of
 
@@ -35,7 +35,7 @@ def people(customers: int, partitions: int, at_ms: int) -> Iterator[Record]:
         yield _record(f"{name}-consent", "consent_changed", at_ms, name, partitions, consent)
 
 
-def day(events: int, partitions: int, begin_ms: int, seed: int = 42) -> Iterator[Record]:
+def day(events: int, partitions: int, begin_ms: int, seed: int = SEED) -> Iterator[Record]:
     """Make a day: 70 % of all events look at a page, 20 % change a cart, 10 % order; then, long after, the last word.
 
     The last word moves every partition's clock, so that what waits for an hour or a day fires by the log's time and
@@ -72,9 +72,9 @@ def carts(customers: int, partitions: int, from_ms: int, until_ms: int) -> Itera
         yield _record(f"cart-{number}", "cart_updated", at_ms, f"c{number}", partitions, properties)
 
 
-def for_kafka_streams(events: int, partitions: int, begin_ms: int, seed: int = 42) -> Iterator[Record]:
+def for_kafka_streams(events: int, partitions: int, begin_ms: int) -> Iterator[Record]:
     """Make the same day in the form that the peers' programs read, with their names for the same fields."""
-    for partition, at_ms, key, value in day(events, partitions, begin_ms, seed):
+    for partition, at_ms, key, value in day(events, partitions, begin_ms):
         event = orjson.loads(value)
         given = event["properties"]
         properties = {

@@ -10,6 +10,9 @@ from datetime import timedelta
 
 from orchestrator.model.instants import MINUTE_MS, SECOND_MS
 
+# A provider that was in trouble for hours is tried again this often.
+LONGEST_OPEN_MS = 5 * MINUTE_MS
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -31,13 +34,13 @@ class Backoff:
 class Breaker:
     """Leaves a provider alone that fails as a whole.
 
-    Closed, it lets everything through. After `threshold` troubles in a row it opens for a while that doubles up to
-    `longest_ms`; then one try goes through, and its outcome closes it or opens it again.
+    Closed, it lets everything through. After `threshold` troubles in a row it opens for `first_ms`, then for a while
+    that doubles up to `LONGEST_OPEN_MS`; then one try goes through, and its outcome closes it or opens it again.
     """
 
-    def __init__(self, threshold: int = 5, first_ms: int = 5 * SECOND_MS, longest_ms: int = 5 * MINUTE_MS) -> None:
+    def __init__(self, threshold: int = 5, first_ms: int = 5 * SECOND_MS) -> None:
         self._threshold = threshold
-        self._backoff = Backoff(first_ms, longest_ms)
+        self._backoff = Backoff(first_ms, LONGEST_OPEN_MS)
         self._troubles = 0
         self._openings = 0
         self._until_ms = 0

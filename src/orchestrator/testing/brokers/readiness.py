@@ -40,12 +40,12 @@ def await_ready(bootstrap_servers: str, has_died: Callable[[], str | None], pati
         time.sleep(BETWEEN_QUESTIONS_S)
 
 
-async def await_topic(admin: "AIOKafkaAdminClient", topic: str, patience_s: float = ANSWER_S) -> None:
+async def await_topic(admin: "AIOKafkaAdminClient", topic: str) -> None:
     """Return when everybody who asks the broker is told of the topic and all its partitions; raise BrokerError else.
 
     The answer to a creation comes before every reader of metadata knows.
     """
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + ANSWER_S
     while True:
         (told,) = await admin.describe_topics([topic])
         if not told["error_code"] and not any(each["error_code"] for each in told["partitions"]):
