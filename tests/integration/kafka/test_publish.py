@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import StorageError
 from orchestrator.model import codec, instants
 from orchestrator.runtime.kafka.catalogs import keyed, publish
+from orchestrator.runtime.kafka.publishing import in_force
 from orchestrator.runtime.kafka.topics import Topics, ensure
 from orchestrator.testing.streams import committed, latest_by_key
 
@@ -137,6 +139,26 @@ async def test_publishers_that_begin_at_one_instant_publish_once_and_say_nothing
     # Futures that nobody looked at complain when they are collected.
     gc.collect()
     assert "never retrieved" not in caplog.text
+
+
+async def test_of_two_changes_that_were_compared_with_one_release_only_the_first_is_published(shop):
+    settings, topics = shop.settings(), Topics.of(shop.settings())
+    await ensure(settings, topics)
+    first = keyed(shop.loaded)
+    assert await publish(settings, topics, first, compared=0) == 1
+    changes = []
+    for wait in ("2h", "3h"):
+        _edit(shop, ("version: 1", "version: 2"), ("for: 1h", f"for: {wait}"))
+        changes.append(keyed(shop.loaded))
+        _edit(shop, ("version: 2", "version: 1"), (f"for: {wait}", "for: 1h"))
+    found = await asyncio.gather(
+        *(publish(settings, topics, change, compared=1) for change in changes), return_exceptions=True
+    )
+    [refusal] = [each for each in found if isinstance(each, StorageError)]
+    assert "somebody else has published release 2 meanwhile" in str(refusal)
+    won = changes[found.index(2)]
+    assert (await in_force(settings, topics)).loaded.sources == {each.file: each.text for each in won.values()}
+    assert await publish(settings, topics, won, compared=1) is None  # the same is no change
 
 
 @pytest.mark.slow

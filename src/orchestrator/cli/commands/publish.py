@@ -85,7 +85,8 @@ async def _publish(
     if dry_run or any(change.why is not None for change in changes):
         return changes, None
     await ensure(settings, topics)
-    return changes, await publish(settings, topics, keyed(loaded), known=known.revision)
+    revision = await publish(settings, topics, keyed(loaded), known=known.revision, compared=known.release)
+    return changes, revision
 
 
 def _publish_to(path: Path, loaded: "Loaded", *, dry_run: bool) -> "tuple[Sequence[Change], int | None]":

@@ -208,9 +208,12 @@ async def publish(
     *,
     only_if_new: bool = False,
     known: int = 0,
+    compared: int | None = None,
 ) -> int | None:
     """Put a project's files in force, all or none; return the revision, or None where there was nothing to do.
 
+    Raises StorageError where another release is in force by now than the one that they were `compared` with: what may
+    follow that one need not be fit to follow the other.
     With `only_if_new`, nothing is published when any journey of these was published before. `known` is a revision that
     states were written with: where the topic was made anew, its revisions go on from there. One publisher at a time:
     a second one fences the first, and reads what that has finished.
@@ -222,7 +225,7 @@ async def publish(
         writer = Writer(settings, f"{settings.app_id}-publish")
         try:
             await writer.open()
-            revision = await _publish(writer, settings, topics, sources, known, only_if_new=only_if_new)
+            revision = await _publish(writer, settings, topics, sources, known, compared, only_if_new=only_if_new)
         except Exception as error:
             await writer.discard()
             if not is_fenced(error):
@@ -256,12 +259,19 @@ async def _publish(
     topics: Topics,
     sources: Mapping[str, Source],
     known: int,
+    compared: int | None,
     *,
     only_if_new: bool,
 ) -> int | None:
-    release = _release_of(await Catalogs(settings, topics).peek(), sources, known, only_if_new=only_if_new)
+    published = await Catalogs(settings, topics).peek()
+    release = _release_of(published, sources, known, only_if_new=only_if_new)
     if release is None:
         return None
+    if compared not in (None, published.release.revision):
+        raise StorageError(
+            f"somebody else has published release {published.release.revision} meanwhile, with which nothing was "
+            "compared; publish again"
+        )
     lines: list[Line] = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]
     lines.append((RELEASE_KEY.encode(), msgspec.json.encode(release)))
     await writer.begin()

@@ -21,11 +21,15 @@ from orchestrator.runtime.publishing import Standing, readable, standing_of
 
 @dataclass(frozen=True)
 class InForce:
-    """What is in force (None: nothing yet), how many customers stand where, and the newest revision they were at."""
+    """What is in force (None: nothing yet), how many customers stand where, and the newest revision they were at.
+
+    `release` is the revision of what is in force, 0 for nothing.
+    """
 
     loaded: Loaded | None
     standing: Standing
     revision: int = 0
+    release: int = 0
 
 
 async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
@@ -35,10 +39,11 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
     Raises StorageError for a record that a newer release wrote.
     """
     found = await partition_counts(settings)
-    loaded = None
+    loaded, release = None, 0
     if topics.journeys in found:
         published = await Catalogs(settings, topics).peek()
-        loaded = readable(published.current()) if published.release.revision else None
+        release = published.release.revision
+        loaded = readable(published.current()) if release else None
     standing: Standing = Counter()
     revision = 0
     for partition in range(found.get(topics.changelog, 0)):
@@ -47,4 +52,4 @@ async def in_force(settings: KafkaSettings, topics: Topics) -> InForce:
         # A life on its way stands nowhere.
         standing += standing_of(record for name, record in state if not name.startswith("@"))
         revision = max(revision, restored.header.revision)
-    return InForce(loaded, standing, revision)
+    return InForce(loaded, standing, revision, release)
