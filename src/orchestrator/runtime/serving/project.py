@@ -15,19 +15,26 @@ from orchestrator.errors import InvalidProject, OrchestratorError, StorageError
 from orchestrator.language import Loaded, load
 
 LOOK_EVERY = 1.0
+# What changes all the time, as a log in the folder does, is read after so many looks though it stands still at none.
+PATIENCE = 5
+# What may stand behind the name of the state file.
+_OF_STATE = ("", "-wal", "-shm", "-lock", "-journal")
 _log = structlog.get_logger(__name__)
 
 # The name, size and time of every file: what tells that something has changed without reading it.
 Look = dict[str, tuple[int, int]]
 
 
-def look_at(directory: Path) -> Look:
-    """Take a look at a project's folder."""
+def look_at(directory: Path, state: Path) -> Look:
+    """Take a look at a project's folder; the state file may stand in it, with its log, and is no part of it."""
     found: Look = {}
-    for folder, folders, files in os.walk(directory):
+    ours = os.path.abspath(state)
+    for folder, folders, files in os.walk(os.path.abspath(directory)):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = os.path.join(folder, name)
+            if path.removeprefix(ours) in _OF_STATE:
+                continue
             try:
                 told = os.stat(path)
             except OSError:
@@ -42,13 +49,15 @@ class Watch:
     def __init__(
         self,
         directory: Path,
+        state: Path,
         sleep: Callable[[float], Awaitable[None]],
         look_further: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._directory = directory
+        self._directory, self._state = directory, state
         self._sleep = sleep
         self._look_further = look_further
-        self._seen = self._glimpsed = look_at(directory)
+        self._seen = self._glimpsed = look_at(directory, state)
+        self._glimpses = 0
         # With the files, and with what was published.
         self._problem: str | None = None
         self._further: str | None = None
@@ -69,14 +78,15 @@ class Watch:
 
         Files come one after the other, and each in pieces: half a journey may be valid, and take a version's number.
         """
-        now = await asyncio.to_thread(look_at, self._directory)
+        now = await asyncio.to_thread(look_at, self._directory, self._state)
         if now == self._seen:
             await self._look_at_published()
             return
-        if now != self._glimpsed:
+        if now != self._glimpsed and self._glimpses < PATIENCE:
             self._glimpsed = now
+            self._glimpses += 1
             return
-        self._seen = now
+        self._seen, self._glimpses = now, 0
         try:
             loaded = await asyncio.to_thread(load, self._directory)
             await changed(loaded)

@@ -63,7 +63,7 @@ class Service:
         self.inbox, self.streams = Inbox(self.intake), Streams(self.intake)
         own = {"inbox": self.inbox.open_channel, "stream": self.streams.open_channel}
         self._operator = Operator(find, settings.allowed_hosts, f"{settings.public_url}/inbox", own)
-        self._watch = Watch(directory, self.clock.sleep, self._newer)
+        self._watch = Watch(directory, state, self.clock.sleep, self._newer)
         self._watching: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[None] | None = None
         self._is_open = self._delivers = False

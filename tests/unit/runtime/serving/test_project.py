@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from orchestrator.errors import OrchestratorError, StorageError
-from orchestrator.runtime.serving.project import Watch
+from orchestrator.runtime.serving.project import PATIENCE, Watch
 from providers.live import write_project
 
 
 @pytest.fixture
 def watch(tmp_path):
     folder = write_project(tmp_path / "shop")
-    made = Watch(folder, asyncio.sleep)
+    made = Watch(folder, folder / "state.db", asyncio.sleep)
     (folder / "orchestrator.yaml").write_text((folder / "orchestrator.yaml").read_text() + "holdout: 5%\n")
     return made
 
@@ -58,6 +58,31 @@ async def test_files_that_somebody_still_writes_are_not_read(watch, tmp_path):
     assert taken == [["a", "abandoned-cart", "b", "c"]]
 
 
+async def test_a_state_file_in_the_folder_is_no_part_of_the_project(watch, tmp_path):
+    taken = []
+
+    async def changed(loaded):
+        taken.append(loaded)
+
+    for number in range(6):
+        for name in ("state.db", "state.db-wal"):
+            (tmp_path / "shop" / name).write_text("x" * number)
+        await watch.look(changed)
+    assert len(taken) == 1  # of the change that the fixture made
+
+
+async def test_what_changes_all_the_time_keeps_no_journey_from_being_read(watch, tmp_path):
+    taken = []
+
+    async def changed(loaded):
+        taken.append(loaded)
+
+    for number in range(PATIENCE + 1):
+        (tmp_path / "shop/some.log").write_text("x" * number)
+        await watch.look(changed)
+    assert len(taken) == 1
+
+
 async def test_a_store_that_could_not_be_asked_for_a_moment_is_no_problem_afterwards(tmp_path):
     failures = [StorageError("no space left")]
 
@@ -65,7 +90,7 @@ async def test_a_store_that_could_not_be_asked_for_a_moment_is_no_problem_afterw
         if failures:
             raise failures.pop()
 
-    watch = Watch(write_project(tmp_path / "shop"), asyncio.sleep, look_further)
+    watch = Watch(write_project(tmp_path / "shop"), tmp_path / "state.db", asyncio.sleep, look_further)
     await watch.look(look_further)
     assert watch.problem == "no space left"
     await watch.look(look_further)
