@@ -42,15 +42,16 @@ def apply(turn: Turn, event: Event) -> None:
     if sent is not None and what == "failed":
         _give_up(turn, event, sent)
     channel = event.properties.get("channel", event.channel)
+    if what == "unsubscribed":
+        # Of a message that nobody remembers it is a no to every channel that it may have come by.
+        is_known = isinstance(channel, str) and channel in turn.project.channels
+        _refuse(turn, event, channel if is_known else None)
     if not isinstance(channel, str):
         return
     if what == "complained" or (what == "bounced" and event.properties.get("kind") != "soft"):
         _mark_unreachable(turn, channel, sent)
     if what == "complained":
-        _refuse(turn, event, channel, None)
-    elif what == "unsubscribed":
-        purpose = event.properties.get("purpose")
-        _refuse(turn, event, channel, purpose if isinstance(purpose, str) else None)
+        _refuse(turn, event, channel, of_all=True)
 
 
 def is_suppressed(event: Event) -> bool:
@@ -112,11 +113,11 @@ def _mark_unreachable(turn: Turn, channel: str, sent: Sent | None) -> None:
         profiles.mark_unreachable(turn, channel, guards.each_of(address))
 
 
-def _refuse(turn: Turn, event: Event, channel: str, purpose: str | None) -> None:
+def _refuse(turn: Turn, event: Event, channel: str | None, *, of_all: bool = False) -> None:
+    """Put the no on record: for the message's purpose, or, `of_all` or where nobody knows it, for every one."""
+    named, said_ms = event.properties.get("purpose"), profiles.said_ms(turn, event)
+    purpose = named if isinstance(named, str) and not of_all else None
     profiles.add_consent(
-        turn,
-        Consent(
-            channel, purpose, granted=False, confirmed=False, at_ms=profiles.said_ms(turn, event), source=event.type
-        ),
+        turn, Consent(channel, purpose, granted=False, confirmed=False, at_ms=said_ms, source=event.type)
     )
     cancelling.of_withdrawn(turn, but=event.properties.get("action_id"))

@@ -233,6 +233,27 @@ def test_an_unsubscription_is_a_no_to_one_purpose_of_one_channel():
     assert ana.withheld == [("one", "email", "no_consent")]
 
 
+def test_an_unsubscription_from_a_message_that_nobody_remembers_is_a_no_everywhere():
+    ana = Customer(journey(send("remind", "hello", "email", "push"), again="always"))
+    ana.does("cart_updated")
+    first = ana.actions[0].id
+    for hour in range(1, 22):
+        ana.does("cart_updated", f"{hour}h")
+    assert first not in {sent.action_id for sent in ana.state.sent}
+    ana.forget()
+    ana.does("message_unsubscribed", "23h", action_id=first)
+    ana.does("cart_updated", "24h")
+    assert ana.withheld == [("remind", "email", "no_consent"), ("remind", "push", "no_consent")]
+
+
+@pytest.mark.parametrize("channel", ["web", None])
+def test_an_unsubscription_by_no_channel_of_ours_is_a_no_everywhere(channel):
+    ana = Customer(journey(send("remind", "hello", "email", "push")))
+    ana.does("message_unsubscribed", channel=channel)
+    ana.does("cart_updated", "1h")
+    assert ana.withheld == [("remind", "email", "no_consent"), ("remind", "push", "no_consent")]
+
+
 def test_a_receipt_about_nothing_we_know_changes_nothing():
     ana = reminded("email")
     record = ana.record
