@@ -13,7 +13,6 @@ from orchestrator.errors import StorageError
 from orchestrator.model.casework import CaseFile, CaseLine, Streamed, Wanted
 from orchestrator.storage import (
     Batch,
-    Definition,
     Given,
     MemoryStore,
     Named,
@@ -23,6 +22,7 @@ from orchestrator.storage import (
     Settled,
     SqliteStore,
     Store,
+    VersionTexts,
 )
 
 Opener = Callable[[], Store]
@@ -116,16 +116,16 @@ def test_lengths_of_output_files_are_kept(store):
 
 
 def test_definitions_are_kept_by_journey_and_version(store):
-    old = Definition("welcome", 1, {"welcome.journey.yaml": "journey: welcome ñ"})
-    new = Definition("welcome", 2, {"welcome.journey.yaml": "two", "orchestrator.yaml": "project: shop"})
-    store.define([new, Definition("welcome", 1, {})])
+    old = VersionTexts("welcome", 1, {"welcome.journey.yaml": "journey: welcome ñ"})
+    new = VersionTexts("welcome", 2, {"welcome.journey.yaml": "two", "orchestrator.yaml": "project: shop"})
+    store.define([new, VersionTexts("welcome", 1, {})])
     store.define([old])
     assert store.definitions() == [old, new]
 
 
 def test_a_release_is_kept_with_its_definitions_and_follows_the_one_before(store):
     assert (store.revision(), store.release()) == (0, None)
-    definition = Definition("welcome", 1, {"welcome.journey.yaml": "journey: welcome ñ"})
+    definition = VersionTexts("welcome", 1, {"welcome.journey.yaml": "journey: welcome ñ"})
     first, second = Release(1, {"orchestrator.yaml": "project: shop"}), Release(2, {"orchestrator.yaml": "ñ"})
     store.define([definition], first)
     assert (store.revision(), store.release(), store.definitions()) == (1, first, [definition])

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.channels.links import Links
 from orchestrator.channels.port import Delivery
 from orchestrator.channels.preparing import Preparer
-from orchestrator.channels.rendering import Content, Renderer
+from orchestrator.channels.rendering import MessageTemplates, Renderer
 from orchestrator.model import ids
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.effects import Action
@@ -55,7 +55,7 @@ def preparer(content: dict[str, Any] | None = None, **fields: Any) -> Preparer:
     known: dict[str, Any] = {"name": "shop", "languages": ("es", "en"), "brand": BRAND}
     message = Message("cart-reminder", ("email", "push"))
     project = Project(**{**known, **fields}, channels=channels, purposes=purposes, messages={"cart-reminder": message})
-    renderer = Renderer(project.brand, project.languages, {"cart-reminder": Content(content or REMINDER)})
+    renderer = Renderer(project.brand, project.languages, {"cart-reminder": MessageTemplates(content or REMINDER)})
     return Preparer(Catalog(project, ()), renderer, LINKS)
 
 

@@ -59,7 +59,7 @@ _Render = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class MessageTemplates:
     """A message's templates by channel and field: in the project's first language, and what each other replaces."""
 
     channels: Mapping[str, Fields]
@@ -192,7 +192,7 @@ class Renderer:
         self,
         brand: Mapping[str, Any],
         languages: tuple[str, ...],
-        contents: Mapping[str, Content],
+        contents: Mapping[str, MessageTemplates],
         tables: Mapping[str, Table] | None = None,
         timezone: str = "UTC",
     ) -> None:

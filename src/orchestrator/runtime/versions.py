@@ -22,7 +22,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Journey
 from orchestrator.model.project import Project
 from orchestrator.runtime.publishing import Change, Standing, asks_who_stands, plan, readable, standing_of
-from orchestrator.storage import Batch, Definition, Release, Store
+from orchestrator.storage import Batch, Release, Store, VersionTexts
 
 _FOLDER = "folder"
 # With more older versions than these it is quicker to look who stands on which than to compile them all.
@@ -63,7 +63,7 @@ def publish(loaded: Loaded, store: Store) -> int | None:
     known = {(each.journey, each.version): each.sources for each in store.definitions()}
     store.define(
         [
-            Definition(journey.id, journey.version, loaded.sources)
+            VersionTexts(journey.id, journey.version, loaded.sources)
             for journey in loaded.catalog.current
             if known.get((journey.id, journey.version)) != loaded.sources
         ],

@@ -8,11 +8,10 @@ from orchestrator.storage.coupons import Given
 from orchestrator.storage.memory import MemoryStore
 from orchestrator.storage.pending import Pending, Settled
 from orchestrator.storage.sqlite import SqliteStore
-from orchestrator.storage.store import Batch, Definition, Named, OutboxLines, Release, Store, StoreInUse
+from orchestrator.storage.store import Batch, Named, OutboxLines, Release, Store, StoreInUse, VersionTexts
 
 __all__ = [
     "Batch",
-    "Definition",
     "Given",
     "MemoryStore",
     "Named",
@@ -23,4 +22,5 @@ __all__ = [
     "SqliteStore",
     "Store",
     "StoreInUse",
+    "VersionTexts",
 ]

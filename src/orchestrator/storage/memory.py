@@ -16,7 +16,7 @@ from orchestrator.storage.casework import CaseworkInMemory
 from orchestrator.storage.coupons import Given, GivenInMemory
 from orchestrator.storage.erasing import made_before, quotes, without
 from orchestrator.storage.pending import Pending, PendingInMemory
-from orchestrator.storage.store import Batch, Definition, Named, OutboxLines, Release, check_follows
+from orchestrator.storage.store import Batch, Named, OutboxLines, Release, VersionTexts, check_follows
 
 
 class MemoryStore:
@@ -32,7 +32,7 @@ class MemoryStore:
         self._decisions_of: defaultdict[str, list[int]] = defaultdict(list)
         self._positions: dict[str, bytes] = {}
         self._lengths: dict[str, int] = {}
-        self._definitions: dict[tuple[str, int], Definition] = {}
+        self._definitions: dict[tuple[str, int], VersionTexts] = {}
         self._release: Release | None = None
         self._pending = PendingInMemory()
         self.casework = CaseworkInMemory()
@@ -152,7 +152,7 @@ class MemoryStore:
         """Return the lengths of output files as last committed."""
         return dict(self._lengths)
 
-    def define(self, definitions: Iterable[Definition], release: Release | None = None) -> None:
+    def define(self, definitions: Iterable[VersionTexts], release: Release | None = None) -> None:
         """Keep these definitions, and the release they belong to."""
         if release is not None:
             check_follows(release, self.revision())
@@ -160,7 +160,7 @@ class MemoryStore:
         for definition in definitions:
             self._definitions[definition.journey, definition.version] = definition
 
-    def definitions(self) -> list[Definition]:
+    def definitions(self) -> list[VersionTexts]:
         """Return every definition kept, by journey and version."""
         return [self._definitions[key] for key in sorted(self._definitions)]
 

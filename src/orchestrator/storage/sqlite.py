@@ -44,7 +44,7 @@ from orchestrator.storage.coupons import Given
 from orchestrator.storage.erasing import made_before, quotes
 from orchestrator.storage.pending import Pending
 from orchestrator.storage.recent import RECENT_RECORDS, Recent
-from orchestrator.storage.store import Batch, Definition, Named, OutboxLines, Release, check_follows
+from orchestrator.storage.store import Batch, Named, OutboxLines, Release, VersionTexts, check_follows
 
 # A checkpoint copies pages from the log into the file; a longer log copies a page that changed often only once.
 CHECKPOINT_BYTES = 64 << 20
@@ -292,7 +292,7 @@ class SqliteStore:
         """Return the lengths of output files as last committed."""
         return dict(self._rows("SELECT file, length FROM outputs"))
 
-    def define(self, definitions: Iterable[Definition], release: Release | None = None) -> None:
+    def define(self, definitions: Iterable[VersionTexts], release: Release | None = None) -> None:
         """Keep these definitions, and the release they belong to, in one transaction."""
         texts = [(each.journey, each.version, json.dumps(dict(each.sources))) for each in definitions]
         with self._explained(), self._transaction():
@@ -314,10 +314,10 @@ class SqliteStore:
         rows = self._rows("SELECT revision, sources FROM release")
         return next((Release(revision, json.loads(sources)) for revision, sources in rows), None)
 
-    def definitions(self) -> list[Definition]:
+    def definitions(self) -> list[VersionTexts]:
         """Return every definition kept, by journey and version."""
         rows = self._rows("SELECT journey, version, sources FROM definitions ORDER BY journey, version")
-        return [Definition(journey, version, json.loads(sources)) for journey, version, sources in rows]
+        return [VersionTexts(journey, version, json.loads(sources)) for journey, version, sources in rows]
 
     def due(self, lane: str, until_ms: int, limit: int, but: Collection[str] = ()) -> list[Pending]:
         """Return what is due on a lane, but these, the longest due first."""

@@ -32,7 +32,7 @@ class OutboxLines:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class VersionTexts:
     """The texts that made one version of a journey: file name to content, the project and its messages included."""
 
     journey: str
@@ -165,7 +165,7 @@ class Store(Protocol):
         """Return the lengths of output files as last committed."""
         ...
 
-    def define(self, definitions: Iterable[Definition], release: Release | None = None) -> None:
+    def define(self, definitions: Iterable[VersionTexts], release: Release | None = None) -> None:
         """Keep these definitions, one of the same journey and version replaced, and the release they belong to.
 
         A release follows the one before by its revision; one that does not is refused with a StorageError, because
@@ -181,7 +181,7 @@ class Store(Protocol):
         """Return the release in force; None before the first."""
         ...
 
-    def definitions(self) -> list[Definition]:
+    def definitions(self) -> list[VersionTexts]:
         """Return every definition kept, by journey and version."""
         ...
 

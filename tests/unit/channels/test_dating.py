@@ -2,14 +2,14 @@
 
 import pytest
 
-from orchestrator.channels.rendering import Content, Renderer
+from orchestrator.channels.rendering import MessageTemplates, Renderer
 
 MADRID, CANARY = {}, {"timezone": "Atlantic/Canary"}
 
 
 def written(value, form="%d/%m %H:%M", profile=None, at="2026-07-01T22:30:00.000Z"):
     template = f"{{{{ entry.at | date: '{form}' }}}}"
-    renderer = Renderer({}, ("es",), {"m": Content({"sms": {"text": template}})}, timezone="Europe/Madrid")
+    renderer = Renderer({}, ("es",), {"m": MessageTemplates({"sms": {"text": template}})}, timezone="Europe/Madrid")
     data = {"profile": profile or {}, "entry": {"at": value}}
     return renderer.render("m", "sms", "es", data, at=at).fields["text"]
 
@@ -50,7 +50,7 @@ def test_an_instant_is_written_on_the_customers_clock(value, profile, expected):
 
 def test_html_in_a_form_stays_html_and_a_value_does_not():
     page = "{{ entry.at | date: '%d&nbsp;%m' }} {{ entry.soon | date: '%d' }}"
-    renderer = Renderer({}, ("es",), {"m": Content({"email": {"html": page}})})
+    renderer = Renderer({}, ("es",), {"m": MessageTemplates({"email": {"html": page}})})
     data = {"entry": {"at": "2026-07-01", "soon": "<b>"}}
     assert renderer.render("m", "email", "es", data).fields["html"] == "01&nbsp;07 &lt;b&gt;"
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from orchestrator.channels.rendering import MAX_OUTPUT_BYTES, Content, Renderer
+from orchestrator.channels.rendering import MAX_OUTPUT_BYTES, MessageTemplates, Renderer
 from orchestrator.errors import Refused
 
-REMINDER = Content(
+REMINDER = MessageTemplates(
     channels={
         "email": {
             "subject": "{{ profile.first_name | default: 'Hola' }}, tu cesta te espera",
@@ -28,12 +28,14 @@ def render(channel="email", language="es", content=REMINDER, links=None, **data)
 
 
 def text_of(template, **data):
-    return render(content=Content({"email": {"text": template}}), **data).fields["text"]
+    return render(content=MessageTemplates({"email": {"text": template}}), **data).fields["text"]
 
 
 def test_markup_of_one_kind_in_another_language_takes_the_place_of_every_other():
     email = {"subject": "Hola", "html": "<p>Hola</p>"}
-    content = Content({"email": email}, {"en": {"email": {"markdown": "Hello"}}, "en-GB": {"email": {"subject": "Hi"}}})
+    content = MessageTemplates(
+        {"email": email}, {"en": {"email": {"markdown": "Hello"}}, "en-GB": {"email": {"subject": "Hi"}}}
+    )
     expected = {"subject": "Hi", "markdown": "Hello"}
     assert content.fields("email", ("en-GB", "en", "es")) == expected
     assert content.fields("email", ("es",)) == email
@@ -115,7 +117,9 @@ def test_a_customers_name_stays_text_in_html_and_is_left_alone_in_plain_text():
 def test_links_are_at_hand():
     assert (
         render(
-            content=Content({"sms": {"text": "{{ links.unsubscribe }}"}}), channel="sms", links={"unsubscribe": "u"}
+            content=MessageTemplates({"sms": {"text": "{{ links.unsubscribe }}"}}),
+            channel="sms",
+            links={"unsubscribe": "u"},
         ).fields["text"]
         == "u"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import StorageError
-from orchestrator.storage import Batch, Definition, OutboxLines, Release, SqliteStore
+from orchestrator.storage import Batch, OutboxLines, Release, SqliteStore, VersionTexts
 from orchestrator.storage.migrations import APPLICATION_ID, MIGRATIONS
 
 RECORD = (5).to_bytes(8, "big") + b"\x01state"
@@ -28,7 +28,7 @@ def _fill(path):
                 lengths={"out": 3},
             )
         )
-        store.define([Definition("welcome", 1, {"file": "text"})])
+        store.define([VersionTexts("welcome", 1, {"file": "text"})])
 
 
 def test_a_new_file_has_pages_of_the_size_asked_for_and_keeps_them(path):
@@ -67,7 +67,7 @@ def test_everything_is_there_when_the_file_is_opened_again(path):
         assert list(store.decisions_of("ana")) == [b"d"]
         assert store.positions("") == {"clock": b"1"}
         assert store.lengths() == {"out": 3}
-        assert store.definitions() == [Definition("welcome", 1, {"file": "text"})]
+        assert store.definitions() == [VersionTexts("welcome", 1, {"file": "text"})]
 
 
 def test_a_batch_that_fails_changes_nothing(path):

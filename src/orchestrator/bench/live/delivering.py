@@ -30,7 +30,7 @@ from orchestrator.channels.links import Links
 from orchestrator.channels.port import Setup
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.registry import open_channel
-from orchestrator.channels.rendering import Content, Renderer
+from orchestrator.channels.rendering import MessageTemplates, Renderer
 from orchestrator.channels.webhook import payload_of
 from orchestrator.language import compile_sources
 from orchestrator.model import ids, instants
@@ -92,7 +92,7 @@ def _actions(kind: str, first: int, count: int) -> list[Any]:
 
 def _preparer() -> Any:
     loaded = compile_sources(SOURCES)
-    contents = {name: Content(one.channels, one.languages) for name, one in loaded.messages.items()}
+    contents = {name: MessageTemplates(one.channels, one.languages) for name, one in loaded.messages.items()}
     project = loaded.catalog.project
     renderer = Renderer(project.brand, project.languages, contents, project.tables, project.timezone)
     return loaded.catalog, Preparer(loaded.catalog, renderer, Links("https://shop.example", (SECRET,)))

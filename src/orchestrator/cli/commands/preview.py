@@ -159,10 +159,12 @@ def _spoken(loaded: "Loaded", message: "Message", language: str) -> str:
 def _preparer(loaded: "Loaded") -> "Preparer":
     from orchestrator.channels.links import Links
     from orchestrator.channels.preparing import Preparer
-    from orchestrator.channels.rendering import Content, Renderer
+    from orchestrator.channels.rendering import MessageTemplates, Renderer
 
     project = loaded.catalog.project
-    contents = {name: Content(content.channels, content.languages) for name, content in loaded.messages.items()}
+    contents = {
+        name: MessageTemplates(content.channels, content.languages) for name, content in loaded.messages.items()
+    }
     return Preparer(
         loaded.catalog,
         Renderer(project.brand, project.languages, contents, project.tables, project.timezone),

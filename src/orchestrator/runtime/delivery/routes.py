@@ -85,7 +85,9 @@ def routes_of(
 
 def preparer_of(loaded: Loaded, catalog: Catalog, links: Links) -> Preparer:
     """Make what renders the messages and cases of a project, by this catalog."""
-    contents = {name: rendering.Content(each.channels, each.languages) for name, each in loaded.messages.items()}
+    contents = {
+        name: rendering.MessageTemplates(each.channels, each.languages) for name, each in loaded.messages.items()
+    }
     project = catalog.project
     return Preparer(
         catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables, project.timezone), links

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.language import compile_sources
 from orchestrator.runtime import versions
 from orchestrator.runtime.embedded import RunOptions, run_events
-from orchestrator.storage import Definition, Release, SqliteStore
+from orchestrator.storage import Release, SqliteStore, VersionTexts
 
 PROJECT = """
 project: shop
@@ -110,7 +110,7 @@ def _refused_today(tmp_path):
     with SqliteStore(tmp_path / "state.db") as store:
         release, definitions = store.release(), store.definitions()
         texts = {**release.sources, "cart.journey.yaml": release.sources["cart.journey.yaml"] + "old_key: 1\n"}
-        store.define([Definition(each.journey, each.version, texts) for each in definitions])
+        store.define([VersionTexts(each.journey, each.version, texts) for each in definitions])
         store.define([], Release(release.revision + 1, texts))
 
 
