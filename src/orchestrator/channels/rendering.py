@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, wraps
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar, Protocol, Self, TextIO
 
 import msgspec
 from liquid import BoundTemplate, Environment, RenderContext, Undefined
@@ -22,7 +22,7 @@ from liquid.stringify import to_liquid_string
 from orchestrator.channels import dating
 from orchestrator.channels.filling import Filling, Write, filling_of
 from orchestrator.errors import Refused
-from orchestrator.model.project import Table, put_over
+from orchestrator.model.project import Project, Table, put_over
 
 # What one field may cost. A message is for one person: more than this is a mistake, or somebody's attack.
 MAX_OUTPUT_BYTES = 512 * 1024
@@ -185,6 +185,18 @@ _WRITERS: Mapping[_Sandbox, Mapping[type[Node], Write]] = {
 }
 
 
+class Written(Protocol):
+    """A message as its author wrote it, its files read."""
+
+    @property
+    def channels(self) -> Mapping[str, Fields]:
+        """Its templates in the project's first language, by channel and field."""
+
+    @property
+    def languages(self) -> Mapping[str, Mapping[str, Fields]]:
+        """What each other language replaces."""
+
+
 class Renderer:
     """Renders the messages of one project; keeps the templates it has read."""
 
@@ -203,6 +215,12 @@ class Renderer:
         self._contents = contents
         self._fields: dict[tuple[str, str, str], dict[str, _Render]] = {}
         self._templates: dict[tuple[_Sandbox, str], tuple[BoundTemplate, Filling | None]] = {}
+
+    @classmethod
+    def of(cls, project: Project, messages: Mapping[str, Written]) -> Self:
+        """Make what renders a project's messages."""
+        contents = {name: MessageTemplates(each.channels, each.languages) for name, each in messages.items()}
+        return cls(project.brand, project.languages, contents, project.tables, project.timezone)
 
     def render(
         self,

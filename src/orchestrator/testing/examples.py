@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from orchestrator.channels.coupons import samples
-from orchestrator.channels.rendering import MessageTemplates, Renderer
+from orchestrator.channels.rendering import Renderer
 from orchestrator.language import Loaded
 from orchestrator.language.definitions.example import Example
 from orchestrator.model import codec, instants
@@ -141,8 +141,4 @@ def _name_message(runtime: SimulatedRuntime, profile_id: str, event: Event) -> N
 
 def renderer_of(loaded: Loaded) -> Renderer:
     """Make a renderer of a project's messages."""
-    project = loaded.catalog.project
-    contents = {
-        name: MessageTemplates(message.channels, message.languages) for name, message in loaded.messages.items()
-    }
-    return Renderer(project.brand, project.languages, contents, project.tables, project.timezone)
+    return Renderer.of(loaded.catalog.project, loaded.messages)

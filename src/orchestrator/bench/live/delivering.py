@@ -28,9 +28,7 @@ from orchestrator.bench.measuring import Measured
 from orchestrator.channels.email.composing import compose
 from orchestrator.channels.links import Links
 from orchestrator.channels.port import Setup
-from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.registry import open_channel
-from orchestrator.channels.rendering import MessageTemplates, Renderer
 from orchestrator.channels.webhook import payload_of
 from orchestrator.language import compile_sources
 from orchestrator.model import ids, instants
@@ -39,6 +37,7 @@ from orchestrator.runtime import interpreter
 from orchestrator.runtime.delivery.lanes import Lanes, Route
 from orchestrator.runtime.delivery.pace import Manners
 from orchestrator.runtime.delivery.roads import MessageRoad
+from orchestrator.runtime.delivery.routes import preparer_of
 from orchestrator.runtime.serving.intake import Intake, StoreOutbox, open_store
 from orchestrator.runtime.serving.metrics import Metrics
 from orchestrator.runtime.serving.turns import Turns
@@ -92,10 +91,7 @@ def _actions(kind: str, first: int, count: int) -> list[Any]:
 
 def _preparer() -> Any:
     loaded = compile_sources(SOURCES)
-    contents = {name: MessageTemplates(one.channels, one.languages) for name, one in loaded.messages.items()}
-    project = loaded.catalog.project
-    renderer = Renderer(project.brand, project.languages, contents, project.tables, project.timezone)
-    return loaded.catalog, Preparer(loaded.catalog, renderer, Links("https://shop.example", (SECRET,)))
+    return loaded.catalog, preparer_of(loaded, loaded.catalog, Links("https://shop.example", (SECRET,)))
 
 
 async def _bare_smtp(port: int, count: int) -> None:

@@ -158,18 +158,9 @@ def _spoken(loaded: "Loaded", message: "Message", language: str) -> str:
 
 def _preparer(loaded: "Loaded") -> "Preparer":
     from orchestrator.channels.links import Links
-    from orchestrator.channels.preparing import Preparer
-    from orchestrator.channels.rendering import MessageTemplates, Renderer
+    from orchestrator.runtime.delivery.routes import preparer_of
 
-    project = loaded.catalog.project
-    contents = {
-        name: MessageTemplates(content.channels, content.languages) for name, content in loaded.messages.items()
-    }
-    return Preparer(
-        loaded.catalog,
-        Renderer(project.brand, project.languages, contents, project.tables, project.timezone),
-        Links(_BASE, (_SECRET,)),
-    )
+    return preparer_of(loaded, loaded.catalog, Links(_BASE, (_SECRET,)))
 
 
 def _shown(made: "Delivery") -> dict[str, Any]:

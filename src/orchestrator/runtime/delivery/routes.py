@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from orchestrator.channels import rendering
 from orchestrator.channels.links import Links
 from orchestrator.channels.port import Channel, Setup
 from orchestrator.channels.preparing import Preparer
 from orchestrator.channels.registry import open_channel
+from orchestrator.channels.rendering import Renderer
 from orchestrator.channels.webhook import Webhook
 from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.language import Loaded
@@ -85,13 +85,7 @@ def routes_of(
 
 def preparer_of(loaded: Loaded, catalog: Catalog, links: Links) -> Preparer:
     """Make what renders the messages and cases of a project, by this catalog."""
-    contents = {
-        name: rendering.MessageTemplates(each.channels, each.languages) for name, each in loaded.messages.items()
-    }
-    project = catalog.project
-    return Preparer(
-        catalog, rendering.Renderer(project.brand, project.languages, contents, project.tables, project.timezone), links
-    )
+    return Preparer(catalog, Renderer.of(catalog.project, loaded.messages), links)
 
 
 def allowed_hosts(find: Find) -> frozenset[str]:
