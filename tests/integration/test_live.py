@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sqlite3
 from contextlib import closing
 from html import unescape
 
@@ -489,3 +490,17 @@ async def test_a_process_that_nobody_sends_anything_to_is_ready_again_once_there
         monkeypatch.setattr(store, "commit", commit)
         await until(lambda: shop.service.is_ready)
         assert shop.service.problem is None
+
+
+async def test_a_backup_that_was_made_while_it_ran_takes_the_place_of_the_state_file(tmp_path):
+    async with LiveShop(tmp_path) as shop:
+        await shop.greet()
+        assert (await shop.post({**CART, "customer_id": "ana"}))[0] == 202
+        with closing(sqlite3.connect(shop.state)) as reader:  # as README says, and beside the process that writes
+            reader.execute("VACUUM INTO ?", (str(tmp_path / "backup.db"),))
+        await shop.greet("ben")
+    (tmp_path / "backup.db").rename(tmp_path / "state.db")
+    async with LiveShop(tmp_path) as shop:
+        assert not shop.service.is_empty
+        assert [each["journey"] for each in (await shop.known("ana"))["journeys"]] == ["abandoned-cart"]
+        assert await shop.service.find("ben", 1) is None

@@ -34,10 +34,10 @@ def _make_private(path: Path) -> None:
 
 
 def identity(path: str) -> tuple[int, int] | None:
-    """Tell which file stands at a path, None where there is none; who moves or replaces it changes the answer."""
+    """Tell which file stands at a path, None where none can be seen; who moves or replaces it changes the answer."""
     try:
         found = os.stat(path)
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.st_dev, found.st_ino
 
