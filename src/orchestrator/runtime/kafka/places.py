@@ -44,6 +44,10 @@ class Places:
         self._metrics = metrics
         # What this process has begun to read: there are offsets of it, as long as its topic lives.
         self._begun: set[TopicPartition] = set()
+        # A counter that is there before it counts shows its first step too.
+        for topic in settings.input_topics:
+            metrics.records_lost.labels(topic)
+            metrics.made_anew.labels(topic)
 
     async def find(
         self,
