@@ -9,7 +9,7 @@ the start. A journey counts conversions from the last message of all, which thos
 what it counts would favour whoever is sent more.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,9 @@ Windows = Callable[[str, int], int | None]
 # The journey's own holdout, and the universal one.
 HOLDOUTS = ("journey", "universal")
 HELD_OUT, TREATED = "held out", "treated"
+# A producer that is not sure sends an event again, soon. What that event changed nobody decides twice; what it did not,
+# such as a "no" to entering, comes to the same decision under the same id. So many ids of a journey are looked back on.
+RECENT = 10_000
 
 
 @dataclass(slots=True)
@@ -77,14 +80,25 @@ class JourneyTally:
         self.surveys: dict[str, Survey] = {}
         self._windows = windows
         self._entries: dict[str, _Entry] = {}
+        self._recent: OrderedDict[str, None] = OrderedDict()
 
     def take(self, decision: Decision) -> None:
-        """Count one decision."""
+        """Count one decision, once."""
+        if self._is_again(decision.id):
+            return
         self.versions.add(decision.version)
         self.verdicts[decision.verdict] += 1
         handler = _HANDLERS.get(decision.verdict)
         if handler is not None:
             handler(self, decision)
+
+    def _is_again(self, decision_id: str) -> bool:
+        if decision_id in self._recent:
+            return True
+        self._recent[decision_id] = None
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+        return False
 
     @property
     def converted(self) -> Share:

@@ -54,6 +54,17 @@ def test_entries_messages_exits_and_conversions_are_counted():
     assert tally.value == 120
 
 
+def test_a_decision_that_comes_again_counts_once():
+    ana = someone("ana", until="10m")
+    ana.does("cart_updated", "20m")
+    again = [decision for decision in ana.decisions if decision.verdict == "not_entered"]
+    tallies = Tallies(lambda journey, version: None)
+    for decision in [*ana.decisions, *again]:
+        tallies.take(decision)
+    tally = tallies.journeys["cart"]
+    assert (dict(tally.not_entered), tally.verdicts["not_entered"]) == ({"already_inside": 1}, 1)
+
+
 def test_a_conversion_is_put_down_to_the_last_message_before_it():
     tally = tallied(someone("ana", "30m"), someone("ben", "2h"), someone("eva", "2d"), someone("flo", "26h"))["cart"]
     assert {name: step.credited for name, step in tally.steps.items()} == {"remind": 1, "again": 2}
@@ -165,8 +176,8 @@ def test_who_is_held_out_counts_in_no_split():
 
 def test_two_who_turn_out_to_be_one_are_one_customer():
     def entered(profile_id):
-        return Decision("1", "2026-01-01T00:00:00.000Z", profile_id, "cart", 1, f"of {profile_id}", None, "entered",
-                        "event", "e1", {})  # fmt: skip
+        return Decision("1" + profile_id, "2026-01-01T00:00:00.000Z", profile_id, "cart", 1, profile_id, None,
+                        "entered", "event", "e1", {})  # fmt: skip
 
     merged = Decision("2", "2026-01-01T00:00:00.000Z", "ana", "", 0, None, None, "merged", "same_customer", "e2",
                       {"profile": "cookie"})  # fmt: skip
