@@ -23,6 +23,7 @@ from providers.web import answer
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATORS = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
 PATIENCE = """\
 journey: waiting
 version: 1
@@ -126,22 +127,30 @@ def test_every_make_target_that_is_named_is_there():
 
 
 def test_every_setting_that_is_named_is_read():
-    named = set(re.findall(r"^\| `ORCHESTRATOR_(\w+)` \|", README, flags=re.MULTILINE))
+    named = set(re.findall(r"^\| `ORCHESTRATOR_(\w+)` \|", OPERATORS, flags=re.MULTILINE))
     assert named
     # Of teams and channels there are as many as a project names.
     fixed = {name.lower() for name in named if not name.startswith(("TEAM_", "CHANNEL_"))}
     assert fixed - {*KafkaSettings.model_fields, *SERVE_SETTINGS} == set()
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w./-]+(?:\.py|/))`", README))))
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([\w./-]+(?:\.py|/))`", README + OPERATORS))))
 def test_every_path_that_is_named_is_there(path):
     assert any((place / path).exists() for place in PLACES)
 
 
-def test_every_link_leads_somewhere():
-    links = re.findall(r"\]\(([^)#]+)\)", README)
+@pytest.mark.parametrize("text", [pytest.param(README, id="README.md"), pytest.param(OPERATORS, id="deploy/README.md")])
+def test_every_link_leads_somewhere(text):
+    """Of a file, and of a section in it as its heading is turned into an anchor."""
+    folder = ROOT if text is README else ROOT / "deploy"
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     assert links
-    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+    for link in links:
+        path, _, anchor = link.partition("#")
+        assert (folder / path).exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", (folder / path).read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}, link
 
 
 def test_no_word_has_two_meanings():
