@@ -26,8 +26,8 @@ class Hung:
         if sys.argv[1] == "hangs":
             await asyncio.Event().wait()
 
-if sys.argv[2:] == ["nohup"]:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# Whatever whoever runs the tests made of it.
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[2:] == ["nohup"] else signal.SIG_DFL)
 sys.exit(app.host(Hung, "the part"))
 """
 
@@ -43,11 +43,14 @@ def ended_by(*signals: signal.Signals, words: tuple[str, ...]) -> tuple[int, str
         env={"PYTHONPATH": str(source)},
     )
     with process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "started\n"
-        for each in signals:
-            process.send_signal(each)
-        _, said = process.communicate(timeout=20)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
+            for each in signals:
+                process.send_signal(each)
+            _, said = process.communicate(timeout=20)
+        finally:
+            process.kill()  # nothing, where it has ended
     return process.returncode, said
 
 
