@@ -49,9 +49,9 @@ from orchestrator.runtime.kafka.resolved import (
     Tick,
     Wait,
     Who,
-    decode_tick,
     encode,
     encode_tick,
+    hear_tick,
     is_linkers,
     is_plain,
     kind_of,
@@ -223,21 +223,14 @@ class LinkingPartition(Unit):
             record = records[at]
             at += 1
             if record.key == CLOCK_KEY:
-                self._hear(record, wall_ms)
+                if (letter := hear_tick(self.clock, record, wall_ms)) is not None:
+                    self.bury(letter)
             elif not aligned.was_taken(record):
                 # What a partition behind us sent keeps its order, whatever this machine's clock makes of its time.
                 aligned.add(record, max(wall_ms, record.timestamp) if is_linkers(record) else wall_ms)
             aligned.pass_over(record.offset + 1)
         self._at = at
         self._release(catalog, wall_ms)
-
-    def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
-        try:
-            tick = decode_tick(record.value)
-        except EventError as error:
-            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
-        else:
-            self.clock.hear(tick.source, min(tick.at_ms, wall_ms), tick.live)
 
     def _release(self, catalog: Catalog, wall_ms: int) -> None:
         """Link what may be taken, in the order of its times."""

@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 
 # By partition: the group's offset, if it has one, and how many partitions there were when it began with the topic.
 Committed = Mapping[int, tuple[int | None, str]]
-
-
 # The first offset of a log, and its end.
 Reach = tuple[int, int]
 

@@ -18,7 +18,9 @@ Owns the shape of all of them. Must never hold anything that the turn would need
 import msgspec
 
 from orchestrator.errors import EventError
-from orchestrator.runtime.kafka.records import KafkaRecord
+from orchestrator.runtime.dead_letters import DeadLetter
+from orchestrator.runtime.kafka.clock import SourcedClock
+from orchestrator.runtime.kafka.records import KafkaRecord, dead_letter
 
 # The key of a record that tells a clock; no profile's id looks like it.
 CLOCK_KEY = b"@clock"
@@ -65,6 +67,16 @@ def decode_tick(raw: bytes | None) -> Tick:
         return _decode(raw or b"")
     except msgspec.DecodeError as error:
         raise EventError("not_json", f"a clock in the resolved topic cannot be read: {error}") from error
+
+
+def hear_tick(clock: SourcedClock, record: KafkaRecord, wall_ms: int) -> DeadLetter | None:
+    """Let a clock hear what a source tells of its own; give the dead letter of a record that tells nothing."""
+    try:
+        tick = decode_tick(record.value)
+    except EventError as error:
+        return dead_letter(record, error.reason, error.message, wall_ms)
+    clock.hear(tick.source, min(tick.at_ms, wall_ms), tick.live)
+    return None
 
 
 # What a record is that is neither an event nor a clock.

@@ -46,9 +46,9 @@ from orchestrator.runtime.kafka.resolved import (
     decode_brought,
     decode_life,
     decode_move,
-    decode_tick,
     decode_wait,
     encode,
+    hear_tick,
     is_linkers,
     is_plain,
     kind_of,
@@ -176,7 +176,8 @@ class ResolvedPartition(Partition):
         """Take in what is no plain event, or was processed before."""
         aligned, kind = self._aligned, kind_of(record)
         if record.key == CLOCK_KEY:
-            self._hear(record, wall_ms)
+            if (letter := hear_tick(self.clock, record, wall_ms)) is not None:
+                self.bury(letter)
         elif kind == LIFE:
             self._take_life(record)
         elif kind == CASE:
@@ -426,14 +427,6 @@ class ResolvedPartition(Partition):
                 return
             self._keep_at(place, None)
             yield content_of(kept)
-
-    def _hear(self, record: KafkaRecord, wall_ms: int) -> None:
-        try:
-            tick = decode_tick(record.value)
-        except EventError as error:
-            self.bury(dead_letter(record, error.reason, error.message, wall_ms))
-        else:
-            self.clock.hear(tick.source, min(tick.at_ms, wall_ms), tick.live)
 
     def take_outgoing(self) -> tuple[Outgoing, Header]:
         """Hand the buffers over; the group's offset is the first that a restart has to read again."""
