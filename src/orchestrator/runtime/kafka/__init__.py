@@ -16,7 +16,7 @@ Reading and writing
     incarnation, writer, restore, commit
                                         a partition from its producer's epoch to its first error, in the only safe order
     topics, keys, records, header       names and settings, the partitioner, an event from a record, what a commit says
-    places, watching                    where an input is gone on with; topics that are not as they were
+    places, group_offsets, watching     where an input is gone on with; topics that are not as they were
 A partition's work
     unit, outgoing, merging, clock      what the loop knows of any; what a transaction carries; inputs by time; timers
     resolving, lately                   resolve, with its job: events rekeyed by their customer

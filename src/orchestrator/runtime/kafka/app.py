@@ -115,7 +115,10 @@ def host_agent(make: Callable[[], AgentPart], settings: KafkaSettings, topic: st
 
 def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -> Any:
     """Make the Faust application, whose agent feeds the part of a service."""
+    from orchestrator.runtime.kafka.group_offsets import mend_aiokafka
+
     faust = _imported_faust()
+    mend_aiokafka()
     application = faust.App(
         name,
         broker=[f"aiokafka://{server}" for server in settings.connection()["bootstrap_servers"]],

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.runtime.kafka.describing import describer
+from orchestrator.runtime.kafka.group_offsets import committed_by
 from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.wall_clock import wall_clock_ms
@@ -72,10 +73,10 @@ class Behind:
             return
         consumer.assign(tps)
         firsts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-        committed = await admin.list_consumer_group_offsets(self._group, partitions=list(tps))
+        committed = await committed_by(admin, self._group, tps)
         places: dict[TopicPartition, int] = {}
         for tp in tps:
-            at = committed[tp].offset if tp in committed and committed[tp].offset >= 0 else firsts[tp]
+            at = committed[tp].offset if tp in committed else firsts[tp]
             self._look_for_loss(tp, at, firsts[tp])
             consumer.seek(tp, max(at, firsts[tp]))
             if at < ends[tp]:

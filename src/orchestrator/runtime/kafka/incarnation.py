@@ -22,6 +22,7 @@ from orchestrator.runtime.kafka.header import Header, encode_header
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.places import Places
+from orchestrator.runtime.kafka.reading import end_of
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import Checkpoint
 from orchestrator.runtime.kafka.unit import Unit
@@ -113,10 +114,10 @@ class Incarnation:
             await self._seek(consumer)
             faults.reach("begin.positioned")
         except BaseException:
-            await writer.discard()
             # What was kept belongs to the caller until it is used: a rebalance that comes meanwhile costs nothing.
             if unit is not None and (kept is None or unit is not kept.unit):
                 unit.close()
+            await writer.discard()
             raise
         return self
 
@@ -138,7 +139,8 @@ class Incarnation:
             self.fetched[tp.topic] = place.offset
             consumer.seek(tp, place.offset)
         target = self._job.target(unit.number)
-        if target.has_changelog and not is_known and len(started) < len(inputs):
+        has_forgotten = target.has_changelog and not is_known and len(started) < len(inputs)
+        if has_forgotten and await self._has_nobody_written(target):
             self._job.places.tell_of_changelog(
                 target,
                 "nothing is in it although the group has offsets: who was known is forgotten, unless those were set "
@@ -150,6 +152,11 @@ class Incarnation:
             unit.start_at(started)
             await self.commit()
         self._job.places.take_note(inputs)
+
+    async def _has_nobody_written(self, target: Target) -> bool:
+        """Tell whether the changelog ends where it was restored to; or else somebody has begun meanwhile, not us."""
+        changelog = TopicPartition(target.changelog or target.topics.changelog, target.output)
+        return await end_of(self._job.settings, changelog) == self._end
 
     def commit_is_due(self, interval_s: float, wall_ms: int) -> bool:
         """Tell whether a commit should start now."""
@@ -207,11 +214,13 @@ class Incarnation:
 
     async def drop(self) -> None:
         """Give up after an error: nothing of it is to be believed."""
-        await self._writer.discard()
-        if self.committing is not None:
-            self.committing.cancel()
-            await asyncio.gather(self.committing, return_exceptions=True)
-        self.unit.close()
+        try:
+            await self._writer.discard()
+            if self.committing is not None:
+                self.committing.cancel()
+                await asyncio.gather(self.committing, return_exceptions=True)
+        finally:
+            self.unit.close()
 
 
 def pace_s(took_s: float, lag_s: float) -> float:

@@ -53,8 +53,8 @@ class Outgoing:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether a transaction with this would change nothing."""
-        return not (self.offsets or self.is_urgent)
+        """Tell whether a transaction with this would change nothing; what was done without a trace moves offsets."""
+        return not (self.facts or self.offsets or self.is_urgent)
 
     @property
     def is_urgent(self) -> bool:

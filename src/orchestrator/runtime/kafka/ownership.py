@@ -94,6 +94,9 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
             log.warning("partition %d could not be committed when it was revoked: %r", number, error)
             self._job.metrics.incarnations_ended.labels("revoked").inc()
             await incarnation.drop()
+        except asyncio.CancelledError:
+            await incarnation.drop()
+            raise
 
     # Incarnations
 

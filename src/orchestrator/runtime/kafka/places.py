@@ -6,21 +6,20 @@ Owns this choice. Must never move an offset without a word.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from orchestrator.model import instants
+from orchestrator.runtime.kafka import group_offsets
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-# By partition: the group's offset, if it has one, and how many partitions there were when it began with the topic.
-Committed = Mapping[int, tuple[int | None, str]]
 # The first offset of a log, and its end.
 Reach = tuple[int, int]
 
@@ -59,8 +58,11 @@ class Places:
 
         `clock_ms` is how far the partition has come, 0 where that is not known.
         """
-        committed = await _committed(consumer, tp.topic)
-        offset, note = committed[tp.partition]
+        tps = [TopicPartition(tp.topic, number) for number in sorted(consumer.partitions_for_topic(tp.topic))]
+        found = (await group_offsets.committed(consumer._coordinator, [tp])).get(tp)
+        # What older releases committed has no count with it.
+        offset, note = (None, "") if found is None else (found.offset, found.metadata)
+        note = note or str(len(tps))
         if offset is None and (recorded is not None or tp in self._begun):
             return Place(await self._in_another(consumer, tp, recorded, clock_ms, reach), recorded or 0, note)
         left = _later(tp, offset, recorded)
@@ -68,7 +70,7 @@ class Places:
             return Place(self._within(tp, left, reach), left, note)
         # What is between partitions is this application's from its beginning, whoever comes to it later; so is what was
         # written to a partition that was added, before anybody found it.
-        is_theirs = self._is_theirs(tp) and not _was_added(tp.partition, committed)
+        is_theirs = self._is_theirs(tp) and not await _was_added(consumer, tp, tps)
         start = self._settings.start if is_theirs else "earliest"
         return Place(await _start(consumer, tp, start, reach), None, note)
 
@@ -143,22 +145,12 @@ class Places:
         return min(max(offset, first), end)
 
 
-async def _committed(consumer: AIOKafkaConsumer, topic: str) -> Committed:
-    """Ask where the group is in every partition of a topic; what older releases committed has no count with it."""
-    tps = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
-    found = await consumer._coordinator.fetch_committed_offsets(tps)
-    count = str(len(tps))
-    return {
-        tp.partition: (found[tp].offset, found[tp].metadata or count)
-        if tp in found and found[tp].offset >= 0
-        else (None, count)
-        for tp in tps
-    }
-
-
-def _was_added(number: int, committed: Committed) -> bool:
-    """Tell whether a partition came to a topic that the group had begun with."""
-    return any(offset is not None and note.isdecimal() and number >= int(note) for offset, note in committed.values())
+async def _was_added(consumer: AIOKafkaConsumer, tp: TopicPartition, tps: Iterable[TopicPartition]) -> bool:
+    """Tell whether a partition came to a topic, of these partitions, that the group had begun with."""
+    # Those who begin beside us commit all the time: what stands there by now is enough.
+    committed = await group_offsets.committed(consumer._coordinator, tps, is_stable=False)
+    counts = [each.metadata for each in committed.values()]
+    return any(count.isdecimal() and tp.partition >= int(count) for count in counts)
 
 
 def _later(tp: TopicPartition, committed: int | None, recorded: int | None) -> int | None:

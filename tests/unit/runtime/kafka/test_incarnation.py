@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from orchestrator.runtime.kafka import incarnation
+from orchestrator.runtime.kafka import group_offsets, incarnation
 from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Incarnation
@@ -19,6 +19,7 @@ from orchestrator.runtime.kafka.turning import TurnJob
 from orchestrator.runtime.kafka.unit import Unit
 
 FIRST, END = 3, 90
+RESTORED = 0
 
 
 class Consumer:
@@ -35,10 +36,6 @@ class Consumer:
     def partitions_for_topic(self, topic):
         return set(range(self.count))
 
-    async def fetch_committed_offsets(self, tps):
-        nothing = OffsetAndMetadata(-1, "")
-        return {tp: self.committed.get(tp.partition, nothing) for tp in tps}
-
     async def offsets_for_times(self, times):
         self.asked |= times
         return dict.fromkeys(times, None if self.newer is None else SimpleNamespace(offset=self.newer))
@@ -51,6 +48,21 @@ class Consumer:
 
     def seek(self, tp, offset):
         self.sought[tp] = offset
+
+
+@pytest.fixture(autouse=True)
+def offsets(monkeypatch):
+    """Answer what the group has committed; the changelog ends where it was restored to."""
+
+    async def committed(consumer, tps, *, is_stable=True):
+        assert is_stable == (len(tps) == 1)  # others commit all the time
+        return {tp: consumer.committed[tp.partition] for tp in tps if tp.partition in consumer.committed}
+
+    async def end_of(settings, changelog):
+        return RESTORED
+
+    monkeypatch.setattr(group_offsets, "committed", committed)
+    monkeypatch.setattr(incarnation, "end_of", end_of)
 
 
 class Writer:
@@ -142,13 +154,15 @@ CLOCK = 1_000
 READ = {"events": 50, "receipts": 40}
 
 
-async def _turned(newer: int | None, committed: dict, recorded: dict) -> tuple[Consumer, Unit, Metrics]:
+async def _turned(
+    newer: int | None, committed: dict, recorded: dict, restored: int = RESTORED
+) -> tuple[Consumer, Unit, Metrics]:
     """Let an incarnation of the turns without resolve find its places; `newer` is the first record after the clock."""
     settings, metrics = KafkaSettings.of({"app_id": "shop", "resolve": False, "start": "latest"}), Metrics()
     job = TurnJob(settings, Topics.of(settings), 4, frozenset(), metrics)
     unit = job._partition(0, MemoryState(), Header(CLOCK, offsets=recorded))
     consumer = Consumer(4, committed, newer)
-    await Incarnation(job, unit, Writer(), 0)._seek(consumer)
+    await Incarnation(job, unit, Writer(), restored)._seek(consumer)
     return consumer, unit, metrics
 
 
@@ -178,8 +192,9 @@ async def test_a_worker_that_finds_nothing_in_its_changelog_though_the_group_has
     assert metrics.registry.get_sample_value("orchestrator_logs_made_anew_total", changelog) == 1
     [complaint] = caplog.messages
     assert "who was known is forgotten, unless those were set before the first start" in complaint
-    _, _, metrics = await _turned(None, {}, {})  # a new group
-    assert metrics.registry.get_sample_value("orchestrator_logs_made_anew_total", changelog) is None
+    for committed, restored in (({}, RESTORED), ({0: at(60)}, 7)):  # a new group; another worker has begun meanwhile
+        _, _, metrics = await _turned(None, committed, {}, restored)
+        assert metrics.registry.get_sample_value("orchestrator_logs_made_anew_total", changelog) is None
 
 
 async def test_what_a_changelog_held_that_was_made_anew_is_written_again(monkeypatch, caplog):
