@@ -1,5 +1,6 @@
 """Where an incarnation begins to read, without a broker."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Incarnation
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.ownership import Ownership
 from orchestrator.runtime.kafka.resolving import ResolveJob, ResolvingPartition
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
@@ -224,3 +226,63 @@ async def test_what_a_changelog_held_that_was_made_anew_is_written_again(monkeyp
     while at_work.commit_is_due(0.0, 0):
         await at_work.commit()
     assert written[2:] == [["c0", "c1", "c2"], ["c3", "c4", "c6"], []]
+
+
+class Stubborn(Writer):
+    """A producer that cannot be let go of without an error."""
+
+    async def open(self):
+        pass
+
+    async def discard(self):
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, ZeroDivisionError])
+async def test_the_files_of_a_beginning_that_comes_to_nothing_are_closed_whatever_its_producer_does(monkeypatch, error):
+    closed = []
+    unit = SimpleNamespace(number=0, close=lambda: closed.append(unit))
+
+    async def remember(number, kept):
+        return unit, 0
+
+    async def begins(self, consumer):
+        raise error
+
+    monkeypatch.setattr(incarnation, "Writer", lambda *_: Stubborn())
+    monkeypatch.setattr(Incarnation, "_seek", begins)
+    job = SimpleNamespace(settings=None, group_id="shop", remember=remember)
+    with pytest.raises(asyncio.CancelledError):
+        await Incarnation.begin(job, 0, None, Consumer(4, {}))
+    with pytest.raises(asyncio.CancelledError):
+        await Incarnation(job, unit, Stubborn(), 0).drop()
+    assert closed == [unit, unit]
+
+
+async def test_a_producer_is_let_go_of_though_what_it_was_doing_is_cancelled_with_it(monkeypatch):
+    writer = incarnation.Writer(KafkaSettings.of({"app_id": "shop"}), "shop-0")
+
+    async def close():
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(writer._producer._sender, "close", close)
+    await writer.discard()
+
+
+async def test_whoever_is_cancelled_while_letting_go_drops_what_is_left():
+    dropped = []
+
+    class Leaving:
+        unit = SimpleNamespace(number=0)
+
+        async def let_go(self):
+            raise asyncio.CancelledError
+
+        async def drop(self):
+            dropped.append(self)
+
+    ownership = Ownership(SimpleNamespace(), Consumer(4, {}))
+    ownership.at_work[0] = leaving = Leaving()
+    with pytest.raises(asyncio.CancelledError):
+        await ownership.on_partitions_revoked([])
+    assert dropped == [leaving]

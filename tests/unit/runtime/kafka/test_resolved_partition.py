@@ -167,6 +167,18 @@ def test_timers_that_fill_a_transaction_go_on_in_the_next_without_waiting_for_a_
     assert (fired, unit.turned_ms) == (6, 9 * HOUR)
 
 
+def test_what_fills_a_transaction_without_a_trace_is_committed_so_that_the_next_can_begin(catalog, record, tick):
+    unit = ResolvedPartition(
+        0, 1, Inputs(["events"]), MemoryState(), behind().clock, Header(), topic="events", most_facts=4
+    )
+    orders = [record(number, HOUR, "order_placed", f"c{number}") for number in range(9)]
+    work(unit, catalog, *orders, tick(9, "0", 9 * HOUR), tick(10, "1", 9 * HOUR))
+    unit.take_outgoing()
+    unit.work(catalog, set(), WALL)  # four of those that waited, of nobody in any journey
+    assert (unit.outgoing.is_full, unit.outgoing.is_urgent, unit.outgoing.is_empty) == (True, False, False)
+    assert unit.take_outgoing()[0].offsets == {"events": 8}
+
+
 @pytest.mark.parametrize("first", ["0", "1"])
 def test_up_to_the_last_record_of_any_source_it_is_the_log_that_passes(first, catalog, record, tick):
     """Whichever source comes to its end first, and whether or not that record is this partition's own."""
