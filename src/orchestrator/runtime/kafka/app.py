@@ -7,6 +7,7 @@ Must never know what a part does.
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
@@ -136,12 +137,14 @@ def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -
     actions = application.topic(topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
 
     in_hand: set[asyncio.Task[None]] = set()
+    # What could not be taken in; as long as it is held, no commit passes over it.
+    refused: list[Any] = []
 
     async def deliver(stream: Any) -> None:
         async for event in stream.noack().events():
             if len(in_hand) >= MOST_IN_HAND:
                 await asyncio.wait(in_hand, return_when=asyncio.FIRST_COMPLETED)
-            task = asyncio.create_task(_take(service.part, event))
+            task = asyncio.create_task(_take(service.part, event, refused))
             in_hand.add(task)
             task.add_done_callback(in_hand.discard)
 
@@ -149,6 +152,7 @@ def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -
         await service.part.assigned([tp.partition for tp in assigned if tp.topic == topic])
 
     async def revoked(_: Any, revoked: Any, **__: Any) -> None:
+        refused.clear()  # all are revoked at once, and whoever has them next is handed these again
         await service.part.revoked([tp.partition for tp in revoked if tp.topic == topic])
 
     application.agent(actions, name="deliver")(deliver)
@@ -157,11 +161,12 @@ def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -
     return application
 
 
-async def _take(part: AgentPart, event: Any) -> None:
+async def _take(part: AgentPart, event: Any, refused: list[Any]) -> None:
     message = event.message
     try:
         await part.take(Taken(message.partition, message.offset, message.value))
     except Exception as error:  # noqa: BLE001 - not acknowledged: it comes again with the partition's next owner
+        refused.append(event)
         log.warning("an action at %s/%d could not be taken in: %r", message.partition, message.offset, error)
     else:
         event.ack()
@@ -190,7 +195,7 @@ def _credentials(faust: Any, settings: KafkaSettings) -> Any:
 
 
 def _committed_transport(application: Any) -> Any:
-    """Make Faust's own transport, but for one thing: its consumer reads committed records only.
+    """Make Faust's own transport, but for two things: its consumer reads committed records only, and skips none.
 
     Faust asks for that only together with its own transactions; without it, an agent would send what aborted
     transactions decided. Faust writes the level down inside a long method, so it is changed on what that returns,
@@ -207,10 +212,27 @@ def _committed_transport(application: Any) -> Any:
             return consumer
 
     class CommittedConsumer(driver.Consumer):
-        """The consumer that makes that thread."""
+        """The consumer that makes that thread, and commits no further than to the first record still in hand.
+
+        Faust's own passes over that one where a later record is acknowledged first: the first of all, the first behind
+        what was committed, and the first behind a gap, such as the mark of a transaction. With the process, it is lost.
+        """
 
         def _new_consumer_thread(self) -> Any:
             return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+        def _new_offset(self, tp: Any) -> int | None:
+            in_hand = (message.offset for message in self.unacked if message.tp == tp and not message.acked)
+            acked, first = self._acked[tp], min(in_hand, default=math.inf)
+            done = [offset for offset in acked if offset < first]
+            if not done:
+                return None
+            acked[:] = [offset for offset in acked if offset >= first]
+            self._acked_index[tp].difference_update(done)
+            return max(done) + 1
+
+        async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
+            """Take no note: what is never handed out is in nobody's hand."""
 
     class CommittedTransport(driver.Transport):
         """The transport that makes that consumer."""
