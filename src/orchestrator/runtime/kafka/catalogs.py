@@ -143,17 +143,20 @@ class Catalogs:
             raise StorageError(f"nothing is published in {self._tp.topic}; run `orchestrator publish`")
         return self._catalog
 
-    async def read(self) -> None:
-        """Read the topic to its end as it is now, and compile what is in force."""
-        await self.peek()
+    async def read(self, published: int = 0) -> None:
+        """Read the topic to its end as it is now, and compile what is in force.
+
+        `published` is a revision that was published just now: brokers say so before readers may see it.
+        """
+        await self.peek(published)
         if self._published.release.revision:
             await self._compile()
 
-    async def peek(self) -> Published:
-        """Read the topic to its end as it is now, and return what it holds."""
+    async def peek(self, published: int = 0) -> Published:
+        """Read the topic to its end as it is now, and to a revision that is known to be there; return what it holds."""
         async with self._consumer() as consumer:
             end = (await consumer.end_offsets([self._tp]))[self._tp]
-            while await consumer.position(self._tp) < end:
+            while await consumer.position(self._tp) < end or self._published.release.revision < published:
                 await self._take(consumer)
         return self._published
 

@@ -79,7 +79,7 @@ class Worker:
         revision = await publish(settings, topics, self._sources, only_if_new=True, known=known)
         if revision is not None:
             log.info("published the journeys of the project as release %d", revision)
-        await self._catalogs.read()
+        await self._catalogs.read(revision or 0)
         # Asked for once before anything is processed: without a catalog there is nothing to do.
         log.info("%d journeys are in force", len(self._catalogs.catalog.current))
         if not settings.objection_keys:

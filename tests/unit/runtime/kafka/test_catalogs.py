@@ -1,5 +1,6 @@
 """The journeys topic: half a release is never in force, and older versions stay beside."""
 
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import msgspec
@@ -100,3 +101,39 @@ async def test_what_nobody_published_is_told_and_passed_over(caplog):
     await catalogs._compile()
     assert [each.id for each in catalogs.catalog.current] == ["cart"]
     assert caplog.text.count("holds what nobody published at") == 3
+
+
+async def test_what_was_published_just_now_is_waited_for_until_it_may_be_seen(monkeypatch):
+    """A transaction is committed before its mark stands in the log, and until then the topic seems to end before it."""
+    sources = keyed(compile_sources({"orchestrator.yaml": PROJECT, "cart.journey.yaml": journey(1)}))
+    lines = [(key.encode(), msgspec.json.encode(source)) for key, source in sources.items()]
+    lines.append((b"release", msgspec.json.encode(Release(1, sorted(sources)))))
+    records = [SimpleNamespace(key=key, value=value, offset=offset) for offset, (key, value) in enumerate(lines)]
+
+    class Consumer:
+        """Sees nothing at first, then all."""
+
+        asked = 0
+
+        async def end_offsets(self, tps):
+            return dict.fromkeys(tps, 0)
+
+        async def position(self, tp):
+            return 0
+
+        async def getmany(self, timeout_ms):
+            self.asked += 1
+            return {} if self.asked < 3 else {None: records}
+
+    @asynccontextmanager
+    async def consumer(self):
+        yield Consumer()
+
+    monkeypatch.setattr(Catalogs, "_consumer", consumer)
+    settings = KafkaSettings.of({"app_id": "shop"})
+    catalogs = Catalogs(settings, Topics.of(settings))
+    await catalogs.read()
+    assert catalogs.revision == 0
+    await catalogs.read(1)
+    assert catalogs.revision == 1
+    assert [each.id for each in catalogs.catalog.current] == ["cart"]
