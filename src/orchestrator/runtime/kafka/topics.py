@@ -7,6 +7,7 @@ exists, nor create the topics that events come from: those belong to the channel
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ DEFAULT_BATCH_BYTES = 1_048_588
 DEFAULT_REPLICAS = 3
 SETTLING_TRIES = 100
 SETTLING_S = 0.1
+SETTLED_S = SETTLING_TRIES * SETTLING_S
 
 # `messages` is what the company's own apps, tills and tablets read.
 _NAMED = ("actions", "decisions", "dead_letters", "receipts", "messages")
@@ -226,18 +228,18 @@ async def ensure(settings: KafkaSettings, topics: Topics) -> dict[str, int]:
             raise StorageError("the topics do not fit: " + "; ".join(problems))
         for remark in remarks(topics, found):
             log.warning("%s", remark)
-        await _create(admin, settings, [topic for topic in wanted if topic.name not in found.partitions])
+        missing = [topic for topic in wanted if topic.name not in found.partitions]
+        if missing:
+            theirs = [name for name in topics.events if name in found.partitions]
+            await _create(admin, missing, settings.replication_factor or await _replicas(admin, theirs))
         return (await _settled(admin, topics, {topic.name for topic in wanted})).partitions
 
 
 async def largest_batch(settings: KafkaSettings, name: str) -> int:
-    """Tell how many bytes a topic takes at once, as its brokers are set; Kafka's default where they do not say."""
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
+    """Tell how many bytes a topic takes at once, as its brokers are set; Kafka's default where we may not know."""
     async with describer(settings) as admin:
-        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-    entries = [entry for answer in answers for resource in answer.resources for entry in resource[4]]
-    return next((int(entry[1]) for entry in entries if entry[0] == "max.message.bytes"), DEFAULT_BATCH_BYTES)
+        config = await _config_of(admin, [name])
+    return int(config.get(name, {}).get("max.message.bytes", DEFAULT_BATCH_BYTES))
 
 
 async def look(settings: KafkaSettings, topics: Topics) -> Found:
@@ -279,8 +281,6 @@ async def _settled(admin: "AIOKafkaAdminClient", topics: Topics, names: Collecti
 
 
 async def _look(admin: "AIOKafkaAdminClient", topics: Topics) -> Found:
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
     existing = set(await admin.list_topics())
     names = [name for name in (*topics.events, *(topic.name for topic in topics.ours)) if name in existing]
     described = await admin.describe_topics(names) if names else []
@@ -289,32 +289,61 @@ async def _look(admin: "AIOKafkaAdminClient", topics: Topics) -> Found:
         topic["topic"]: 0 if any(each["error_code"] for each in topic["partitions"]) else len(topic["partitions"])
         for topic in described
     }
-    resources = [
-        ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics.ours if topic.name in existing
-    ]
-    config: dict[str, dict[str, str]] = {}
-    for answer in await admin.describe_configs(resources) if resources else []:
-        for _code, _message, _type, name, entries in answer.resources:
-            config[name] = {entry[0]: entry[1] for entry in entries}
-    return Found(partitions, config)
+    return Found(partitions, await _config_of(admin, [topic.name for topic in topics.ours if topic.name in existing]))
 
 
-async def _create(admin: "AIOKafkaAdminClient", settings: KafkaSettings, missing: Iterable[Topic]) -> None:
+async def _config_of(admin: "AIOKafkaAdminClient", names: Collection[str]) -> dict[str, dict[str, str]]:
+    """Ask for the settings of topics that exist; those that we may not know are left out. Raises KafkaError.
+
+    Any broker is asked, and one may not know yet of a topic that was created at another: then again.
+    """
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+    from aiokafka.errors import TopicAuthorizationFailedError, for_code
+
+    wanted, until = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names], time.monotonic() + SETTLED_S
+    while wanted:
+        told = [resource for answer in await admin.describe_configs(wanted) for resource in answer.resources]
+        errors = {for_code(code) for code, *_ in told if code} - {TopicAuthorizationFailedError}
+        if not errors:
+            return {name: {entry[0]: entry[1] for entry in entries} for code, _, _, name, entries in told if not code}
+        error = min(errors, key=lambda each: each.retriable)
+        if not error.retriable or time.monotonic() > until:
+            raise error(f"the settings of {', '.join(names)} are not told")
+        await asyncio.sleep(SETTLING_S)
+    return {}
+
+
+async def _replicas(admin: "AIOKafkaAdminClient", events: Collection[str]) -> int:
+    """Choose how many brokers are to hold each of our topics: three, or all where there are fewer.
+
+    Topics keep that for good, and while a cluster starts, not all of its brokers are there yet. Raises KafkaError where
+    they are fewer than hold the events.
+    """
+    from aiokafka.errors import BrokerNotAvailableError
+
+    count = len((await admin.describe_cluster())["brokers"])
+    described = await admin.describe_topics(list(events)) if events else []
+    theirs = max((len(each["replicas"]) for topic in described for each in topic["partitions"]), default=0)
+    if count < min(theirs, DEFAULT_REPLICAS):
+        raise BrokerNotAvailableError(
+            f"the events are held by {theirs} brokers, and {count} answer; with ORCHESTRATOR_REPLICATION_FACTOR the "
+            "others are not waited for"
+        )
+    return min(count, DEFAULT_REPLICAS)
+
+
+async def _create(admin: "AIOKafkaAdminClient", missing: Iterable[Topic], replicas: int) -> None:
     from aiokafka.admin import NewTopic
     from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-    missing = list(missing)
-    if not missing:
-        return
-    replicas = settings.replication_factor
-    if replicas is None:
-        brokers = (await admin.describe_cluster())["brokers"]
-        replicas = min(DEFAULT_REPLICAS, len(brokers))
     created = await admin.create_topics(
         [NewTopic(topic.name, topic.partitions, replicas, topic_configs=topic.config) for topic in missing]
     )
     for name, code, *message in created.topic_errors:
         error = for_code(code)
         # Another worker that started with us was quicker.
-        if code and error is not TopicAlreadyExistsError:
-            raise StorageError(f"topic {name} cannot be created: {message[0] if message else error.__name__}")
+        if not code or error is TopicAlreadyExistsError:
+            continue
+        if error.retriable:
+            raise error(name)  # so that whoever waits for the brokers asks again
+        raise StorageError(f"topic {name} cannot be created: {message[0] if message else error.__name__}")
