@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.structs import TopicPartition
 
 from orchestrator.runtime.kafka.describing import describer
+from orchestrator.runtime.kafka.group_offsets import committed_by
 from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
@@ -48,6 +50,8 @@ class _Passing:
 
     async def _ends(self, topic: str) -> dict[TopicPartition, int]:
         [about] = await self._admin.describe_topics([topic])
+        if about["error_code"]:  # without its partitions, everything would have been passed
+            raise for_code(about["error_code"])(topic)
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(
             [TopicPartition(topic, each["partition"]) for each in about["partitions"]]
         )
@@ -56,7 +60,12 @@ class _Passing:
     async def _until(self, group: str, wanted: Mapping[TopicPartition, int]) -> None:
         """Look until a group has passed these offsets; nothing was ever sent to a hop that is not there."""
         while True:
-            found = await self._admin.list_consumer_group_offsets(group)
-            if all(not end or (tp in found and found[tp].offset >= end) for tp, end in wanted.items()):
-                return
+            try:
+                found = await committed_by(self._admin, group, wanted)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+            else:
+                if all(not end or (tp in found and found[tp].offset >= end) for tp, end in wanted.items()):
+                    return
             await asyncio.sleep(LOOK_S)
