@@ -121,8 +121,11 @@ class ReadSide:
         while True:
             try:
                 # Decisions may expire while the brokers are away; then what is left of them is read on from.
-                async with reader(self._settings, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
-                    await self._follow(consumer, counts)
+                async with (
+                    reader(self._settings, max_partition_fetch_bytes=FETCH_BYTES) as consumer,
+                    reader(self._settings, isolation_level="read_uncommitted") as asker,
+                ):
+                    await self._follow(consumer, asker, counts)
             except AnotherLogError as error:
                 await self._make_anew(str(error))
             except (KafkaError, StorageError) as error:
@@ -130,7 +133,7 @@ class ReadSide:
                 log.warning("%s", self.trouble)
                 await asyncio.sleep(RETRY_S)
 
-    async def _follow(self, consumer: AIOKafkaConsumer, counts: Mapping[str, int]) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer, counts: Mapping[str, int]) -> None:
         began = time.monotonic()
         links = [self._links] if self._settings.resolve else []
         states = _partitions(self._topics.changelog, counts)
@@ -143,12 +146,12 @@ class ReadSide:
                 consumer.seek(tp, positions[tp])
             ends = await consumer.end_offsets(assigned)
             while any(positions[tp] < ends[tp] for tp in assigned):
-                positions |= await self._go_on(consumer)
+                positions |= await self._go_on(consumer, asker)
         if not self._is_whole:
             log.info("the copy of the customers is whole after %.1f s", time.monotonic() - began)
         self._is_whole, self.trouble = True, None
         while True:
-            await self._go_on(consumer)
+            await self._go_on(consumer, asker)
 
     async def _begin(
         self, consumer: AIOKafkaConsumer, changelogs: Sequence[TopicPartition], decisions: Sequence[TopicPartition]
@@ -169,14 +172,14 @@ class ReadSide:
         self._is_whole = False
         await self._run(self._held().wipe)
 
-    async def _go_on(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+    async def _go_on(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer) -> dict[TopicPartition, int]:
         """Copy what came, tidy up where nothing did or that is overdue, and tell how far that is."""
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=AT_ONCE)
         copy, news = self._held(), News()
         for tp, records in fetched.items():
             _sort_in(news, self._topics, tp, records)
         if self._links in consumer.assignment() and any(record.value is None for record in news.states):
-            news.links += await self._rest_of_links(consumer)
+            news.links += await self._rest_of_links(consumer, asker)
         if not fetched:
             self._lags(0.0)
         if not fetched or copy.is_overdue:
@@ -192,10 +195,14 @@ class ReadSide:
                 self._lags(max(0.0, time.time() - newest / 1000))
         return news.positions
 
-    async def _rest_of_links(self, consumer: AIOKafkaConsumer) -> list[ConsumerRecord]:
-        """Read the links as far as they go: a record that is gone may be part of another, and they know."""
+    async def _rest_of_links(self, consumer: AIOKafkaConsumer, asker: AIOKafkaConsumer) -> list[ConsumerRecord]:
+        """Read the links as far as they go: a record that is gone may be part of another, and they know.
+
+        The whole log, as `asker` sees it: a link is committed before the record goes, but partitions learn that one by
+        one, and while theirs has not, the links seem to end before it.
+        """
         found: list[ConsumerRecord] = []
-        end = (await consumer.end_offsets([self._links]))[self._links]
+        end = (await asker.end_offsets([self._links]))[self._links]
         while await consumer.position(self._links) < end:
             found += (await consumer.getmany(self._links, timeout_ms=POLL_MS)).get(self._links, [])
         return found

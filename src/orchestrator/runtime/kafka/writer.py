@@ -143,7 +143,7 @@ class Writer:
         await self._producer.send_offsets_to_transaction(offsets, group_id)
 
     async def end(self) -> None:
-        """Commit the transaction: on return every reader of committed records may see it."""
+        """Commit the transaction: on return it will be seen, in each partition once the mark of it stands there."""
         await self._producer.commit_transaction()
 
     async def close(self) -> None:
