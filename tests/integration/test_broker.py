@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from orchestrator.testing.brokers import Broker, BrokerError, BrokerKind, await_topic, start_broker
+from orchestrator.testing.streams import committed
 
 
 @asynccontextmanager
@@ -23,12 +24,10 @@ async def _producer(broker: Broker, **options: str) -> AsyncIterator[AIOKafkaPro
         await producer.stop()
 
 
-async def _values(broker: Broker, topic: str, isolation_level: str = "read_committed") -> list[bytes]:
-    """Read a topic of one partition up to its end, control markers included."""
+async def _values(broker: Broker, topic: str) -> list[bytes]:
+    """Read what a topic of one partition holds, committed or not, up to its end, control markers included."""
     partition = TopicPartition(topic, 0)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=broker.bootstrap_servers, isolation_level=isolation_level, enable_auto_commit=False
-    )
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.bootstrap_servers, enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign([partition])
@@ -43,12 +42,16 @@ async def _values(broker: Broker, topic: str, isolation_level: str = "read_commi
         await consumer.stop()
 
 
+async def _committed_values(broker: Broker, topic: str) -> list[bytes]:
+    return [record.value for record in await committed(broker.bootstrap_servers, topic, 1)]
+
+
 async def test_what_is_produced_is_consumed(any_broker, new_topic):
     topic = await new_topic("kept")
     async with _producer(any_broker) as producer:
         for value in [b"one", b"two", b"three"]:
             await producer.send_and_wait(topic, value)
-    assert await _values(any_broker, topic, "read_uncommitted") == [b"one", b"two", b"three"]
+    assert await _values(any_broker, topic) == [b"one", b"two", b"three"]
 
 
 async def test_an_aborted_transaction_is_invisible_to_read_committed(broker, new_topic, fresh_name):
@@ -60,8 +63,20 @@ async def test_an_aborted_transaction_is_invisible_to_read_committed(broker, new
         await producer.begin_transaction()
         await producer.send_and_wait(topic, b"committed")
         await producer.commit_transaction()
-    assert await _values(broker, topic) == [b"committed"]
-    assert await _values(broker, topic, "read_uncommitted") == [b"aborted", b"committed"]
+    assert await _committed_values(broker, topic) == [b"committed"]
+    assert await _values(broker, topic) == [b"aborted", b"committed"]
+
+
+async def test_whoever_reads_what_is_committed_waits_for_transactions_under_way(broker, new_topic, fresh_name):
+    topic = await new_topic("underway")
+    async with _producer(broker, transactional_id=fresh_name("producer")) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"soon")
+        reading = asyncio.create_task(_committed_values(broker, topic))
+        done, _ = await asyncio.wait([reading], timeout=1)
+        assert not done
+        await producer.commit_transaction()
+    assert await reading == [b"soon"]
 
 
 async def test_a_broker_restarted_has_its_address_and_its_data(restartable_broker, fresh_name):
@@ -81,7 +96,7 @@ async def test_a_broker_restarted_has_its_address_and_its_data(restartable_broke
     assert restartable_broker.bootstrap_servers == address
     async with _producer(restartable_broker, transactional_id=transactional_id) as producer, producer.transaction():
         await producer.send_and_wait(topic, b"after")
-    assert await _values(restartable_broker, topic) == [b"before", b"after"]
+    assert await _committed_values(restartable_broker, topic) == [b"before", b"after"]
     if restartable_broker.kind is BrokerKind.MAVEN:
         assert restartable_broker.pid not in {None, pid}
 
@@ -133,7 +148,7 @@ async def test_tansu_serves_a_smoke_test_and_owns_up_to_having_no_transactions(f
         await admin.close()
         async with _producer(tansu) as producer:
             await producer.send_and_wait(topic, b"one")
-        assert await _values(tansu, topic, "read_uncommitted") == [b"one"]
+        assert await _values(tansu, topic) == [b"one"]
         with pytest.raises(BrokerError) as refusal:
             start_broker(real_only=True, environment={"ORCHESTRATOR_TEST_BROKER": tansu.bootstrap_servers})
         assert "has no transactions" in str(refusal.value)

@@ -84,11 +84,13 @@ class Cluster:
             await producer.stop()
 
     @asynccontextmanager
-    async def reader(self, topic: str, partitions: int) -> AsyncIterator[AIOKafkaConsumer]:
-        """Give a consumer of a topic's committed records, without a group."""
+    async def reader(
+        self, topic: str, partitions: int, isolation_level: str = "read_committed"
+    ) -> AsyncIterator[AIOKafkaConsumer]:
+        """Give a consumer of a topic's records, the committed ones if not told else, without a group."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.servers,
-            isolation_level="read_committed",
+            isolation_level=isolation_level,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=20,
@@ -104,10 +106,9 @@ class Cluster:
             await consumer.stop()
 
     async def committed(self, topic: str, partitions: int) -> list[ConsumerRecord]:
-        """Read all committed records of a topic as it stands."""
+        """Read all committed records of a topic as it stands; transactions under way are waited for."""
+        ends, found = await self._ends(topic, partitions), list[ConsumerRecord]()
         async with self.reader(topic, partitions) as consumer:
-            parts = [TopicPartition(topic, number) for number in range(partitions)]
-            ends, found = await consumer.end_offsets(parts), []
             while not all([await consumer.position(tp) >= end for tp, end in ends.items()]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found += records
@@ -115,9 +116,13 @@ class Cluster:
 
     async def ends(self, topic: str, partitions: int) -> int:
         """Sum up the ends of a topic's partitions."""
-        async with self.reader(topic, partitions) as consumer:
-            parts = [TopicPartition(topic, number) for number in range(partitions)]
-            return sum((await consumer.end_offsets(parts)).values())
+        return sum((await self._ends(topic, partitions)).values())
+
+    async def _ends(self, topic: str, partitions: int) -> dict[TopicPartition, int]:
+        """Ask where partitions end, with all that is not committed yet."""
+        async with self.reader(topic, partitions, isolation_level="read_uncommitted") as consumer:
+            ends: dict[TopicPartition, int] = await consumer.end_offsets(list(consumer.assignment()))
+            return ends
 
     async def reached(self, group: str, topic: str) -> int:
         """Sum up how far a group has committed in a topic; nothing yet, where its coordinator is only being found."""

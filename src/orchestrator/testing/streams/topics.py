@@ -50,7 +50,15 @@ async def _send(producer: AIOKafkaProducer, batch: Any, topic: str, partition: i
 
 
 async def committed(servers: str, topic: str, partitions: int) -> list[ConsumerRecord]:
-    """Read all committed records of a topic as it stands, by partition and offset."""
+    """Read all committed records of a topic as it stands, by partition and offset.
+
+    Transactions under way are waited for. A commit is answered, and the offsets in it are a group's, before its mark
+    stands in each partition; to whoever reads what is committed, a partition seems to end before it until then.
+    """
+    found: dict[TopicPartition, list[ConsumerRecord]] = {
+        TopicPartition(topic, number): [] for number in range(partitions)
+    }
+    ends = await _whole_ends(servers, list(found))
     consumer = AIOKafkaConsumer(
         bootstrap_servers=servers,
         isolation_level="read_committed",
@@ -59,19 +67,26 @@ async def committed(servers: str, topic: str, partitions: int) -> list[ConsumerR
         max_partition_fetch_bytes=8 << 20,
     )
     await consumer.start()
-    found: dict[TopicPartition, list[ConsumerRecord]] = {
-        TopicPartition(topic, number): [] for number in range(partitions)
-    }
     try:
         consumer.assign(list(found))
         await consumer.seek_to_beginning(*found)
-        ends = await consumer.end_offsets(list(found))
         while not all([await consumer.position(tp) >= end for tp, end in ends.items()]):
             for tp, records in (await consumer.getmany(timeout_ms=200)).items():
                 found[tp] += records
     finally:
         await consumer.stop()
     return [record for records in found.values() for record in records]
+
+
+async def _whole_ends(servers: str, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """Ask where partitions end, with all that is not committed yet."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, isolation_level="read_uncommitted")
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(tps)
+        return ends
+    finally:
+        await consumer.stop()
 
 
 def latest_by_key(records: Iterable[ConsumerRecord]) -> dict[str, bytes]:
