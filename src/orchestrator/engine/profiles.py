@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.engine import cancelling, guards
 from orchestrator.engine.turn import Turn
+from orchestrator.errors import EventError
 from orchestrator.model.catalog import ANSWERABLE, UNREACHABLE, WRITTEN
 from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
@@ -18,6 +19,8 @@ from orchestrator.model.project import WINDOWS_MS
 
 # Traits that hold a map by id, to which an event adds instead of replacing the whole.
 MAPS = frozenset({"groups"})
+# What producers write who mean `true`; a number of 1, too.
+MEANT_AS_YES = frozenset({"true", "yes", "y", "on", "1"})
 
 
 def apply(turn: Turn, event: Event) -> None:
@@ -106,7 +109,7 @@ def _set_trait(profile: Profile, name: str, value: Any, at_ms: int) -> None:
 def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
     said, evidence = event.properties, event.properties.get("evidence")
     channel, purpose = _text(said.get("channel")), _text(said.get("purpose"))
-    granted, confirmed = said.get("granted") is True, said.get("confirmed") is True
+    granted, confirmed = _is_yes(said, "granted"), said.get("confirmed") is True
     action_id = evidence.get("action_id") if isinstance(evidence, dict) else None
     # In a scope of its own: the turn's keeps the event's properties as they are when it is first asked for.
     scope = Scope(turn.project, turn.state, turn.now_ms)
@@ -130,6 +133,17 @@ def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
     add_consent(turn, consent)
     if not consent.granted:
         cancelling.of_withdrawn(turn)
+
+
+def _is_yes(said: dict[str, Any], name: str) -> bool:
+    """Tell whether something is agreed to: only by `true`; whatever else there is says no, so that no no is missed.
+
+    Raises EventError for what was meant as a yes and is none: taken for a no, it would take back an earlier yes.
+    """
+    value = said.get(name)
+    if not isinstance(value, bool) and str(value).strip().casefold() in MEANT_AS_YES:
+        raise EventError("bad_properties", f"`{name}` is {value!r}; a yes is `true`, without quotes")
+    return value is True
 
 
 def is_of_another_address(scope: Scope, channel: str, action_id: object) -> bool:

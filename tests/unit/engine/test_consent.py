@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.errors import EventError
 from orchestrator.runtime import turn
 from shop import (
     CONFIRMED,
@@ -26,7 +27,7 @@ SENT, REFUSED = [("sent", "allowed")], [("suppressed", "no_consent")]
         ("marketing", (YES,), SENT),
         ("marketing", (YES, NO), REFUSED),
         ("marketing", (NO, YES), SENT),
-        ("marketing", ({"granted": "yes"},), REFUSED),
+        ("marketing", ({"granted": "agreed"},), REFUSED),
         ("news", (), REFUSED),
         ("news", (YES,), REFUSED),
         ("news", (CONFIRMED,), SENT),
@@ -84,6 +85,23 @@ def test_a_statement_that_arrives_late_does_not_undo_a_later_one():
     late = ana.event("consent_changed", "1h", properties=YES)
     ana.take(late)
     ana.does("cart_updated", "3h")
+    assert ana.withheld == [("remind", "email", "no_consent")]
+
+
+@pytest.mark.parametrize("meant", ["true", " Yes", 1])
+def test_what_is_meant_as_a_yes_and_is_none_is_refused_and_takes_nothing_back(meant):
+    ana = Customer(remind("email"), consents=(YES,))
+    with pytest.raises(EventError, match="a yes is `true`, without quotes"):
+        ana.consents_to("1s", granted=meant)
+    ana.does("cart_updated", "1m")
+    assert ana.messages == [("cart-reminder", "email", "1m")]
+
+
+@pytest.mark.parametrize("meant", ["false", "no", 0, "withdrawn", [], None])
+def test_whatever_else_there_is_in_the_place_of_a_no_is_one(meant):
+    ana = Customer(remind("email"), consents=(YES,))
+    ana.consents_to("1s", granted=meant)
+    ana.does("cart_updated", "1m")
     assert ana.withheld == [("remind", "email", "no_consent")]
 
 
