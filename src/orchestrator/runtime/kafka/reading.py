@@ -40,12 +40,16 @@ async def reader(settings: KafkaSettings, **options: Any) -> AsyncIterator[AIOKa
 async def read(
     settings: KafkaSettings, partitions: Iterable[TopicPartition], take: Callable[[ConsumerRecord], None]
 ) -> None:
-    """Hand over every committed record of some partitions, each one's in its order, as they stand now."""
+    """Hand over every committed record of some partitions, each one's in its order, as they stand now.
+
+    Transactions under way are waited for: behind one that a worker left open as it died may lie what others committed.
+    """
     wanted = list(partitions)
     if not wanted:
         return  # a topic that this application does not need
+    async with reader(settings, isolation_level="read_uncommitted") as asker:
+        ends = await asker.end_offsets(wanted)
     async with reader(settings, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
-        ends = await consumer.end_offsets(wanted)
         consumer.assign(wanted)
         await consumer.seek_to_beginning(*wanted)
         await _read_on(consumer, ends, take)
