@@ -221,9 +221,16 @@ def _committed_transport(application: Any) -> Any:
         def _new_consumer_thread(self) -> Any:
             return CommittedConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+        def ack(self, message: Any) -> bool:
+            return self._counts(message) and bool(super().ack(message))
+
+        def _counts(self, message: Any) -> bool:
+            """Tell whether a record was handed out since the group last met: what was before, is handed out again."""
+            return bool(message.generation_id == self.app.consumer_generation_id)
+
         def _new_offset(self, tp: Any) -> int | None:
-            in_hand = (message.offset for message in self.unacked if message.tp == tp and not message.acked)
-            acked, first = self._acked[tp], min(in_hand, default=math.inf)
+            open_ones = (each for each in self.unacked if each.tp == tp and not each.acked and self._counts(each))
+            acked, first = self._acked[tp], min((each.offset for each in open_ones), default=math.inf)
             done = [offset for offset in acked if offset < first]
             if not done:
                 return None

@@ -39,7 +39,8 @@ class Hosted:
     def hand_out(self, offset: int):
         from faust.types.tuples import ConsumerMessage
 
-        message = ConsumerMessage(TOPIC, 0, offset, 0.0, 0, (), None, b"{}", None, tp=self.tp)
+        generation = self.application.consumer_generation_id
+        message = ConsumerMessage(TOPIC, 0, offset, 0.0, 0, (), None, b"{}", None, tp=self.tp, generation_id=generation)
         self.consumer.track_message(message)
         return message
 
@@ -110,6 +111,20 @@ async def test_no_commit_passes_over_the_first_action_behind_the_mark_of_a_trans
     assert hosted.committable() is None
     hosted.consumer.ack(first)
     assert hosted.committable() == 16
+
+
+async def test_what_was_in_hand_when_the_group_met_is_handed_out_again_and_counts_then(hosted):
+    before = [hosted.hand_out(offset) for offset in (10, 11)]
+    hosted.application.consumer_generation_id += 1
+    hosted.consumer.ack(before[1])
+    assert hosted.committable() is None
+    after = [hosted.hand_out(offset) for offset in (10, 11)]
+    hosted.consumer.ack(after[0])
+    assert hosted.committable() == 11
+    hosted.consumer.ack(before[0])
+    assert hosted.committable() is None
+    hosted.consumer.ack(after[1])
+    assert hosted.committable() == 12
 
 
 async def test_an_action_that_could_not_be_taken_in_holds_up_commits_until_its_partition_goes(hosted):
