@@ -129,11 +129,16 @@ class LogClaims:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to read the log and to write to it."""
-        self._producer = AIOKafkaProducer(
+        """Begin to read the log and to write to it; where that raises a KafkaError, nothing has begun."""
+        producer = AIOKafkaProducer(
             acks="all", max_request_size=MOST_REQUEST_BYTES, linger_ms=0, **self._settings.connection()
         )
-        await self._producer.start()
+        try:
+            await producer.start()
+        except BaseException:
+            await close(producer.stop())
+            raise
+        self._producer = producer
         self._tasks.append(asyncio.create_task(self._follow(), name="follow the coupons"))
         self._tasks.append(asyncio.create_task(self._keep_stocked(), name="keep the coupons stocked"))
 

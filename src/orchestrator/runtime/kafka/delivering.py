@@ -79,9 +79,9 @@ class Deliverer:
     async def start(self) -> None:
         """Check the topics, read what is published and open the lanes; brokers that do not answer are waited for."""
         await once_brokers_answer(self.settings, lambda: ensure(self.settings, self.topics))
-        await self._claims.start()
+        await once_brokers_answer(self.settings, self._claims.start)
         await self._lanes.start()
-        await self._catalogs.read()
+        await once_brokers_answer(self.settings, self._catalogs.read)
         if self._catalogs.loaded is None:
             self._claims.stock(self._folder.catalog.project.coupons, 0)
         for lane in self._lanes.by_name.values():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,3 +123,13 @@ class Log:
             raise asyncio.CancelledError
         found, self.records = self.records, []
         return {"the only one": found}
+
+
+async def test_where_no_broker_answers_nothing_has_begun_and_it_may_be_tried_again():
+    settings = KafkaSettings.of({"app_id": "shop", "kafka_bootstrap_servers": "127.0.0.1:1"})
+    claims = LogClaims(settings, Topics.of(settings), Metrics())
+    for _ in range(2):
+        with pytest.raises(KafkaConnectionError):
+            await claims.start()
+    assert [task.get_name() for task in asyncio.all_tasks()] == [asyncio.current_task().get_name()]
+    await claims.stop()
