@@ -137,8 +137,8 @@ def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -
     actions = application.topic(topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
 
     in_hand: set[asyncio.Task[None]] = set()
-    # What could not be taken in; as long as it is held, no commit passes over it.
-    refused: list[Any] = []
+    # By partition, the first that could not be taken in; as long as it is held, no commit passes over it.
+    refused: dict[int, Any] = {}
 
     async def deliver(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -161,12 +161,14 @@ def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -
     return application
 
 
-async def _take(part: AgentPart, event: Any, refused: list[Any]) -> None:
+async def _take(part: AgentPart, event: Any, refused: dict[int, Any]) -> None:
     message = event.message
     try:
         await part.take(Taken(message.partition, message.offset, message.value))
     except Exception as error:  # noqa: BLE001 - not acknowledged: it comes again with the partition's next owner
-        refused.append(event)
+        first = refused.setdefault(message.partition, event)
+        if message.offset < first.message.offset:
+            refused[message.partition] = event
         log.warning("an action at %s/%d could not be taken in: %r", message.partition, message.offset, error)
     else:
         event.ack()
