@@ -18,6 +18,7 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from orchestrator.bench.kafka.workload import Record
 from orchestrator.errors import StorageError
+from orchestrator.testing.streams import committed, whole_ends
 
 BATCH_BYTES = 500_000
 AT_ONCE = 32
@@ -84,13 +85,11 @@ class Cluster:
             await producer.stop()
 
     @asynccontextmanager
-    async def reader(
-        self, topic: str, partitions: int, isolation_level: str = "read_committed"
-    ) -> AsyncIterator[AIOKafkaConsumer]:
-        """Give a consumer of a topic's records, the committed ones if not told else, without a group."""
+    async def reader(self, topic: str, partitions: int) -> AsyncIterator[AIOKafkaConsumer]:
+        """Give a consumer of a topic's committed records, without a group."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.servers,
-            isolation_level=isolation_level,
+            isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=20,
@@ -107,22 +106,11 @@ class Cluster:
 
     async def committed(self, topic: str, partitions: int) -> list[ConsumerRecord]:
         """Read all committed records of a topic as it stands; transactions under way are waited for."""
-        ends, found = await self._ends(topic, partitions), list[ConsumerRecord]()
-        async with self.reader(topic, partitions) as consumer:
-            while not all([await consumer.position(tp) >= end for tp, end in ends.items()]):
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += records
-        return found
+        return await committed(self.servers, topic, partitions)
 
     async def ends(self, topic: str, partitions: int) -> int:
-        """Sum up the ends of a topic's partitions."""
-        return sum((await self._ends(topic, partitions)).values())
-
-    async def _ends(self, topic: str, partitions: int) -> dict[TopicPartition, int]:
-        """Ask where partitions end, with all that is not committed yet."""
-        async with self.reader(topic, partitions, isolation_level="read_uncommitted") as consumer:
-            ends: dict[TopicPartition, int] = await consumer.end_offsets(list(consumer.assignment()))
-            return ends
+        """Sum up the ends of a topic's partitions, with all that is not committed yet."""
+        return sum((await whole_ends(self.servers, topic, partitions)).values())
 
     async def reached(self, group: str, topic: str) -> int:
         """Sum up how far a group has committed in a topic; nothing yet, where its coordinator is only being found."""

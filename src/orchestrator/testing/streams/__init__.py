@@ -6,6 +6,6 @@ comes from the simulated runtime, which runs the production engine.
 
 from orchestrator.testing.streams.expectation import Expected, expected_of
 from orchestrator.testing.streams.process import WorkerProcess
-from orchestrator.testing.streams.topics import Loaded, committed, latest_by_key, load
+from orchestrator.testing.streams.topics import Loaded, committed, latest_by_key, load, whole_ends
 
-__all__ = ["Expected", "Loaded", "WorkerProcess", "committed", "expected_of", "latest_by_key", "load"]
+__all__ = ["Expected", "Loaded", "WorkerProcess", "committed", "expected_of", "latest_by_key", "load", "whole_ends"]

@@ -55,10 +55,8 @@ async def committed(servers: str, topic: str, partitions: int) -> list[ConsumerR
     Transactions under way are waited for. A commit is answered, and the offsets in it are a group's, before its mark
     stands in each partition; to whoever reads what is committed, a partition seems to end before it until then.
     """
-    found: dict[TopicPartition, list[ConsumerRecord]] = {
-        TopicPartition(topic, number): [] for number in range(partitions)
-    }
-    ends = await _whole_ends(servers, list(found))
+    ends = await whole_ends(servers, topic, partitions)
+    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ends}
     consumer = AIOKafkaConsumer(
         bootstrap_servers=servers,
         isolation_level="read_committed",
@@ -78,11 +76,12 @@ async def committed(servers: str, topic: str, partitions: int) -> list[ConsumerR
     return [record for records in found.values() for record in records]
 
 
-async def _whole_ends(servers: str, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-    """Ask where partitions end, with all that is not committed yet."""
+async def whole_ends(servers: str, topic: str, partitions: int) -> dict[TopicPartition, int]:
+    """Ask where a topic's partitions end, with all that is not committed yet."""
     consumer = AIOKafkaConsumer(bootstrap_servers=servers, isolation_level="read_uncommitted")
     await consumer.start()
     try:
+        tps = [TopicPartition(topic, number) for number in range(partitions)]
         ends: dict[TopicPartition, int] = await consumer.end_offsets(tps)
         return ends
     finally:
