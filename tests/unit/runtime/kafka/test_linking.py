@@ -26,6 +26,7 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.linking_partition import LINKS, LinkingPartition, read_name
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import Objections
+from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import receipt_line
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.resolving import ResolvingPartition
@@ -132,7 +133,10 @@ class LittleKafka:
             self.commit(name, unit)
 
     def commit(self, name: str, unit) -> None:
-        outgoing, header = unit.take_outgoing()
+        self.apply(name, *unit.take_outgoing())
+
+    def apply(self, name: str, outgoing: Outgoing, header: Header) -> None:
+        """Let what a transaction carries be seen."""
         for key, changed in outgoing.changes.items():
             if changed is None:
                 self.kept[name].pop(key, None)

@@ -55,14 +55,14 @@ class Driven(LittleKafka):
         """Let a unit die; whether its transaction on the way became visible is chance."""
         flying = self._flying.pop(name, None)
         if flying is not None and self._dice.random() < 0.5:
-            self._apply(name, flying)
+            self.apply(name, *flying)
         super().kill(name)
 
     def give_up(self, name):
         self._land(name)
         unit = self.unit(name)
         while not unit.outgoing.is_empty:
-            self._apply(name, unit.take_outgoing())
+            self.commit(name, unit)
         unit.forget_fetched()
         self.read[name] = dict(self.offsets[name])
 
@@ -90,24 +90,13 @@ class Driven(LittleKafka):
 
     def _land(self, name) -> None:
         if name in self._flying:
-            self._apply(name, self._flying.pop(name))
-
-    def _apply(self, name, taken) -> None:
-        outgoing, header = taken
-        self.commit(name, Taken(outgoing, header))
+            self.apply(name, *self._flying.pop(name))
 
     @property
     def is_done(self) -> bool:
         """Tell whether every turn's clock is behind the last record, all is read again, and nobody waits for a life."""
         turns = [self.unit(f"turn-{number}") for number in range(TURNS)]
         return all(unit.turned_ms >= WALL and unit._aligned.is_whole and not unit._aligned.held for unit in turns)
-
-
-class Taken:
-    """A transaction that was taken from its unit before."""
-
-    def __init__(self, *taken) -> None:
-        self.take_outgoing = lambda: taken
 
 
 def drive(kafka: Driven, dice: random.Random, kills: float, most: int) -> None:
