@@ -31,6 +31,7 @@ from orchestrator.runtime.kafka.header import decode_header
 from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.membership import Membership
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.readside import ReadSide
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics, ensure
@@ -329,7 +330,8 @@ class Shop:
         revision = await publish(settings, topics, keyed(self.loaded), only_if_new=True)
         catalogs = Catalogs(settings, topics)
         await catalogs.read(revision or 0)
-        job = TurnJob(settings, topics, counts[topics.changelog], frozenset(), metrics or Metrics())
+        metrics = metrics or Metrics()
+        job = TurnJob(settings, topics, counts[topics.changelog], frozenset(), metrics, Places(settings, metrics))
         member = Membership(job, catalogs)
         running = asyncio.create_task(member.run())
         try:

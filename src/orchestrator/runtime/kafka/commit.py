@@ -58,6 +58,11 @@ class Target:
     has_changelog: bool = True
     changelog: str | None = None
 
+    @property
+    def logged_to(self) -> TopicPartition:
+        """The changelog's partition."""
+        return TopicPartition(self.changelog or self.topics.changelog, self.output)
+
 
 async def commit(
     writer: Writer, outgoing: Outgoing, header: Header, target: Target, notes: Mapping[str, str] | None = None
@@ -86,8 +91,8 @@ async def commit(
         faults.reach("commit.changes")
         changes: list[Line] = [(profile_id.encode(), record) for profile_id, record in outgoing.changes.items()]
         changes.append((HEADER_KEY.encode(), encode_header(header)))
-        changelog = target.changelog or topics.changelog
-        logged = await writer.send(changelog, output, changes) if target.has_changelog else []
+        changelog = target.logged_to
+        logged = await writer.send(changelog.topic, changelog.partition, changes) if target.has_changelog else []
         # 4. Check every send.
         faults.reach("commit.check")
         for future, _ in sent + logged:

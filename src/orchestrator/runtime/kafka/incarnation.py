@@ -155,8 +155,7 @@ class Incarnation:
 
     async def _has_nobody_written(self, target: Target) -> bool:
         """Tell whether the changelog ends where it was restored to; or else somebody has begun meanwhile, not us."""
-        changelog = TopicPartition(target.changelog or target.topics.changelog, target.output)
-        return await end_of(self._job.settings, changelog) == self._end
+        return await end_of(self._job.settings, target.logged_to) == self._end
 
     def commit_is_due(self, interval_s: float, wall_ms: int) -> bool:
         """Tell whether a commit should start now."""

@@ -7,8 +7,6 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-from aiokafka.structs import TopicPartition
-
 from orchestrator.runtime.kafka.clock import SourcedClock
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.incarnation import Kept
@@ -36,11 +34,11 @@ class LinkJob:
         count: int,
         sources: frozenset[str],
         metrics: Metrics,
-        places: Places | None = None,
+        places: Places,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.places = places or Places(settings, metrics)
+        self.places = places
         self.group_id = f"{settings.app_id}-links"
         self.topics: tuple[str, ...] = (topics.links,)
         self._names = topics
@@ -60,7 +58,7 @@ class LinkJob:
         if kept is not None:
             kept.close()
         state = MemoryState()
-        changelog = TopicPartition(self._names.links_changelog, number)
+        changelog = self.target(number).logged_to
         restored = await restore(self.settings, changelog, state, reads_states=False)
         log.info("the graph of identifiers was restored: %d records in %.2f s", restored.records, restored.seconds)
         header = restored.header

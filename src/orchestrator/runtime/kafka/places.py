@@ -80,9 +80,9 @@ class Places:
 
     def tell_of_changelog(self, target: Target, what: str) -> None:
         """Say and count that a changelog is not the one that it was."""
-        changelog = target.changelog or target.topics.changelog
-        self._metrics.made_anew.labels(changelog).inc()
-        log.error("%s/%d is not what it was: %s", changelog, target.output, what)
+        changelog = target.logged_to
+        self._metrics.made_anew.labels(changelog.topic).inc()
+        log.error("%s/%d is not what it was: %s", changelog.topic, changelog.partition, what)
 
     def _is_theirs(self, tp: TopicPartition) -> bool:
         return tp.topic in self._settings.input_topics

@@ -228,14 +228,14 @@ class ResolveJob:
         count: int,
         counts: Mapping[str, int],
         metrics: Metrics,
+        places: Places,
         *,
         links: bool = False,
-        places: Places | None = None,
     ) -> None:
         self._links = links
         self.settings = settings
         self.metrics = metrics
-        self.places = places or Places(settings, metrics)
+        self.places = places
         self.group_id = f"{settings.app_id}-resolve"
         self.topics = topics.events
         self._names = topics

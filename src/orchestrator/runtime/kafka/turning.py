@@ -12,8 +12,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aiokafka.structs import TopicPartition
-
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.runtime.complaints import Complaint
@@ -75,11 +73,11 @@ class TurnJob:
         count: int,
         sources: frozenset[str],
         metrics: Metrics,
-        places: Places | None = None,
+        places: Places,
     ) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.places = places or Places(settings, metrics)
+        self.places = places
         self.group_id = settings.app_id
         self.topics = (*(topics.events if not settings.resolve else (topics.resolved,)), topics.receipts)
         self._names = topics
@@ -102,7 +100,7 @@ class TurnJob:
 
     async def remember(self, number: int, kept: Kept | None) -> tuple[Unit, int]:
         """Take the memory that was kept, if nobody wrote to the changelog since, or restore it from there."""
-        changelog = TopicPartition(self._names.changelog, number)
+        changelog = self.target(number).logged_to
         if kept is not None:
             if await end_of(self.settings, changelog) == kept.end:
                 log.info("partition %d keeps its memory", number)

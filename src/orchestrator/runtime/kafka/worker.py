@@ -121,7 +121,7 @@ class Worker:
         self._members.clear()
         if settings.resolve:
             events = {name: counts[name] for name in topics.events}
-            resolve = ResolveJob(settings, topics, count, events, metrics, links=links, places=places)
+            resolve = ResolveJob(settings, topics, count, events, metrics, places, links=links)
             sources = resolve.sources
             self._members.append(Membership(resolve, self._catalogs))
             if links:

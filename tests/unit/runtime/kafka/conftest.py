@@ -15,11 +15,21 @@ from orchestrator.model.project import Channel, Message, Project, Purpose
 from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.merging import Inputs
+from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.partition import Partition
+from orchestrator.runtime.kafka.places import Places
+from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
+from orchestrator.runtime.kafka.topics import Topics
 
 HOUR = 3_600_000
 MOST_FACTS = 500
+
+
+def hired(job, settings: KafkaSettings, *about, metrics: Metrics | None = None):
+    """Make a job as a worker does, `about` so many partitions and such sources, with places of its own."""
+    metrics = metrics or Metrics()
+    return job(settings, Topics.of(settings), *about, metrics, Places(settings, metrics))
 
 
 @dataclass

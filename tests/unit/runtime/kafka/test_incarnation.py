@@ -16,9 +16,9 @@ from orchestrator.runtime.kafka.ownership import Ownership
 from orchestrator.runtime.kafka.resolving import ResolveJob, ResolvingPartition
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import MemoryState
-from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.turning import TurnJob
 from orchestrator.runtime.kafka.unit import Unit
+from unit.runtime.kafka.conftest import hired
 
 FIRST, END = 3, 90
 RESTORED = 0
@@ -90,7 +90,7 @@ class Writer:
 
 async def began(number: int, count: int, committed: dict[int, OffsetAndMetadata]) -> tuple[int, dict]:
     settings = KafkaSettings.of({"app_id": "shop", "start": "latest"})
-    job = ResolveJob(settings, Topics.of(settings), 4, {"events": count}, Metrics())
+    job = hired(ResolveJob, settings, 4, {"events": count})
     unit = ResolvingPartition(number, 4, Inputs(["events"]), PartitionClock(), 500)
     writer, consumer = Writer(), Consumer(count, committed)
     await Incarnation(job, unit, writer, 0)._seek(consumer)
@@ -126,7 +126,7 @@ async def test_where_an_older_release_noted_nothing_a_partition_starts_as_in_a_n
 
 async def test_a_partition_that_no_member_knows_yet_tells_no_clock():
     settings = KafkaSettings.of({"app_id": "shop"})
-    job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, Metrics())
+    job = hired(ResolveJob, settings, 4, {"events": 4})
     with pytest.raises(LookupError, match="partition 4 was added"):
         await job.remember(4, None)
 
@@ -142,7 +142,7 @@ async def test_where_the_log_does_not_reach_any_more_its_nearest_offset_is_commi
     caplog, left, found, metric, count, told
 ):
     settings, metrics = KafkaSettings.of({"app_id": "shop"}), Metrics()
-    job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, metrics)
+    job = hired(ResolveJob, settings, 4, {"events": 4}, metrics=metrics)
     unit, consumer = ResolvingPartition(0, 4, Inputs(["events"]), PartitionClock(), 500), Consumer(4, {0: at(left)})
     await Incarnation(job, unit, Writer(), 0)._seek(consumer)
     assert (consumer.sought, unit.outgoing.offsets) == ({TopicPartition("events", 0): found}, {"events": found})
@@ -161,7 +161,7 @@ async def _turned(
 ) -> tuple[Consumer, Unit, Metrics]:
     """Let an incarnation of the turns without resolve find its places; `newer` is the first record after the clock."""
     settings, metrics = KafkaSettings.of({"app_id": "shop", "resolve": False, "start": "latest"}), Metrics()
-    job = TurnJob(settings, Topics.of(settings), 4, frozenset(), metrics)
+    job = hired(TurnJob, settings, 4, frozenset(), metrics=metrics)
     unit = job._partition(0, MemoryState(), Header(CLOCK, offsets=recorded))
     consumer = Consumer(4, committed, newer)
     await Incarnation(job, unit, Writer(), restored)._seek(consumer)
@@ -180,7 +180,7 @@ async def test_in_events_that_were_made_anew_all_that_is_newer_than_what_is_know
 
 async def test_events_that_were_made_anew_under_a_running_worker_are_read_from_their_beginning():
     settings, events = KafkaSettings.of({"app_id": "shop", "start": "latest"}), TopicPartition("events", 0)
-    job = ResolveJob(settings, Topics.of(settings), 4, {"events": 4}, Metrics())
+    job = hired(ResolveJob, settings, 4, {"events": 4})
     for committed, found in (({}, END), ({0: at(95)}, END), ({}, FIRST)):  # brokers forget the offset with the topic
         consumer = Consumer(4, committed)
         unit = ResolvingPartition(0, 4, Inputs(["events"]), PartitionClock(), 500)
@@ -201,7 +201,7 @@ async def test_a_worker_that_finds_nothing_in_its_changelog_though_the_group_has
 
 async def test_what_a_changelog_held_that_was_made_anew_is_written_again(monkeypatch, caplog):
     settings, metrics = KafkaSettings.of({"app_id": "shop", "resolve": False}), Metrics()
-    job, state = TurnJob(settings, Topics.of(settings), 4, frozenset(), metrics), MemoryState()
+    job, state = hired(TurnJob, settings, 4, frozenset(), metrics=metrics), MemoryState()
     for number in range(7):
         state.put(f"c{number}", bytes(9) + b"%d" % number)
     unit = job._partition(0, state, Header(CLOCK, offsets=READ))

@@ -10,17 +10,16 @@ from orchestrator.errors import StorageError
 from orchestrator.runtime.kafka import membership
 from orchestrator.runtime.kafka.membership import Membership, wall_clock_ms
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.ownership import Ownership
 from orchestrator.runtime.kafka.settings import KafkaSettings
-from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.turning import TurnJob
+from unit.runtime.kafka.conftest import hired
 
 
 @pytest.fixture
 def member():
     settings = KafkaSettings.of({"app_id": "shop", "resolve": False})
-    job = TurnJob(settings, Topics.of(settings), 4, frozenset(), Metrics())
+    job = hired(TurnJob, settings, 4, frozenset())
     member = Membership(job, SimpleNamespace(revision=3))
     member._ownership = SimpleNamespace(is_ready=True)
     return member

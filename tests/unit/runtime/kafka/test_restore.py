@@ -15,8 +15,8 @@ from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.restore import restore
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import Checkpoint, MemoryState, RocksState
-from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.turning import TurnJob, check
+from unit.runtime.kafka.conftest import hired
 
 LOG = "shop-turn-changelog"
 CHANGELOG = TopicPartition(LOG, 0)
@@ -114,7 +114,7 @@ def test_a_state_of_a_newer_format_is_refused_by_its_header_though_no_record_is_
 
 @pytest.mark.parametrize("known", [0, 7])
 def test_the_newest_format_that_was_ever_written_stays_in_the_header(known):
-    job = TurnJob(SETTINGS, Topics.of(SETTINGS), 4, frozenset({"0"}), Metrics())
+    job = hired(TurnJob, SETTINGS, 4, frozenset({"0"}))
     _, header = job._partition(0, MemoryState(), Header(format=known)).take_outgoing()
     assert header.format == max(known, codec.FORMAT)
 
@@ -138,7 +138,7 @@ def test_an_application_that_began_with_resolve_goes_on_with_it_and_without_it_w
 def test_what_is_known_of_a_changelog_is_in_the_header_of_every_commit(resolves):
     settings = KafkaSettings.of({"app_id": "shop", "resolve": resolves})
     sources = frozenset({"0"} if resolves else ())
-    job = TurnJob(settings, Topics.of(settings), 4, sources, Metrics())
+    job = hired(TurnJob, settings, 4, sources)
     known = Header(count=4, is_behind_resolve=resolves, log="one")
     _, header = job._partition(0, MemoryState(), known).take_outgoing()
     assert (header.count, header.is_behind_resolve, header.log) == (4, resolves, "one")
@@ -146,7 +146,7 @@ def test_what_is_known_of_a_changelog_is_in_the_header_of_every_commit(resolves)
 
 def test_a_source_that_was_not_listened_to_for_so_long_is_not_said_to_be_silent(monkeypatch, caplog):
     settings, metrics = KafkaSettings.of({"app_id": "shop"}), Metrics()
-    job = TurnJob(settings, Topics.of(settings), 4, frozenset({"events/0"}), metrics)
+    job = hired(TurnJob, settings, 4, frozenset({"events/0"}), metrics=metrics)
     units = [job._partition(0, MemoryState(), Header())]
 
     def silent_at(now: float) -> float | None:
@@ -167,7 +167,7 @@ def test_a_source_that_was_not_listened_to_for_so_long_is_not_said_to_be_silent(
 @pytest.mark.parametrize("sources", [frozenset({"0"}), frozenset()])
 def test_a_clock_that_was_set_back_is_said_to_hold_timers_back(monkeypatch, caplog, sources):
     settings, metrics = KafkaSettings.of({"app_id": "shop", "resolve": bool(sources)}), Metrics()
-    job = TurnJob(settings, Topics.of(settings), 4, sources, metrics)
+    job = hired(TurnJob, settings, 4, sources, metrics=metrics)
     units = [job._partition(0, MemoryState(), Header(clock_ms=1_000_000_000))]
 
     def ahead_at(now: float, wall_ms: int) -> float | None:
