@@ -32,8 +32,9 @@ from orchestrator.errors import StorageError
 from orchestrator.model.effects import Action
 from orchestrator.runtime import faults
 from orchestrator.runtime.delivery.coupons import NoCoupon, NotClaimed, Pool
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.closing import close, start
 from orchestrator.runtime.kafka.metrics import Metrics
+from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.writer import MOST_REQUEST_BYTES
@@ -133,11 +134,7 @@ class LogClaims:
         producer = AIOKafkaProducer(
             acks="all", max_request_size=MOST_REQUEST_BYTES, linger_ms=0, **self._settings.connection()
         )
-        try:
-            await producer.start()
-        except BaseException:
-            await close(producer.stop())
-            raise
+        await start(producer.start(), producer.stop)
         self._producer = producer
         self._tasks.append(asyncio.create_task(self._follow(), name="follow the coupons"))
         self._tasks.append(asyncio.create_task(self._keep_stocked(), name="keep the coupons stocked"))
@@ -217,19 +214,14 @@ class LogClaims:
     async def _follow(self) -> None:
         """Read the log for ever, whatever becomes of the brokers meanwhile."""
         while True:
-            consumer = AIOKafkaConsumer(
-                enable_auto_commit=False, auto_offset_reset="none", **self._settings.connection()
-            )
             try:
-                await consumer.start()
-                await self._read(consumer)
+                async with reader(self._settings, auto_offset_reset="none") as consumer:
+                    await self._read(consumer)
             except OffsetOutOfRangeError as error:
                 raise StorageError(f"{self._tp.topic} was cut; it must be kept for ever") from error
             except KafkaError as error:
                 log.warning("the coupons cannot be followed: %r", error)
                 await asyncio.sleep(RETRY_S)
-            finally:
-                await close(consumer.stop())
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign([self._tp])

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.closing import close, start
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ async def describer(settings: KafkaSettings) -> AsyncIterator["AIOKafkaAdminClie
     from aiokafka.admin import AIOKafkaAdminClient
 
     client = AIOKafkaAdminClient(**settings.connection())
-    await client.start()
+    await start(client.start(), client.close)
     try:
         yield client
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.closing import close, start
 from orchestrator.runtime.kafka.describing import partition_counts
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
 from orchestrator.runtime.kafka.settings import KafkaSettings
@@ -24,13 +24,9 @@ FETCH_BYTES = 4 << 20
 @asynccontextmanager
 async def reader(settings: KafkaSettings, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
     """Give a consumer without a group and with nothing assigned to it yet, of committed records if not told else."""
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        **{"isolation_level": "read_committed", **options},
-        **settings.connection(),
-    )
-    await consumer.start()
+    defaults = {"isolation_level": "read_committed", "auto_offset_reset": "earliest"}
+    consumer = AIOKafkaConsumer(enable_auto_commit=False, **defaults | options, **settings.connection())
+    await start(consumer.start(), consumer.stop)
     try:
         yield consumer
     finally:

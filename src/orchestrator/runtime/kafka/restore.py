@@ -19,8 +19,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.runtime import faults
-from orchestrator.runtime.kafka.closing import close
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, decode_header
+from orchestrator.runtime.kafka.reading import FETCH_BYTES, reader
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.state import Change, Checkpoint, PartitionState
 
@@ -57,19 +57,9 @@ async def restore(
     """
     began = time.monotonic()
     faults.reach("restore.begin")
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        auto_offset_reset="none",
-        max_partition_fetch_bytes=4 << 20,
-        fetch_max_wait_ms=POLL_MS,
-        **settings.connection(),
-    )
-    await consumer.start()
-    try:
+    options = {"auto_offset_reset": "none", "max_partition_fetch_bytes": FETCH_BYTES, "fetch_max_wait_ms": POLL_MS}
+    async with reader(settings, **options) as consumer:
         return await _follow(consumer, changelog, state, began, reads_states=reads_states)
-    finally:
-        await close(consumer.stop())
 
 
 async def _follow(

@@ -17,7 +17,7 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.model import ids, instants
 from orchestrator.model.rights import ERASE, Receipt, Remains
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.closing import close, start
 from orchestrator.runtime.kafka.passing import until_everywhere
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.topics import Topics, look
@@ -51,7 +51,7 @@ async def request_erasure(
     event = {"id": receipt_id, "type": ERASE, "time": now_ms, **named}
     key = customer_id if customer_id is not None else next(iter(identifiers.values()))
     producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **settings.connection())
-    await producer.start()
+    await start(producer.start(), producer.stop)
     try:
         # Keyed as the customer's own events are, for applications without resolve.
         sent = await producer.send_and_wait(

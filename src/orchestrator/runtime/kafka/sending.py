@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from orchestrator.errors import Unavailable
-from orchestrator.runtime.kafka.closing import close
+from orchestrator.runtime.kafka.closing import close, start
 from orchestrator.runtime.kafka.settings import KafkaSettings
 
 
@@ -44,7 +44,7 @@ class Sender:
         async with self._starting:
             if self._producer is None:
                 producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **self._settings.connection())
-                await producer.start()
+                await start(producer.start(), producer.stop)
                 self._producer = producer
         return self._producer
 

@@ -56,7 +56,7 @@ async def committed(servers: str, topic: str, partitions: int) -> list[ConsumerR
     stands in each partition; to whoever reads what is committed, a partition seems to end before it until then.
     """
     ends = await whole_ends(servers, topic, partitions)
-    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in ends}
+    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in sorted(ends)}
     consumer = AIOKafkaConsumer(
         bootstrap_servers=servers,
         isolation_level="read_committed",

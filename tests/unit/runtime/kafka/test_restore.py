@@ -8,8 +8,7 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
-from orchestrator.runtime.kafka import restore as restoring
-from orchestrator.runtime.kafka import turning
+from orchestrator.runtime.kafka import reading, turning
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, encode_header
 from orchestrator.runtime.kafka.metrics import Metrics
 from orchestrator.runtime.kafka.restore import restore
@@ -70,7 +69,7 @@ class Changelog:
 @pytest.fixture
 def reads(monkeypatch):
     def choose(changelog):
-        monkeypatch.setattr(restoring, "AIOKafkaConsumer", lambda **_: changelog)
+        monkeypatch.setattr(reading, "AIOKafkaConsumer", lambda **_: changelog)
 
     return choose
 
