@@ -11,6 +11,7 @@ from orchestrator.cli.settings import Sources
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
+    from orchestrator.language import Loaded
     from orchestrator.model.project import Project
     from orchestrator.runtime.kafka.settings import KafkaSettings
 
@@ -32,3 +33,17 @@ def settings_for(project: "Project", sources: Sources) -> "KafkaSettings":
     from orchestrator.runtime.kafka.settings import KafkaSettings
 
     return KafkaSettings.of({"app_id": project.name, **sources.values(KafkaSettings.model_fields)})
+
+
+def begin(loaded: "Loaded", sources: Sources) -> "KafkaSettings":
+    """Give what is in force for a process that goes on; from here on it logs as that says.
+
+    What was set and nobody reads is said once. Raises OrchestratorError for what may not be.
+    """
+    from orchestrator.cli import strangers
+    from orchestrator.runtime import logs
+
+    settings = settings_for(loaded.catalog.project, sources)
+    logs.configure(settings.log_level, settings.log_format)
+    strangers.tell(loaded, sources)
+    return settings

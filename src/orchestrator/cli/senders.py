@@ -1,8 +1,7 @@
 """Senders: as whom a project writes mails, by whose server, and what DNS says about it.
 
-Owns the finding of the sender domains: those of the channels' URLs, and those that messages name themselves. Owns too
-which settings there are besides a worker's: those of `serve`, of channels, teams, hooks and webhooks. Must never show
-a value.
+Owns the finding of the sender domains: those of the channels' URLs, and those that messages name themselves. Must never
+show a value.
 """
 
 import asyncio
@@ -14,30 +13,12 @@ from orchestrator.channels.email.domains import asking
 from orchestrator.channels.email.domains.asking import Sender
 from orchestrator.channels.email.domains.records import Verdict
 from orchestrator.channels.email.smtp import Server
-from orchestrator.channels.inbound.providers import PROVIDERS
 from orchestrator.channels.port import Setup
-from orchestrator.cli.settings import PREFIX, Sources
+from orchestrator.cli.settings import Sources
 from orchestrator.errors import OrchestratorError
 from orchestrator.language import Loaded
 from orchestrator.model.commas import listed
 from orchestrator.runtime.delivery.routes import DEFAULT_CHANNEL
-from orchestrator.runtime.live_settings import NAMES
-
-_OURS = ("log_level", "log_format", "nameservers", "dkim_selectors")
-
-
-def further_settings(loaded: Loaded | None, sources: Sources) -> list[str]:
-    """List the settings that are said and known besides those of a worker."""
-    known = {*NAMES, *_OURS, *(each.setting(name) for each in PROVIDERS.values() for name in each.settings)}
-    beginnings = [DEFAULT_CHANNEL]
-    if loaded is not None:
-        definition = loaded.project_definition
-        beginnings += [f"channel_{name}".replace("-", "_") for name in loaded.catalog.project.channels]
-        beginnings += [f"team_{name}".replace("-", "_") for name in definition.teams or ()]
-        known |= {hook.secret.lower() for hook in (definition.webhooks or {}).values() if hook.secret}
-    said = [name.removeprefix(PREFIX).lower().removesuffix("_file") for name in sources.environment]
-    known |= {name for name in said if any(name == each or name.startswith(f"{each}_") for each in beginnings)}
-    return sorted(known)
 
 
 def examine(loaded: Loaded | None, sources: Sources) -> dict[str, list[Verdict]]:

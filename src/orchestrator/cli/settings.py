@@ -73,13 +73,16 @@ class Sources:
         found = [self.find(name) for name in names]
         return {setting.name: setting.value for setting in found if setting.source != "default"}
 
+    @property
+    def said(self) -> list[str]:
+        """Name all that was said in the environment and the file, `…_file` as it is written there."""
+        variables = [name.removeprefix(PREFIX).lower() for name in sorted(self.environment) if name.startswith(PREFIX)]
+        return [*variables, *self._in_config]
+
     def unknown(self, names: Iterable[str]) -> list[str]:
         """List what was said about settings that nobody knows, each with the one that may be meant."""
         known = set(names)
-        said = [name.removeprefix(PREFIX).lower() for name in sorted(self.environment) if name.startswith(PREFIX)]
-        said = [
-            name.removesuffix(_IN_FILE.lower()) if name not in known else name for name in [*said, *self._in_config]
-        ]
+        said = [name.removesuffix(_IN_FILE.lower()) if name not in known else name for name in self.said]
         strangers = [name for name in said if name not in known and name != "config"]
         return [_guessed(name, known) for name in dict.fromkeys(strangers)]
 

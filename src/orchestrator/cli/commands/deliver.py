@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.kafka import begin
 from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.settings import Sources
 
@@ -38,7 +38,7 @@ def command(
     interpreter.allow_files()
     loaded = load(directory)
     sources = Sources(config=config)
-    settings = settings_for(loaded.catalog.project, sources)
+    settings = begin(loaded, sources)
 
     def find(name: str) -> str | None:
         value = sources.find(name).value

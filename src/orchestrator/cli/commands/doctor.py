@@ -50,7 +50,7 @@ def command(
     ORCHESTRATOR_NAMESERVERS. Of each channel its provider is named, and its URL and secret are read, without asking
     anybody. Exit code 1: a setting is unknown or cannot be, or a record is missing or broken.
     """
-    from orchestrator.cli import channels, senders
+    from orchestrator.cli import channels, senders, strangers
     from orchestrator.runtime.kafka.settings import KafkaSettings
 
     sources = Sources(config=config)
@@ -61,7 +61,7 @@ def command(
     loaded = _project(directory)
     defaults["app_id"] = None if loaded is None else loaded.catalog.project.name
     found = [sources.find(name, defaults.get(name)) for name in names]
-    problems = sources.unknown([*names, *senders.further_settings(loaded, sources)])
+    problems = strangers.among(loaded, sources)
     try:
         KafkaSettings.of({one.name: one.value for one in found if one.value is not None})
     except OrchestratorError as error:

@@ -16,7 +16,7 @@ import typer
 
 from orchestrator.cli import lessons, screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.kafka import begin
 from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.settings import Sources
 
@@ -98,7 +98,7 @@ def command(
         if kafka:
             _run(_serve_kafka(directory, state or Path("orchestrator-copy.db"), settings, sources, find, bound))
         else:
-            _run(_serve(directory, state or Path("orchestrator.db"), settings, find, bound, try_out))
+            _run(_serve(directory, state or Path("orchestrator.db"), settings, sources, find, bound, try_out))
 
 
 def _run(serving: Coroutine[Any, Any, None]) -> None:
@@ -112,13 +112,12 @@ async def _serve_kafka(
     directory: Path, copy: Path, settings: "ServeSettings", sources: Sources, find: "Find", bound: socket.socket
 ) -> None:
     from orchestrator.language import load
-    from orchestrator.runtime import interpreter, logs
+    from orchestrator.runtime import interpreter
     from orchestrator.runtime.kafka.gateway import Gateway
     from orchestrator.web.server import serve, stop_by_signal
 
     loaded = load(directory)
-    kafka = settings_for(loaded.catalog.project, sources)
-    logs.configure(kafka.log_level, kafka.log_format)
+    kafka = begin(loaded, sources)
     gateway = Gateway(loaded, kafka, settings, copy, find)
 
     def ready() -> None:
@@ -129,8 +128,15 @@ async def _serve_kafka(
 
 
 async def _serve(
-    directory: Path, state: Path, settings: "ServeSettings", find: "Find", bound: socket.socket, try_out: bool
+    directory: Path,
+    state: Path,
+    settings: "ServeSettings",
+    sources: Sources,
+    find: "Find",
+    bound: socket.socket,
+    try_out: bool,
 ) -> None:
+    from orchestrator.cli import strangers
     from orchestrator.runtime import interpreter
     from orchestrator.runtime.serving import Service
     from orchestrator.web.server import serve, stop_by_signal
@@ -139,6 +145,7 @@ async def _serve(
 
     def ready() -> None:
         interpreter.settle_down()
+        strangers.tell(service.loaded, sources)
         _tell(service, bound)
         if try_out:
             _teach(service, bound)

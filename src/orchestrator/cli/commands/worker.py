@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.kafka import begin
 from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.settings import Sources
 
@@ -41,4 +41,4 @@ def command(
 
     interpreter.allow_files()
     loaded = load(directory)
-    raise typer.Exit(run_worker(loaded, settings_for(loaded.catalog.project, Sources(config=config))))
+    raise typer.Exit(run_worker(loaded, begin(loaded, Sources(config=config))))

@@ -18,7 +18,7 @@ from orchestrator.channels.links import Links
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.commas import listed
 from orchestrator.model.rights import objection_hash
-from orchestrator.runtime import interpreter, logs
+from orchestrator.runtime import interpreter
 from orchestrator.runtime.delivery import timing
 from orchestrator.runtime.delivery.lane import GIVEN_UP
 from orchestrator.runtime.delivery.lanes import Lanes
@@ -168,7 +168,6 @@ class Deliverer:
 
 def run_deliverer(loaded: "Loaded", settings: KafkaSettings, find: Find) -> int:
     """Deliver a project's actions until SIGTERM; return the process's exit code."""
-    logs.configure(settings.log_level, settings.log_format)
     return host_agent(lambda: Deliverer(loaded, settings, find), settings, Topics.of(settings).actions)
 
 

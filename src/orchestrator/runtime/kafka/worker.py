@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.model import codec
-from orchestrator.runtime import logs
 from orchestrator.runtime.kafka.app import host
 from orchestrator.runtime.kafka.catalogs import Catalogs, Source, keyed, publish
 from orchestrator.runtime.kafka.health import HealthServer
@@ -175,7 +174,6 @@ class Worker:
 
 def run_worker(loaded: "Loaded", settings: KafkaSettings) -> int:
     """Run one worker for a project until SIGTERM; return the process's exit code."""
-    logs.configure(settings.log_level, settings.log_format)
     codec.write_format(settings.state_format)
     return host(partial(Worker, settings, keyed(loaded)), f"worker of {settings.app_id}")
 
