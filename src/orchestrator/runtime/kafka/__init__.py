@@ -11,8 +11,8 @@ A process
                                         waiting for brokers, what it answers and counts, what operators set
     catalogs, publishing                the definitions in force; what is compared with them
 Reading and writing
-    membership, assigning, ownership, fetching
-                                        the group and the loop; who works on what; what this worker owns
+    membership, assigning, ownership, fetching, ends
+                                        the group and the loop; who works on what; what this worker owns; inputs' ends
     incarnation, writer, restore, commit
                                         a partition from its producer's epoch to its first error, in the only safe order
     topics, keys, records, header       names and settings, the partitioner, an event from a record, what a commit says

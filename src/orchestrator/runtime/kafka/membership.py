@@ -23,10 +23,10 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import faults
 from orchestrator.runtime.complaints import Complaint
 from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
+from orchestrator.runtime.kafka.ends import Asking
 from orchestrator.runtime.kafka.fetching import fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
-from orchestrator.runtime.kafka.reading import reader
 from orchestrator.runtime.kafka.unit import Unit
 from orchestrator.runtime.wall_clock import wall_clock_ms
 
@@ -42,8 +42,6 @@ ROUNDS_TO_ANSWER = 6
 IDLE_MS = 50
 FETCH_WAIT_MS = 50
 PARTITION_FETCH_BYTES = 2 << 20
-# How often the ends of the inputs are asked for while a timer is due: how late timers are when all is read.
-ASK_ENDS_S = 0.1
 MEASURE_S = 1.0
 REBALANCE_TIMEOUT_MS = 30_000
 # aiokafka would leave the group after so long without a fetch, which is what a long restore looks like. That the loop
@@ -119,9 +117,10 @@ class Membership:
     async def _be_member(self) -> None:
         consumer = self._new_consumer()
         ownership = self._ownership = Ownership(self._job, consumer)
+        asking = Asking(self._job.settings, ownership, self._inputs_of)
         consumer.subscribe(list(self._job.topics), listener=ownership)
         beside = [
-            asyncio.create_task(self._ask_ends(ownership), name="ask ends"),
+            asyncio.create_task(asking.run(), name="ask ends"),
             asyncio.create_task(self._keep_measuring(ownership), name="measure"),
         ]
         try:
@@ -295,42 +294,6 @@ class Membership:
             task = asyncio.create_task(incarnation.commit(), name=f"commit {incarnation.unit.number}")
             incarnation.committing = task
             task.add_done_callback(partial(_committed, incarnation, ownership))
-
-    async def _ask_ends(self, ownership: Ownership) -> None:
-        """Ask where the inputs end while timers are due, for as long as this is a member."""
-        while True:
-            try:
-                async with reader(self._job.settings, isolation_level="read_uncommitted") as asker:
-                    await self._promise_ends(asker, ownership)
-            except KafkaError as error:
-                log.warning("the inputs' ends cannot be asked for, timers wait: %r", error)
-                await asyncio.sleep(REJOIN_S)
-
-    async def _promise_ends(self, asker: AIOKafkaConsumer, ownership: Ownership) -> None:
-        """Ask again and again where the inputs end: once that is read, the clock may go on to when it was asked.
-
-        Asked instead of taken from the last fetch: a process that was frozen would find itself at an end that was one
-        long ago, and fire timers before the orders that have come meanwhile. The whole log's end, not that of what is
-        committed: an order may stand behind a transaction that somebody else has left open, where nobody reads it yet.
-        """
-        while True:
-            await asyncio.sleep(ASK_ENDS_S)
-            asked_ms = wall_clock_ms()
-            due = [
-                incarnation
-                for incarnation in ownership.at_work.values()
-                if incarnation.promise is None and incarnation.unit.wants_end(asked_ms)
-            ]
-            if not due:
-                continue
-            wanted = [tp for incarnation in due for tp in self._inputs_of(incarnation)]
-            try:
-                ends = await asker.end_offsets(wanted)
-            except KafkaError as error:
-                log.warning("the inputs' ends could not be asked for, timers wait: %r", error)
-                continue
-            for incarnation in due:
-                incarnation.promise = (asked_ms, {tp.topic: ends[tp] for tp in self._inputs_of(incarnation)})
 
     def _inputs_of(self, incarnation: Incarnation) -> list[TopicPartition]:
         number = incarnation.unit.number
