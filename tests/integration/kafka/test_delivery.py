@@ -22,7 +22,7 @@ from orchestrator.runtime.kafka.pendings import decode_row
 from orchestrator.runtime.kafka.topics import ensure
 from orchestrator.runtime.kafka.writer import Writer
 from orchestrator.testing.streams import Loaded, committed, latest_by_key, load
-from providers import MailServer
+from providers import MailServer, WebServer
 
 HOUR = 3_600_000
 PARTITIONS = 4
@@ -211,6 +211,31 @@ async def test_a_release_changes_what_is_sent_without_a_restart(shop, tmp_path):
         "Your cart is waiting",
         "We kept your cart",
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_what_is_published_says_where_calls_go_and_no_folder_does(shop):
+    await ensure(shop.settings(), shop.topics)
+    text = (shop.project / "orchestrator.yaml").read_text()
+    async with WebServer() as old, WebServer() as new, WebServer() as newest:
+
+        async def publish_one(server: WebServer) -> None:
+            (shop.project / "orchestrator.yaml").write_text(f"{text}\nwebhooks: {{crm: {{url: '{server.url}'}}}}\n")
+            await publish(shop.settings(), shop.topics, keyed(shop.loaded))
+
+        await publish_one(new)
+        (shop.project / "orchestrator.yaml").write_text(f"{text}\nwebhooks: {{crm: {{url: '{old.url}'}}}}\n")
+        deliverer = shop.start_worker("deliver", ALLOWED_HOSTS="127.0.0.1", LINK_SECRET="s" * 48)
+        called = {"kind": "call", "channel": None, "message": None, "to": "crm"}
+        await decide(shop, reminder("first", **called, data={"n": 1}))
+        await shop.until(lambda: _reached(lambda: new.bodies), 90)
+        await publish_one(newest)
+        await shop.until(lambda: _reached(lambda: "release 2 is in force" in deliverer.said()))
+        await decide(shop, reminder("second", **called, data={"n": 2}))
+        await shop.until(lambda: _reached(lambda: newest.bodies))
+        assert await asyncio.to_thread(deliverer.stop) == 0, shop.said()
+        assert [[body["data"]["n"] for body in each.bodies] for each in (old, new, newest)] == [[], [1], [2]]
 
 
 def redelivered(shop, *words: str) -> dict:

@@ -101,7 +101,7 @@ class Lane:
         self._dice = dice
         self._observe = observe
         self._fail = fail
-        self._release_over_ms = release_over_ms
+        self.release_over_ms = release_over_ms
         self._look_every = look_every
         self._rate = Rate(manners.rate)
         self._ramp = Ramp(manners.ramp)
@@ -320,7 +320,7 @@ class Lane:
         self, pending: Pending, action: Action, now_ms: int
     ) -> tuple[Settled, Sequence[Event], str, dict[str, bytes]]:
         """Decide what becomes of an action now: its settlement, receipts, what to call it, and notes."""
-        verdict = timing.check(action, now_ms, self._release_over_ms)
+        verdict = timing.check(action, now_ms, self.release_over_ms)
         if self._is_cancelled(pending):
             verdict = timing.Never("cancelled")
         elif verdict is None and (tomorrow_ms := self._ramp.reserve(now_ms)):

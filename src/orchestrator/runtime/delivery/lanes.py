@@ -1,6 +1,7 @@
 """All lanes together.
 
-Owns which lanes there are, and their beginning and end. Must never let one lane wait for another.
+Owns which lanes there are, their beginning and end, and that one which leads elsewhere by now is begun anew. Must never
+let one lane wait for another.
 """
 
 import asyncio
@@ -19,10 +20,11 @@ from orchestrator.runtime.wall_clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A lane to be: its road and its manners."""
+    """A lane to be: its road and its manners. `origin` is what the project says of where it leads."""
 
     road: Road
     manners: Manners = field(default_factory=Manners)
+    origin: str = ""
 
 
 class Lanes:
@@ -50,27 +52,46 @@ class Lanes:
             release_over_ms=release_over_ms,
             look_every=look_every,
         )
-        self._lanes = {name: self._lane(name, route) for name, route in routes.items()}
+        self._lanes: dict[str, Lane] = {}
+        self._origins: dict[str, str] = {}
+        self._is_ending = False
+        for name, route in routes.items():
+            self._put(name, route)
 
-    def _lane(self, name: str, route: Route) -> Lane:
-        return self._make(name, route.road, manners=route.manners)
+    def _put(self, name: str, route: Route) -> Lane:
+        lane = self._lanes[name] = self._make(name, route.road, manners=route.manners)
+        self._origins[name] = route.origin
+        return lane
 
     @property
     def by_name(self) -> Mapping[str, Lane]:
         """The lanes by name."""
         return self._lanes
 
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """What the project said of where each lane leads, by name."""
+        return self._origins
+
     async def start(self) -> None:
         """Begin to hand over."""
         for lane in self._lanes.values():
             await lane.start()
 
-    async def add(self, routes: Mapping[str, Route]) -> None:
-        """Open lanes that were not there, as when journeys begin to use another channel."""
+    async def take_up(self, routes: Mapping[str, Route], release_over_ms: int) -> None:
+        """Open lanes by these routes, as when journeys begin to use another channel.
+
+        A lane that is there already finishes what it is handing over and makes room: what else it had in hand goes by
+        the new one.
+        """
+        self._make = partial(self._make, release_over_ms=release_over_ms)
+        for lane in self._lanes.values():
+            lane.release_over_ms = release_over_ms
+        await asyncio.gather(*(self._lanes[name].stop() for name in routes if name in self._lanes))
+        if self._is_ending:
+            return  # nobody would end the new ones
         for name, route in routes.items():
-            if name not in self._lanes:
-                self._lanes[name] = self._lane(name, route)
-                await self._lanes[name].start()
+            await self._put(name, route).start()
 
     def wake(self, names: Iterable[str]) -> None:
         """Tell lanes that something was put into the outbox for them."""
@@ -86,4 +107,5 @@ class Lanes:
 
     async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Finish what is being handed over, on all lanes at once, for so long at most."""
+        self._is_ending = True
         await asyncio.gather(*(lane.stop(grace_seconds) for lane in self._lanes.values()))

@@ -10,7 +10,8 @@ exists all the same: what goes by it waits, says what is missing, and ends as st
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from orchestrator.channels.links import Links
@@ -64,22 +65,26 @@ def routes_of(
     preparer: Callable[[], Preparer],
     operator: Operator,
     claims: Claims,
-    but: Collection[str] = (),
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Route]:
-    """Make a route for every lane of a project `but` those named; `claims` gives messages their codes.
+    """Make a route for every lane of a project; `claims` gives messages their codes.
+
+    Left out are those that are `known` to lead where the project says, by the origin that was told of each.
 
     Raises OrchestratorError for a URL that cannot be used.
     """
     routes: dict[str, Route] = {}
     for name in loaded.catalog.project.channels:
-        if name not in but:
+        if name not in known:  # where it leads is the operator's to say, at the start
             routes[name] = _channel(name, preparer, operator, claims)
     for name, hook in (loaded.project_definition.webhooks or {}).items():
-        if f"call:{name}" not in but:
-            routes[f"call:{name}"] = _call(name, hook.url, hook.secret, operator)
+        lane, origin = f"call:{name}", f"{hook.url} {hook.secret or ''}"
+        if known.get(lane) != origin:
+            routes[lane] = replace(_call(name, hook.url, hook.secret, operator), origin=origin)
     for name, team in loaded.catalog.project.teams.items():
-        if f"handoff:{name}" not in but:
-            routes[f"handoff:{name}"] = _handoff(name, team.to, preparer, operator)
+        lane, origin = f"handoff:{name}", team.to or ""
+        if known.get(lane) != origin:
+            routes[lane] = replace(_handoff(name, team.to, preparer, operator), origin=origin)
     return routes
 
 

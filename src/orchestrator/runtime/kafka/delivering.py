@@ -130,19 +130,20 @@ class Deliverer:
         await self._outbox.revoke(partitions)
 
     async def _take_up(self) -> None:
-        """Send by what is published now, and open the lanes that it brings."""
+        """Send by what is published now, and open the lanes that it brings, or leads elsewhere."""
         loaded = self._catalogs.loaded
         if loaded is None:
             return
         try:
-            lanes = self._lanes.by_name
-            routes = routes_of(loaded, lambda: self._preparer, self._operator, self._claims, but=lanes)
+            known = self._lanes.origins
+            routes = routes_of(loaded, lambda: self._preparer, self._operator, self._claims, known)
         except OrchestratorError as error:
             log.error("what is published cannot be delivered, what was before stays in force: %s", error)
             return
         self._preparer = preparer_of(loaded, self._catalogs.catalog, self._links)
         self._claims.stock(loaded.catalog.project.coupons, self._catalogs.revision)
-        await self._lanes.add(routes)
+        self._outbox.release_over_ms = timing.release_over(loaded.project_definition.release_over)
+        await self._lanes.take_up(routes, self._outbox.release_over_ms)
 
     def _hashed(self, address: str) -> str:
         """Hash an address as workers remember noes of it; "" where they remember none."""

@@ -61,7 +61,7 @@ class KafkaOutbox:
     ) -> None:
         self._settings = settings
         self._topics = topics
-        self._release_over_ms = release_over_ms
+        self.release_over_ms = release_over_ms
         self._bury = bury
         self._pendings = Pendings()
         self._journals: dict[int, Journal] = {}
@@ -180,7 +180,7 @@ class KafkaOutbox:
         try:
             action = _decode(raw)
             lane = lane_of(action)
-            due_ms = 0 if lane is None else timing.first_due(action, self._release_over_ms)
+            due_ms = 0 if lane is None else timing.first_due(action, self.release_over_ms)
         except Exception as error:
             log.exception("%s/%d holds no action at %d", self._topics.actions, number, offset)
             letter = self._no_action(number, offset, raw, error)

@@ -25,7 +25,7 @@ from orchestrator.runtime import addressing, finding, rights, versions
 from orchestrator.runtime.addressing import Reached
 from orchestrator.runtime.agents import Agent, read_agents, session_secret
 from orchestrator.runtime.delivery import timing
-from orchestrator.runtime.delivery.lanes import Lanes
+from orchestrator.runtime.delivery.lanes import Lanes, Route
 from orchestrator.runtime.delivery.routes import Find, Operator, preparer_of, routes_of
 from orchestrator.runtime.live import Keys, Known, Refusal
 from orchestrator.runtime.live_settings import ServeSettings
@@ -153,20 +153,24 @@ class Service:
 
     async def _go_by(self, loaded: Loaded, in_force: Callable[[], InForce]) -> None:
         # Routes first: a message is not decided that could not be handed over.
-        routes = routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=self.lanes.by_name)
+        routes = self._routes(loaded)
 
         def swap() -> None:
             self._in_force = in_force()
             self.intake.turns.take_up(self._in_force.catalog)
             self.claims.stock(self._in_force.catalog.project)
-            self.intake.turns.release_over_ms = timing.release_over(loaded.project_definition.release_over)
+            release_over = self._in_force.loaded.project_definition.release_over
+            self.intake.turns.release_over_ms = timing.release_over(release_over)
 
         await self.intake.run(swap)
         self._prepare(self._in_force.loaded)
-        await self.lanes.add(routes)
+        await self.lanes.take_up(routes, self.intake.turns.release_over_ms)
         if self._in_force.loaded is not loaded:  # something else was published in between
-            loaded, lanes = self._in_force.loaded, self.lanes.by_name
-            await self.lanes.add(routes_of(loaded, lambda: self.preparer, self._operator, self.claims, but=lanes))
+            await self.lanes.take_up(self._routes(self._in_force.loaded), self.intake.turns.release_over_ms)
+
+    def _routes(self, loaded: Loaded) -> dict[str, Route]:
+        """Make the routes of a project that no lane goes by yet."""
+        return routes_of(loaded, lambda: self.preparer, self._operator, self.claims, self.lanes.origins)
 
     def _on_worked(self, lanes: set[str], cancelled: list[str]) -> None:
         if not self._delivers:
