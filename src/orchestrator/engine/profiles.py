@@ -5,6 +5,7 @@ older one that it covers; a trait set to null is removed. What was said before w
 nothing of it. Receipts are `receipts`' work.
 """
 
+from bisect import bisect_right
 from typing import Any
 
 from orchestrator.engine import cancelling, guards
@@ -60,8 +61,10 @@ def identify(turn: Turn, event: Event) -> None:
         if value not in known:
             since = profile.identified_ms.setdefault(kind, [])
             since += [0] * (len(known) - len(since))  # of a record from before there were instants
-            known.append(value)
-            since.append(said_ms(turn, event))
+            # By their instants, as merging has them: what an app that was offline tells late is not the newest.
+            at = bisect_right(since, said_ms(turn, event))
+            known.insert(at, value)
+            since.insert(at, said_ms(turn, event))
             # Of what links nobody, such as a session, there is no end; the oldest go.
             most = turn.project.identity.limit
             del known[:-most], since[:-most]

@@ -77,6 +77,16 @@ def test_identifiers_are_kept_by_kind_the_newest_last():
     assert (profile.value("email"), profile.value("cookie"), profile.value("phone")) == ("c@d.example", "x", None)
 
 
+def test_an_identifier_of_before_that_comes_late_is_not_the_newest_whether_lives_are_merged_or_not():
+    ana = nobody()
+    ana.does("profile_updated", "2h", identifiers={"email": "new@b.example"})
+    ana.take(ana.event("profile_updated", "1h", identifiers={"email": "old@b.example"}))
+    assert ana.state.profile.value("email") == "new@b.example"
+    both = ana.state
+    merging.join(ana.catalog, both, State(Profile("q", identifiers={"cookie": ["k"]})))
+    assert both.profile.identifiers["email"] == ana.state.profile.identifiers["email"]
+
+
 def test_of_what_links_nobody_the_newest_are_kept():
     ana = nobody()
     for number in range(60):
