@@ -43,6 +43,7 @@ from orchestrator.model.project import (
     Table,
     Team,
     is_always_quiet,
+    profile_paths,
 )
 
 # Words with a meaning of their own in a list of channels.
@@ -105,7 +106,8 @@ class Shop:
     @property
     def surroundings(self) -> Surroundings:
         """What an expression may name of the project, and what a decision must not show."""
-        addresses = {channel.address.rpartition(".")[2] for channel in self.definition.channels.values()}
+        paths = (path for channel in self.definition.channels.values() for path in profile_paths(channel.address))
+        addresses = {path[-1] for path in paths}
         return Surroundings(
             channels=frozenset(self.definition.channels),
             purposes=frozenset(self.definition.purposes),

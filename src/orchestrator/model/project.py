@@ -4,6 +4,7 @@ Owns channels, purposes, caps, quiet hours, consent rules and messages as values
 from local midnight, lengths are milliseconds.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,10 @@ from orchestrator.model.profile import Consent
 
 # How long after what a customer wrote a channel takes texts of our own wording, and not only approved templates.
 WINDOWS_MS: Mapping[str, int] = {"whatsapp": DAY_MS}
+
+# What names a profile by itself, among the fields that an expression may ask of it.
+_IDS = ("customer_id", "id")
+_PATH = re.compile(r"\bprofile((?:\.\w+)+)")
 
 ConsentRule = Literal["opt_in", "double_opt_in", "opt_out", "none"]
 
@@ -65,6 +70,11 @@ def is_always_quiet(windows: tuple[QuietHours, ...]) -> bool:
             lasts = (window.to_minute - window.from_minute) % day or day
             quiet[begins : begins + lasts] = b"\1" * lasts
     return all(quiet[day:week]) and all(one or other for one, other in zip(quiet[:day], quiet[week:], strict=True))
+
+
+def profile_paths(source: str) -> list[list[str]]:
+    """List the fields of the profile that an expression names, each as its path: profile.contact.email is two."""
+    return [found.split(".")[1:] for found in _PATH.findall(source)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +244,9 @@ class Project:
     longest_cap_ms: int = field(init=False)
     quiet_hours: dict[tuple[str, str], tuple[QuietHours, ...]] = field(init=False)
     preferred_channels: tuple[str, ...] = field(init=False)
+    # Which fields of a profile addresses are made of, and whether by an id alone somebody is reached.
+    addressed_by: frozenset[str] = field(init=False)
+    is_addressed_by_id: bool = field(init=False)
 
     def __post_init__(self) -> None:
         longest = max((cap.per_ms for purpose in self.purposes.values() for cap in purpose.caps), default=0)
@@ -246,6 +259,9 @@ class Project:
             for purpose in self.purposes.values()
             for channel in self.channels
         }
+        fields = {path[0] for channel in self.channels.values() for path in profile_paths(channel.address.source)}
+        object.__setattr__(self, "addressed_by", frozenset(fields))
+        object.__setattr__(self, "is_addressed_by_id", not fields.isdisjoint(_IDS))
         object.__setattr__(self, "longest_cap_ms", longest)
         object.__setattr__(self, "quiet_hours", quiet)
         object.__setattr__(self, "preferred_channels", tuple(channel.name for channel in ranked))

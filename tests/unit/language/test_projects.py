@@ -85,6 +85,14 @@ def test_everything_a_project_says_is_compiled(compiled, sound):
     assert (service.caps, service.quiet_hours, service.has_policies) == ((), (), False)
 
 
+@pytest.mark.parametrize("address", ["profile.work or profile.home", "lower(profile.home) or profile.shop.work"])
+def test_no_field_that_an_address_is_made_of_is_shown_in_a_decision(compiled, sound, address):
+    asked = "profile.work != 'x' and profile.home != 'x' and profile.city != 'x'"
+    written = SMALL.replace("profile.email", address).replace("none}", f"none, only_if: {asked}}}")
+    only_if = compiled(sound["hello.journey.yaml"], project=written).catalog.project.purposes["service"].only_if
+    assert [name for name, _ in only_if.saw] == ["profile.city"]
+
+
 def test_what_a_project_leaves_out_has_its_default(compiled, sound):
     project = compiled(sound["hello.journey.yaml"]).catalog.project
     assert (project.timezone, project.holdout_percent, project.identifiers) == ("UTC", 0.0, ("customer_id",))
