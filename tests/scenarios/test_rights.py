@@ -229,7 +229,9 @@ def test_a_no_holds_for_whoever_comes_back_with_one_of_several_devices_too(folde
 
 
 @pytest.mark.parametrize("kind", ["serve", "run"])
-def test_a_no_holds_for_whoever_a_journey_gives_the_address_too(folder, tmp_path, kind):
+@pytest.mark.parametrize("address", ["profile.email", "lower(profile.email)", "profile.work or profile.email"])
+def test_a_no_holds_for_whoever_a_journey_gives_the_address_too(folder, tmp_path, kind, address):
+    (folder / "orchestrator.yaml").write_text(PROJECT.replace("{address: profile.email,", f"{{address: {address},"))
     form = (
         JOURNEY.partition("examples:")[0].replace("tips\n", "form\n", 1).replace("cart_updated, key: cart_id", "form")
     )
@@ -252,6 +254,80 @@ def test_a_no_holds_for_whoever_a_journey_gives_the_address_too(folder, tmp_path
         decided = [[json.loads(each) for each in store.decisions_of(profile_of(store, who))] for who in ("zoe", "ben")]
     zoe, ben = ([one["reason"] for one in each if one["step"] == "tip"] for each in decided)
     assert (zoe, ben) == (["no_consent"], ["allowed"])
+
+
+@pytest.mark.parametrize(
+    ("address", "ana", "back"),
+    [
+        ("profile.customer_id", {}, {"customer_id": "ana"}),
+        ("profile.id", {}, {"customer_id": "ana", "cookie": "k"}),
+        ("profile.contact.email", {"contact": {"email": "ana@x.example"}}, {"customer_id": "zoe"}),
+        ("profile.groups.home.email", {"groups": {"home": {"email": "ana@x.example"}}}, {"customer_id": "zoe"}),
+        ("'app:' + profile.login", {"login": "ana"}, {"customer_id": "zoe"}),
+    ],
+)
+def test_a_no_holds_for_whoever_comes_back_under_an_address_that_is_no_trait_by_itself(folder, address, ana, back):
+    project = folder / "orchestrator.yaml"
+    project.write_text(PROJECT.replace("{address: profile.email,", f'{{address: "{address}",'))
+    events = [
+        line(1, "profile_updated", ana, customer_id="ana"),
+        line(2, "consent_changed", {"channel": "email", "purpose": "tips", "granted": False}, customer_id="ana"),
+        line(3, "profile_erase_requested", customer_id="ana"),
+        line(4, "profile_updated", ana, **back),
+        line(5, "cart_updated", {"cart_id": "c"}, **back),
+    ]
+    with MemoryStore() as store:
+        served(folder, store).work([Records(events, "http")], START)
+        decided = [json.loads(each)["reason"] for each in store.decisions_of(profile_of(store, back["customer_id"]))]
+    assert decided == ["event", "no_consent", "time"]
+
+
+def test_a_no_holds_under_an_address_with_its_dots_elsewhere_where_dots_do_not_count(folder):
+    project = folder / "orchestrator.yaml"
+    project.write_text(PROJECT.replace("region: ES}", "region: ES, dots: ignore}"))
+    events = [
+        line(1, "consent_changed", {"channel": "email", "purpose": "tips", "granted": False}, email="a.na@x.example"),
+        line(2, "profile_erase_requested", email="a.na@x.example"),
+        line(3, "cart_updated", {"cart_id": "c"}, email="an.a@x.example"),
+    ]
+    with MemoryStore() as store:
+        served(folder, store).work([Records(events, "http")], START)
+        found = list(store.records())
+        assert len(found) == 1
+        decided = [json.loads(each)["reason"] for each in store.decisions_of(found[0][0])]
+    assert decided == ["event", "no_consent", "time"]
+
+
+def test_noes_on_two_channels_of_one_address_written_in_two_ways_both_hold(folder):
+    project = folder / "orchestrator.yaml"
+    channels = "  news: {address: profile.other}\npurposes:"
+    project.write_text(PROJECT.replace("purposes:", channels).replace("profile.email", "profile.mail"))
+    no = {"purpose": "tips", "granted": False}
+    events = [
+        line(1, "profile_updated", {"mail": "Ana@x.example", "other": "ana@X.example"}, customer_id="ana"),
+        line(2, "consent_changed", {**no, "channel": "email"}, customer_id="ana"),
+        line(3, "consent_changed", {**no, "channel": "news"}, customer_id="ana"),
+        line(4, "profile_erase_requested", customer_id="ana"),
+        line(5, "profile_updated", {"mail": "ana@x.example"}, customer_id="zoe"),
+    ]
+    with MemoryStore() as store:
+        served(folder, store).work([Records(events, "http")], START)
+        exported = rights.export(store, profile_of(store, "zoe"), START, load(folder).catalog.project)
+    assert [said["channel"] for said in exported.objections] == ["email", "news"]
+    assert sorted(said["channel"] for said in exported.profile["consents"]) == ["email", "news"]
+
+
+def test_who_comes_back_by_their_customer_id_alone_is_known_by_it(folder):
+    events = [
+        line(1, "profile_updated", {"email": "ana@x.example"}, customer_id="ana"),
+        line(2, "consent_changed", {"channel": "email", "purpose": "tips", "granted": False}, customer_id="ana"),
+        line(3, "profile_erase_requested", customer_id="ana"),
+        line(4, "profile_updated", {"email": "ana@x.example"}, customer_id="zoe"),
+    ]
+    with MemoryStore() as store:
+        served(folder, store).work([Records(events, "http")], START)
+        exported = rights.export(store, profile_of(store, "zoe"), START, load(folder).catalog.project)
+    assert (exported.customer_id, exported.profile["customer_id"]) == ("zoe", "zoe")
 
 
 def test_a_no_that_holds_again_is_nothing_that_anybody_said_now(folder):

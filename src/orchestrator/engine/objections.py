@@ -4,9 +4,13 @@ Owns which addresses and which noes outlive a profile, so that the person who co
 still refused. Must never keep an address itself: whoever stores an objection hashes it.
 """
 
+from typing import Any
+
 from orchestrator.engine.guards import addresses_in, each_of
+from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
-from orchestrator.model.project import Channel, Project
+from orchestrator.model.profile import Profile
+from orchestrator.model.project import Channel, Project, profile_paths
 from orchestrator.model.rights import Objection
 from orchestrator.model.state import State
 
@@ -33,10 +37,17 @@ def addresses_of(project: Project, state: State, now_ms: int) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def addresses_by(project: Project, event: Event, traits: dict[str, Any], profile_id: str) -> list[str]:
+    """List where channels would reach whoever is known by nothing but an event and the traits that it tells."""
+    identifiers = {kind: [value] for kind, value in event.identifiers.items()}
+    scope = Scope(project, State(Profile(profile_id, event.customer_id, identifiers, traits)), event.time_ms)
+    return [each for channel in project.channels.values() for each in addresses_in(channel.address.evaluate(scope))]
+
+
 def _addresses(project: Project, state: State, channel: Channel, now_ms: int) -> list[str]:
     """List where a channel reaches the customer, by the addresses that they had before too."""
     now = addresses_in(channel.address.evaluate(Scope(project, state, now_ms)))
-    kind = channel.address.source.rpartition(".")[2]
-    known = [*now, *state.profile.identifiers.get(kind, [])]
+    kinds = dict.fromkeys(path[-1] for path in profile_paths(channel.address.source))
+    known = [*now, *(each for kind in kinds for each in state.profile.identifiers.get(kind, []))]
     bounced = state.profile.unreachable.get(channel.name)
     return list(dict.fromkeys([*known, *(each_of(bounced) if bounced else [])]))

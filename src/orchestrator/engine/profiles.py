@@ -173,15 +173,21 @@ def add_consent(turn: Turn, consent: Consent) -> None:
     turn.changed = True
 
 
-def recall(turn: Turn, name: str, value: Any) -> None:
-    """Let the noes hold again of whoever was erased under an address that a journey writes into the profile.
+def recall(turn: Turn, name: str) -> None:
+    """Let the noes hold again of whoever was erased under an address that a journey has written into the profile.
 
     They bear the instant at which they were made, so that a yes that was given since decides.
     """
-    remembered = turn.catalog.recall
-    if remembered is None or all(each.address.source != f"profile.{name}" for each in turn.project.channels.values()):
+    remembered, project = turn.catalog.recall, turn.project
+    if remembered is None or name not in project.addressed_by:
         return
-    said = [one for address in guards.addresses_in(value) for one in remembered(address)]
+    scope = Scope(project, turn.state, turn.now_ms)
+    said = [
+        one
+        for channel in project.channels.values()
+        for address in guards.addresses_in(channel.address.evaluate(scope))
+        for one in remembered(address)
+    ]
     for one in said:
         add_consent(
             turn, Consent(one.channel, one.purpose, granted=False, confirmed=False, at_ms=one.at_ms, source="objection")

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.model.identity import EMAIL, PHONE, kept_form
+from orchestrator.model.identity import EMAIL, PHONE, Identity, kept_form, without_dots
 
 # The event that asks for an erasure (CONTRACTS.md, "Events in").
 ERASE = "profile_erase_requested"
@@ -79,7 +79,16 @@ class Export(msgspec.Struct):
     objections: list[dict[str, Any]] = []
 
 
-def objection_hash(key: str, address: str, region: str | None) -> str:
-    """Hash an address under a key that only the operator has, written the one way that its kind is written."""
-    kept = kept_form(EMAIL, address, region) or kept_form(PHONE, address, region) or address.strip()
-    return blake2b(kept.encode(), key=key.encode()[:64], digest_size=16).hexdigest()
+def objection_hash(key: str, address: str, identity: Identity) -> str:
+    """Hash an address under a key that only the operator has, written the one way that its kind is named by."""
+    return objection_hashes(key, address, identity)[0]
+
+
+def objection_hashes(key: str, address: str, identity: Identity) -> list[str]:
+    """Hash an address in every way in which a no about it may be kept; the first is the one for what is new."""
+    email = kept_form(EMAIL, address, identity.region)
+    kept = email or kept_form(PHONE, address, identity.region) or address.strip()
+    named = without_dots(kept) if email and identity.ignores_dots else kept
+    # Where dots do not count today, they did perhaps when the no was said.
+    forms = dict.fromkeys([named, kept])
+    return [blake2b(form.encode(), key=key.encode()[:64], digest_size=16).hexdigest() for form in forms]

@@ -5,12 +5,13 @@ hash under a key that only the operator has. Must never keep an address.
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from orchestrator.engine import guards
+from orchestrator.engine import guards, objections
 from orchestrator.model import ids, instants
 from orchestrator.model.event import Event
+from orchestrator.model.project import Project
 from orchestrator.model.rights import Objection
 
 # Events that may bring an address back: whoever is named by one, and whose traits hold one.
@@ -28,21 +29,24 @@ class Remembered(Protocol):
         """The hashes that there is something about."""
 
     def hashes_of(self, address: str) -> list[str]:
-        """Hash an address, under every key that is in use."""
+        """Hash an address in every way in which it may be kept; the first is the one for what is new."""
 
     def said(self, found: str) -> list[Objection]:
         """Give the noes of an address by its hash."""
 
 
-def renewed(remembered: Remembered, event: Event, profile_id: str) -> list[Event]:
+def renewed(remembered: Remembered, project: Project, event: Event, profile_id: str) -> list[Event]:
     """Give the noes that hold again for whoever comes back under an address, as statements of consent.
 
     They bear the instant at which they were made, so that a yes that was given since decides.
     """
     addresses = [*event.identifiers.values()]
-    if event.type == TELLING:
-        addresses += [address for value in event.properties.values() for address in guards.addresses_in(value)]
-    return [made for found in _found(remembered, addresses) for made in _statements(remembered, found, profile_id)]
+    traits = event.properties if event.type == TELLING else {}
+    addresses += [address for value in traits.values() for address in guards.addresses_in(value)]
+    if project.is_addressed_by_id or not project.addressed_by.isdisjoint(traits):
+        addresses += objections.addresses_by(project, event, traits, profile_id)
+    found = _found(remembered, addresses)
+    return [made for each in found for made in _statements(remembered, each, profile_id, event.customer_id)]
 
 
 def recalled(remembered: Remembered, address: str) -> list[Objection]:
@@ -71,8 +75,18 @@ def by_link(event: Event) -> tuple[str, Objection] | None:
 
 def _found(remembered: Remembered, addresses: Iterable[str]) -> list[str]:
     known = remembered.known
-    hashes = (found for address in addresses for found in remembered.hashes_of(address) if found in known)
+    distinct = dict.fromkeys(addresses)
+    hashes = (found for address in distinct for found in remembered.hashes_of(address) if found in known)
     return list(dict.fromkeys(hashes))
+
+
+def by_hash(remembered: Remembered, noes: Mapping[str, list[Objection]]) -> dict[str, list[Objection]]:
+    """Give noes by the hash of their address; two that are one, written in two ways, have both their noes."""
+    found: dict[str, list[Objection]] = {}
+    for address, said in noes.items():
+        place = remembered.hashes_of(address)[0]
+        found[place] = together(found.get(place, []), said)
+    return found
 
 
 def together(before: list[Objection], said: list[Objection]) -> list[Objection]:
@@ -81,10 +95,11 @@ def together(before: list[Objection], said: list[Objection]) -> list[Objection]:
     return sorted(latest.values(), key=lambda one: (one.channel, one.purpose))
 
 
-def _statements(remembered: Remembered, found: str, profile_id: str) -> Iterator[Event]:
+def _statements(remembered: Remembered, found: str, profile_id: str, customer_id: str | None) -> Iterator[Event]:
     for said in remembered.said(found):
         event_id = ids.derive("objection", profile_id, found, said.channel, said.purpose, str(said.at_ms))
         properties = {
             "channel": said.channel, "purpose": said.purpose, "granted": False, "source": "objection",
         }  # fmt: skip
-        yield Event(event_id, "consent_changed", said.at_ms, decoded=properties)
+        # It may be the first that is heard of them.
+        yield Event(event_id, "consent_changed", said.at_ms, customer_id, decoded=properties)

@@ -17,11 +17,12 @@ import msgspec
 
 from orchestrator.engine.objections import addresses_of, objections_of
 from orchestrator.model import codec, ids, instants
+from orchestrator.model.identity import Identity
 from orchestrator.model.project import Project
-from orchestrator.model.rights import Export, Objection, Receipt, Remains, objection_hash
+from orchestrator.model.rights import Export, Objection, Receipt, Remains, objection_hashes
 from orchestrator.model.state import State
 from orchestrator.runtime.inside import INSIDE
-from orchestrator.runtime.objections import together, told_of
+from orchestrator.runtime.objections import by_hash, together, told_of
 from orchestrator.storage import Batch, Store
 from orchestrator.storage.erasing import is_theirs
 
@@ -36,14 +37,14 @@ _decode_objections = msgspec.json.Decoder(list[Objection]).decode
 class StoredObjections:
     """The noes of people who were erased, as a store keeps them. `known` are the hashes of their addresses."""
 
-    def __init__(self, store: Store, region: str | None) -> None:
+    def __init__(self, store: Store, identity: Identity) -> None:
         self._store = store
-        self._region = region
+        self._identity = identity
         self.known = frozenset(name.removeprefix(OBJECTION) for name in store.positions(OBJECTION))
 
     def hashes_of(self, address: str) -> list[str]:
         """Hash an address under the store's own key."""
-        return [objection_hash(key_of(self._store), address, self._region)]
+        return objection_hashes(key_of(self._store), address, self._identity)
 
     def said(self, found: str) -> list[Objection]:
         """Give the noes of an address by its hash."""
@@ -77,14 +78,12 @@ def erase(store: Store, project: Project, profile_id: str, now_ms: int, *, scrub
 def remember(store: Store, project: Project, found: str, said: Objection) -> StoredObjections:
     """Remember a no of somebody of whom only the hash of an address is known; give all that is remembered now."""
     store.commit(Batch(positions=dict([_kept_with(store, found, [said])])))
-    return StoredObjections(store, project.identity.region)
+    return StoredObjections(store, project.identity)
 
 
 def _objections_to_keep(store: Store, project: Project, noes: dict[str, list[Objection]]) -> dict[str, bytes | None]:
-    region = project.identity.region
-    return dict(
-        _kept_with(store, objection_hash(key_of(store), address, region), said) for address, said in noes.items()
-    )
+    hashed = by_hash(StoredObjections(store, project.identity), noes) if noes else {}
+    return dict(_kept_with(store, found, said) for found, said in hashed.items())
 
 
 def _kept_with(store: Store, found: str, said: list[Objection]) -> tuple[str, bytes]:
@@ -125,7 +124,7 @@ def export(store: Store, profile_id: str, now_ms: int, project: Project | None =
     made.dead_letters = [msgspec.json.decode(line) for line in letters if is_theirs(line, profile_id, quoted)]
     made.coupons = [{"coupon": each.coupon, "code": each.code} for each in store.codes_of(profile_id)]
     made.addresses = store.addresses.of(profile_id)
-    remembered = StoredObjections(store, None if project is None else project.identity.region)
+    remembered = StoredObjections(store, Identity() if project is None else project.identity)
     if remembered.known:  # else there is no key yet, and reading makes none
         made.objections = told_of(remembered, reached)
     return made

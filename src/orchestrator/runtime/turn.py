@@ -111,7 +111,7 @@ def on_objection(catalog: Catalog, said: Event, record: bytes | None, now_ms: in
 
     It is a statement of consent, and on a profile once like any event.
     """
-    state = codec.decode(record) if record is not None else State(Profile(profile_id))
+    state = codec.decode(record) if record is not None else _new_state(profile_id, said)
     digest = ids.digest_of(said.id)
     if state.has_seen(digest):
         return DUPLICATE

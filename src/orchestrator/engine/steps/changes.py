@@ -28,7 +28,7 @@ def set_values(turn: Turn, journey: Journey, entry: Entry, step: SetValues) -> G
         profile.traits[name] = value
         profile.said_ms[name] = turn.now_ms
         turn.changed = True
-        profiles.recall(turn, name, value)
+        profiles.recall(turn, name)
         turn.decide(journey, entry, step.id, Verdict.CHANGED, Reason.SET, {"field": name})
     return step.next
 

@@ -71,7 +71,7 @@ class Processor:
         self._newer = newer
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
-        self._objections = rights.StoredObjections(store, catalog.project.identity.region)
+        self._objections = rights.StoredObjections(store, catalog.project.identity)
         stored = store.position(CLOCK)
         self.clock_ms = instants.EARLIEST_MS if stored is None else int(stored)
         self._arrived_ms = 0
@@ -234,7 +234,7 @@ class Processor:
         self._commit(positions, feed)
         rights.erase(self._store, self._catalog.project, profile_id, self.clock_ms)
         self._resolver.forget(profile_id)
-        self._objections = rights.StoredObjections(self._store, self._catalog.project.identity.region)
+        self._objections = rights.StoredObjections(self._store, self._catalog.project.identity)
         self.summary.events["applied"] += 1
 
     def _forget(self) -> None:
@@ -244,12 +244,12 @@ class Processor:
             self._resolver.forget(profile_id)
             self._scrubs = True
         if self._forgotten:
-            self._objections = rights.StoredObjections(self._store, self._catalog.project.identity.region)
+            self._objections = rights.StoredObjections(self._store, self._catalog.project.identity)
         self._forgotten.clear()
 
     def _object(self, event: Event, profile_id: str) -> None:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
-        for said in renewed(self._objections, event, profile_id):
+        for said in renewed(self._objections, self._catalog.project, event, profile_id):
             record = self._record(profile_id)
             turned = turn.on_objection(self._catalog, said, record, self.clock_ms, profile_id)
             self._keep(profile_id, record, turned)

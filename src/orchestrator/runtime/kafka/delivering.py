@@ -148,7 +148,7 @@ class Deliverer:
     def _hashed(self, address: str) -> str:
         """Hash an address as workers remember noes of it; "" where they remember none."""
         keys, project = self.settings.objection_keys, (self._catalogs.loaded or self._folder).catalog.project
-        return objection_hash(keys[0], address, project.identity.region) if keys else ""
+        return objection_hash(keys[0], address, project.identity) if keys else ""
 
     def _is_ready(self) -> bool:
         return self._outbox.is_ready and not self._failed.done()

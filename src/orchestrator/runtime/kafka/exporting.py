@@ -17,6 +17,7 @@ from aiokafka.structs import ConsumerRecord
 from orchestrator.errors import StorageError
 from orchestrator.model import codec
 from orchestrator.model.casework import CaseFile
+from orchestrator.model.identity import Identity
 from orchestrator.model.project import Project
 from orchestrator.model.rights import Export
 from orchestrator.model.state import State
@@ -73,7 +74,7 @@ async def export(
     document.actions, document.streamed = actions, streamed
     reached = rights.reached_by(project, state, now_ms)
     document.dead_letters = await _letters(settings, topics, profile_id, [*keys, *reached])
-    found.objections.region = None if project is None else project.identity.region
+    found.objections.identity = Identity() if project is None else project.identity
     document.objections = told_of(found.objections, reached)
     document.coupons = await _codes(settings, topics, _entries_of(state, [*decisions, *actions]))
     document.cases = [rights.named(file) for file in sorted(found.cases(), key=lambda file: file.opened_ms)]

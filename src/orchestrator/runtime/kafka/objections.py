@@ -14,9 +14,10 @@ import msgspec
 
 from orchestrator.model.catalog import Recall
 from orchestrator.model.event import Event
-from orchestrator.model.rights import Objection, objection_hash
+from orchestrator.model.identity import Identity
+from orchestrator.model.rights import Objection, objection_hashes
 from orchestrator.runtime.kafka.state import beside, content_of
-from orchestrator.runtime.objections import by_link, recalled, together
+from orchestrator.runtime.objections import by_hash, by_link, recalled, together
 
 log = logging.getLogger(__name__)
 
@@ -32,21 +33,21 @@ class Objections:
 
     def __init__(self, keys: tuple[str, ...] = ()) -> None:
         self.known: dict[str, list[Objection]] = {}
-        self.region: str | None = None
+        self.identity = Identity()
         self._keys = keys
 
     def restore(self, place: str, record: bytes) -> None:
         """Take up a record that the changelog holds."""
         self.known[place.removeprefix(PLACE)] = _decode(content_of(record))
 
-    def recall(self, region: str | None) -> Recall:
-        """Give what the engine asks of an address that a journey writes, phone numbers read as in a region."""
-        self.region = region
+    def recall(self, identity: Identity) -> Recall:
+        """Give what the engine asks of an address that a journey writes, read by a project's rules."""
+        self.identity = identity
         return partial(recalled, self)
 
     def hashes_of(self, address: str) -> list[str]:
-        """Hash an address, under every key that is in use."""
-        return [objection_hash(key, address, self.region) for key in self._keys]
+        """Hash an address in every way in which it may be kept, under every key that is in use."""
+        return [found for key in self._keys for found in objection_hashes(key, address, self.identity)]
 
     def said(self, found: str) -> list[Objection]:
         """Give the noes of an address by its hash."""
@@ -60,7 +61,7 @@ class Objections:
                 "set ORCHESTRATOR_OBJECTION_KEY, the same for all workers"
             )
             return {}
-        return {PLACE + self.hashes_of(address)[0]: _encode(said) for address, said in noes.items()}
+        return {PLACE + found: _encode(said) for found, said in by_hash(self, noes).items()}
 
     def by_link(self, event: Event) -> dict[str, bytes]:
         """Write the no of whoever left by a link as it is told to other partitions, where it says of which address."""

@@ -147,7 +147,7 @@ class Partition(Unit):
     def _lend_to(self, catalog: Catalog) -> None:
         """Let turns ask what this partition remembers; partitions share the catalog, and take turns."""
         catalog.admissions = self._ledger
-        catalog.recall = self._objections.recall(catalog.project.identity.region)
+        catalog.recall = self._objections.recall(catalog.project.identity)
 
     def work(self, catalog: Catalog, ended: Collection[str], wall_ms: int, until: float = NEVER) -> None:
         """Fire what an end of the log has passed, then process what was fetched."""
@@ -244,9 +244,9 @@ class Partition(Unit):
         self, catalog: Catalog, event: Event, record: KafkaRecord, profile_id: str, now_ms: int, wall_ms: int
     ) -> bytes | None:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
-        self._objections.region = catalog.project.identity.region
+        self._objections.identity = catalog.project.identity
         old = self.state.get(profile_id)
-        for said in renewed(self._objections, event, profile_id):
+        for said in renewed(self._objections, catalog.project, event, profile_id):
             turned = turn.on_objection(catalog, said, old, now_ms, profile_id)
             self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
             old = self.state.get(profile_id)
@@ -393,7 +393,7 @@ class Partition(Unit):
 
     def _forget(self, catalog: Catalog, profile_id: str, record: bytes, now_ms: int) -> None:
         """Leave nothing of a customer but a tombstone, here and with delivery; their noes hold on, everywhere."""
-        self._objections.region = catalog.project.identity.region
+        self._objections.identity = catalog.project.identity
         forgetting = turn.on_forgetting(catalog, record, now_ms)
         for journey in forgetting.journeys:
             self._entries[journey] -= 1

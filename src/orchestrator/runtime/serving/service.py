@@ -90,7 +90,7 @@ class Service:
         self.links = Links(
             settings.public_url,
             secrets,
-            lambda address: objection_hash(key, address, self.catalog.project.identity.region),
+            lambda address: objection_hash(key, address, self.catalog.project.identity),
         )
         self.session_secret = session_secret(secrets)
         self._prepare(loaded)

@@ -123,7 +123,7 @@ class Turns:
         self._settled: dict[str, bytes | None] = {}
         self._timers = Timers(store.waiting())
         self._resolver = Resolver(catalog.project, store)
-        self._objections = rights.StoredObjections(store, catalog.project.identity.region)
+        self._objections = rights.StoredObjections(store, catalog.project.identity)
         self._misnamed = Misnamed(catalog.named)
         self._ledger = Ledger.of(store.position(LIMITS))
         self._desk = Desk(store.casework, claim_ms)
@@ -330,7 +330,7 @@ class Turns:
         _log.info("a customer was erased", receipt=receipt.id, erased=receipt.erased)
         self._resolver.forget(profile_id)
         self._desk.forget(profile_id)
-        self._objections = rights.StoredObjections(self._store, self.catalog.project.identity.region)
+        self._objections = rights.StoredObjections(self._store, self.catalog.project.identity)
         self._events[ERASE, "applied"] += 1
 
     def _forget(self, now_ms: int) -> None:
@@ -344,7 +344,7 @@ class Turns:
             self._desk.forget(profile_id)
         _log.info("customers were erased of whom nothing was heard for too long", customers=len(self._forgotten))
         self._forgotten.clear()
-        self._objections = rights.StoredObjections(self._store, self.catalog.project.identity.region)
+        self._objections = rights.StoredObjections(self._store, self.catalog.project.identity)
 
     def _prune(self, now_ms: int) -> None:
         """Let go of old decisions, once a day, and of messages that nobody may read any more."""
@@ -361,7 +361,7 @@ class Turns:
         """Let the noes of whoever was erased under an address of this event hold for whoever comes back under it."""
         if not self._objections.known:
             return
-        for said in renewed(self._objections, event, profile_id):
+        for said in renewed(self._objections, self.catalog.project, event, profile_id):
             record = self._record(profile_id)
             self._keep(profile_id, record, turn.on_objection(self.catalog, said, record, now_ms, profile_id))
 
