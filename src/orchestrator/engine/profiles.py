@@ -111,8 +111,9 @@ def _set_trait(profile: Profile, name: str, value: Any, at_ms: int) -> None:
 
 def _record_consent(turn: Turn, profile: Profile, event: Event) -> None:
     said, evidence = event.properties, event.properties.get("evidence")
-    channel, purpose = _text(said.get("channel")), _text(said.get("purpose"))
-    granted, confirmed = _is_yes(said, "granted"), said.get("confirmed") is True
+    granted = _is_yes(said, "granted")
+    confirmed = granted and _is_yes(said, "confirmed")
+    channel, purpose = (_covered(said, name, granted=granted) for name in ("channel", "purpose"))
     action_id = evidence.get("action_id") if isinstance(evidence, dict) else None
     # In a scope of its own: the turn's keeps the event's properties as they are when it is first asked for.
     scope = Scope(turn.project, turn.state, turn.now_ms)
@@ -147,6 +148,17 @@ def _is_yes(said: dict[str, Any], name: str) -> bool:
     if not isinstance(value, bool) and str(value).strip().casefold() in MEANT_AS_YES:
         raise EventError("bad_properties", f"`{name}` is {value!r}; a yes is `true`, without quotes")
     return value is True
+
+
+def _covered(said: dict[str, Any], name: str, *, granted: bool) -> str | None:
+    """Read which channel or purpose a statement is about; None for all of them.
+
+    Raises EventError for a yes to what is no text: taken for all, it would be one that nobody gave. A no is one to all.
+    """
+    value = said.get(name)
+    if granted and value is not None and not isinstance(value, str):
+        raise EventError("bad_properties", f"`{name}` is {value!r}; name one as text, in an event for each")
+    return _text(value)
 
 
 def is_of_another_address(scope: Scope, channel: str, action_id: object) -> bool:

@@ -97,6 +97,31 @@ def test_what_is_meant_as_a_yes_and_is_none_is_refused_and_takes_nothing_back(me
     assert ana.messages == [("cart-reminder", "email", "1m")]
 
 
+@pytest.mark.parametrize("about", [{"channel": ["push"]}, {"purpose": ["news"]}, {"channel": {"name": "push"}}])
+def test_a_yes_to_what_is_no_text_is_refused_and_is_none_to_everything(about):
+    ana = Customer(remind("email"), consents=())
+    with pytest.raises(EventError, match="name one as text, in an event for each"):
+        ana.consents_to("1s", **about, **YES)
+    ana.does("cart_updated", "1m")
+    assert ana.withheld == [("remind", "email", "no_consent")]
+
+
+def test_a_no_to_what_is_no_text_is_one_to_everything():
+    ana = Customer(remind("email"), consents=(YES,))
+    ana.consents_to("1s", channel=["push"], **NO)
+    ana.does("cart_updated", "1m")
+    assert ana.withheld == [("remind", "email", "no_consent")]
+
+
+def test_what_is_meant_as_a_confirmation_and_is_none_is_refused_and_takes_none_back():
+    ana = Customer(remind("email"), consents=(CONFIRMED,))
+    with pytest.raises(EventError, match="`confirmed` is 'true'; a yes is `true`, without quotes"):
+        ana.consents_to("1s", granted=True, confirmed="true")
+    assert [said.confirmed for said in ana.state.profile.consents] == [True]
+    ana.consents_to("2s", granted=False, confirmed="true")
+    assert [said.granted for said in ana.state.profile.consents] == [False]
+
+
 @pytest.mark.parametrize("meant", ["false", "no", 0, "withdrawn", [], None])
 def test_whatever_else_there_is_in_the_place_of_a_no_is_one(meant):
     ana = Customer(remind("email"), consents=(YES,))
