@@ -193,6 +193,23 @@ def test_two_carts_of_one_customer_both_stay_and_of_one_cart_one_entry_goes_on(s
     assert sorted(entry["key"] for entry in shop.explained("ana")["waiting"]) == ["own", "same"]
 
 
+def test_a_visitor_of_before_their_kind_was_listed_is_one_with_whom_they_are_seen_with_since(shop):
+    project = shop.folder / "orchestrator.yaml"
+    project.write_text(PROJECT.replace(", device_id, cookie]", "]"))
+    shop.runs(
+        (0, "profile_updated", {"customer_id": "ana", "cookie": "phone"}, {"email": "ana@example.com"}),
+        (1, "cart_updated", {"cookie": "phone"}, {"cart_id": "c1"}),
+    )
+    project.write_text(PROJECT)
+    _, alone = shop.runs((5, "cart_updated", {"cookie": "phone"}, {"cart_id": "c2"}))
+    assert alone[-1]["profile_id"] == alone[0]["profile_id"]  # nothing has linked them yet
+    actions, decisions = shop.runs(
+        (10, "order_placed", {"customer_id": "ana", "cookie": "phone"}, {}), until="2026-01-06T00:00:00Z"
+    )
+    assert told(decisions)[-3:] == [("", "merged", "same_customer"), *[("cart", "exited", "bought")] * 2]
+    assert actions == []
+
+
 def test_explain_follows_merged_customers_through_a_file_of_decisions_too(shop):
     shop.runs(
         (0, "cart_updated", {"cookie": "phone"}, {"cart_id": "c1"}),

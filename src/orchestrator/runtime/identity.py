@@ -38,6 +38,10 @@ class Names(Protocol):
         """Return all names of a profile, with their kinds."""
         ...
 
+    def read(self, profile_id: str) -> bytes | None:
+        """Return the record of a profile, None where there is none."""
+        ...
+
 
 class Nowhere:
     """A graph that nothing is known of."""
@@ -49,6 +53,10 @@ class Nowhere:
     def names_of(self, profile_id: str) -> dict[str, str]:
         """Return no names."""
         return {}
+
+    def read(self, profile_id: str) -> bytes | None:
+        """Return no record."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,8 @@ class Resolver:
         """Go on by the rules of a project that was read anew."""
         self._rules = project.identity
         self._together.clear()
+        self._looked_up.clear()
+        self._members.clear()
         self.is_direct = self._rules.is_direct
 
     def resolve(self, event: Event) -> Resolved:
@@ -185,9 +195,17 @@ class Resolver:
             return self._looked_up[name]
         except KeyError:
             known = self._names.known(name)
-            links = known is not None and known.kind in self._rules.kinds
+            links = known is not None and self._links(name, known.kind, known.profile_id)
             found = self._looked_up[name] = known.profile_id if known is not None and links else None
             return found
+
+    def _links(self, name: str, kind: str, root: str) -> bool:
+        """Whether a name was linked to a root, and does not only lead there for whoever looks a customer up.
+
+        Its kind may not have been listed when it was seen there first: then it may have a life of its own, which
+        nothing has that was linked.
+        """
+        return kind in self._rules.kinds and (name == root or self._names.read(name) is None)
 
     def _is_told(self, name: str) -> bool:
         """Whether somebody was seen with a name that does not link; whoever was first is found by it."""
@@ -200,9 +218,10 @@ class Resolver:
         """Give a cluster's names with their kinds, those that link."""
         members = self._members.get(root)
         if members is None:
-            kinds = self._rules.kinds
-            members = {name: kind for name, kind in self._names.names_of(root).items() if kind in kinds}
-            self._members[root] = members
+            names = self._names.names_of(root)
+            members = self._members[root] = {
+                name: kind for name, kind in names.items() if self._links(name, kind, root)
+            }
         return members
 
     def _learn(self, linked: Linked) -> None:
