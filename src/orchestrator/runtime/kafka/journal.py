@@ -100,6 +100,8 @@ class Journal:
                 self._waiters.clear()
                 await self._writer.discard()
                 self._fail(error)
+                if isinstance(error, Exception):
+                    return  # all who ask have been told, and nobody waits for this task
                 raise
             for waiter in waiters:
                 if not waiter.done():

@@ -1,5 +1,8 @@
 """Delivery's journal, without a broker: what comes after its end is not waited for."""
 
+import asyncio
+import gc
+
 import pytest
 
 from orchestrator.runtime.kafka import journal
@@ -50,3 +53,20 @@ async def test_whoever_writes_to_a_journal_that_has_ended_hears_so_at_once(failu
     await opened.close()
     with pytest.raises(ConnectionError):
         await opened.write({"a": b"1"})
+
+
+@pytest.mark.timeout(10)
+async def test_whoever_makes_journals_is_told_of_an_end_and_the_log_holds_no_other_word_of_it(failures):
+    forgotten = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: forgotten.append(context["message"]))
+    settings = KafkaSettings.of({"app_id": "shop"})
+    opened = Journal(settings, Topics.of(settings), 0, failures.append)
+    await opened.open()
+    with pytest.raises(ConnectionError):
+        await opened.write({"a": b"1"})
+    assert [str(error) for error in failures] == ["no answer"]
+    failures.clear()
+    del opened
+    await asyncio.sleep(0)  # the loop lets go of the task as well
+    gc.collect()
+    assert forgotten == []
