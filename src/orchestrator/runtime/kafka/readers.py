@@ -19,6 +19,8 @@ from orchestrator.runtime.wall_clock import Clock
 Seen = dict[int, int]
 _PLACE = re.compile(r"[0-9]{1,5}\.[0-9]{1,14}(-[0-9]{1,5}\.[0-9]{1,14})*")
 MOST_CHARACTERS = 8_000
+# What has room in a number of 63 bits (`copied.origin_of`), with one behind the last to end before.
+MOST_PARTITIONS = (1 << 16) - 1
 
 
 class Streams(streams.Streams):
@@ -96,4 +98,7 @@ def read_place(text: str) -> Seen:
     if len(text) > MOST_CHARACTERS or not _PLACE.fullmatch(text):
         raise NoPlace("Last-Event-ID is the id of an event of this stream")
     parts = (part.split(".") for part in text.split("-"))
-    return {int(partition): int(number) for partition, number in parts}
+    seen = {int(partition): int(number) for partition, number in parts}
+    if max(seen) >= MOST_PARTITIONS:
+        raise NoPlace("Last-Event-ID names a partition that no topic has")
+    return seen

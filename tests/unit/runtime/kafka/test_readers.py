@@ -104,7 +104,9 @@ async def test_a_reader_goes_on_when_the_copy_is_made_anew(gates):
     assert (await seen(reader))[0] == ["0/5"]
 
 
-@pytest.mark.parametrize("text", ["", "7", "1.x", "1.2-", "-1.2", "1.2,3.4", "9" * 20, "1.2-" * 3_000 + "1.2"])
+@pytest.mark.parametrize(
+    "text", ["", "7", "1.x", "1.2-", "-1.2", "1.2,3.4", "9" * 20, "1.2-" * 3_000 + "1.2", "65535.1"]
+)
 def test_what_is_no_place_is_refused(text):
     with pytest.raises(NoPlace):
         read_place(text)
