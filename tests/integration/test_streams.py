@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 
 import providers.live
+from orchestrator.errors import StorageError
+from orchestrator.runtime.serving.streams import StoreReader
 from orchestrator.web import streams as web_streams
 from orchestrator.web.server import listen
 from providers.live import PROJECT, READ, LiveShop, until, write_project
@@ -227,6 +229,19 @@ async def test_a_reader_hears_that_we_are_still_here_and_when_we_stop(live, monk
     await asyncio.wait_for(reader.task, 10)
     assert reader.events == [(None, "cut", {"reason": "stopping"})]
     await client.close()
+
+
+async def test_a_reader_is_cut_and_told_why_where_what_is_kept_cannot_be_asked(shop, monkeypatch, caplog):
+    async def page(reader):
+        raise StorageError("the copy of the customers is still being made; come back in a moment")
+
+    async with reading(shop) as reader:
+        monkeypatch.setattr(StoreReader, "page", page)
+        await meet(shop, "ana")
+        await come(shop, "ana", 1)
+        await asyncio.wait_for(reader.task, 10)
+        assert reader.events == [(None, "cut", {"reason": "not_now"})]
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 @pytest.fixture

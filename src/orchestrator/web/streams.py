@@ -230,7 +230,10 @@ class _Events(Response):
             if self._until_ms and self._service.clock.now_ms() >= self._until_ms:
                 raise Cut("expired")
             told.clear()
-            page = await self._reader.page()
+            try:
+                page = await self._reader.page()
+            except StorageError as error:  # a copy that is being made anew, for one
+                raise Cut("not_now") from error
             for place, message in page:
                 await self._write(send, b"id: %s\nevent: message\ndata: %s\n\n" % (place.encode(), message))
             if not page and not await _something(told, gone):
