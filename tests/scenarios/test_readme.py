@@ -19,7 +19,7 @@ from orchestrator.scorers import registry
 from orchestrator.testing import run_examples
 from providers import WebServer
 from providers.live import CART, HOUR, LiveShop, until
-from providers.web import answer
+from providers.web import RESET, answer
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -106,16 +106,16 @@ async def test_the_channel_of_your_own_has_twenty_lines_and_is_tried_again(monke
     monkeypatch.setitem(sys.modules, "my_channel", package)
     points = EntryPoints([EntryPoint("ntfy", "my_channel:open_ntfy", channels.GROUP)])
     monkeypatch.setattr(channels, "entry_points", points.select)
-    script = [answer(503), answer(200, b'{"id": "n1"}', Content_Type="application/json")]
+    script = [answer(503), RESET, answer(200, b'{"id": "n1"}', Content_Type="application/json")]
     async with WebServer(*script) as ntfy, LiveShop(tmp_path, push=f"ntfy:{ntfy.url}") as shop:
         await shop.post({"type": "profile_updated", "customer_id": "ana", "properties": {"device_token": "anas"}})
         said = {"purpose": "marketing", "granted": True}
         await shop.post({"type": "consent_changed", "customer_id": "ana", "properties": said})
         await shop.post({**CART, "customer_id": "ana"})
         shop.later(HOUR)
-        await until(lambda: len(ntfy.requests) == 2)
+        await until(lambda: len(ntfy.requests) == 3)
         note = {"topic": "anas", "title": "Tienda", "message": "Tu cesta te espera"}
-        assert ntfy.bodies == [note, note]
+        assert ntfy.bodies == [note] * 3
         assert len({headers["idempotency-key"] for _, headers, _ in ntfy.requests}) == 1
 
 

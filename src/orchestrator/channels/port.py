@@ -100,7 +100,8 @@ class Channel(Protocol):
         """Hand one delivery to the provider.
 
         Raises Refused (Bounced when it is the address's fault) or TryLater (Unavailable when the provider as a whole
-        is in trouble). May be called again with the same key, and from several tasks at once.
+        is in trouble, or cannot be reached); a message that raises anything else met a bug, and is given up. May be
+        called again with the same key, and from several tasks at once.
         """
         ...
 
