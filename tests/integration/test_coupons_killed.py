@@ -13,7 +13,7 @@ import pytest
 from orchestrator.storage import SqliteStore
 from providers import WebServer
 from providers.live import PROJECT, WRITE, until, write_project
-from providers.serving import Serving, free_port
+from providers.serving import Serving
 
 JOURNEY = """
 journey: welcome
@@ -75,7 +75,7 @@ async def test_killed_again_and_again_no_code_is_given_twice_and_who_got_none_is
     write_shop(tmp_path / "shop", codes)
     dice = random.Random(rounds)
     async with WebServer() as sink:
-        serving = Serving(tmp_path, sink.url, free_port())
+        serving = Serving(tmp_path, sink.url)
         coming = asyncio.create_task(sign_up(serving.url, names))
         kills = 4 * rounds
         for number in range(kills):

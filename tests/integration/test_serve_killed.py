@@ -16,7 +16,7 @@ from orchestrator.runtime.delivery.pace import CONCURRENCY
 from orchestrator.storage import SqliteStore
 from providers import WebServer
 from providers.live import WRITE, until, write_project
-from providers.serving import Serving, free_port
+from providers.serving import Serving
 
 WELCOME = """
 journey: welcome
@@ -107,7 +107,7 @@ async def test_killed_under_load_nothing_that_was_answered_is_lost_or_doubled(tm
     dice = random.Random(kills)
     write_project(tmp_path / "shop", WELCOME)
     async with WebServer() as sink:
-        serving = Serving(tmp_path, sink.url, free_port())
+        serving = Serving(tmp_path, sink.url)
         await serving.start()
         crowd = Crowd(serving.url)
         running = asyncio.create_task(crowd.run())
@@ -133,7 +133,7 @@ async def test_killed_under_load_nothing_that_was_answered_is_lost_or_doubled(tm
 async def test_dying_at_the_worst_moments_changes_nothing(tmp_path, point):
     write_project(tmp_path / "shop", WELCOME)
     async with WebServer() as sink:
-        serving = Serving(tmp_path, sink.url, free_port())
+        serving = Serving(tmp_path, sink.url)
         await serving.start(point)
         crowd = Crowd(serving.url)
         running = asyncio.create_task(crowd.run())

@@ -6,17 +6,19 @@ Owns its environment and its signals. Must never be stopped by anything but its 
 import asyncio
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
+from orchestrator.testing.brokers.guarded_process import free_ports
 from providers.live import WRITE
 
 
 class Serving:
     """The process, on a port that stays the same; `sink` is where pushes go."""
 
-    def __init__(self, folder: Path, sink: str, port: int) -> None:
+    def __init__(self, folder: Path, sink: str) -> None:
+        # Not one of those that the system gives to clients: while it is down they look for it.
+        [port] = free_ports(1)
         self.folder, self.url = folder, f"http://127.0.0.1:{port}"
         source = Path(__file__).parents[2] / "src"
         self._environment = {
@@ -54,9 +56,3 @@ class Serving:
     async def gone(self) -> None:
         await self.process.wait()
         await self._reading
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -30,13 +30,13 @@ async def test_a_restore_three_times_the_session_long_finishes_once_and_without_
 
     async def linger() -> None:
         waited.append(asyncio.get_running_loop().time())
-        await asyncio.sleep(3.3)
+        await asyncio.sleep(6.3)
 
     metrics = Metrics()
     with faults.armed("restore.records", linger, passage=None):
         await shop.receive(records[-4:])
-        # The broker's shortest session; four partitions restore at the same time.
-        async with shop.member(metrics, SESSION_TIMEOUT_MS="1000"):
+        # A short session, and no shorter than a busy machine may stand still; four partitions restore at the same time.
+        async with shop.member(metrics, SESSION_TIMEOUT_MS="2000"):
             await shop.drained()
     assert len(waited) == 4
     assert metrics.registry.get_sample_value("orchestrator_restore_seconds_count") == 4

@@ -163,7 +163,7 @@ async def test_of_two_changes_that_were_compared_with_one_release_only_the_first
 
 @pytest.mark.slow
 async def test_who_stood_still_while_a_journey_was_paused_goes_on_when_it_is_published_live_again(shop, one_event):
-    _edit(shop, ("for: 1h", "for: 10s"))
+    _edit(shop, ("for: 1h", "for: 20s"))  # longer than it takes to publish the pause
     settings, topics = shop.settings(), Topics.of(shop.settings())
     await ensure(settings, topics)
     await publish(settings, topics, keyed(shop.loaded))

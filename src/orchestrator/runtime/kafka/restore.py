@@ -114,7 +114,7 @@ async def _read(
             raw_header = found or raw_header
             state.load(changes, Checkpoint(position, time.time(), raw_header))
             count += len(records)
-        await faults.pause_at("restore.records")
+            await faults.pause_at("restore.records")
         await asyncio.sleep(0)
     return raw_header, count
 
