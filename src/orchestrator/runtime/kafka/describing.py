@@ -1,10 +1,12 @@
 """What brokers say of what they hold: topics and their settings, groups and how far they have come.
 
-Owns the life of the client that is told. Must never change anything by itself.
+Owns the life of the client that is told, and that no client of this process creates a topic by asking about it. Must
+never change anything by itself.
 """
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.runtime.kafka.closing import close, start
@@ -32,3 +34,17 @@ async def partition_counts(settings: KafkaSettings, names: Iterable[str] | None 
     async with describer(settings) as client:
         described = await client.describe_topics(None if names is None else list(names))
     return {each["topic"]: len(each["partitions"]) for each in described if not each["error_code"]}
+
+
+def create_nothing() -> None:
+    """Have all clients of this process only ask about topics.
+
+    aiokafka lets brokers create what is asked about, and Kafka's own default is to do so (auto.create.topics.enable): a
+    topic that somebody deletes would be there again at once, with other partitions and settings than it must have, and
+    in the way of whoever creates it as it must be.
+    """
+    from aiokafka import client
+    from aiokafka.admin import client as admin
+    from aiokafka.protocol.metadata import MetadataRequest
+
+    client.MetadataRequest = admin.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)

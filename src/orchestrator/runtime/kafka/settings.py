@@ -181,7 +181,10 @@ class KafkaSettings(BaseModel):
         return self.session_timeout_ms // HEARTBEATS_PER_SESSION
 
     def connection(self) -> dict[str, Any]:
-        """Return what every aiokafka client needs to connect: brokers and security."""
+        """Return what every aiokafka client needs to connect: brokers and security; none of them creates topics."""
+        from orchestrator.runtime.kafka.describing import create_nothing
+
+        create_nothing()
         options: dict[str, Any] = {
             "bootstrap_servers": list(listed(self.kafka_bootstrap_servers)),
             "security_protocol": self.kafka_security_protocol,
