@@ -11,11 +11,11 @@ import aiohttp
 import structlog
 
 from orchestrator.channels import guarded
+from orchestrator.channels.answers import beginning_of
 from orchestrator.channels.inbound import ses, sns
 from orchestrator.channels.inbound.findings import Finding, Forbidden, Request
 from orchestrator.errors import OrchestratorError
 
-MAX_BYTES = 64 << 10
 KEPT_CERTIFICATES = 16
 _SECONDS = 10.0
 _log = structlog.get_logger(__name__)
@@ -61,6 +61,6 @@ class Amazon:
                     raise Forbidden(f"{host} answered {response.status}")
                 if response.status != 200:
                     raise NotFetched(f"{host} answered {response.status}")
-                return await response.content.read(MAX_BYTES)
+                return await beginning_of(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotFetched(f"{host} could not be asked") from error

@@ -107,8 +107,7 @@ def _is_automatic(headers: Mapping[str, str]) -> bool:
     """Whether a program wrote it (RFC 3834), or it went to a list; a bounce has no sender to write from."""
     said = headers.get("auto-submitted", "no").partition(";")[0].strip().lower()
     bulk = headers.get("precedence", "").strip().lower() in ("bulk", "junk", "list", "auto_reply")
-    signs = ("x-autoreply", "x-autorespond", "x-auto-response-suppress", "list-id")
-    by_itself = any(name in headers for name in signs[:2]) or "list-id" in headers
+    by_itself = any(name in headers for name in ("x-autoreply", "x-autorespond", "list-id"))
     return said != "no" or bulk or by_itself or headers.get("return-path", "").strip() == "<>"
 
 
