@@ -10,7 +10,7 @@ patience and order are delivery's, so that they are the same for all channels.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -127,6 +127,5 @@ class Setup:
     url: str
     secret: str | None = None
     allowed_hosts: frozenset[str] = frozenset()
-    options: Mapping[str, str] = field(default_factory=dict)
     find: Callable[[str], str | None] = _nothing
     hooks: str = ""

@@ -59,7 +59,7 @@ class Server:
         # A plus is a plus here: mailboxes have them.
         query = {name: values[-1] for name, values in parse_qs(url.query.replace("+", "%2B")).items()}
         tls = query.get("tls", "on" if url.scheme == "smtps" else "starttls")
-        sender = query.get("from") or setup.options.get("from", "")
+        sender = query.get("from", "")
         try:
             # Looked up whatever the port: with a word of its own here, mail and password would go in the clear.
             usual = _PORTS[tls]
