@@ -16,7 +16,7 @@ SHOWN_DEAD_LETTERS = 5
 class Summary:
     """What one run did; what earlier runs on the same state did is not counted again.
 
-    `events` counts by outcome: applied, duplicate, ignored. `dead_letters` counts by reason, and
+    `events` counts by outcome: applied, duplicate, ignored, refused. `dead_letters` counts by reason, and
     `first_dead_letters` are the first few. `waiting` and `customers` are what the store holds now:
     customers with something to wake for, and all of them. `misnamed` are names of events that nobody asks for and that
     are nearly one that somebody does, with that one. `clock_ms` is how far time has come, None

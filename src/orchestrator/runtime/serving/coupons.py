@@ -80,13 +80,12 @@ class StoreClaims:
     def _decide(self, claims: Sequence[_Claim]) -> list[Answer]:
         """Decide claims in the order in which they came, and commit them."""
         given: list[Given] = []
-        answers = [self._decide_one(claim, given) for claim in claims]
-        if not given:
-            return answers
         try:
-            faults.reach("coupons.before_commit")
-            self._intake.store.commit(Batch(given=given))
-            faults.reach("coupons.after_commit")
+            answers = [self._decide_one(claim, given) for claim in claims]
+            if given:
+                faults.reach("coupons.before_commit")
+                self._intake.store.commit(Batch(given=given))
+                faults.reach("coupons.after_commit")
         except StorageError:
             for each in reversed(given):
                 self._pool.put_back(each.coupon, each.code)
