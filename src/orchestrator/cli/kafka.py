@@ -1,11 +1,12 @@
-"""What commands on Kafka go by: the operators' settings for a project.
+"""What commands on Kafka go by: the operators' settings for a project, and what is said where brokers do not answer.
 
 Owns the default that only the command line knows: an application goes by its project's name. Must never connect
-anywhere.
+anywhere by itself.
 """
 
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.cli.settings import Sources
 from orchestrator.errors import OrchestratorError
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.language import Loaded
     from orchestrator.model.project import Project
     from orchestrator.runtime.kafka.settings import KafkaSettings
+
+Result = TypeVar("Result")
 
 
 def project_of(directory: Path) -> "Project":
@@ -47,3 +50,21 @@ def begin(loaded: "Loaded", sources: Sources) -> "KafkaSettings":
     logs.configure(settings.log_level, settings.log_format)
     strangers.tell(loaded, sources)
     return settings
+
+
+def ask(settings: "KafkaSettings", work: Coroutine[Any, Any, Result]) -> Result:
+    """Do what a command asks of brokers; raises OrchestratorError where they do not answer, or do not do it."""
+    import asyncio
+
+    from aiokafka.errors import KafkaConnectionError, KafkaError
+
+    servers = settings.kafka_bootstrap_servers
+    try:
+        return asyncio.run(work)
+    except (KafkaConnectionError, TimeoutError) as error:
+        raise OrchestratorError(
+            f"no broker of {servers} answers: are they well, and does ORCHESTRATOR_KAFKA_BOOTSTRAP_SERVERS name them? "
+            f"{error!r}"
+        ) from error
+    except KafkaError as error:
+        raise OrchestratorError(f"the brokers of {servers} do not do what was asked of them: {error!r}") from error

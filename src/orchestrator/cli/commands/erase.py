@@ -3,7 +3,6 @@
 Owns the options and what is told. What is erased, and in which order, is `runtime.rights`'.
 """
 
-import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import project_of, settings_for
+from orchestrator.cli.kafka import ask, project_of, settings_for
 from orchestrator.cli.options import Config, Customer, KafkaProject, StoreOrKafka
 from orchestrator.cli.settings import Sources
 
@@ -96,7 +95,7 @@ def _asked_for(customer: str, directory: Path, config: Path | None, wait_s: floa
     settings = settings_for(project, Sources(config=config))
     now_ms = time.time_ns() // 1_000_000
     receipts = [
-        asyncio.run(request_erasure(settings, Topics.of(settings), customer_id, identifiers, now_ms, wait_s))
+        ask(settings, request_erasure(settings, Topics.of(settings), customer_id, identifiers, now_ms, wait_s))
         for customer_id, identifiers in customers.events_about(customer, project)
     ]
     return receipts[-1]  # in force when all of them are

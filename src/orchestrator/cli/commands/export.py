@@ -3,7 +3,6 @@
 Owns the options. What the document holds is `runtime.rights`', its shape is schemas/export.schema.json.
 """
 
-import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import project_of, settings_for
+from orchestrator.cli.kafka import ask, project_of, settings_for
 from orchestrator.cli.options import Config, Customer, KafkaProject, StoreOrKafka
 from orchestrator.cli.settings import Sources
 
@@ -70,4 +69,4 @@ def _from_kafka(customer: str, directory: Path, config: Path | None, now_ms: int
     project = project_of(directory)
     settings = settings_for(project, Sources(config=config))
     candidates = customers.candidates(customer, project.identity)
-    return asyncio.run(export(settings, Topics.of(settings), candidates, now_ms, project))
+    return ask(settings, export(settings, Topics.of(settings), candidates, now_ms, project))

@@ -3,7 +3,6 @@
 Owns the form of the plan and the question of whether it may go ahead. Comparing and publishing are the runtime's.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import settings_for
+from orchestrator.cli.kafka import ask, settings_for
 from orchestrator.cli.options import Config, ProjectFolder
 from orchestrator.cli.process import DOES_NOT_HOLD
 from orchestrator.cli.settings import Sources
@@ -52,7 +51,7 @@ def command(
     loaded = load(directory)
     if state is None:
         settings = settings_for(loaded.catalog.project, Sources(config=config))
-        changes, revision = asyncio.run(_publish(settings, loaded, dry_run=dry_run))
+        changes, revision = ask(settings, _publish(settings, loaded, dry_run=dry_run))
     else:
         changes, revision = _publish_to(state, loaded, dry_run=dry_run)
     refused = [change for change in changes if change.why is not None]

@@ -3,7 +3,6 @@
 Owns the options and the list. What it means to try again is the store's, and delivery's, work.
 """
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,11 +13,12 @@ import typer
 
 from orchestrator.cli import screen
 from orchestrator.cli.help import Example
-from orchestrator.cli.kafka import project_of, settings_for
+from orchestrator.cli.kafka import ask, project_of, settings_for
 from orchestrator.cli.options import Config, KafkaProject
 from orchestrator.cli.settings import Sources
 
 if TYPE_CHECKING:
+    from orchestrator.runtime.kafka.settings import KafkaSettings
     from orchestrator.storage import Pending
 
 EXAMPLES = [
@@ -53,7 +53,8 @@ def command(
     if state is not None:
         found, revived = _in_store(state, reason, dry_run)
     else:
-        found, revived = asyncio.run(_on_kafka(directory, Sources(config=config), reason, dry_run))
+        settings = settings_for(project_of(directory), Sources(config=config))
+        found, revived = ask(settings, _on_kafka(settings, reason, dry_run))
     rows = [
         {"action_id": each.action_id, "lane": each.lane, "reason": each.reason, "why": each.why, "tries": each.attempts}
         for each in found
@@ -76,13 +77,10 @@ def _in_store(state: Path, reason: str | None, dry_run: bool) -> "tuple[Sequence
         return found, 0 if dry_run else store.revive(time.time_ns() // 1_000_000, reason)
 
 
-async def _on_kafka(
-    directory: Path, sources: Sources, reason: str | None, dry_run: bool
-) -> "tuple[Sequence[Pending], int]":
+async def _on_kafka(settings: "KafkaSettings", reason: str | None, dry_run: bool) -> "tuple[Sequence[Pending], int]":
     from orchestrator.runtime.kafka.redelivering import given_up, redeliver
     from orchestrator.runtime.kafka.topics import Topics
 
-    settings = settings_for(project_of(directory), sources)
     topics = Topics.of(settings)
     rows = [row for row in await given_up(settings, topics) if reason in (None, row.reason)]
     if not dry_run:
