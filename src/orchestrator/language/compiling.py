@@ -182,18 +182,21 @@ class _Compiler:
         return compile_shop(definition, place, self._beside, segments)
 
     def _message(self, name: str, shop: Shop) -> None:
-        # What refers to a message is not blamed for the message's own mistakes, even if its id cannot be read.
-        self._messages.lost.add(PurePosixPath(name).name.removesuffix(sources.MESSAGE_ENDING))
+        stem = PurePosixPath(name).name.removesuffix(sources.MESSAGE_ENDING)
         tree = None if name in self._unread else self._tree(name)
-        if tree is None:
+        definition, place = (None, None) if tree is None else self._checked(MessageDefinition, name, tree)
+        has_id = definition is not None and definition.message != "lost"
+        if not has_id:
+            # What refers to a message is not blamed for the message's own mistakes, even if its id cannot be read.
+            self._messages.lost.add(stem)
+        if definition is None or place is None:
             return
-        definition, place = self._checked(MessageDefinition, name, tree)
-        if definition is None:
-            return
-        if definition.message in self._messages.drafts:
+        if has_id and definition.message in self._messages.drafts:
+            self._messages.lost.add(stem)
             first = self._messages.drafts[definition.message].place.file
             place["message"].report("E303", f"{first} has the message {definition.message} already", "another id")
             return
+        self._messages.ids[stem] = definition.message
         self._messages.drafts[definition.message] = content.draft(place, definition, shop, self._beside)
 
     def _beside(self, name: str) -> str | None:

@@ -83,7 +83,8 @@ def _check_expected(example: Example, place: Place, shop: Shop, messages: Messag
         spot = place["messages"][number]
         known = {*messages.drafts, *messages.lost}
         if message.message is not None and message.message not in known:
-            spot["message"].report("E304", f"there is no message {message.message}", suggest(message.message, known))
+            fix = messages.ids.get(message.message) or suggest(message.message, known)
+            spot["message"].report("E304", f"there is no message {message.message}", fix)
         shop.check_channel(spot["channel"], message.channel)
         shop.check_purpose(spot["purpose"], message.purpose)
     for number, withheld in enumerate(expect.withheld or ()):

@@ -32,6 +32,8 @@ class Messages:
     def __init__(self) -> None:
         self.drafts: dict[str, Draft] = {}
         self.lost: set[str] = set()
+        # By the name of its file, the id of each message whose file is named otherwise.
+        self.ids: dict[str, str] = {}
         # By message: the names that sends give as data.
         self.data: dict[str, set[str]] = {}
 
@@ -65,7 +67,7 @@ class Sending:
         if draft is None:
             self._check_channels(place, body, None)
             if body.message not in self._messages.lost:
-                fix = nearest(body.message, set(self._messages.drafts))
+                fix = self._messages.ids.get(body.message) or nearest(body.message, set(self._messages.drafts))
                 if fix is not None:
                     self._messages.drafts[fix].sent = True  # by this very send, once it is mended
                 fix = fix or f"messages/{body.message}.message.yaml"

@@ -131,6 +131,21 @@ def test_two_messages_of_one_name_are_refused(found):
     assert rows(problems) == ["welcome.message.yaml:1:10 E303"]
 
 
+def test_messages_whose_ids_cannot_be_read_are_not_called_two_of_one_name(found):
+    bare = "email: {subject: S, text: T}\n"
+    problems = found(message=bare, **{"messages/again.message.yaml": bare})
+    assert rows(problems) == ["again.message.yaml:1:1 E201", "welcome.message.yaml:1:1 E201"]
+
+
+@pytest.mark.parametrize("uses", [JOURNEY, JOURNEY.replace("send: {", "ask: {survey: nps, within: 1d, ")])
+def test_a_message_that_is_sent_by_the_name_of_its_file_is_told_its_id(uses, found):
+    uses = uses.replace(", data: {code: \"'X'\"}", "")
+    problems = found(uses, project=PROJECT, message="message: first-steps\npush: {title: T}\n")
+    told = [f"{each.code} {each.message}: {each.fix}" for each in problems if not each.is_warning]
+    assert told == ["E304 there is no message welcome: first-steps"]
+    assert "W303" not in {each.code for each in problems}
+
+
 def test_a_template_in_a_file_is_checked_where_it_stands(found):
     problems = found(
         JOURNEY,
