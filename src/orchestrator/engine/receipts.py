@@ -80,7 +80,8 @@ def _fill_in(event: Event, sent: Sent) -> None:
 def _give_up(turn: Turn, event: Event, sent: Sent) -> None:
     """Put on record that a message was not sent after all, and why."""
     reason = event.properties.get("reason")
-    if reason not in _NEVER_LEFT and reason not in _GIVEN_UP:
+    # In another system's words it may be anything, also a map or a list.
+    if not isinstance(reason, str) or (reason not in _NEVER_LEFT and reason not in _GIVEN_UP):
         return
     journey = turn.catalog.journey(sent.journey, sent.version) or Journey(sent.journey, sent.version, None, {}, ())
     entry = next((entry for entry in turn.state.entries if entry.id == sent.entry_id), None)

@@ -215,9 +215,10 @@ def test_what_delivery_could_not_send_is_on_record_with_its_reason(reason):
     assert ana.saw[-1] == {"channel": "email", "message": "cart-reminder", "purpose": "marketing"}
 
 
-def test_a_failure_in_somebody_elses_words_is_only_a_receipt():
+@pytest.mark.parametrize("reason", ["gremlins", None, 421, ["stale"], {"code": 421}])
+def test_a_failure_in_somebody_elses_words_is_only_a_receipt(reason):
     ana = waiting(wait("calm", "9d"))
-    ana.does("message_failed", "1h", action_id=ana.actions[0].id, reason="gremlins")
+    ana.does("message_failed", "1h", action_id=ana.actions[0].id, reason=reason)
     assert ana.told[-1][:2] == ("waited", "time")
 
 
