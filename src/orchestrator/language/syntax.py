@@ -16,6 +16,8 @@ from orchestrator.language.signs import NO_SPACE
 
 _NO_COLON = "could not find expected ':'"
 _IS_ALIAS = "expected alphabetic or numeric character"
+_NO_END = "expected <block end>, but found"
+_IN_BLOCK = "while scanning a block scalar"
 # What the parser says, in an author's words.
 _IN_WORDS = {
     "mapping values are not allowed here": "a colon stands where no key can stand",
@@ -29,7 +31,10 @@ _IN_WORDS = {
     "expected <block end>, but found '<scalar>'": "something follows where the text has ended",
     "expected <block end>, but found": "this line does not line up with those above it",
     "found character": "a text without quotes cannot begin with this sign",
+    "sequence entries are not allowed here": "a list begins on a line of its own, below its key",
+    "mapping keys are not allowed here": "a text without quotes cannot begin with this sign",
 }
+SIGN_QUOTED = "quotes around a text that begins with this sign"
 # By how the parser's words begin: the first that fits, so the longer stand before the shorter.
 _HINTS = {
     "mapping values are not allowed here": 'put a text that holds ": " in quotes',
@@ -40,10 +45,13 @@ _HINTS = {
     "expected <block end>, but found '}'": "the line without its last }",
     "expected <block end>, but found ']'": "the line without its last ]",
     "expected <block end>, but found": "line up this key with its neighbours",
-    "found character": "quotes around a text that begins with this sign",
+    "found character": SIGN_QUOTED,
+    "sequence entries are not allowed here": SIGN_QUOTED,
+    "mapping keys are not allowed here": SIGN_QUOTED,
     _IS_ALIAS: "a dash before an item of a list; quotes around a text that begins with this sign",
 }
 _FIRST_KEY = re.compile(r"\s*(?:- +)*[\w.-]+\s*")
+_ITEM_WITH_KEY = re.compile(r"- +[\w.-]+:(?=\s)")
 _KEY_WITHOUT_SPACE = re.compile(r"\s*(?:- +)*([\w.-]+:)(?=[^\s:])")
 # A value that YAML takes for a comment.
 COMMENT = re.compile(r":[ \t]+(#[^\s#].*)")
@@ -66,7 +74,9 @@ def syntax_error(file: str, text: str, error: MarkedYAMLError) -> DefinitionErro
             file, line, column, "E104", "a tab stands where YAML allows none", fix="spaces instead of the tab"
         )
     problem = error.problem or error.context or "it cannot be parsed"
-    opened = _quote_from_above(text, index) if problem.endswith("found '<scalar>'") else None
+    if error.context == _IN_BLOCK and mark is error.problem_mark and error.context_mark is not None:
+        return _no_block(file, text, error.context_mark)
+    opened = _quote_from_above(text, index) if problem.startswith(_NO_END) else None
     if opened is not None:
         why = f"the quote that opens here is closed on line {line} only, in the middle of another text"
         return DefinitionError(file, *opened, "E101", why, fix="the closing quote where the text ends")
@@ -82,6 +92,16 @@ def _first(table: dict[str, str], problem: str) -> str | None:
     return next((words for start, words in table.items() if problem.startswith(start)), None)
 
 
+def _no_block(file: str, text: str, sign: Any) -> DefinitionError:
+    """Tell that > and | begin a text on the lines below them, and nothing else."""
+    before = text[sign.index - sign.column : sign.index].rstrip()
+    if before.endswith(("'", '"')):
+        why, hint = _IN_WORDS[f"{_NO_END} '<scalar>'"], HALF_QUOTED
+    else:
+        why, hint = f"a text of one line cannot begin with this sign: {text[sign.index]}", SIGN_QUOTED
+    return DefinitionError(file, sign.line + 1, sign.column + 1, "E101", f"this is not YAML: {why}", fix=hint)
+
+
 def _quote_from_above(text: str, index: int) -> tuple[int, int] | None:
     """Find where the quoted text that ends before `index` begins, if that is on another line."""
     opened = None
@@ -90,7 +110,7 @@ def _quote_from_above(text: str, index: int) -> tuple[int, int] | None:
         for token in YAML(typ="safe", pure=True).scan(text[:index]):
             if isinstance(token, ScalarToken) and token.style in ("'", '"'):
                 opened = token
-    if opened is None or opened.start_mark.line == opened.end_mark.line:
+    if opened is None or opened.start_mark.line == opened.end_mark.line or text[opened.end_mark.index : index].strip():
         return None
     return opened.start_mark.line + 1, opened.start_mark.column + 1
 
@@ -117,6 +137,10 @@ def _closer_hint(problem: str, text: str, error: MarkedYAMLError) -> str | None:
         return "quotes around a text that begins with #, as # begins a comment"
     if problem.startswith("expected ',' or '}'") and problem[-2:-1] not in "]}":
         return UNQUOTED if context is not None and context.line == mark.line else None
+    if problem.startswith("sequence entries are not allowed") and _ITEM_WITH_KEY.match(text, mark.index):
+        return "the list on the lines below, each item with its dash"
+    if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("]", "}")):
+        return HALF_QUOTED
     if problem.endswith("found '<scalar>'") and before.rstrip().endswith(("'", '"')):
         return HALF_QUOTED if before.endswith(" ") else OTHER_QUOTES
     return None
