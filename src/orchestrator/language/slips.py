@@ -48,7 +48,8 @@ class Slips:
         if name is None:
             return
         known = set().union(*(self._given.get(event, ()) for event in (self._given if events is None else events)))
-        close = get_close_matches(name, sorted(known), n=1, cutoff=NEARLY)
+        close = [each for each in sorted(known) if _bare(each) == _bare(name)]
+        close = close or get_close_matches(name, sorted(known), n=1, cutoff=NEARLY)
         if name not in known and close:
             place.report(
                 "W407", f"no example gives a property `{name}`, and some give `{close[0]}`", close[0], offset=offset
@@ -58,6 +59,8 @@ class Slips:
         """Find the property that a path begins with, and whose events' it is (None: any of them)."""
         if path[0] == "entry" and len(path) > 1:
             return path[1], self._opening
+        if path[0] == "steps" and path[2:4] == ("event", "properties") and len(path) > 4:
+            return path[4], None
         return (path[2] if path[:2] == ("event", "properties") and len(path) > 2 else None), events
 
     def _check_kind(
@@ -79,3 +82,8 @@ class Slips:
             )
             why = f"the examples give `{name}` as a {given}, which {literal} never compares with"
             place.report("W409", why, fix, offset=compared.start(1))
+
+
+def _bare(name: str) -> str:
+    """Write a name as cartId, Cart_ID and cart-id have it in common."""
+    return name.replace("_", "").replace("-", "").casefold()

@@ -20,6 +20,7 @@ purpose: service
 enter: {{event: cart_updated, where: {where}, key: cart_id}}
 goal: {{event: order_placed, value: {value}}}
 steps:
+  - {{id: settle, wait: 1h}}
   - {{id: greet, send: {{message: welcome, data: {{x: {given}}}}}}}
 {example}"""
 
@@ -38,8 +39,12 @@ def seen(problems):
         ({"where": "event.properties.totl > 3"}, ["hello.journey.yaml:4:37 total"]),
         ({"where": "amout > 3"}, []),  # another event's
         ({"where": "old_total > 3 or sku == 'x'"}, []),
+        (
+            {"where": "Total > 3 or exists(cartId)"},
+            ["hello.journey.yaml:4:37 total", "hello.journey.yaml:4:57 cart_id"],
+        ),
         ({"value": "event.properties.amout"}, ["hello.journey.yaml:5:36 amount"]),
-        ({"given": "entry.cart_idd"}, ["hello.journey.yaml:7:52 cart_id"]),
+        ({"given": "entry.cart_idd"}, ["hello.journey.yaml:8:52 cart_id"]),
         ({"given": "profile.totl"}, []),
         ({"where": "totl > 3", "example": ""}, []),
     ],
@@ -54,6 +59,8 @@ def test_a_name_that_no_example_gives_is_doubted_where_one_is_nearly_so(changed,
         ("{{ entry.totl }}", ["welcome.message.yaml:2:22 total"]),
         ("{{ event.properties.amout }}", ["welcome.message.yaml:2:22 amount"]),
         ("{{ entry.total }} {{ entry.sku }}", []),
+        ("{{ steps.settle.event.properties.totl }}", ["welcome.message.yaml:2:22 total"]),
+        ("{{ steps.settle.event.properties.amount }} {{ steps.settle.event.type }}", []),
     ],
 )
 def test_the_same_holds_for_messages(subject, told, found):
@@ -91,7 +98,7 @@ def test_where_the_examples_give_both_kinds_neither_is_doubted(found):
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        ("order_place", ["W410 13:25 order_placed"]),
+        ("order_place", ["W410 14:25 order_placed"]),
         ("order_placed", []),
         ("order_shipped", []),
         ("orders_placed", []),  # the other journey's
