@@ -120,7 +120,7 @@ class Shop:
         """Report a purpose that the project does not have."""
         known = self.definition.purposes
         if name is not None and name not in known and not self.is_lost and not self.place["purposes"].node.mended:
-            fix = suggest(name, tuple(known))
+            fix = suggest(name, tuple(known)) if known else f"purposes: {{{name}: {{consent: ...}}}} there"
             place.report("E306", f"orchestrator.yaml has no purpose {name}", fix)
 
     def check_segment(self, place: Place, name: str) -> None:
@@ -135,7 +135,7 @@ class Shop:
         known = self.definition.channels
         if name is None or name in known or self.is_lost or self.place["channels"].node.mended:
             return name in known
-        fix = suggest(name, tuple(known))
+        fix = suggest(name, tuple(known)) if known else f"channels: {{{name}: {{address: ...}}}} there"
         place.report("E305", f"orchestrator.yaml has no channel {name}", fix, at_key=at_key)
         return False
 

@@ -146,6 +146,19 @@ def test_the_moment_of_an_example_is_guessed(at, told):
 def test_a_segment_where_there_are_none_is_told_where_to_write_it(found):
     problems = found(HEAD.replace("event: cart_updated", "segment: vip") + "steps: [{id: greet, send: welcome}]\n")
     assert [f"{each.code} {each.fix}" for each in problems] == ["E330 segments.yaml beside it, with vip: {if: ...}"]
+    problems = found(HEAD + "steps: [{choose: [{if: in_segment('vip'), then: [{id: greet, send: welcome}]}]}]\n")
+    assert [f"{each.code} {each.fix}" for each in problems] == ["E330 vip: {if: ...} in segments.yaml"]
+
+
+def test_a_purpose_or_a_channel_where_there_are_none_is_told_where_to_write_it(found):
+    problems = found(
+        project="project: shop\nlanguages: [en]\n",
+        text=HEAD + "steps: [{id: greet, send: {message: welcome, channels: [email]}}]\n",
+    )
+    assert [f"{each.code} {each.fix}" for each in problems if not each.is_warning] == [
+        "E306 purposes: {service: {consent: ...}} there",
+        "E305 channels: {email: {address: ...}} there",
+    ]
 
 
 @pytest.mark.parametrize("written", ["unsubscribe_url", "unsubscribe", "mc.unsubscribe_link"])

@@ -354,7 +354,7 @@ class Generator:
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
             raise self._mistake(name, "E413", "a segment is named by its name", "a name in quotes: in_segment('vip')")
         if known is not None and name.value not in known:
-            fix = suggest(name.value, known)
+            fix = suggest(name.value, known) if known else f"{name.value}: {{if: ...}} in segments.yaml"
             raise self._mistake(name, "E330", f"segments.yaml has no segment {name.value!r}", fix)
         self.found.reads.add(("segment", name.value))
 

@@ -40,6 +40,7 @@ _HINTS = (
     (re.compile(r"\b(?:is )?at most\b", re.IGNORECASE), "<="),
     (re.compile(r"\b(?:equals|is equal to)\b", re.IGNORECASE), "=="),
     (re.compile(r"\bexists\b(?!\s*\()", re.IGNORECASE), "exists(name)"),
+    (re.compile(r"\$(?=[^\W\d])"), "the name alone"),
     (re.compile(r"(?<=[0-9])\s*%|[€$£]"), "the number alone"),
 )
 _WORD = r"(?!(?:and|or|not|in|is)\b)[^\W\d]\w*"

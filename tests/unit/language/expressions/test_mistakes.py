@@ -215,6 +215,8 @@ def test_a_number_with_its_thousands_grouped_is_told_as_one():
         ("§exists total", "exists(name)"),
         ("discount > 10§%", "the number alone"),
         ("total >= 30§€", "the number alone"),
+        ("total >= §$30", "the number alone"),
+        ("§$total >= 30", "the name alone"),
         ("country == §'ES", "close the quote"),
         ("total§\u00a0>= 30", "an ordinary space, or nothing"),
         ("to§\u200btal >= 30", "an ordinary space, or nothing"),
