@@ -82,7 +82,9 @@ def load(directory: Path) -> Loaded:
         _report_no_project(problems, f"there is no folder {directory.name}", "the folder that holds orchestrator.yaml")
     elif not (directory / sources.PROJECT).is_file():
         below = sorted(path.parent.name for path in directory.glob(f"*/{sources.PROJECT}"))
+        misnamed = sources.misnamed_project(directory)
         fix = f"the folder {below[0]}" if below else "a file orchestrator.yaml with: project: NAME"
+        fix = fix if misnamed is None else f"{sources.PROJECT} as the name of {misnamed}"
         _report_no_project(problems, "there is no orchestrator.yaml here", fix)
     else:
         texts = folder.definitions()

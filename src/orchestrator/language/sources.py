@@ -5,8 +5,9 @@ Owns the layout (which name means what) and the encodings. Must never follow a n
 
 import codecs
 import os
+import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from orchestrator.errors import DefinitionError
 from orchestrator.language.problems import Problems
@@ -15,6 +16,9 @@ PROJECT = "orchestrator.yaml"
 SEGMENTS = "segments.yaml"
 JOURNEY_ENDING = ".journey.yaml"
 MESSAGE_ENDING = ".message.yaml"
+# Also as editors on Windows write it, which hide the ending that they add.
+_YAML = re.compile(r"\.ya?ml(?:\.txt)?$", re.IGNORECASE)
+_KIND = re.compile(r"\.(journey|message)(?![a-z])", re.IGNORECASE)
 # Gives the text of a file of the project by its name; None where there is none.
 ReadFile = Callable[[str], str | None]
 MAX_FILES = 5_000
@@ -26,6 +30,23 @@ _UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 def is_definition(name: str) -> bool:
     """Tell whether a file of this name is read as part of the language."""
     return name in (PROJECT, SEGMENTS) or name.endswith((JOURNEY_ENDING, MESSAGE_ENDING))
+
+
+def _meant(name: str, ending: str) -> str:
+    """Say what the name of a file that is not read should be, for it to be."""
+    path = PurePosixPath(name.removesuffix(ending))
+    for whole in (PROJECT, SEGMENTS):
+        if path.name.lower().rstrip("s") == whole.removesuffix(".yaml").rstrip("s"):
+            return whole
+    kind = _KIND.search(path.name)
+    is_message = kind[1].lower() == "message" if kind else "messages" in path.parts
+    return _KIND.sub("", path.name) + (MESSAGE_ENDING if is_message else JOURNEY_ENDING)
+
+
+def misnamed_project(directory: Path) -> str | None:
+    """Find what was to be the orchestrator.yaml of a folder that has none."""
+    names = sorted(path.name for path in directory.glob("*") if path.is_file())
+    return next((name for name in names if (end := _YAML.search(name)) and _meant(name, end[0]) == PROJECT), None)
 
 
 class Folder:
@@ -43,11 +64,8 @@ class Folder:
                 text = self.read(name)
                 if text is not None:
                     texts[name] = text
-            elif name.endswith((".yml", ".yaml")):
-                instead = Path(name).stem.removesuffix(".journey").removesuffix(".message")
-                self._report(
-                    "W308", name, "this file is not read: its name says neither what", f"{instead}{JOURNEY_ENDING}"
-                )
+            elif ending := _YAML.search(name):
+                self._report("W308", name, "this file is not read: its name says neither what", _meant(name, ending[0]))
         return texts
 
     def read(self, name: str) -> str | None:

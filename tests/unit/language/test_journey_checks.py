@@ -403,6 +403,7 @@ def test_steps_that_cannot_be_read_are_not_called_none_as_well(steps, found):
         ("title: [a, b]", "5:8", "E203", "one text, without brackets"),
         # What is wrong with an id is said once.
         ("steps: [{id: Settle, wait: 1h}]", "5:14", "E206", "settle"),
+        ("steps: [{id: Señal única, wait: 1h}]", "5:14", "E206", "senal-unica"),
     ],
 )  # fmt: skip
 def test_what_to_write_instead_is_what_was_meant(line, place, code, fix, found):

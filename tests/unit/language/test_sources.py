@@ -76,6 +76,15 @@ def test_a_folder_without_a_project_says_where_one_is(folder):
     assert (problem.code, problem.fix) == ("E119", f"the folder {folder.name}")
 
 
+@pytest.mark.parametrize("name", ["orchestrator.yml", "Orchestrator.yaml", "orchestrator.yaml.txt"])
+def test_a_folder_whose_project_is_misnamed_says_so(folder, name):
+    (folder / "orchestrator.yaml").rename(folder / name)
+    with pytest.raises(InvalidProject) as caught:
+        load(folder)
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.fix) == ("E119", f"orchestrator.yaml as the name of {name}")
+
+
 def test_a_folder_that_is_not_there_is_said_to_be(tmp_path):
     assert problems_in(tmp_path / "nowhere") == ["orchestrator.yaml:1:1 E119"]
     assert problems_in(tmp_path) == ["orchestrator.yaml:1:1 E119"]
@@ -124,6 +133,28 @@ def test_a_yaml_file_whose_name_says_nothing_is_doubted(folder):
     write(folder / "notes.yaml", b"a: b")
     write(folder / "readme.md", b"# Shop")
     assert problems_in(folder) == ["hello.journey.yml:1:1 W308", "notes.yaml:1:1 W308"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("hello.journey.yml", "hello.journey.yaml"),
+        ("hello.journey.YAML", "hello.journey.yaml"),
+        ("hello.journey.yaml.txt", "hello.journey.yaml"),
+        ("hello.journey (1).yaml", "hello (1).journey.yaml"),
+        ("hello.yaml", "hello.journey.yaml"),
+        ("messages/hello.yaml", "hello.message.yaml"),
+        ("hello.message.yml", "hello.message.yaml"),
+        ("segment.yaml", "segments.yaml"),
+        ("spring/segments.yaml", "segments.yaml"),
+        ("segments.yaml.txt", "segments.yaml"),
+        ("Orchestrator.yml", "orchestrator.yaml"),
+    ],
+)
+def test_a_file_that_is_not_read_is_told_the_name_by_which_it_would_be(folder, name, meant):
+    write(folder / name, b"journey: h")
+    (problem,) = load(folder).warnings
+    assert (problem.file, problem.code, problem.fix) == (name, "W308", meant)
 
 
 def test_a_file_that_leads_out_of_the_project_is_not_there(folder, tmp_path_factory):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, ClassVar, NoReturn, Union, get_args, get_origin
+from unicodedata import combining, normalize
 
 from pydantic import (
     AfterValidator,
@@ -249,6 +250,8 @@ def _name(pattern: str, what: str, joint: str = "-") -> Callable[[str], str]:
             refuse("E208", f"a name of {len(text):,} characters; at most {MAX_NAME}", "a shorter name")
         if not compiled.fullmatch(text):
             bare = text.removesuffix(".yaml").removesuffix(".message").removesuffix(".journey")
+            bare = normalize("NFKD", bare.replace("ß", "ss"))  # señal is senal: the marks over letters stand apart then
+            bare = "".join(letter for letter in bare if not combining(letter))
             words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", bare).lower())
             guess = joint.join(words)
             fix = guess if compiled.fullmatch(guess) else "a word such as abandoned-cart"

@@ -52,6 +52,8 @@ _NO_COMMA = "Perhaps you forgot a comma?"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 # To Python 2026-12-24 is 1990: two subtractions, or a number that begins with 0.
 _DATE = re.compile(r"(?<![\w.-])[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:Z|[+-][0-9:]+)?)?(?![\w.-])")
+# So much of the world writes it, and to Python 24/12/2026 is next to nothing: two divisions.
+_DATE_WITH_SLASHES = re.compile(r"(?<![\w./])[0-9]{1,2}/[0-9]{1,2}/([0-9]{4})(?![\w./])")
 # Behind a comparison: in a list, [100,200] is two numbers and meant so.
 _GROUPED = re.compile(r"[<>=]\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?)(?![\w,])")
 # 30,50 is how half of the world writes 30.50.
@@ -144,6 +146,10 @@ class Source:
         date = _DATE.search(bare)
         if date:
             raise Mistake("E402", f"`{date[0]}` subtracts numbers", date.start(), self.quoted(date[0]))
+        date = _DATE_WITH_SLASHES.search(bare)
+        if date:
+            why = f"`{date[0]}` divides numbers"
+            raise Mistake("E402", why, date.start(), f"the year first, in quotes: {self.quoted(f'{date[1]}-MM-DD')}")
         grouped = _GROUPED.search(bare)
         if grouped:
             plain = grouped[1].replace(",", "")

@@ -166,6 +166,7 @@ def test_a_bare_name_means_nothing_outside_of_a_where(text, code, fix):
         ("§2026-12-24", "\"'2026-12-24'\""),
         ("§2026-12-24T09:30:00+01:00", "\"'2026-12-24T09:30:00+01:00'\""),
         ("profile.birthday < §2026-08-09", "'2026-08-09'"),
+        ("profile.birthday < §9/8/2026", "the year first, in quotes: '2026-MM-DD'"),
         ("§{{ entry.total }}", "entry.total"),
         ("§{{ entry.total }} > 3", "entry.total"),
         ("entry.total > 3 and entry.city == §{{ profile.city }}", "profile.city"),
@@ -177,7 +178,7 @@ def test_a_date_and_a_template_are_refused_rather_than_reckoned_with(marked, fix
 
 
 def test_a_date_inside_of_a_text_and_a_plain_subtraction_are_let_pass():
-    for text in ("profile.since > '2026-12-24'", "profile.total - 2026 - 12"):
+    for text in ("profile.since > '2026-12-24'", "profile.total - 2026 - 12", "profile.total/12/2026"):
         compile_text(text, AROUND)
 
 
