@@ -32,8 +32,15 @@ def zone(name: str | None) -> ZoneInfo:
 
 
 def local(instant_ms: int, zone_name: str | None) -> datetime:
-    """Turn an instant into the customer's local time."""
-    return instants.to_datetime(instant_ms).astimezone(zone(zone_name))
+    """Turn an instant into the customer's local time; in UTC where that lies beyond the calendar.
+
+    Other systems write "never" as the last second of the year 9999 in UTC, and "not set" as the first of the year 1.
+    """
+    at = instants.to_datetime(instant_ms)
+    try:
+        return at.astimezone(zone(zone_name))
+    except OverflowError:
+        return at
 
 
 def stamp(instant_ms: int, zone_name: str | None) -> str:

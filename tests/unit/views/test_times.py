@@ -32,6 +32,18 @@ def test_an_instant_is_said_in_the_customers_local_time():
     assert times.spoken(instant_ms + 5_000, "UTC") == "Tue 3 Mar 2026, 07:30:05"
 
 
+@pytest.mark.parametrize(
+    ("text", "zone", "said"),
+    [
+        ("9999-12-31T23:59:59Z", "Europe/Madrid", "Fri 31 Dec 9999, 23:59:59"),
+        ("9999-12-31T23:59:59Z", "America/New_York", "Fri 31 Dec 9999, 18:59:59"),
+        ("0001-01-01T00:00:00Z", "America/New_York", "Mon 1 Jan 1, 00:00"),
+    ],
+)
+def test_an_instant_at_the_end_of_the_calendar_is_said_all_the_same(text, zone, said):
+    assert times.spoken(instants.parse(text), zone) == said
+
+
 @pytest.mark.parametrize("name", [None, "", "Nowhere/Here", "Europe", "../etc/passwd", "/etc/passwd", "a\0b"])
 def test_an_unknown_zone_is_utc(name):
     assert times.zone(name).key == "UTC"
