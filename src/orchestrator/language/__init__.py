@@ -8,7 +8,8 @@
     expressions/, durations, times  conditions and values; lengths of time, local times
     project, models, tables, coupons
                                     orchestrator.yaml, its scorers, catalogs and pools of codes
-    content, templates, readers     messages, and what their templates and their channels ask for
+    content, templates, filters, readers
+                                    messages, and what their templates and their channels ask for
     journeys, naming, flow, moments, segments, sending, values, reads
                                     a journey: ids, steps, what time opens, whom it asks for, sends, knows and keeps
     examples, lint, slips, futile   doubts: of examples, of the whole project, of names nearly alike, of what cannot be

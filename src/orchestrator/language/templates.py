@@ -12,6 +12,7 @@ from liquid import Environment
 from liquid.exceptions import LiquidError
 from liquid.static_analysis import Segments
 
+from orchestrator.language import filters
 from orchestrator.language.definitions.fields import suggest
 from orchestrator.language.definitions.meant import by_filter
 from orchestrator.language.expressions import Mistake
@@ -31,11 +32,27 @@ _DEFAULT = re.compile(r"[^{}%]*?\|\s*default\s*:")
 _ASKED = re.compile(r"\{%-?\s*(?:if|elsif|unless|case)\b[^%]*%\}")
 # What Liquid finds in any list or text, beside what the data holds.
 _OF_ANY = frozenset({"size", "first", "last"})
+# Liquid takes it for `else`, whatever the condition says.
+_ELSE_IF = re.compile(r"\{%-?\s*else\s+(?:if\s+)?([^\s%-][^%]*?)\s*-?%\}")
 _UNENDED = re.compile(r"expected tag (end\w+), found end")
 # How other tools write what is put in: it would be sent as it stands.
 _BORROWED = re.compile(
     r"(?<![{$%])\{ *((?:profile|entry|event|steps|data|brand|links|coupon)\.[\w.]+) *\}(?!\})"
     r"|%%(\w+)%%|\*\|(\w+)\|\*|(?<![%\w])%([A-Z][A-Z_]{2,})%(?![%\w])|\[\[ *([\w.]+) *\]\]|\$\{ *([\w.]+) *\}"
+)
+# What other languages write, and Liquid refuses where it stands.
+_PYTHONS = (
+    ("elif", "{% elsif ... %}"),
+    ("elseif", "{% elsif ... %}"),
+    ("not ", "{% unless ... %}"),
+    ("&&", "and"),
+    ("||", "or, between conditions; | default: 'text', for a missing value"),
+    ("=>", ">="),
+    ("=<", "<="),
+    ("=", "=="),
+    ("+", "a filter: plus: 5"),
+    ("*", "a filter: times: 2"),
+    ("/", "a filter: divided_by: 2"),
 )
 # Tags that read other templates: there are none.
 _READING = ("include", "render")
@@ -103,11 +120,12 @@ def inspect(text: str) -> Template:
     if mistake is not None:
         return Template(mistakes=(mistake,))
     try:
-        analysis = _environment().from_string(text).analyze(include_partials=False)
+        template = _environment().from_string(text)
+        analysis = template.analyze(include_partials=False)
     except LiquidError as error:
         offset = error.token.start_index if error.token is not None and error.token.start_index >= 0 else 0
         why = f"the template cannot be read: {error.message}"
-        return Template(mistakes=(Mistake("E501", why, offset, _instead(str(error.message))),))
+        return Template(mistakes=(Mistake("E501", why, offset, _instead(str(error.message), text[offset:])),))
     except _PARSER_ACCIDENTS as error:
         return Template(mistakes=(Mistake("E501", f"the template cannot be read: {error}", 0, "a simpler one"),))
     mistakes = [
@@ -119,7 +137,12 @@ def inspect(text: str) -> Template:
         Mistake("E501", "`lookup` needs the catalog and the column", found.start(1), "lookup: 'products', 'title'")
         for found in _HALF_LOOKUP.finditer(text)
     ]
+    mistakes += [
+        Mistake("E501", "what follows `else` is not read", found.start(1), f"{{% elsif {found[1]} %}}")
+        for found in _ELSE_IF.finditer(text)
+    ]
     known = _environment().filters
+    mistakes += filters.misused(template, known)
     mistakes += [
         Mistake("E503", f"there is no filter `{name}`", span.index, by_filter(name) or suggest(name, set(known)))
         for name, spans in analysis.filters.items()
@@ -143,10 +166,14 @@ def inspect(text: str) -> Template:
     return Template(tuple(names), tuple(mistakes), lookups)
 
 
-def _instead(why: str) -> str:
+def _instead(why: str, found: str) -> str:
+    """Say what to write instead, by what Liquid says and by what stands there, which begins with what it refuses."""
     missing = _UNENDED.search(why)
     if missing:
         return f"{{% {missing[1]} %}} where it ends"
+    meant = next((fix for begins, fix in _PYTHONS if found.startswith(begins)), None)
+    if meant is not None:
+        return meant
     return "straight quotes" if any(sign in why for sign in CURLY) else "Liquid such as {{ profile.first_name }}"
 
 
