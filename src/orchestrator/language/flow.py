@@ -149,7 +149,7 @@ class Flow:
     def _send(self, step: written.SendStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         spot, body = place["send"], step.send
         data = tuple((name, self.expression(spot["data"][name], text)) for name, text in body.data.items())
-        message, channels, purpose = self._sending.resolve(spot, body)
+        message, channels, purpose = self._sending.resolve(spot, body, replace(self.around, at=place.step_id))
         return model.Send(
             **common,
             message=message,
@@ -162,7 +162,9 @@ class Flow:
     def _ask(self, step: written.AskStep, place: Place, path: Path, common: dict[str, Any]) -> Step:
         body = step.ask
         as_send = written.SendBody.model_construct(message=body.message, channels=body.channels)
-        message, channels, purpose = self._sending.resolve(place["ask"], as_send)
+        message, channels, purpose = self._sending.resolve(
+            place["ask"], as_send, replace(self.around, at=place.step_id)
+        )
         self._sending.check_survey(place["ask"]["message"], message)
         return model.Ask(
             **common,

@@ -10,7 +10,7 @@ from orchestrator.language import templates
 from orchestrator.language.content import Draft, check_lookup, exists
 from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.steps import HandoffBody, SendBody
-from orchestrator.language.expressions.surroundings import EVENT_FIELDS, HOLDING, LOST, RESULTS
+from orchestrator.language.expressions.surroundings import EVENT_FIELDS, HOLDING, LOST, RESULTS, Surroundings
 from orchestrator.language.models import Model
 from orchestrator.language.nodes import Mapping, Place
 from orchestrator.language.project import RESERVED_CHANNELS, Shop
@@ -60,8 +60,8 @@ class Sending:
         """The ids of all messages, those that could not be read included."""
         return sorted({*self._messages.drafts, *self._messages.lost})
 
-    def resolve(self, place: Place, body: SendBody) -> tuple[str, tuple[str, ...], str]:
-        """Find the message, the channels to try and the purpose of a send."""
+    def resolve(self, place: Place, body: SendBody, around: Surroundings) -> tuple[str, tuple[str, ...], str]:
+        """Find the message, the channels to try and the purpose of a send; `around` tells what has been passed."""
         self._shop.check_purpose(place["purpose"], body.purpose)
         draft = self._messages.drafts.get(body.message)
         if draft is None:
@@ -76,7 +76,7 @@ class Sending:
         draft.sent = True
         content = tuple(name for name in self._shop.definition.channels if name in draft.content.channels)
         self._check_channels(place, body, draft)
-        self._check_names(place, body, draft)
+        self._check_names(place, body, draft, around)
         purpose = body.purpose or draft.content.definition.purpose or self.purpose
         if purpose is None and not self._has_lost_purpose():
             place.report(
@@ -178,21 +178,27 @@ class Sending:
                     "E307", f"{body.message} has no content for {name}; it has {has}", f"{name}: in {draft.place.file}"
                 )
 
-    def _check_names(self, place: Place, body: SendBody, draft: Draft) -> None:
+    def _check_names(self, place: Place, body: SendBody, draft: Draft, around: Surroundings) -> None:
         """Check what a message's templates name of this journey, and note what they read."""
         given = set(body.data)
         self._messages.data.setdefault(body.message, set()).update(given)
         lacking: set[str] = set()
+        too_early: set[str] = set()
         for spot, _, named in draft.names:
             self._slips.check_name(spot, named.path, named.offset)
             if named.path[0] == "steps":
                 self._check_step(spot, named)
+                if not named.may_lack and around.comes_later(named.path[1].replace("_", "-")):
+                    too_early.add(named.path[1])
             elif named.path[0] == "data" and named.path[1] not in given and not named.may_lack:
                 lacking.add(named.path[1])
         for name in sorted(lacking):
             place.report(
                 "W309", f"{body.message} reads data.{name}, and this send gives no such thing", f"data: {{{name}: ...}}"
             )
+        for name in sorted(too_early):
+            why = f"{body.message} reads steps.{name}, which nobody has passed here: it is always missing"
+            place.report("W406", why, "a step that comes before this one")
         for paths in draft.reads.values():
             self._reads.add(paths)
 

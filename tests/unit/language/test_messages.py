@@ -194,6 +194,24 @@ def test_data_that_a_send_does_not_give_is_doubted_unless_the_template_can_do_wi
 
 
 @pytest.mark.parametrize(
+    ("title", "step", "told"),
+    [
+        ("{{ steps.settle.event.type }}", "", []),
+        ("{{ steps.answer.event.type }}", "", ["9:11 W406"]),
+        ("{{ steps.first_try.status }}", "", ["9:11 W406"]),  # it is written before it is sent
+        ("{{ steps.answer.event.type | default: 'x' }}", "", []),
+        ("{% if steps.answer.event %}x{% endif %}", "", []),
+        ("{{ steps.answer.event.type }}", "  - {id: second-try, send: welcome}\n", ["9:11 W406"]),
+    ],
+)
+def test_a_step_that_nobody_has_passed_yet_is_doubted_in_a_message(title, step, told, found):
+    later = "  - {id: answer, wait_for: {event: clicked, within: 1d}}\n"
+    text = f'message: welcome\npush: {{title: "{title}"}}\nlanguages: {{en: {{push: {{title: T}}}}}}\n'
+    problems = found(JOURNEY.replace(", data: {code: \"'X'\"}", "") + later + step, project=PROJECT, message=text)
+    assert [f"{each.line}:{each.column} {each.code}" for each in problems] == told
+
+
+@pytest.mark.parametrize(
     ("old", "new", "told"),
     [
         ("steps:", "\tsteps:", ["E104", "W305"]),  # what it sends is unknown
