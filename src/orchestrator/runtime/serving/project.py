@@ -19,6 +19,7 @@ LOOK_EVERY = 1.0
 PATIENCE = 5
 # What may stand behind the name of the state file.
 _OF_STATE = ("", "-wal", "-shm", "-lock", "-journal")
+_OURS = "a fault of ours; the log says more"
 _log = structlog.get_logger(__name__)
 
 # The name, size and time of every file: what tells that something has changed without reading it.
@@ -101,7 +102,7 @@ class Watch:
             self._problem = str(error)
             _log.error("the changed journeys cannot be used; the old ones stay in force", why=str(error))
         except Exception as error:  # noqa: BLE001 - whoever mends the files must be heard
-            self._problem = "a fault of ours; the log says more"
+            self._problem = _OURS
             _log.exception("the changed journeys cannot be used; the old ones stay in force", why=type(error).__name__)
         else:
             self._problem = None
@@ -112,8 +113,11 @@ class Watch:
             return
         try:
             await self._look_further()
-        except OrchestratorError as error:
-            self._further = str(error)
-            _log.error("what was published cannot be used; the old journeys stay in force", why=str(error))
+        except Exception as error:  # noqa: BLE001 - the files are looked at all the same
+            is_ours = not isinstance(error, OrchestratorError)
+            before, self._further = self._further, _OURS if is_ours else str(error)
+            if self._further != before:  # it is tried at every look, and said once
+                told = "what was published cannot be used; the old journeys stay in force"
+                _log.error(told, why=str(error), exc_info=is_ours)
         else:
             self._further = None

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.errors import OrchestratorError, StorageError
 from orchestrator.runtime.serving.project import PATIENCE, Watch
@@ -95,3 +96,32 @@ async def test_a_store_that_could_not_be_asked_for_a_moment_is_no_problem_afterw
     assert watch.problem == "no space left"
     await watch.look(look_further)
     assert watch.problem is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "problem"),
+    [
+        (OrchestratorError("no provider"), "no provider"),
+        (TypeError("of somebody's"), "a fault of ours; the log says more"),
+    ],
+)
+async def test_what_was_published_and_cannot_be_used_ends_no_watch_and_is_said_once(tmp_path, failure, problem):
+    looks, taken = [], []
+
+    async def look_further():
+        looks.append(1)
+        if len(looks) < 4:
+            raise failure
+
+    async def changed(loaded):
+        taken.append(loaded)
+
+    folder = write_project(tmp_path / "shop")
+    watch = Watch(folder, tmp_path / "state.db", asyncio.sleep, look_further)
+    with capture_logs() as logged:
+        for _ in range(3):
+            await watch.look(changed)
+            assert watch.problem == problem
+        await watch.look(changed)
+    assert watch.problem is None
+    assert [line["log_level"] for line in logged] == ["error"]
