@@ -124,9 +124,9 @@ class Membership:
             asyncio.create_task(self._keep_measuring(ownership), name="measure"),
         ]
         try:
-            await self._unless_stopped(consumer.start())
+            await self._unless_stopped(consumer.start(), beside)
             self._consumer, self.beat_at = consumer, time.monotonic()
-            await self._unless_stopped(self._serve(consumer, ownership))
+            await self._unless_stopped(self._serve(consumer, ownership), beside)
         finally:
             self._ownership = self._consumer = None
             for task in beside:
@@ -154,12 +154,18 @@ class Membership:
             **settings.connection(),
         )
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do the work, but give it up soon after a stop: a fetch waits for a rebalance however long that takes."""
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None], beside: "Sequence[asyncio.Task[None]]") -> None:
+        """Do the work, but give it up soon after a stop: a fetch waits for a rebalance however long that takes.
+
+        What is done beside it has no end: where it ends, it failed, and whoever waits for it would never hear of it.
+        """
         task = asyncio.create_task(work)
         stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([task, stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
+            for ended in beside:
+                if ended.done():
+                    ended.result()
             if not task.done():
                 await asyncio.wait([task], timeout=2 * IDLE_MS / 1000)
         finally:

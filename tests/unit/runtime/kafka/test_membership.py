@@ -186,3 +186,25 @@ async def test_a_member_from_whom_everything_was_taken_is_not_ready_before_it_is
     assert member.is_ready
     await ownership.on_partitions_revoked([])
     assert not member.is_ready
+
+
+async def test_what_fails_beside_the_loop_ends_the_member_and_is_heard(member, monkeypatch):
+    class Asking:
+        def __init__(self, *_):
+            pass
+
+        async def run(self):
+            raise IndexError("nobody would ever ask for an end again")
+
+    async def nothing():
+        pass
+
+    async def serve(*_):
+        await asyncio.sleep(60)
+
+    consumer = SimpleNamespace(subscribe=lambda *_, **__: None, start=nothing, stop=nothing)
+    monkeypatch.setattr(membership, "Asking", Asking)
+    monkeypatch.setattr(member, "_new_consumer", lambda: consumer)
+    monkeypatch.setattr(member, "_serve", serve)
+    with pytest.raises(IndexError, match="nobody would ever ask"):
+        await asyncio.wait_for(member.run(), 5)
