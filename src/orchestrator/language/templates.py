@@ -54,6 +54,8 @@ _PYTHONS = (
     ("*", "a filter: times: 2"),
     ("/", "a filter: divided_by: 2"),
 )
+# The form of a date as spreadsheets write it, in which Liquid finds nothing to put in.
+_DATE_FORM = re.compile(r"""\|\s*date\s*:\s*(["'])([^%"']*[A-Za-z][^%"']*)\1""")
 # Tags that read other templates: there are none.
 _READING = ("include", "render")
 # Tags whose end is looked for character by character; without one that would be done again for every beginning.
@@ -102,10 +104,11 @@ def _environment() -> Environment:
 
 def borrowed(text: str) -> list[tuple[str, str, int]]:
     """List what other tools would put a value in for: how it is written, how it is written here, and where."""
-    return [
+    values = [
         (found[0], f"{{{{ {_named(next(filter(None, found.groups())))} }}}}", found.start())
         for found in _BORROWED.finditer(text)
     ]
+    return values + [(found[2], "%d/%m/%Y", found.start(2)) for found in _DATE_FORM.finditer(text)]
 
 
 def _named(name: str) -> str:

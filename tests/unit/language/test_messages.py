@@ -102,6 +102,8 @@ def test_a_broken_message_gets_its_error_at_its_place(text, expected, found):
         ("§*|FNAME|*", "W317 {{ profile.fname }}"),
         ("Hi §%FIRSTNAME%", "W317 {{ profile.firstname }}"),
         ("Hi §[[ first_name ]]", "W317 {{ profile.first_name }}"),
+        ("{{ entry.since | date: '§dd/mm/yyyy' }}", "W317 %d/%m/%Y"),
+        ("{{ entry.since | date: '%e de %B' }}", None),
         ("Hi §${profile.name}", "W317 {{ profile.name }}"),
         ("{{§first_name}}", "E502 profile.first_name or entry.first_name, or quotes if it is a text: 'first_name'"),
         ("{{ §user.first_name }}", "E502 profile.first_name"),
