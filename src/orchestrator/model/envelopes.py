@@ -321,7 +321,7 @@ _SEGMENT: dict[str, Callable[[_Envelope], tuple[str | None, msgspec.Raw]]] = {
 def _from_segment(envelope: _Envelope, raw: bytes, arrived_ms: int) -> Event:
     try:
         event_type, properties = _SEGMENT[envelope.type or ""](envelope)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventError("bad_properties", f"traits and properties must be JSON objects: {error}") from error
     others = {"anonymous_id": envelope.anonymous_id, "previous_id": envelope.previous_id}
     time = envelope.timestamp if envelope.timestamp is not None else envelope.time

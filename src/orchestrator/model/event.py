@@ -47,6 +47,9 @@ def _read(raw: bytes) -> dict[str, Any]:
         properties = _decode_properties(raw) or {}
     except (msgspec.DecodeError, RecursionError) as error:
         raise EventError("bad_properties", f"properties: {error}") from error
+    except UnicodeDecodeError as error:
+        # Found only now: that a record is JSON is looked at without a look into its texts.
+        raise EventError("bad_properties", f"properties: {error}; JSON is UTF-8") from error
     if values.may_be_too_deep(raw) and not values.is_storable(properties):
         raise EventError("bad_properties", f"properties nest over {values.MAX_DEPTH} deep, or hold too large a number")
     return properties

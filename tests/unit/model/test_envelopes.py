@@ -296,6 +296,25 @@ def test_an_anonymous_visitor_of_segment_is_known_by_that():
     assert (event.customer_id, event.identifiers, event.time_ms) == (None, {"anonymous_id": "a-1"}, ARRIVED)
 
 
+@pytest.mark.parametrize(("envelope", "field"), ENVELOPES)
+def test_properties_in_another_encoding_are_refused_when_they_are_asked_for(envelope, field):
+    record = json.dumps(envelope | {field: {"city": "Malaga"}}).encode().replace(b"Malaga", b"M\xe1laga")
+    with pytest.raises(EventError, match="UTF-8") as refused:
+        read(record).properties  # noqa: B018 - asking is the point
+    assert refused.value.reason == "bad_properties"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b'{"type": "page", "userId": "ana", "name": "Home", "properties": {"city": "M\xe1laga"}}',
+        b'{"type": "group", "userId": "ana", "groupId": "g", "traits": {"city": "M\xe1laga"}}',
+    ],
+)
+def test_a_call_of_segment_in_another_encoding_is_refused(record):
+    assert reason(record) == "bad_properties"
+
+
 def test_an_alias_names_who_the_customer_was_before():
     event = read({"type": "alias", "userId": "ana", "previousId": "a-1", "messageId": 7})
     assert (event.id, event.customer_id, event.identifiers) == ("7", "ana", {"previous_id": "a-1"})

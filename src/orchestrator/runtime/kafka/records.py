@@ -79,10 +79,14 @@ def receipt_of(record: KafkaRecord) -> Event:
     """
     if not record.key:
         raise EventError("nobody", "a receipt's key is the profile_id of its action; an action_id alone names nobody")
+    try:
+        record.key.decode()
+    except UnicodeDecodeError as error:
+        raise EventError("nobody", f"a receipt's key is the profile_id of its action, as text: {error}") from error
     raw = record.value or b""
     try:
         receipt = _decode_receipt(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return envelopes.read_receipt(raw, record.timestamp)
     return Event(receipt.id, receipt.type, receipt.time, channel=receipt.channel, raw_properties=receipt.properties)
 

@@ -75,6 +75,7 @@ BROKEN = [
     (b'{"type": "cart_updated", "customer_id": "ana", "time": "yesterday"}', "bad_time"),
     (b'{"type": "cart_updated", "customer_id": "ana", "x": "' + b"x" * (2 << 20) + b'"}', "too_large"),
     (b"\xff\xfe\x00", "not_json"),
+    (b'{"type": "page", "userId": "ana", "name": "Home", "properties": {"city": "M\xe1laga"}}', "bad_properties"),
 ]
 
 
@@ -105,6 +106,13 @@ def test_a_name_that_is_nearly_one_that_journeys_ask_for_is_in_the_summary(run, 
 def test_properties_that_cannot_be_read_are_a_dead_letter_too(run, write, shop):
     ran = run(write([shop.cart(0, properties=["no", "object"]), shop.page(99)]))
     assert [letter["reason"] for letter in ran.lines("dead_letters")] == ["bad_properties"]
+
+
+def test_an_event_in_another_encoding_is_a_dead_letter_and_parks_nobody(run, write, shop):
+    odd = shop.cart(1, "ben", properties={"city": "Malaga"}).replace(b"Malaga", b"M\xe1laga")
+    ran = run(write([shop.cart(0), odd, shop.page(99)]))
+    assert [letter["reason"] for letter in ran.lines("dead_letters")] == ["bad_properties"]
+    assert ran.sent() == [("ana", "00:10")]
 
 
 @pytest.mark.parametrize("drain", [False, True])

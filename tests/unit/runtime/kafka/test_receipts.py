@@ -92,6 +92,8 @@ def test_whom_a_receipt_names_itself_makes_no_difference(reminded, hear):
         (b'{"type":"message_opened","time":"soon"}', b"p", "bad_time"),
         (b'{"type":7}', b"p", "bad_envelope"),
         (b"opened", b"p", "not_json"),
+        (b'{"type":"message_opened","id":"\xe1","time":1}', b"p", "not_json"),
+        (b'{"type":"message_opened","properties":{"action_id":"a"}}', b"\xe1", "nobody"),
     ],
 )
 def test_what_is_no_receipt_says_why(record, value, key, reason):
