@@ -61,8 +61,8 @@ class Worker:
         Brokers that do not answer are waited for: they may be on their way up, as we are.
         """
         self._watch.counts = self._counts = await once_brokers_answer(self._settings, self._prepare)
-        self._hire(self._counts)
         await self._health.start(self._settings)
+        self._hire(self._counts)
         # Most of what is allocated is records that live for long: looking at them again and again is wasted.
         gc.freeze()
         gc.set_threshold(100_000, 20, 100)
