@@ -96,6 +96,9 @@ def group_of(settings: KafkaSettings) -> str:
     return f"{settings.app_id}-deliver"
 
 
+# How often it is looked whether the topic has partitions, where nothing of it can be fetched: with aiokafka's five
+# minutes, a topic that was deleted and created anew would be delivered from that much later.
+LOOK_MS = 10_000
 # So many records are being taken in at once; the next waits for the first to be done.
 MOST_IN_HAND = 500
 
@@ -127,6 +130,7 @@ def _application(service: Any, settings: KafkaSettings, topic: str, name: str) -
         broker_session_timeout=settings.session_timeout_ms / 1000,
         broker_heartbeat_interval=settings.heartbeat_interval_ms / 1000,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=LOOK_MS,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,

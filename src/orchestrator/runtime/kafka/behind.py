@@ -68,10 +68,11 @@ class Behind:
 
     async def _measure(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
         tps = {TopicPartition(self._topic, number) for number in self._numbers()}
+        # Of what is not ours any more, too: where its topic is gone, aiokafka looks for that without a pause.
+        consumer.assign(tps)
         if not tps:
             self._metrics.delivery_lag.set(0)
             return
-        consumer.assign(tps)
         firsts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
         committed = await committed_by(admin, self._group, tps)
         places: dict[TopicPartition, int] = {}

@@ -21,7 +21,7 @@ class Actions:
         self.times, self.first, self.at = times, first, {}
 
     def assign(self, tps):
-        pass
+        self.assigned = set(tps)
 
     async def beginning_offsets(self, tps):
         return dict.fromkeys(tps, self.first)
@@ -76,6 +76,7 @@ async def test_it_is_the_age_of_the_oldest_action_that_is_not_taken_in_and_nothi
     assert await measured(actions, {ZERO: 2, ONE: 1}) == (0.0, None)  # but for the marks of transactions
     assert await measured(actions, {}, ours=[1]) == (20.0, None)
     assert await measured(actions, {}, ours=[]) == (0.0, None)
+    assert actions.assigned == set()  # what is not ours is not looked for
 
 
 async def test_actions_that_were_deleted_before_they_were_taken_in_are_counted_and_said_once(measured, caplog):
