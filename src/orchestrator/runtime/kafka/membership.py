@@ -9,6 +9,7 @@ that came in between would make the records another incarnation's.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
@@ -49,6 +50,8 @@ REBALANCE_TIMEOUT_MS = 30_000
 MAX_POLL_INTERVAL_MS = 2**31 - 1
 STOPPING_S = 4.0
 REJOIN_S = 2.0
+# Twice within so long is no rebalance any more.
+FENCED_AGAIN_S = 10.0
 LONGEST_BEAT_S = 60.0
 # A release is read within moments; who has not read the one that a state was written with by then will not.
 READING_S = 10.0
@@ -80,7 +83,8 @@ class Membership:
         self._consumer: AIOKafkaConsumer | None = None
         # Since when partitions stand still for want of a release.
         self._lacks_since: float | None = None
-        self._of_release, self._of_hidden = Complaint(log), Complaint(log)
+        self._of_release, self._of_hidden, self._of_namesake = Complaint(log), Complaint(log), Complaint(log)
+        self._fenced_at = -math.inf
         self.beat_at = time.monotonic()
 
     @property
@@ -107,12 +111,24 @@ class Membership:
                 await self._be_member()
             except FencedError as error:
                 log.warning("joining the group again after %s was fenced", error)
+                self._look_for_namesake()
             except KafkaError as error:
                 log.error("joining the group again after %r", error)
                 try:
                     await asyncio.wait_for(self._stopping.wait(), REJOIN_S)
                 except TimeoutError:
                     continue
+
+    def _look_for_namesake(self) -> None:
+        """Say what fences a member over and over: another one that the group takes for the same."""
+        before, self._fenced_at = self._fenced_at, time.monotonic()
+        name = self._job.settings.instance_id
+        if name is not None and self._fenced_at - before < FENCED_AGAIN_S:
+            self._of_namesake.say(
+                "this worker is fenced again and again: does another one have ORCHESTRATOR_INSTANCE_ID=%s, too? Each "
+                "needs one of its own",
+                name,
+            )
 
     async def _be_member(self) -> None:
         consumer = self._new_consumer()

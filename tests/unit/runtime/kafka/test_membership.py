@@ -10,7 +10,7 @@ from orchestrator.errors import StorageError
 from orchestrator.runtime.kafka import membership
 from orchestrator.runtime.kafka.membership import Membership, wall_clock_ms
 from orchestrator.runtime.kafka.merging import Inputs
-from orchestrator.runtime.kafka.ownership import Ownership
+from orchestrator.runtime.kafka.ownership import FencedError, Ownership
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.turning import TurnJob
 from unit.runtime.kafka.conftest import hired
@@ -208,3 +208,23 @@ async def test_what_fails_beside_the_loop_ends_the_member_and_is_heard(member, m
     monkeypatch.setattr(member, "_serve", serve)
     with pytest.raises(IndexError, match="nobody would ever ask"):
         await asyncio.wait_for(member.run(), 5)
+
+
+@pytest.mark.parametrize(("name", "told"), [("w1", 1), (None, 0)])
+async def test_a_member_whose_name_another_one_has_says_so_when_it_is_fenced_again(monkeypatch, caplog, name, told):
+    settings = KafkaSettings.of({"app_id": "shop", "resolve": False, "instance_id": name})
+    member = Membership(hired(TurnJob, settings, 4, frozenset()), SimpleNamespace(revision=3))
+    fenced = []
+
+    async def be_member():
+        fenced.append(1)
+        if len(fenced) == 4:
+            member.stop()
+        said.append("INSTANCE_ID" in caplog.text)
+        raise FencedError("partition 0")
+
+    said: list[bool] = []
+    monkeypatch.setattr(member, "_be_member", be_member)
+    await member.run()
+    assert said[:2] == [False, False]  # once is a rebalance
+    assert caplog.text.count("does another one have ORCHESTRATOR_INSTANCE_ID=w1, too?") == told
