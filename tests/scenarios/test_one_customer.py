@@ -4,6 +4,13 @@ import json
 
 import pytest
 
+from orchestrator.language import load
+from orchestrator.model import codec
+from orchestrator.model.ids import profile_id_of
+from orchestrator.runtime.serving.metrics import Metrics
+from orchestrator.runtime.serving.turns import Records, Turns
+from orchestrator.storage import SqliteStore
+
 START = 1_767_610_800_000  # 2026-01-05T11:00:00Z, a Monday
 
 PROJECT = """\
@@ -208,6 +215,29 @@ def test_a_visitor_of_before_their_kind_was_listed_is_one_with_whom_they_are_see
     )
     assert told(decisions)[-3:] == [("", "merged", "same_customer"), *[("cart", "exited", "bought")] * 2]
     assert actions == []
+
+
+@pytest.mark.parametrize("runtime", ["run", "serve"])
+@pytest.mark.parametrize(
+    ("number", "type", "properties"), [(2, "consent_changed", {"granted": "true"}), (1, "profile_updated", {})]
+)
+def test_what_comes_first_with_an_event_that_comes_to_nothing_is_news_again(shop, runtime, number, type, properties):
+    both = {"customer_id": "ana", "identifiers": {"email": "ana@example.com"}}
+    events = [
+        {"id": "e1", "type": "profile_updated", "customer_id": "ana", "properties": {"tier": "gold"}},
+        {"id": f"e{number}", "type": type, **both, "properties": properties},  # refused, or a repeat
+        *({"id": f"e{3 + minute}", "type": "seen", **both} for minute in range(2)),
+        {"id": "e5", "type": "cart_updated", **both, "properties": {"cart_id": "c1"}},
+    ]
+    lines = [json.dumps({**each, "time": START + at * 60_000}).encode() for at, each in enumerate(events)]
+    if runtime == "run":
+        (shop.base / "events.jsonl").write_bytes(b"\n".join(lines))
+        shop.call("run", shop.folder, "--events", shop.base / "events.jsonl", "--state", shop.state)
+    with SqliteStore(shop.state) as store:
+        if runtime == "serve":
+            Turns(load(shop.folder).catalog, store, Metrics(), 0).work([Records(lines[:-1], "http")], START)
+        record = store.read(profile_id_of("customer_id", "ana"))
+    assert codec.decode(record).profile.identifiers == {"email": ["ana@example.com"]}
 
 
 def test_explain_follows_merged_customers_through_a_file_of_decisions_too(shop):

@@ -100,6 +100,7 @@ class Resolver:
         self._looked_up: dict[str, str | None] = {}
         self._members: dict[str, dict[str, str]] = {}
         self._together: dict[tuple[object, ...], _Seen] = {}
+        self._newest: tuple[object, ...] | None = None
         self._told: set[str] = set()
         self.learned: dict[str, Named] = {}
         self.merged: list[tuple[str, str]] = []
@@ -120,6 +121,7 @@ class Resolver:
         """
         if not event.identifiers and self.is_direct and event.customer_id is not None:
             return Resolved(ids.profile_id_of(CUSTOMER_ID, event.customer_id))
+        self._newest = None
         together = (event.customer_id, *event.identifiers.items())
         seen = self._together.get(together)
         if seen is not None and self._still_leads(seen):
@@ -146,9 +148,19 @@ class Resolver:
         if len(self._together) >= REMEMBERED_NAMES:
             self._together.clear()
         is_linked = self._looked_up.get(names[0]) is not None
+        self._newest = together
         self._together[together] = _Seen(
             names, root if is_linked else None, event.customer_id, event.identifiers, Resolved(root, is_known=True)
         )
+
+    def untold(self) -> None:
+        """Take note that the event that was resolved last came to nothing: its customer was not told of who they are.
+
+        What it named, if that was news, is news again with the next event.
+        """
+        if self._newest is not None:
+            self._together.pop(self._newest, None)
+            self._newest = None
 
     def _still_leads(self, seen: "_Seen") -> bool:
         """Whether all of these names lead where they led."""

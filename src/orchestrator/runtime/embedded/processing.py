@@ -203,8 +203,11 @@ class Processor:
                 record = changed.get(profile_id) or read_record(profile_id)
                 turned = on_event(catalog, event, record, clock_ms, profile_id)
             except EventError as error:
+                self._resolver.untold()
                 self._refuse(chunk, index, error)
                 continue
+            if turned.outcome == "duplicate":
+                self._resolver.untold()
             self._keep(profile_id, record, turned)
             outcomes[turned.outcome] += 1
             if turned.failures:

@@ -286,9 +286,12 @@ class Turns:
                 self._object(event, profile_id, now_ms)
                 record = self._record(profile_id)
                 turned = turn.on_event(catalog, event, record, now_ms, profile_id)
-                if is_heard and turned.outcome != "duplicate":
+                if turned.outcome == "duplicate":
+                    self._resolver.untold()
+                elif is_heard:
                     self._desk.hear(event, profile_id, turned.decisions, now_ms)
             except EventError as error:
+                self._resolver.untold()
                 refusals.append(Refusal(index, error.reason, FAILED if error.reason == "failure" else error.message))
                 self._events[OTHER, "refused"] += 1
                 at = instants.to_text(now_ms)
