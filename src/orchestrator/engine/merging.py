@@ -25,6 +25,7 @@ never decide whose two lives are one: that is `linking`'s.
 | purchases | summed; one that both lives were told of, known by its event, counts once; the last one is the later |
 | segments | who was in one in either life was in it; what they are in together is asked at the event that comes next |
 | schedules, dates, silences | a broadcast that either had was made; of two silences the later; dates by what is known |
+| retention | as long as the life is kept of which something was heard later |
 
 Laws: the order in which lives are merged makes no difference, nor which one is merged into which (but for the
 profile's id), and a life merged with itself is as it was.
@@ -268,8 +269,10 @@ def _join_pasts(catalog: Catalog, mine: Past, other: Past) -> None:
         mine.counts[event_type] = sorted(both.elements())[-MAX_COUNTED:]
     known = watches.joined(catalog.audiences, mine, other)
     mine.due = {**_earliest(mine.due, other.due), **known}
+    kept = watches.kept(catalog.audiences, mine, other)
     recurring = _earliest(mine.recurring, other.recurring)
     mine.recurring = {key: at_ms for key, at_ms in recurring.items() if key not in known}
+    mine.recurring |= kept
     mine.purchases = _join_purchases(mine.purchases, other.purchases)
 
 

@@ -116,6 +116,13 @@ def joined(audiences: Audiences | None, mine: Past, other: Past) -> dict[str, in
     return found
 
 
+def kept(audiences: Audiences | None, mine: Past, other: Past) -> dict[str, int]:
+    """Say of two lives that are one customer's until when they are kept without a sign of life."""
+    key = audiences.retention if audiences is not None else ""
+    until_ms = max(mine.recurring.get(key, 0), other.recurring.get(key, 0))
+    return {key: until_ms} if key and until_ms else {}
+
+
 def move_on(turn: Turn, each: Watched) -> None:
     """Go on from an instant that has come to the one after it, where there is one."""
     moment, past = each.moment, turn.state.past

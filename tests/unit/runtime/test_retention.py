@@ -74,6 +74,25 @@ def test_who_gives_no_sign_of_life_for_so_long_is_erased_by_run(run, until_day, 
         assert {name for name in (ANA, BEN) if list(store.decisions_of(name))} == known
 
 
+def test_a_life_of_long_ago_that_turns_out_to_be_theirs_takes_nobody_with_it(run):
+    linking = PROJECT + "identity: {identifiers: [customer_id, cookie]}\nretention: {inactive: 100d}\n"
+    loaded = compile_sources({"orchestrator.yaml": linking, "a.journey.yaml": JOURNEY})
+    before = {"id": "e1", "type": "came", "time": DAY_MS, "identifiers": {"cookie": "k"}, "properties": {"cart": "a"}}
+    # Told by the contact centre, it is no sign of life itself.
+    told = {
+        "id": "e3",
+        "type": "case_opened",
+        "time": 95 * DAY_MS,
+        "customer_id": "ana",
+        "identifiers": {"cookie": "k"},
+    }
+    stream = [json.dumps(before).encode(), line("came", 90, "ana", cart="b"), json.dumps(told).encode()]
+    with run(loaded, stream, 189) as store:
+        assert [name for name, _ in store.records()] == [ANA]
+    with run(loaded, stream, 190) as store:
+        assert list(store.records()) == []
+
+
 def test_who_comes_back_after_that_begins_anew(run):
     with run(project("{inactive: 100d}"), [*STREAM, line("came", 150, "ana", cart="a")], 150) as store:
         record = store.read(ANA)
