@@ -44,8 +44,6 @@ KINDS = ("customer_id", "email", "cookie")
 TURNS = 3
 SOURCES = 2
 KEY = "a-key-that-nobody-guesses"
-# After so many nobody dies any more: who begins again and again has ever more to read, and would never come to its end.
-DEADLY_ROUNDS = 100
 
 
 @dataclasses.dataclass
@@ -169,11 +167,10 @@ class LittleKafka:
 
     def settle(self, dice: random.Random, kills: float = 0.0) -> None:
         """Work every unit until nothing moves any more, and the wall clock's end is told to all."""
-        rounds = quiet = 0
+        quiet, calm_ms = 0, self.wall_ms + 100  # who dies again and again has ever more to read, and never ends
         while quiet < 6:
             before = sum(map(len, self.logs.values()))
-            self.work_all(dice, kills if rounds < DEADLY_ROUNDS else 0.0)
-            rounds += 1
+            self.work_all(dice, kills if self.wall_ms < calm_ms else 0.0)
             behind = any(
                 self.read[name].get(topic, 0) < len(self.logs[topic, int(name.partition("-")[2])])
                 for name in self.names() if name in self.read for topic in self.topics_of(name)
