@@ -67,4 +67,6 @@ def suggest(text: str) -> str:
         if unit is None:
             return _MONTHS if name.startswith(("month", "mes", "monat")) else _SOME_LENGTH
         total += float(number.replace(",", ".")) * UNITS_MS[unit]
-    return write(round(total)) if 0 < total <= LONGEST_MS else _SOME_LENGTH
+    if total > LONGEST_MS:
+        return f"at most {write(LONGEST_MS)}, a hundred years"
+    return write(round(total)) if total > 0 else _SOME_LENGTH

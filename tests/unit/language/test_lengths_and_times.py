@@ -65,7 +65,8 @@ def test_a_length_is_written_as_it_is_read(seconds):
         ("P1M", "a length such as 30m, 1h or 1d12h"),
         ("3 fortnights", "a length such as 30m, 1h or 1d12h"),
         ("soon", "a length such as 30m, 1h or 1d12h"),
-        ("99999999 weeks", "a length such as 30m, 1h or 1d12h"),
+        ("99999999 weeks", "at most 36525d, a hundred years"),
+        ("40000d", "at most 36525d, a hundred years"),
     ],
 )
 def test_what_somebody_meant_by_a_length(text, meant):

@@ -65,6 +65,13 @@ def test_a_file_that_cannot_be_read_makes_no_segment_missing(found):
     assert problems_of(found, "- vip") == ["segments.yaml:1:1 E203"]
 
 
+def test_a_condition_without_its_map_is_told_one_that_can_be_read(found, compiled):
+    written = 'vip: count("bought", within="30d") >= 2\n'
+    (problem,) = found(JOURNEY, **{"segments.yaml": written})
+    assert problem.code == "E203"
+    assert compiled(JOURNEY, **{"segments.yaml": f"vip: {problem.fix}\n"}).catalog.project.segments.keys() == {"vip"}
+
+
 def test_segments_stand_behind_those_that_they_ask_for(compiled):
     segments = "vip: {if: in_segment('good')}\ngood: {if: profile.points > 3}\n"
     loaded = compiled(JOURNEY, **{"segments.yaml": segments})

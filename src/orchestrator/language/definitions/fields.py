@@ -68,7 +68,9 @@ class Model(BaseModel):
         An optional key with nothing after it is an error too: an empty `where:` would let everybody in.
         """
         if cls.MEANT and isinstance(value, str | int | float):
-            refuse("E203", f"expected a map, found {kind_of(value)}", cls.MEANT.replace("{}", str(value)))
+            # Quotes within those of the map would end them.
+            inside = str(value).replace('"', "'")
+            refuse("E203", f"expected a map, found {kind_of(value)}", cls.MEANT.replace("{}", inside))
         given = value if isinstance(value, dict) else {}
         empty = [name for name in given if given[name] is None and name in cls._optional()]
         details = [_nothing(name) for name in empty]
