@@ -11,14 +11,18 @@ import msgspec
 
 from orchestrator.channels.coupons import samples
 from orchestrator.channels.rendering import Renderer
+from orchestrator.errors import EventError
 from orchestrator.language import Loaded
 from orchestrator.language.definitions.example import Example
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import RECEIPTS
 from orchestrator.model.event import Event
+from orchestrator.model.profile import Profile
+from orchestrator.model.state import State
 from orchestrator.model.zones import zone_of
-from orchestrator.runtime.simulated import SimulatedRuntime
+from orchestrator.runtime.simulated import Happened, SimulatedRuntime
 from orchestrator.runtime.timers import NEVER_MS
+from orchestrator.runtime.turn import Turned
 from orchestrator.testing import setting, timeline
 from orchestrator.testing.clock import VirtualClock
 from orchestrator.testing.expectations import Difference, differences
@@ -59,6 +63,7 @@ def run_example(loaded: Loaded, journey_id: str, example: Example) -> ExampleRes
         Difference("split", f"split: there is no {fixed}", None)
         for fixed in setting.unknown_splits(played.journey, example.split)
     ]
+    found += [Difference("given", f"given: {refusal}", None) for refusal in played.refused]
     found += differences(example.expect, played)
     found.sort(key=lambda difference: played.timeline.place_of(difference.decision))
     return ExampleResult(journey_id, example.name, played.timeline, tuple(found))
@@ -86,14 +91,19 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
         world=lambda action, now_ms: setting.answer_of(action, now_ms, example),
     )
     until_ms = NEVER_MS if example.until is None else clock.instant(example.until)
+    refused: list[str] = []
     events = sorted(_events(example, clock, profile.customer_id), key=lambda event: event.time_ms)
     for event in events:
         if event.time_ms <= until_ms:
             _name_message(runtime, profile.id, event)
-            runtime.receive(event)
+            try:
+                runtime.receive(event)
+            except EventError as error:
+                # As in production, where it is a dead letter, and the stream goes on.
+                refused.append(f"{event.type} is refused: {error}")
+                runtime.history.append(Happened(event.time_ms, event, Turned("refused", None, (), (), ())))
     runtime.run_until(until_ms if example.until is not None else _end_ms(runtime, clock))
     record = runtime.record_of(profile.id)
-    assert record is not None  # noqa: S101 - it was there from the start
     renderer = renderer_of(loaded)
     turns = [happened.turned for happened in runtime.history]
     return Played(
@@ -102,8 +112,10 @@ def play(loaded: Loaded, journey_id: str, example: Example) -> Played:
         timeline=timeline.timeline_of(runtime.history, clock, renderer, samples(catalog.project.coupons)),
         decisions=tuple(decision for turned in turns for decision in turned.decisions),
         actions=tuple(action for turned in turns for action in turned.actions),
-        state=codec.decode(record),
+        # Who was erased, as they asked or after a long silence, is nobody any more.
+        state=State(Profile(profile.id)) if record is None else codec.decode(record),
         renderer=renderer,
+        refused=tuple(refused),
     )
 
 

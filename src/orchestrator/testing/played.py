@@ -24,7 +24,7 @@ _ROUNDS_OVER = {Reason.AT_MOST, Reason.UNTIL_TRUE, Reason.UNTIL_EVENT}
 class Played:
     """One example's outcome: `decisions` and `actions` of all journeys, `state` of the customer at the end.
 
-    `renderer` puts the project's texts into words.
+    `renderer` puts the project's texts into words. `refused` tells of given events that nobody can take, and why.
     """
 
     journey: Journey
@@ -34,6 +34,7 @@ class Played:
     actions: tuple[Action, ...]
     state: State
     renderer: Renderer
+    refused: tuple[str, ...] = ()
 
     @cached_property
     def own(self) -> tuple[Decision, ...]:

@@ -97,6 +97,26 @@ class TestSetting:
         assert outcome({}, split={"gone": "one"}) == ["split: there is no gone: one"]
 
 
+class TestOdd:
+    def test_an_event_that_nobody_can_take_fails_its_example_and_says_why(self, outcome):
+        odd = {"at": "20m", "event": "consent_changed", "properties": {"channel": ["email", "push"], "granted": True}}
+        (told,) = outcome({"messages": [{"channel": "email"}]}, [CART, odd])
+        assert told.startswith("given: consent_changed is refused: bad_properties: `channel` is ['email', 'push']")
+
+    def test_who_is_erased_is_nobody_any_more(self, outcome):
+        erase = {"at": "20m", "event": "profile_erase_requested"}
+        expect = {"messages": [], "waiting": None, "exit": None, "profile": {"email": None}}
+        assert outcome(expect, [CART, erase]) == []
+        again = {**CART, "at": "3h", "properties": {"cart_id": "c2", "total": 50}}
+        assert outcome({"entries": 2, "waiting": "settle"}, [CART, erase, again], until="3h30m") == []
+
+    def test_who_is_silent_for_longer_than_profiles_are_kept_is_erased(self, project):
+        written = project(REMIND).sources["orchestrator.yaml"]
+        kept = project(REMIND, **{"orchestrator.yaml": written + "retention: {inactive: 30d}\n"})
+        result = run_example(kept, "abandoned-cart", example({"messages": [{}], "waiting": None}, until="60d"))
+        assert result.passed
+
+
 class TestTime:
     def test_given_may_be_lengths_or_local_times_in_any_order(self, outcome):
         given = [order("2026-01-05T10:30"), CART]
