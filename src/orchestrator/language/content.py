@@ -132,7 +132,7 @@ def _read_field(place: Place, value: Any, read: ReadFile) -> _Field:
         return "", []
     text = read(name)
     if text is None:
-        place.report("E310", f"there is no file {name}", "a file beside the message, or the text itself")
+        place.report_missing(name, "a file beside the message, or the text itself")
         return "", []
     return text, [(place.in_file(name, Text(1, 1, text=text)), text)]
 

@@ -13,6 +13,7 @@ from orchestrator.language.definitions.fields import nearest
 from orchestrator.language.definitions.project import CouponDefinition
 from orchestrator.language.nodes import Place, Text
 from orchestrator.language.sources import ReadFile
+from orchestrator.language.tables import separated
 
 COLUMN = "code"
 MAX_CHARACTERS = 64
@@ -32,7 +33,7 @@ def read_coupons(coupons: Mapping[str, CouponDefinition], place: Place, read: Re
 def _codes(coupon: str, place: Place, file: str, read: ReadFile, seen: dict[str, str]) -> tuple[str, ...]:
     text = read(file)
     if text is None:
-        place.report("E310", f"there is no file {file}", "a file beside orchestrator.yaml, one code a line")
+        place.report_missing(file, "a file beside orchestrator.yaml, one code a line")
         return ()
     inside = place.in_file(file, Text(1, 1, text=text))
     written = _of_table(inside, file, text) if file.endswith(".csv") else list(_of_lines(text))
@@ -77,7 +78,8 @@ def _of_table(inside: Place, file: str, text: str) -> list[_Written] | None:
     try:
         columns = [name.strip() for name in next(rows, [])]
         if COLUMN not in columns:
-            fix = nearest(COLUMN, set(columns)) or f"a first line with {COLUMN}, or a .txt file with one code a line"
+            fix = separated(columns) or nearest(COLUMN, set(columns))
+            fix = fix or f"a first line with {COLUMN}, or a .txt file with one code a line"
             inside.report("E324", f"{file} has no column {COLUMN}", fix)
             return None
         at, found = columns.index(COLUMN), list[_Written]()

@@ -172,6 +172,11 @@ class Place:
         """Go over to another file that this place names."""
         return Place(file, node, self._problems)
 
+    def report_missing(self, file: str, fix: str) -> None:
+        """Record that a file that this place names is not there; one that cannot be read is on record as that."""
+        if not self._problems.is_about(file):
+            self.report("E310", f"there is no file {file}", fix)
+
     @property
     def is_mended(self) -> bool:
         """Tell whether something broken was cut out here, so that what is left does not have to add up."""

@@ -16,6 +16,10 @@ class Problems:
         """Record a problem; one that is already on record (reached twice through an alias) stays one."""
         self._found.setdefault((*problem.position, problem.message), problem)
 
+    def is_about(self, file: str) -> bool:
+        """Tell whether something is wrong with a file."""
+        return any(problem.file == file for problem in self._found.values())
+
     def __len__(self) -> int:
         return len(self._found)
 

@@ -7,7 +7,7 @@ stands in the file is what a message shows.
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.language.definitions.fields import nearest
@@ -28,7 +28,7 @@ def read_tables(catalogs: Mapping[str, CatalogDefinition], place: Place, read: R
 def _read(place: Place, written: CatalogDefinition, read: ReadFile) -> Table:
     text = read(written.file)
     if text is None:
-        place["file"].report("E310", f"there is no file {written.file}", "a file beside orchestrator.yaml")
+        place["file"].report_missing(written.file, "a file beside orchestrator.yaml")
         return Table(written.key)
     is_json = written.file.endswith(".json")
     try:
@@ -40,7 +40,12 @@ def _read(place: Place, written: CatalogDefinition, read: ReadFile) -> Table:
         return Table(written.key)
     columns, rows = found
     if written.key not in columns:
-        fix = nearest(written.key, set(columns)) or ", ".join(columns) or f"a first line with: {written.key},title"
+        fix = (
+            separated(columns)
+            or nearest(written.key, set(columns))
+            or ", ".join(columns)
+            or f"a first line with: {written.key},title"
+        )
         place["key"].report("E322", f"{written.file} has no column {written.key}", fix)
         return Table(written.key)
     kept: dict[str, dict[str, str]] = {}
@@ -57,8 +62,15 @@ def _read(place: Place, written: CatalogDefinition, read: ReadFile) -> Table:
 
 def _of_csv(text: str) -> tuple[tuple[str, ...], list[_Row]]:
     rows = csv.DictReader(io.StringIO(text, newline=""))
-    columns = tuple(rows.fieldnames or ())
+    rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
+    columns = tuple(rows.fieldnames)
     return columns, [({name: value or "" for name, value in row.items() if name}, rows.line_num) for row in rows]
+
+
+def separated(columns: Sequence[str]) -> str | None:
+    """Say what to write for a first line without commas, as spreadsheets write it where commas are in numbers."""
+    found = next((name for name in (";", "\t", "|") if len(columns) == 1 and name in columns[0]), None)
+    return None if found is None else f"commas between the columns: {columns[0].replace(found, ',')}"
 
 
 def _of_json(place: Place, file: str, text: str) -> tuple[tuple[str, ...], list[_Row]] | None:

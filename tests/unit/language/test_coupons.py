@@ -44,6 +44,12 @@ def test_a_broken_file_of_codes_is_the_authors_to_mend(found, sound, files, told
     assert [f"{each.file}:{each.line}:{each.column} {each.code}" for each in problems if not each.is_warning] == told
 
 
+def test_a_table_of_codes_without_commas_is_told_to_have_them(found):
+    problems = found(**{**FILES, "vip.csv": "code;note\nV-1;x\n"})
+    told = [f"{each.code} {each.fix}" for each in problems if not each.is_warning]
+    assert told == ["E324 commas between the columns: code,note"]
+
+
 def test_a_file_that_is_wrong_in_every_line_says_so_a_few_times(found):
     assert len([each for each in found(**{**FILES, "codes.txt": "AB-1\n" * 1000}) if each.code == "E325"]) == 20
 

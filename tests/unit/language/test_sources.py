@@ -115,6 +115,16 @@ def test_a_file_in_another_encoding_is_refused_with_the_place(folder, raw, expec
     assert problems_in(folder) == [f"odd.journey.yaml:{expected}"]
 
 
+def test_a_file_that_others_name_is_not_called_missing_for_its_encoding(folder):
+    write(folder / "products.csv", "sku,title\nL1,Lámpara\n".encode("cp1252"))
+    write(folder / "messages/hi.html", "<p>¡Hola!</p>".encode("utf-16"))
+    welcome = "message: welcome\nemail: {subject: S, html: hi.html}\n"
+    write(folder / "messages/welcome.message.yaml", welcome.encode())
+    with (folder / "orchestrator.yaml").open("a") as file:
+        file.write("catalogs: {products: {file: products.csv, key: sku}}\n")
+    assert problems_in(folder) == ["messages/hi.html:1:1 E102", "products.csv:2:5 E102"]
+
+
 def test_a_byte_order_mark_does_no_harm(folder, sound):
     write(folder / "hello.journey.yaml", b"\xef\xbb\xbf" + sound["hello.journey.yaml"].encode())
     assert problems_in(folder) == []

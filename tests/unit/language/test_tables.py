@@ -36,6 +36,19 @@ def test_a_broken_table_is_the_authors_to_mend(found, products, place):
     assert [f"{each.line}:{each.column} {each.code}" for each in problems if not each.is_warning] == [place]
 
 
+@pytest.mark.parametrize("products", [PRODUCTS.replace(",", sign) for sign in ";\t|"])
+def test_a_table_without_commas_is_told_to_have_them(found, products):
+    problems = found(**{"orchestrator.yaml": PROJECT, "products.csv": products})
+    told = [f"{each.code} {each.fix}" for each in problems if not each.is_warning]
+    assert told == ["E322 commas between the columns: sku,title"]
+
+
+def test_spaces_around_the_names_of_columns_are_none_of_theirs(compiled, sound):
+    files = {"orchestrator.yaml": PROJECT, "products.csv": PRODUCTS.replace("sku,title", "sku , title")}
+    loaded = compiled(sound["hello.journey.yaml"], **files)
+    assert loaded.catalog.project.tables["products"].columns == ("sku", "title")
+
+
 AS_JSON = PROJECT.replace("products.csv", "products.json")
 
 
