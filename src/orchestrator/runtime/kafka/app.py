@@ -51,16 +51,21 @@ def service_of(make: Callable[[], Part], name: str) -> Any:
     class PartService(Service):
         """A part as mode sees it."""
 
+        # None where it could not even be made: mode stops what it could not start.
+        part: Part | None = None
+
         async def on_start(self) -> None:
             self.part = make()
             await self.part.start()
 
         @Service.task
         async def _run(self) -> None:
-            await self.part.run()
+            if self.part is not None:
+                await self.part.run()
 
         async def on_stop(self) -> None:
-            await self.part.stop()
+            if self.part is not None:
+                await self.part.stop()
 
         @property
         def label(self) -> str:

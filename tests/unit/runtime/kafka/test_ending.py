@@ -8,7 +8,7 @@ import logging
 import pytest
 import structlog
 
-from orchestrator.errors import InvariantError, StorageError
+from orchestrator.errors import InvariantError, OrchestratorError, StorageError
 from orchestrator.runtime import logs
 from orchestrator.runtime.kafka.app import host
 
@@ -53,3 +53,12 @@ def test_a_bug_is_shown_whole(logged, error):
     assert host(lambda: Failing(error), "shop") == 2
     [line] = logged()
     assert "Traceback" in line["exception"]
+
+
+def test_a_part_that_cannot_even_be_made_says_why_in_a_line(logged):
+    def make():
+        raise OrchestratorError("channel email: nobody brings the scheme 'smpt'")
+
+    assert host(make, "shop") == 2
+    [line] = logged()
+    assert (line["event"], "exception" in line) == ("channel email: nobody brings the scheme 'smpt'", False)
