@@ -63,8 +63,8 @@ def ask(settings: "KafkaSettings", work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run(work)
     except (KafkaConnectionError, TimeoutError) as error:
         raise OrchestratorError(
-            f"no broker of {servers} answers: are they well, and does ORCHESTRATOR_KAFKA_BOOTSTRAP_SERVERS name them? "
-            f"{error!r}"
+            f"no broker of {servers} answers: are they well, and do ORCHESTRATOR_KAFKA_BOOTSTRAP_SERVERS and "
+            f"ORCHESTRATOR_KAFKA_SECURITY_PROTOCOL fit them? {error!r}"
         ) from error
     except KafkaError as error:
         raise OrchestratorError(f"the brokers of {servers} do not do what was asked of them: {error!r}") from error

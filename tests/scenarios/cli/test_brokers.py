@@ -24,7 +24,7 @@ def test_that_no_broker_answers_is_said_in_one_line(orchestrator, shop, nowhere,
     ended = orchestrator(*command, shop, ORCHESTRATOR_KAFKA_BOOTSTRAP_SERVERS=nowhere)
     assert (ended.code, ended.out) == (2, "")
     [told] = ended.err.splitlines()
-    assert told.startswith(f"error: no broker of {nowhere} answers: are they well, and does ")
+    assert told.startswith(f"error: no broker of {nowhere} answers: are they well, and do ")
 
 
 @pytest.mark.parametrize(

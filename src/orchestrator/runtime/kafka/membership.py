@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import InvalidSessionTimeoutError, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
@@ -112,6 +112,12 @@ class Membership:
             except FencedError as error:
                 log.warning("joining the group again after %s was fenced", error)
                 self._look_for_namesake()
+            except InvalidSessionTimeoutError as error:
+                raise StorageError(
+                    f"the brokers take no session of {self._job.settings.session_timeout_ms} ms: set "
+                    "ORCHESTRATOR_SESSION_TIMEOUT_MS within their group.min.session.timeout.ms (6000 by default) and "
+                    "group.max.session.timeout.ms"
+                ) from error
             except KafkaError as error:
                 log.error("joining the group again after %r", error)
                 try:

@@ -157,7 +157,12 @@ class RocksState:
             raise StorageError(
                 "ORCHESTRATOR_STATE=rocksdb needs the package rocksdict; install orchestrator[rocksdb]"
             ) from error
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it names customers
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it names customers
+        except OSError as error:
+            raise StorageError(
+                f"{self._folder} cannot be made: {error.strerror}; name a folder that can in ORCHESTRATOR_STATE"
+            ) from error
         try:
             # Not synced to the disk at each write: what a power cut takes, the next restore reads from the changelog,
             # because the checkpoint goes with it.

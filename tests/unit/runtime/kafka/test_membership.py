@@ -4,6 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import InvalidSessionTimeoutError
 from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
@@ -228,3 +229,12 @@ async def test_a_member_whose_name_another_one_has_says_so_when_it_is_fenced_aga
     await member.run()
     assert said[:2] == [False, False]  # once is a rebalance
     assert caplog.text.count("does another one have ORCHESTRATOR_INSTANCE_ID=w1, too?") == told
+
+
+async def test_a_session_that_brokers_do_not_take_ends_the_process_with_what_to_set(member, monkeypatch):
+    async def be_member():
+        raise InvalidSessionTimeoutError
+
+    monkeypatch.setattr(member, "_be_member", be_member)
+    with pytest.raises(StorageError, match="take no session of 8000 ms: set ORCHESTRATOR_SESSION_TIMEOUT_MS within"):
+        await member.run()

@@ -179,3 +179,9 @@ def test_a_clock_that_was_set_back_is_said_to_hold_timers_back(monkeypatch, capl
     assert (ahead_at(3.0, 996_400_000), ahead_at(4.0, 996_401_000)) == (3600, 3599)
     [complaint] = caplog.messages
     assert "no timer fires for 3600 s: the clock of this machine lies so far behind" in complaint
+
+
+def test_a_folder_that_cannot_be_made_is_the_operators_to_name(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"partition-0 cannot be made: Not a directory; name a folder that can in"):
+        RocksState(tmp_path / "file" / "partition-0")
