@@ -32,7 +32,11 @@ def arm(turn: Turn, watched: Iterable[Watched]) -> None:
         elif isinstance(moment, Schedule) and moment.every is not None:
             past.recurring[each.key] = next_ms(turn, moment, turn.now_ms)
         else:
-            past.due[each.key] = next_ms(turn, moment, turn.now_ms)
+            at_ms = next_ms(turn, moment, turn.now_ms)
+            # A broadcast of before their time is not noted, as one that was made is: another life of theirs may be
+            # waiting for it still, in a zone behind.
+            if at_ms or not isinstance(moment, Schedule):
+                past.due[each.key] = at_ms
 
 
 def arm_again(turn: Turn, watched: Iterable[Watched]) -> None:

@@ -357,3 +357,18 @@ def test_when_two_lives_become_one_a_broadcast_that_either_had_is_made(swapped):
     reasons = [each.reason for happened in later.history for each in happened.turned.decisions if each.step is None]
     assert reasons.count("schedule") == 32  # every day from then on, and no broadcast
     assert reasons.count("inactive") == 0  # the schedule lets them in, and out, every day
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_visit_of_after_a_broadcast_takes_it_from_nobody_who_waits_for_it_in_a_zone_behind(swapped):
+    catalog = catalog_of('schedule: {once: "2026-01-07T09:00"}')
+    west = Told(catalog, "2026-01-05T10:00", NEW_YORK).until("2026-01-07T04:30")
+    visit = Told(catalog, "2026-01-07T10:00").until("2026-01-07T10:30").state
+    del visit.profile.traits["timezone"]
+    lives = [west.state, visit]
+    mine, other = reversed(lives) if swapped else lives
+    merging.join(catalog, mine, other)
+    later = SimulatedRuntime(catalog, ms("2026-01-07T11:00", MADRID), {west.id: codec.encode(mine)})
+    later.run_until(ms("2026-02-08T00:00", MADRID))
+    entered = [each.at for happened in later.history for each in happened.turned.decisions if each.step is None]
+    assert entered[:1] == ["2026-01-07T14:00:00.000Z"]
