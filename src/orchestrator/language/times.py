@@ -60,13 +60,17 @@ def suggest_time(text: str) -> str:
 
 
 def local_time(text: str) -> datetime | None:
-    """Read a local time such as `2026-03-02T20:45`, without a zone; None when the text is none."""
+    """Read a local time such as `2026-03-02T20:45`, without a zone; None when the text is none.
+
+    Before 1971 and from the year 9000 on nothing happens: as events, such times would be refused.
+    """
     if not _LOCAL.fullmatch(text) or not text.isascii():
         return None
     try:
-        return datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return at if 1970 < at.year < 9000 else None
 
 
 def suggest_local(text: str) -> str:

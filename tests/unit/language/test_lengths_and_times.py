@@ -117,6 +117,10 @@ def test_what_somebody_meant_by_a_time(text, meant):
         ("2026-03-02 20:45", False),
         ("2026-03-02", False),
         ("2026-03-02T20:45Z", False),
+        ("1971-01-01T00:00", True),
+        ("8999-12-31T23:59", True),
+        ("0001-01-01T00:00", False),
+        ("9999-12-31T23:00", False),
     ],
 )
 def test_a_local_time(text, is_one):
