@@ -136,6 +136,26 @@ def test_erased_by_command_nothing_planted_is_left_in_any_file_of_the_store(fold
     assert [value for value in PLANTED.values() if value in text] == []
 
 
+@pytest.mark.parametrize("name", ["customer_id:", "email:", "phone:", "loyalty_card:", "cookie: ", ":", ""])
+def test_a_kind_without_its_value_is_nobodys_name(folder, tmp_path, name):
+    run(folder, LIFE, tmp_path / "shop.db")
+    with SqliteStore(tmp_path / "shop.db") as store:
+        assert customers.find(store, name) is None
+
+
+def test_what_several_are_known_by_is_the_name_of_none_of_them(folder, tmp_path):
+    of = {"ana": "Madrid", "ben": "Madrid", "eva": "Soria"}
+    lives = [
+        line(number, "profile_updated", {"city": city}, customer_id=who)
+        for number, (who, city) in enumerate(of.items())
+    ]
+    run(folder, lives, tmp_path / "shop.db")
+    with SqliteStore(tmp_path / "shop.db") as store:
+        assert profile_of(store, "city:Soria") == profile_of(store, "eva")
+        with pytest.raises(customers.SeveralCustomers):
+            customers.find(store, "city:Madrid")
+
+
 def test_erased_by_an_event_in_the_stream_nothing_is_left_either_and_later_events_start_afresh(folder, tmp_path):
     state = tmp_path / "state" / "shop.db"
     state.parent.mkdir()

@@ -6,6 +6,7 @@ Owns the reading of CUSTOMER on the command line: a customer id, or any identifi
 from typing import NamedTuple
 
 from orchestrator.cli.decisions import catalog_of
+from orchestrator.errors import OrchestratorError
 from orchestrator.model import codec, ids
 from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity
 from orchestrator.model.profile import Profile
@@ -13,6 +14,10 @@ from orchestrator.model.project import Project
 from orchestrator.model.state import State
 from orchestrator.runtime.finding import whose
 from orchestrator.storage.store import Store
+
+
+class SeveralCustomers(OrchestratorError):  # noqa: N818 - it names the thing found
+    """A name by which more than one customer is known. The caller's move."""
 
 
 class Customer(NamedTuple):
@@ -26,10 +31,14 @@ class Customer(NamedTuple):
 
 
 def find(store: Store, name: str) -> Customer | None:
-    """Find a customer in a store; None when nobody is known by that name."""
+    """Find a customer in a store; None when nobody is known by that name.
+
+    Raises SeveralCustomers for what several are known by: whoever came first might be erased for another.
+    """
     found = _named(store, candidates(name))
     kind, has_kind, value = name.partition(":")
-    if found is not None or not has_kind:
+    # Without a value, as a script leaves it out, it is nobody's name: most customers lack any one thing.
+    if found is not None or not has_kind or not value.strip():
         return found
     # Compiling takes its time, so the project's own way to write a value is asked only where the common one leads
     # nowhere: a phone number without its country, an address without its dots.
@@ -41,8 +50,11 @@ def find(store: Store, name: str) -> Customer | None:
     for profile_id, record in store.records():
         state = codec.decode(record)
         if _is_known_by(state.profile, kind, value):
-            return Customer(profile_id, state)
-    return None
+            if found is not None:
+                why = "more than one customer is known by this; give a customer id, or what is theirs alone"
+                raise SeveralCustomers(why)
+            found = Customer(profile_id, state)
+    return found
 
 
 def _named(store: Store, names: list[str]) -> Customer | None:
