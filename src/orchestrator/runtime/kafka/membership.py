@@ -29,6 +29,7 @@ from orchestrator.runtime.kafka.fetching import fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
 from orchestrator.runtime.kafka.unit import Unit
+from orchestrator.runtime.misnamed import Misnamed
 from orchestrator.runtime.wall_clock import wall_clock_ms
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,8 @@ class Membership:
         self._lacks_since: float | None = None
         self._of_release, self._of_hidden, self._of_namesake = Complaint(log), Complaint(log), Complaint(log)
         self._fenced_at = -math.inf
+        # The release whose names those are.
+        self._misnamed, self._named_by = Misnamed(()), 0
         self.beat_at = time.monotonic()
 
     @property
@@ -335,10 +338,23 @@ class Membership:
 
     def _measure(self, ownership: Ownership) -> None:
         units = [incarnation.unit for incarnation in ownership.at_work.values()]
+        self._look_at_names(units)
         for unit in units:
             self._job.metrics.take(unit.tally)
         self._job.measure(units, wall_clock_ms())
         self._look_for_releases(units)
+
+    def _look_at_names(self, units: Sequence[Unit]) -> None:
+        """Say which events come by nearly a name that journeys ask for, each once."""
+        names = set[str]().union(*(unit.tally.names for unit in units))
+        if names and self._named_by != self._definitions.revision:
+            self._named_by = self._definitions.revision
+            self._misnamed.follow(self._definitions.catalog.named)
+        for name in sorted(names - self._misnamed.met):
+            if (asked := self._misnamed.meet(name)) is not None:
+                log.warning(
+                    "events come by nearly a name that journeys ask for: %r, where they ask for %r", name, asked
+                )
 
     def _look_for_releases(self, units: Sequence[Unit]) -> None:
         """Say which partitions stand still because this worker does not know the release that their state is of."""

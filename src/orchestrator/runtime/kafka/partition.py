@@ -175,6 +175,7 @@ class Partition(Unit):
         # The hot loop: an event that nobody asks for must cost little more than the reading of it.
         records, clock, sink, timers = self._records, self.clock, self.outgoing, self._timers
         wanted, at, ignored, until = catalog.wanted, self._at, 0, self._until
+        event: Event | None = None
         while at < len(records) and sink.facts < sink.most_facts:
             record = records[at]
             now_ms = clock.pass_record(record.timestamp, wall_ms)
@@ -200,8 +201,7 @@ class Partition(Unit):
             # By its bytes: a few large customers are as much as thousands of others.
             if sink.is_full or perf_counter() >= until:
                 break
-        if ignored:
-            self.tally.events[OTHER_TYPES, "ignored"] += ignored
+        self.tally.end_go(event, ignored)
         self._at = at
 
     def _take(self, catalog: Catalog, event: Event, record: KafkaRecord, now_ms: int, wall_ms: int) -> None:

@@ -160,6 +160,7 @@ class ResolvingPartition(Unit):
         project, wanted, rules = catalog.project, catalog.wanted, catalog.project.identity
         is_direct, is_never = rules.is_direct, CUSTOMER_ID in rules.never
         ignored, now_ms, size, room = 0, 0, 0, outgoing.room
+        event: Event | None = None
         for record in self._records[began : began + outgoing.most_facts - outgoing.facts]:
             self._at += 1
             value, headers, at_ms = record.value, record.headers, record.timestamp
@@ -196,8 +197,7 @@ class ResolvingPartition(Unit):
             outgoing.bytes += size
             self.clock.pass_record(now_ms, wall_ms)
             self._is_live = False
-        if ignored:
-            self.tally.events[OTHER_TYPES, "ignored"] += ignored
+        self.tally.end_go(event, ignored)
 
     def _tell(self, wall_ms: int) -> None:
         """Put the clock behind what was passed on, for every turn partition."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.event import Event
 from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
@@ -38,9 +39,18 @@ class Tally:
         self.actions: Counter[tuple[str, str]] = Counter()
         self.decisions: Counter[tuple[str, str, str]] = Counter()
         self.dead_letters: Counter[str] = Counter()
+        # Of events, asked for or not: the last one's of each go, for a look at each would be paid by all.
+        self.names = set[str]()
         self.lateness_ms: list[int] = []
         # How long people took for cases: team, what for, seconds.
         self.took: list[tuple[str, str, float]] = []
+
+    def end_go(self, last: Event | None, ignored: int) -> None:
+        """Take note of a go through records: the last event, and how many there were that nobody asks for."""
+        if last is not None:
+            self.names.add(last.type)
+        if ignored:
+            self.events[OTHER_TYPES, "ignored"] += ignored
 
 
 class Unit(ABC):

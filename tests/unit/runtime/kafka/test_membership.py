@@ -9,9 +9,11 @@ from aiokafka.structs import TopicPartition
 
 from orchestrator.errors import StorageError
 from orchestrator.runtime.kafka import membership
+from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.membership import Membership, wall_clock_ms
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
+from orchestrator.runtime.kafka.resolving import ResolvingPartition
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.kafka.turning import TurnJob
 from unit.runtime.kafka.conftest import hired
@@ -238,3 +240,21 @@ async def test_a_session_that_brokers_do_not_take_ends_the_process_with_what_to_
     monkeypatch.setattr(member, "_be_member", be_member)
     with pytest.raises(StorageError, match="take no session of 8000 ms: set ORCHESTRATOR_SESSION_TIMEOUT_MS within"):
         await member.run()
+
+
+@pytest.mark.parametrize("resolves", [False, True])
+async def test_events_that_come_by_nearly_a_name_that_is_asked_for_are_told_once(
+    member, partition, catalog, record, caplog, resolves
+):
+    unit = ResolvingPartition(0, 1, Inputs(["events"]), PartitionClock(), most_facts=500) if resolves else partition
+    ownership = SimpleNamespace(at_work={0: SimpleNamespace(unit=unit)})
+    member._definitions = SimpleNamespace(catalog=catalog, revision=1)
+    member._job.measure = lambda *_: None
+    for offset, name in enumerate(["page_viewed", "Cart Updated", "cart_updated", "Cart Updated"]):
+        unit.inputs.add("events", [record(offset, 3_600_000 + offset, name)])
+        unit.work(catalog, {"events", "receipts"}, 7_200_000)
+        member._measure(ownership)
+    [told] = caplog.messages
+    assert (
+        told == "events come by nearly a name that journeys ask for: 'Cart Updated', where they ask for 'cart_updated'"
+    )
