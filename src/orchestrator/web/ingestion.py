@@ -94,7 +94,9 @@ class Ingestion:
         except Busy as error:
             raise HttpError(503, "busy", str(error), [(b"retry-after", b"1")]) from error
         except StorageError as error:
-            raise HttpError(503, "not_kept", "nothing was kept; send it again", [(b"retry-after", b"5")]) from error
+            # Brokers that do not answer may have taken it all the same; what is sent again as it was counts once.
+            told = "it is not known to be kept; send it again as it was"
+            raise HttpError(503, "not_kept", told, [(b"retry-after", b"5")]) from error
 
     async def _records(self, scope: Scope, receive: Receive) -> list[bytes]:
         """Take a request's body apart. The key is asked for before anything is read that is not small."""

@@ -133,6 +133,7 @@ async def test_while_the_broker_is_away_nobody_is_told_that_an_event_was_kept(sh
         await asyncio.to_thread(shop.broker.pause)
         status, retry_after, told = await posted(client, "/v1/events", cart(2))
         assert (status, retry_after, told["code"]) == (503, "5", "not_kept")
+        assert told["message"] == "it is not known to be kept; send it again as it was"  # it lies with the broker
         assert not gateway.is_ready
         # From now on nobody waits for what is known not to answer.
         assert (await posted(client, "/v1/batch", {"batch": [cart(3)], "writeKey": WRITE}))[:2] == (503, "5")

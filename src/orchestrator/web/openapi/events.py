@@ -76,7 +76,7 @@ def _taking(summary: str, content: dict[str, Any]) -> dict[str, Any]:
     told = {
         "400": "nothing was accepted, and why",
         "401": "no key, or a wrong one",
-        "503": "nothing was kept; send it again",
+        "503": "it is not known to be kept; send it again as it was",
     }
     return {
         "summary": summary,
