@@ -41,11 +41,12 @@ async def test_a_client_that_finds_no_broker_is_closed(client):
     gc.collect()  # what is not closed complains of it, which fails the test
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-async def test_a_client_that_nobody_waits_for_any_more_is_closed_with_the_connection_that_it_was_making(client):
-    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+@asynccontextmanager
+async def given_up(client, may_answer):
+    """Give up a client that has asked something which answers once it may; give the task that used it."""
+    is_asked = asyncio.Event()
 
-    async def answer_late(incoming):
+    async def answer(incoming):
         await incoming.read(1)
         is_asked.set()
         await may_answer.wait()
@@ -54,10 +55,17 @@ async def test_a_client_that_nobody_waits_for_any_more_is_closed_with_the_connec
         async with client(settings):
             pass
 
-    async with something_else(answer_late) as settings:
+    async with something_else(answer) as settings:
         using = asyncio.create_task(use(settings))
         await is_asked.wait()
         using.cancel()
+        yield using
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_client_that_nobody_waits_for_any_more_is_closed_with_the_connection_that_it_was_making(client):
+    may_answer = asyncio.Event()
+    async with given_up(client, may_answer) as using:
         await asyncio.sleep(0)
         may_answer.set()
         with pytest.raises(asyncio.CancelledError):
@@ -67,21 +75,8 @@ async def test_a_client_that_nobody_waits_for_any_more_is_closed_with_the_connec
 
 @pytest.mark.slow
 async def test_a_broker_that_never_answers_holds_up_nobody_who_stops():
-    is_asked, is_over = asyncio.Event(), asyncio.Event()
-
-    async def be_silent(incoming):
-        await incoming.read(1)
-        is_asked.set()
-        await is_over.wait()
-
-    async def use(settings):
-        async with reader(settings):
-            pass
-
-    async with something_else(be_silent) as settings:
-        using = asyncio.create_task(use(settings))
-        await is_asked.wait()
-        using.cancel()
+    is_over = asyncio.Event()
+    async with given_up(reader, is_over) as using:
         done, _ = await asyncio.wait([using], timeout=2 * FAREWELL_S + 1)
         is_over.set()
     assert done
