@@ -11,7 +11,8 @@
     guards, calendars, payload, cancelling
                                     whether a message may leave, local times, what it carries, taking it back
     linking, merging, objections    which identifiers are one customer's; lives that are one; the noes of who is erased
-    plans, wakes, offers            the commonest turns, worked out beforehand: the same, byte by byte, in less time
+    plans, wakes, offers, stillness
+                                    the commonest turns, worked out beforehand: the same, byte by byte, in less time
 
 Owns entering, walking, waiting, ending and every policy, and the order in which they are asked.
 Must never read a clock, a disk, the network or dice: the same arguments give the same outcome, byte for byte.

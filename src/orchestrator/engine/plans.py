@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator.engine import cancelling, guards, matching
 from orchestrator.engine.entering import may_enter_again
 from orchestrator.engine.matching import ABOUT_A_MESSAGE
+from orchestrator.engine.stillness import heard_beside, passing_of
 from orchestrator.engine.turn import Turn
 from orchestrator.engine.waiting import keep_event
 from orchestrator.engine.wakes import Wakes
@@ -40,7 +41,7 @@ def plans_of(catalog: Catalog) -> Plans:
     if plans is None:
         found = {event_type: _plan_of(catalog, event_type) for event_type in catalog.interests}
         by_event = {event_type: plan for event_type, plan in found.items() if plan is not None}
-        catalog.plans = plans = Plans(by_event, Wakes(catalog).take)
+        catalog.plans = plans = Plans(by_event, Wakes(catalog).take, passing_of(catalog))
     return plans
 
 
@@ -48,13 +49,16 @@ def _plan_of(catalog: Catalog, event_type: str) -> Plan | None:
     interest = catalog.interests[event_type]
     if interest.is_profiles or interest.is_receipt or event_type in ABOUT_A_MESSAGE:
         return None
-    if catalog.audiences is not None or catalog.migrating:
+    if catalog.migrating:
         return None
+    plan: Plan | None = None
     if not interest.entering:
-        return _Departures(catalog, event_type).take
-    if interest.converts or len(interest.entering) > 1:
-        return None
-    return _arrival(catalog, interest.entering[0], event_type)
+        plan = _Departures(catalog, event_type).take
+    elif not interest.converts and len(interest.entering) == 1:
+        plan = _arrival(catalog, interest.entering[0], event_type)
+    if plan is None or catalog.audiences is None:
+        return plan
+    return heard_beside(catalog, catalog.audiences, event_type, plan)
 
 
 def _steps_standing(journey: Journey, event_type: str) -> dict[str, Wait | None]:
@@ -319,6 +323,7 @@ def _departure(catalog: Catalog, journey: Journey, event_type: str) -> _Departur
         or any(isinstance(step, Wait) and event_type in step.restart_on for step in journey.steps.values())
         or catalog.is_paused(journey.id)
         or catalog.project.retention.keys_ms
+        or (catalog.audiences is not None and catalog.audiences.opens(journey))
     ):
         return None
     return _Departure(catalog, journey, event_type)

@@ -5,15 +5,21 @@ happen. Who is in a segment when it is first worked out has not entered it. Neve
 worked out beforehand, and the record is due at that very instant.
 """
 
+from collections.abc import Iterable
+
 from orchestrator.engine.steps.changes import MAX_EMITTED
 from orchestrator.engine.turn import Turn
 from orchestrator.model import ids
 from orchestrator.model.audience import SEGMENT_ENTERED, SEGMENT_LEFT, Audiences, Segment
 from orchestrator.model.event import Event
 from orchestrator.model.expression import Scope
+from orchestrator.model.project import Project
+from orchestrator.model.state import State
 
 # How many instants ahead are tried for the next change; where none of them is one, the last is when to look again.
 LOOKED_AHEAD = 32
+# How many instants one comparison names at most, where it counts no events: those around one.
+INSTANTS_OF_ONE = 4
 
 
 def arm(turn: Turn, audiences: Audiences) -> None:
@@ -83,6 +89,27 @@ def next_change(turn: Turn, segment: Segment) -> int:
         if segment.condition.holds(scope) != is_in:
             return at_ms
     return tried[LOOKED_AHEAD] if len(tried) > LOOKED_AHEAD else 0
+
+
+def stand(state: State, project: Project, segments: Iterable[Segment], now_ms: int) -> bool:
+    """Tell whether `check` would find nobody come or gone, and nothing to put down, were it asked now."""
+    past = state.past
+    scope = Scope(project, state, now_ms)
+    most = max(INSTANTS_OF_ONE, *map(len, past.counts.values())) if past.counts else INSTANTS_OF_ONE
+    for segment in segments:
+        condition, moments = segment.condition, segment.condition.moments
+        if condition.holds(scope) != past.members.get(segment.key):
+            return False
+        if not moments:
+            continue
+        due_ms = past.due.get(segment.key, 0)
+        if 0 < due_ms <= now_ms:
+            return False
+        # Until that instant the next change stays what it was, but for rules of the project that may be others by now,
+        # and for instants beyond those that were tried.
+        if not condition.is_own or len(moments) * most > LOOKED_AHEAD:
+            return False
+    return True
 
 
 def come_due(turn: Turn, audiences: Audiences) -> bool:

@@ -11,6 +11,7 @@ from orchestrator.engine import endings, walking
 from orchestrator.engine.offers import Offer, Told
 from orchestrator.engine.steps import sends
 from orchestrator.engine.steps.going import STAY
+from orchestrator.engine.stillness import is_still
 from orchestrator.engine.turn import Turn
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import Catalog, Planned
@@ -29,7 +30,8 @@ class Wakes:
 
     def __init__(self, catalog: Catalog) -> None:
         self._steps: dict[tuple[str, int, str], _Walk] = {}
-        if catalog.audiences is not None or catalog.migrating:
+        self._project, self._audiences = catalog.project, catalog.audiences
+        if catalog.migrating:
             return
         for journey in catalog.versions.values():
             if catalog.is_paused(journey.id):
@@ -45,7 +47,7 @@ class Wakes:
     def take(self, state: State, now_ms: int) -> Planned | None:
         """Wake the only entry of a state, if that is all that is due; None leaves it to the funnel."""
         entries = state.entries
-        if len(entries) != 1 or state.has_past:
+        if len(entries) != 1:
             return None
         entry = entries[0]
         wake = self._steps.get((entry.journey, entry.version, entry.step))
@@ -56,6 +58,7 @@ class Wakes:
             or entry.stopped_ms
             or entry.done
             or (wake.is_held and not entry.held_ms)
+            or not is_still(self._audiences, self._project, state, now_ms)
         ):
             return None
         return wake.take(state, entry, now_ms)

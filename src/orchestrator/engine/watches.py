@@ -70,32 +70,37 @@ def _recurs(moment: Moment) -> bool:
 
 def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
     """Let an event break the silences that it breaks."""
+    silences = audiences.silences_of(event.type)
+    if not (silences or audiences.retention) or matching.is_machine_made(event):
+        return
     at_ms = min(event.time_ms, turn.now_ms)
-    if audiences.retention and matching.is_sign_of_life(turn, event):
-        _live_on(turn, audiences, at_ms)
-    for each in audiences.inactive:
-        if not _breaks(turn, each, event):
-            continue
-        due_ms = at_ms + each.moment.for_ms
-        past = turn.state.past
-        if due_ms > max(turn.now_ms, _known_ms(past, each.key)):
-            _put(past, each.key, due_ms, recurs=False)
-            turn.changed = True
-
-
-def _live_on(turn: Turn, audiences: Audiences, at_ms: int) -> None:
-    """Keep a customer on for as long again after a sign of life; noted once a day, years being what it is about."""
-    recurring = turn.state.past.recurring
-    due_ms = at_ms + audiences.retention_ms
-    if due_ms >= recurring.get(audiences.retention, 0) + instants.DAY_MS:
-        recurring[audiences.retention] = due_ms
+    is_alive = matching.is_sign_of_life(turn, event)
+    if is_alive and audiences.retention and live_on(turn.state.past, audiences, at_ms):
+        turn.changed = True
+    if not is_alive:
+        silences = tuple(each for each in silences if each.moment.events)
+    if break_silences(turn.state.past, silences, at_ms, turn.now_ms):
         turn.changed = True
 
 
-def _breaks(turn: Turn, each: Silence, event: Event) -> bool:
-    if matching.is_machine_made(event):
+def live_on(past: Past, audiences: Audiences, at_ms: int) -> bool:
+    """Keep a customer on for as long again after a sign of life; noted once a day, years being what it is about."""
+    due_ms = at_ms + audiences.retention_ms
+    if due_ms < past.recurring.get(audiences.retention, 0) + instants.DAY_MS:
         return False
-    return event.type in each.moment.events if each.moment.events else matching.is_sign_of_life(turn, event)
+    past.recurring[audiences.retention] = due_ms
+    return True
+
+
+def break_silences(past: Past, silences: Iterable[Silence], at_ms: int, now_ms: int) -> bool:
+    """Begin silences anew at an instant; tell whether that is news of any."""
+    is_news = False
+    for each in silences:
+        due_ms = at_ms + each.moment.for_ms
+        if due_ms > max(now_ms, _known_ms(past, each.key)):
+            _put(past, each.key, due_ms, recurs=False)
+            is_news = True
+    return is_news
 
 
 def leave(turn: Turn, journey: Journey) -> None:

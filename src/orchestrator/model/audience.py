@@ -187,6 +187,14 @@ class Audiences:
         self.inactive = tuple(
             Silence(each.journey, each.moment, each.key) for each in self.watched if isinstance(each.moment, Inactive)
         )
+        # By type of event, because every event asks: the silences that it breaks, and those that any event does.
+        self._broken_by_any = tuple(each for each in self.inactive if not each.moment.events)
+        self._broken_by = {
+            event_type: tuple(
+                each for each in self.inactive if event_type in each.moment.events or not each.moment.events
+            )
+            for event_type in frozenset().union(*(each.moment.events for each in self.inactive))
+        }
         self.begins_all = bool(self.watched) or asked.last_seen
         # Profiles without a sign of life for so long are erased; the watch of that, "" where none are.
         self.retention_ms = retention_ms
@@ -197,6 +205,14 @@ class Audiences:
         self.hears: frozenset[str] = frozenset(bought).union(asked.counts, *silences)
         keys = [*sorted(each.key for each in self.segments), *sorted(each.key for each in self.watched), self.retention]
         self.key = ids.derive(*keys)[:12]
+
+    def opens(self, journey: "Journey") -> bool:
+        """Whether a silence opens entries of a journey: leaving it begins that anew."""
+        return any(each.journey.id == journey.id for each in self.inactive)
+
+    def silences_of(self, event_type: str) -> tuple[Silence, ...]:
+        """List the silences that events of a type break; those of no named events only where they are signs of life."""
+        return self._broken_by.get(event_type, self._broken_by_any)
 
     @property
     def is_nothing(self) -> bool:

@@ -85,6 +85,8 @@ class Plans:
 
     by_event: Mapping[str, Plan]
     wake: Callable[[State, int], Planned | None]
+    # Tells of an event that comes to nothing by a look at the record; None where no event does that is heard of at all.
+    passes: Callable[[Event, bytes, int], bool] | None = None
 
 
 class Catalog:

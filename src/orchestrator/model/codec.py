@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.errors import StorageError
-from orchestrator.model.state import State, StoredWithPast
+from orchestrator.model.state import Glimpse, State, StoredWithPast
 
 FORMAT = 1
 # The due instant and the format.
@@ -31,6 +31,7 @@ DOWNGRADES: dict[int, Upgrade] = {}
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(StoredWithPast).decode
+_glimpse = msgspec.msgpack.Decoder(Glimpse).decode
 _asked_for: int | None = None
 
 
@@ -87,6 +88,16 @@ def decode(record: bytes) -> State:
         except msgspec.DecodeError as error:
             raise StorageError(f"a state record cannot be read: {error}; restore it from a backup") from error
     return _decode_older(record)
+
+
+def glimpse(record: bytes) -> Any:
+    """Read of a record what tells that an event comes to nothing: a `Glimpse`; None where it takes a whole `decode`."""
+    if len(record) <= HEADER_BYTES or record[8] != FORMAT:
+        return None
+    try:
+        return _glimpse(record[HEADER_BYTES:])
+    except msgspec.DecodeError:
+        return None
 
 
 def due_of(record: bytes) -> int:

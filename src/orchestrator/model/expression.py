@@ -100,7 +100,7 @@ class Expression:
     without identifiers or addresses. `names_machine` tells that it asks for `machine`, so that opens
     and clicks by proxies and scanners may match it. `moments` give the instants at which it may change
     although nothing happens: between them, of the customer as they are, its value stays. `steps` are those whose
-    results it reads.
+    results it reads. `is_own` tells that nothing of the project goes into it, only what is kept of the customer.
     """
 
     source: str
@@ -109,6 +109,7 @@ class Expression:
     names_machine: bool = False
     moments: tuple[Callable[[Scope], list[int]], ...] = ()
     steps: frozenset[str] = frozenset()
+    is_own: bool = False
 
     def holds(self, scope: Scope) -> bool:
         """Whether the condition holds: false when its value is missing, empty or zero."""

@@ -138,8 +138,11 @@ def on_event(
     else:
         if catalog.heard is not catalog.wanted and event.type not in catalog.heard and not event.identifiers:
             return IGNORED  # wanted to get to know a customer by it, and this one is known
-        state = codec.decode(record)
         digest = ids.digest_of(event.id)
+        passes = (catalog.plans or plans_of(catalog)).passes
+        if passes is not None and digest not in record and passes(event, record, now_ms):
+            return IGNORED
+        state = codec.decode(record)
         if digest in state.seen and state.has_seen(digest):
             return DUPLICATE
     plan = (catalog.plans or plans_of(catalog)).by_event.get(event.type)

@@ -39,6 +39,7 @@ def compile_text(text: str, around: Surroundings) -> Compiled:
         names_machine=found.names_machine,
         moments=tuple(function(moments) for moments in found.moments),
         steps=frozenset(read[1] for read in found.reads if read[0] == "steps"),
+        is_own=not found.asks_project,
     )
     return Compiled(expression, frozenset(found.reads), tuple(doubts(tree, source, found, around)))
 

@@ -39,6 +39,8 @@ FUNCTIONS = {
 }
 _NAMES = (*FUNCTIONS, "count")
 _WITH_SCOPE = frozenset({"days_since", "hours_since", "consents", "in_segment"})
+# What a rule of the project goes into: its time zone, where a date has none, and what its purposes ask for.
+_OF_PROJECT = frozenset({"days_since", "hours_since", "consents"})
 _UNITS = {"days_since": instants.DAY_MS, "hours_since": instants.HOUR_MS}
 _TIMES = re.compile(r"now|event\.time|steps\.\w+\.event\.time|profile\.last_seen\.\w+")
 _WATCHABLE = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
@@ -84,6 +86,7 @@ class Generated:
     dashed: list[tuple[int, str]] = field(default_factory=list)
     # What gives the instants at which time alone may change the value.
     moments: list[ast.expr] = field(default_factory=list)
+    asks_project: bool = False
 
 
 class Generator:
@@ -318,6 +321,8 @@ class Generator:
             )
         if name in ("exists", "length") and isinstance(node.args[0], ast.Name | ast.Attribute):
             return self._about(name, node.args[0])
+        if name in _OF_PROJECT:
+            self.found.asks_project = True
         if name == "consents":
             self._check_consents(node)
         if name == "in_segment":
