@@ -12,7 +12,7 @@ from orchestrator.engine.turn import Turn
 from orchestrator.model import ids
 from orchestrator.model.audience import SEGMENT_ENTERED, SEGMENT_LEFT, Audiences, Segment
 from orchestrator.model.event import Event
-from orchestrator.model.expression import Scope
+from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.project import Project
 from orchestrator.model.state import State
 
@@ -66,28 +66,33 @@ def _tell(turn: Turn, segment: Segment, what: str) -> None:
 def watch(turn: Turn, audiences: Audiences) -> None:
     """Put down when time may next change each segment that it can change."""
     due = turn.state.past.due
+    scope = Scope(turn.project, turn.state, turn.now_ms)
     for segment in audiences.segments:
         if segment.condition.moments:
-            at_ms = next_change(turn, segment)
+            at_ms = next_change(scope, segment.condition)
             if due.get(segment.key, 0) != at_ms:
                 due[segment.key] = at_ms
                 turn.changed = True
 
 
-def next_change(turn: Turn, segment: Segment) -> int:
+def next_change(scope: Scope, condition: Expression) -> int:
     """Find the next instant at which time alone may bring the customer in or out; 0 when it never does.
 
     A condition names the instants at which any part of it may turn; the first of them at which the whole does is the
     answer, and what lies between two of them need not be looked at.
     """
-    scope = Scope(turn.project, turn.state, turn.now_ms)
-    ahead = {at_ms for moments in segment.condition.moments for at_ms in moments(scope) if at_ms > turn.now_ms}
-    is_in = segment.condition.holds(scope)
-    tried = sorted(ahead)
-    for at_ms in tried[:LOOKED_AHEAD]:
-        scope.now_ms = at_ms
-        if segment.condition.holds(scope) != is_in:
-            return at_ms
+    now_ms, evaluate = scope.now_ms, condition.evaluate
+    tried = sorted({at_ms for moments in condition.moments for at_ms in moments(scope) if at_ms > now_ms})
+    if not tried:
+        return 0
+    is_in = bool(evaluate(scope))
+    try:
+        for at_ms in tried[:LOOKED_AHEAD]:
+            scope.now_ms = at_ms
+            if bool(evaluate(scope)) != is_in:
+                return at_ms
+    finally:
+        scope.now_ms = now_ms
     return tried[LOOKED_AHEAD] if len(tried) > LOOKED_AHEAD else 0
 
 
@@ -95,19 +100,21 @@ def stand(state: State, project: Project, segments: Iterable[Segment], now_ms: i
     """Tell whether `check` would find nobody come or gone, and nothing to put down, were it asked now."""
     past = state.past
     scope = Scope(project, state, now_ms)
-    most = max(INSTANTS_OF_ONE, *map(len, past.counts.values())) if past.counts else INSTANTS_OF_ONE
+    most = INSTANTS_OF_ONE
+    for counted in past.counts.values():
+        most = max(most, len(counted))
     for segment in segments:
-        condition, moments = segment.condition, segment.condition.moments
-        if condition.holds(scope) != past.members.get(segment.key):
+        condition = segment.condition
+        if bool(condition.evaluate(scope)) != past.members.get(segment.key):
             return False
-        if not moments:
+        if not condition.moments:
             continue
         due_ms = past.due.get(segment.key, 0)
         if 0 < due_ms <= now_ms:
             return False
         # Until that instant the next change stays what it was, but for rules of the project that may be others by now,
         # and for instants beyond those that were tried.
-        if not condition.is_own or len(moments) * most > LOOKED_AHEAD:
+        if not condition.is_own or len(condition.moments) * most > LOOKED_AHEAD:
             return False
     return True
 

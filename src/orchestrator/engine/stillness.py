@@ -55,8 +55,8 @@ def heard_beside(catalog: Catalog, audiences: Audiences, event_type: str, plan: 
     return take
 
 
-def passing_of(catalog: Catalog) -> Callable[[Event, bytes, int], bool] | None:
-    """Make what tells that an event comes to nothing, of a record as it is; it must not be known there already.
+def passing_of(catalog: Catalog) -> Callable[[Event, bytes, bytes, int], bool] | None:
+    """Make what tells that an event comes to nothing, of a record as it is; one that is known there already does not.
 
     Those are the events that no journey names and that add nothing to the past. They are heard of because they may be
     the first of a customer, or say where they were last seen.
@@ -68,15 +68,15 @@ def passing_of(catalog: Catalog) -> Callable[[Event, bytes, int], bool] | None:
     key, retention, last_seen = audiences.key, audiences.retention, audiences.asked.last_seen
     kept_ms = audiences.retention_ms - instants.DAY_MS  # a day more is noted
 
-    def passes(event: Event, record: bytes, now_ms: int) -> bool:
+    def passes(event: Event, digest: bytes, record: bytes, now_ms: int) -> bool:
         if event.type in heard or event.identifiers or (last_seen and event.channel is not None):
             return False
         seen = codec.glimpse(record)
-        if seen is None or seen.past is None or seen.past.armed != key:
+        if seen is None or seen.past is None or seen.past.armed != key or digest in seen.seen:
             return False
         if retention and min(event.time_ms, now_ms) + kept_ms >= seen.past.recurring.get(retention, 0):
             return False
-        # Who stood still may go on at any event.
-        return not any(entry.stopped_ms for entry in seen.entries)
+        # Who stands still may go on at any event.
+        return not seen.entries or not any(entry.stopped_ms for entry in seen.entries)
 
     return passes

@@ -85,8 +85,9 @@ class Plans:
 
     by_event: Mapping[str, Plan]
     wake: Callable[[State, int], Planned | None]
-    # Tells of an event that comes to nothing by a look at the record; None where no event does that is heard of at all.
-    passes: Callable[[Event, bytes, int], bool] | None = None
+    # Tells of an event, by its digest too, that it comes to nothing, by a look at the record; None where none that is
+    # heard of does.
+    passes: Callable[[Event, bytes, bytes, int], bool] | None = None
 
 
 class Catalog:
@@ -158,7 +159,8 @@ class Catalog:
         self.audiences = audiences
         self.named = self.wanted | audiences.hears
         self.heard = Everything() if audiences.hears_all else self.wanted | audiences.hears
-        self.wanted = Everything() if audiences.begins_all else self.heard
+        # The same one where it says the same, so that nobody asks twice.
+        self.wanted = Everything() if audiences.begins_all and not audiences.hears_all else self.heard
         self.beginning = Everything() if audiences.begins_all else self.beginning | audiences.hears
 
     def journey(self, journey_id: str, version: int) -> Journey | None:

@@ -74,7 +74,8 @@ def encode(state: State) -> bytes:
     """Encode a state as a record of the newest format, or of the older one that was asked for."""
     if _asked_for is not None:
         return _encode_older(state, _asked_for)
-    return (state.due_ms() << 8 | FORMAT).to_bytes(HEADER_BYTES, "big") + state.encoded()
+    due_ms, content = state.at_rest()
+    return (due_ms << 8 | FORMAT).to_bytes(HEADER_BYTES, "big") + content
 
 
 def decode(record: bytes) -> State:
@@ -106,10 +107,11 @@ def due_of(record: bytes) -> int:
 
 
 def _encode_older(state: State, number: int) -> bytes:
-    content = msgspec.msgpack.decode(state.encoded())
+    due_ms, encoded = state.at_rest()
+    content = msgspec.msgpack.decode(encoded)
     for newer in range(FORMAT - 1, number - 1, -1):
         content = DOWNGRADES[newer](content)
-    return (state.due_ms() << 8 | number).to_bytes(HEADER_BYTES, "big") + _encode(content)
+    return (due_ms << 8 | number).to_bytes(HEADER_BYTES, "big") + _encode(content)
 
 
 def _decode_older(record: bytes) -> State:

@@ -199,7 +199,11 @@ class Past(msgspec.Struct, array_like=True, gc=False):
 
     def settling_ms(self) -> int:
         """Find the same, leaving out what recurs for ever."""
-        return min((at_ms for at_ms in self.due.values() if at_ms), default=0)
+        due = 0
+        for at_ms in self.due.values():
+            if at_ms and (not due or at_ms < due):
+                due = at_ms
+        return due
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
@@ -236,7 +240,9 @@ def _glimpse_of(shape: type[msgspec.Struct], last: str, **read: Any) -> type[Any
 # As much of a state as tells that an event comes to nothing (measured: half of what reading all of it takes).
 _EntryGlimpse: Any = _glimpse_of(Entry, "stopped_ms", stopped_ms=(int, 0))
 _PastGlimpse: Any = _glimpse_of(Past, "recurring", armed=(str, ""), recurring=(dict[str, int], {}))
-Glimpse = _glimpse_of(StoredWithPast, "past", entries=(list[_EntryGlimpse], []), past=(_PastGlimpse | None, None))
+Glimpse = _glimpse_of(
+    StoredWithPast, "past", seen=(bytes, b""), entries=(list[_EntryGlimpse], []), past=(_PastGlimpse | None, None)
+)
 
 
 class State:
@@ -294,15 +300,22 @@ class State:
         state._watch_ms = stored.watch_ms
         return state
 
-    def encoded(self) -> bytes:
-        """Write the state as it is to be stored; what nobody has asked for keeps its bytes."""
+    def at_rest(self) -> tuple[int, bytes]:
+        """Write the state as it is to be stored, with when it wakes; what nobody has asked for keeps its bytes."""
+        watch_ms = self.watch_ms
+        return self._due_ms(watch_ms), self._encoded(watch_ms)
+
+    def _encoded(self, watch_ms: int) -> bytes:
         profile = self._profile
         # A part that was read is written from its struct in the same pass: Raw only says how it comes in.
         written: Any = self._profile_bytes if profile is None else profile
         history: Any = self._history_bytes if self._history is None else self._history
-        stored = Stored(self.profile_id, self.entries, self.seen, written, history)
+        stored: Stored
         if self._past is not None or self._past_bytes:
-            stored = self._with_past(stored)
+            past: Any = self._past_bytes if self._past is None else self._past
+            stored = StoredWithPast(self.profile_id, self.entries, self.seen, written, history, watch_ms, past)
+        else:
+            stored = Stored(self.profile_id, self.entries, self.seen, written, history)
         if profile is None:
             return _encode(stored)
         profile.id = ""
@@ -310,13 +323,6 @@ class State:
             return _encode(stored)
         finally:
             profile.id = self.profile_id
-
-    def _with_past(self, stored: Stored) -> Stored:
-        past: Any = self._past_bytes if self._past is None else self._past
-        watch_ms = self._watch_ms if self._past is None else self._past.due_ms()
-        return StoredWithPast(
-            stored.profile_id, stored.entries, stored.seen, stored.profile, stored.history, watch_ms, past
-        )
 
     def __eq__(self, other: object) -> bool:
         """Whether both say the same of the same customer."""
@@ -402,11 +408,13 @@ class State:
 
     def due_ms(self) -> int:
         """Find the earliest instant at which anything here wakes by itself; 0 when nothing does."""
+        return self._due_ms(self.watch_ms)
+
+    def _due_ms(self, watch_ms: int) -> int:
         due = 0
         for entry in self.entries:
             if entry.due_ms and (not due or entry.due_ms < due):
                 due = entry.due_ms
-        watch_ms = self.watch_ms
         return watch_ms if watch_ms and (not due or watch_ms < due) else due
 
 

@@ -140,7 +140,7 @@ def on_event(
             return IGNORED  # wanted to get to know a customer by it, and this one is known
         digest = ids.digest_of(event.id)
         passes = (catalog.plans or plans_of(catalog)).passes
-        if passes is not None and digest not in record and passes(event, record, now_ms):
+        if passes is not None and passes(event, digest, record, now_ms):
             return IGNORED
         state = codec.decode(record)
         if digest in state.seen and state.has_seen(digest):

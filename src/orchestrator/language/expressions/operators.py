@@ -223,7 +223,9 @@ def in_segment(scope: Scope, name: str) -> bool:
 
 def count(scope: Scope, event: str, within_ms: int) -> int:
     """Count the events of one type in the window (now - within, now]."""
-    instants_ms = scope.state.past.counts.get(event, ())
+    instants_ms = scope.state.past.counts.get(event)
+    if not instants_ms:
+        return 0
     return bisect_right(instants_ms, scope.now_ms) - bisect_right(instants_ms, scope.now_ms - within_ms)
 
 
