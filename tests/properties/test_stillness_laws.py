@@ -1,15 +1,18 @@
-"""The law of plans where somebody asks for a customer's past: a turn by its plan is the turn by the funnel.
+"""The law of stillness: a turn that need not ask segments comes to what it came to had they been asked.
+
+That is a turn by its plan where somebody asks for a customer's past, and one of the funnel.
 
 Seen failing with a silence that an event did not break, with a customer who stood in a segment no more that nobody had
 told of, with the project's time zone published anew, with more instants ahead than are tried, with a record that
 was armed for other segments, with an entry that stood still while its journey was paused, with a channel of which the
-last visit was not noted, and with a life that was not kept on.
+last visit was not noted, with a life that was not kept on, and with a step that wrote what a segment reads.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
+from unittest import mock
 
 import msgspec
 from hypothesis import given, settings
@@ -21,7 +24,7 @@ from orchestrator.language import compile_sources
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog, Plans
 from orchestrator.model.event import Event
-from orchestrator.runtime.turn import on_event, on_timers
+from orchestrator.runtime.turn import Turned, on_event, on_timers
 
 START_MS = instants.parse("2026-01-05T10:00:00Z") or 0
 HOUR_MS, DAY_MS = instants.HOUR_MS, instants.DAY_MS
@@ -52,6 +55,12 @@ OTHERS = {
     "silent": "enter: {inactive: {for: 20h}, again: always}\nexit: [{event: viewed}]\n",
     "daily": 'enter: {schedule: {every: day, at: "12:00"}, again: after_exit}\n',
 }
+OTHERS["noter"] = """\
+enter: {event: viewed, where: n > 1, again: always}
+steps:
+  - {id: note, set: {profile.points: entry.n}}
+"""
+OTHERS["teller"] = OTHERS["noter"] + "  - {id: tell, emit: {event: looked}}\n"
 OTHERS["friend"] = OTHERS["fan"].replace("fan", "friend")
 REST = "steps:\n  - {id: stay, wait: 30h}\n"
 MESSAGE = "message: hello\npurpose: tips\nemail: {subject: Hi, text: Hello}\nsms: {text: Hello}\n"
@@ -65,9 +74,12 @@ CONDITIONS = (
     "profile.recency >= {n}",
     "profile.monetary > {n}0",
     "profile.points > {n}",
+    "count('ordered', within='30d') >= profile.points",
+    "profile.recency >= profile.points",
     "exists(profile.last_seen.sms) and profile.frequency >= {n}",
 )
-EVENTS = ("come", "come", "come", "viewed", "looked", "looked", "looked", "ordered", "told", "agreed")
+RECEIPTS = ("message_delivered", "message_clicked", "message_unsubscribed")
+EVENTS = ("come", "come", "come", "viewed", "looked", "looked", "looked", "ordered", "told", "agreed", *RECEIPTS)
 
 
 def catalog_of(
@@ -79,7 +91,7 @@ def catalog_of(
     sources = {"orchestrator.yaml": about, "hello.message.yaml": MESSAGE, "cart.journey.yaml": cart}
     for name in others:
         head = f"journey: {name}\nversion: 1\npurpose: service\nstatus: live\n"
-        sources[f"{name}.journey.yaml"] = head + OTHERS[name] + REST
+        sources[f"{name}.journey.yaml"] = head + OTHERS[name] + ("" if "steps:" in OTHERS[name] else REST)
     if conditions:
         sources["segments.yaml"] = "".join(f'{name}: {{if: "{each}"}}\n' for name, each in conditions.items())
     return compile_sources(sources).catalog
@@ -160,18 +172,25 @@ def woken(plans: Plans, catalog: Catalog, record: bytes | None, until_ms: int, c
 
 
 def turned_both_ways(plans: Plans, catalog: Catalog, event: Event | None, record: bytes | None, now_ms: int):
-    told = []
-    for each in (plans, NO_PLANS):
-        catalog.plans = each
-        if event is None:
-            assert record is not None
-            told.append(on_timers(catalog, record, now_ms))
-        else:
-            told.append(on_event(catalog, msgspec.structs.replace(event, decoded=None), record, now_ms))
-    catalog.plans = plans
-    by_plan, by_funnel = told
-    assert msgspec.json.encode(by_plan) == msgspec.json.encode(by_funnel)
+    """Take a turn by plan, by the funnel, and by the funnel that asks all segments wherever anything has changed."""
+    by_plan = turned(plans, catalog, event, record, now_ms)
+    by_funnel = turned(NO_PLANS, catalog, event, record, now_ms)
+    with mock.patch.object(segments, "stand", return_value=False):
+        by_all_segments = turned(NO_PLANS, catalog, event, record, now_ms)
+    assert msgspec.json.encode(by_plan) == msgspec.json.encode(by_all_segments)
+    assert msgspec.json.encode(by_funnel) == msgspec.json.encode(by_all_segments)
     return None if by_plan.erased else by_plan.record or record
+
+
+def turned(plans: Plans, catalog: Catalog, event: Event | None, record: bytes | None, now_ms: int) -> Turned:
+    before, catalog.plans = catalog.plans, plans
+    try:
+        if event is not None:
+            return on_event(catalog, msgspec.structs.replace(event, decoded=None), record, now_ms)
+        assert record is not None
+        return on_timers(catalog, record, now_ms)
+    finally:
+        catalog.plans = before
 
 
 def counting(plans: Plans, came_to: Counter[str]) -> Plans:

@@ -121,7 +121,7 @@ def _handle(turn: Turn, event: Event) -> None:
     elif interest.is_receipt:
         receipts.apply(turn, event)
     if catalog.audiences is not None:
-        audiences.hear(turn, catalog.audiences, event)
+        audiences.hear(turn, catalog.audiences, event, is_about_them=interest.is_about_them or bool(event.identifiers))
     if interest.converts and turn.state.ended:
         endings.convert_ended(turn, event)
     if turn.state.entries:

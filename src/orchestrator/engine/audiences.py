@@ -45,15 +45,20 @@ def disarm(turn: Turn) -> None:
         turn.changed = True
 
 
-def hear(turn: Turn, audiences: Audiences, event: Event) -> None:
-    """Take an event into the past, and tell who has come into a segment or gone from one by it."""
-    past.take(turn, audiences, event)
+def hear(turn: Turn, audiences: Audiences, event: Event, *, is_about_them: bool) -> None:
+    """Take an event into the past, and tell who has come into a segment or gone from one by it.
+
+    `is_about_them` tells that the event may have changed what is known of the customer.
+    """
+    is_kept = past.take(turn, audiences, event)
     if audiences.inactive or audiences.retention:
         watches.hear(turn, audiences, event)
     if audiences.watched and event.type in PROFILE_EVENTS:
         watches.arm_again(turn, audiences.watched)
     if turn.changed:
-        segments.check(turn, audiences)
+        # Most that events change is no segment's business, and to look once is less than to look ahead as well.
+        if is_about_them or is_kept or _has_written(turn) or not _stand(turn, audiences):
+            segments.check(turn, audiences)
         turn.settled_at = len(turn.decisions)
 
 
@@ -61,13 +66,25 @@ def settle(turn: Turn, audiences: Audiences) -> bool:
     """Ask again after steps have done their work; tell whether that has events for the journeys."""
     if len(turn.decisions) == turn.settled_at:
         return False  # whatever changes a customer is on record as a decision
-    told = {each.verdict for each in turn.decisions[turn.settled_at :]}
-    if audiences.watched and _CHANGED in told:
+    if audiences.watched and any(each.verdict == _CHANGED for each in turn.decisions[turn.settled_at :]):
         watches.arm_again(turn, audiences.watched)
+    has_written = _has_written(turn)
     turn.settled_at = len(turn.decisions)
-    if turn.has_asked and told.isdisjoint(_WRITES):
-        return False  # asked after the event was taken in, and nothing that segments see is different since
+    # Asked after the event was taken in, or as if, and nothing that segments see is different since.
+    if not has_written and (turn.has_asked or _stand(turn, audiences)):
+        return False
     return segments.check(turn, audiences)
+
+
+def _has_written(turn: Turn) -> bool:
+    """Tell whether steps have changed what segments see since those were last asked."""
+    return any(each.verdict in _WRITES for each in turn.decisions[turn.settled_at :])
+
+
+def _stand(turn: Turn, audiences: Audiences) -> bool:
+    """Tell, of a turn that has changed nothing which segments see, whether they need not be asked; then they were."""
+    turn.has_asked = segments.stand(turn.state, turn.project, audiences.segments, turn.now_ms)
+    return turn.has_asked
 
 
 def is_forgotten(turn: Turn, audiences: Audiences) -> bool:

@@ -20,19 +20,24 @@ MAX_COUNTED = 1_000
 MAX_LATELY = REMEMBERED_EVENTS
 
 
-def take(turn: Turn, audiences: Audiences, event: Event) -> None:
-    """Add an event to what is kept of the customer's past."""
+def take(turn: Turn, audiences: Audiences, event: Event) -> bool:
+    """Add an event to what is kept of the customer's past; tell whether it may have changed that."""
     if matching.is_machine_made(event):
-        return
+        return False
+    is_kept = False
     asked, at_ms = audiences.asked, min(event.time_ms, turn.now_ms)
     within_ms = asked.counts.get(event.type)
     if within_ms is not None and at_ms > turn.now_ms - within_ms:
         _count(turn, event.type, at_ms, turn.now_ms - within_ms)
+        is_kept = True
     if asked.last_seen and event.channel is not None and matching.is_sign_of_life(turn, event):
         _see(turn, event.channel, at_ms)
+        is_kept = True
     purchase = turn.project.purchase
     if asked.purchases and purchase is not None and event.type == purchase.event:
         _buy(turn, event, at_ms)
+        is_kept = True
+    return is_kept
 
 
 def _count(turn: Turn, event_type: str, at_ms: int, since_ms: int) -> None:

@@ -42,12 +42,14 @@ TELLING_RECEIPTS = frozenset({"message_bounced", "message_complained", "message_
 class Interest:
     """What one type of event means to a catalog, worked out once: every event of a stream asks.
 
-    `is_profiles` and `is_receipt` tell whose business it is besides the journeys', `converts` that it can reach a goal
-    after the end. `reacting` are the versions that ever react to it, `entering` the current journeys that it may open.
+    `is_profiles` and `is_receipt` tell whose business it is besides the journeys', `is_about_them` that it may change
+    what is known of the customer by its type alone, `converts` that it can reach a goal after the end. `reacting` are
+    the versions that ever react to it, `entering` the current journeys that it may open.
     """
 
     is_profiles: bool = False
     is_receipt: bool = False
+    is_about_them: bool = False
     converts: bool = False
     reacting: Mapping[tuple[str, int], Journey] = field(default_factory=dict)
     entering: tuple[Journey, ...] = ()
@@ -137,6 +139,7 @@ class Catalog:
         return Interest(
             is_profiles=event_type in self._of_profiles,
             is_receipt=event_type in RECEIPTS,
+            is_about_them=event_type in self._of_profiles or event_type in TELLING_RECEIPTS,
             converts=any(event_type in journey.goals_by_event for _, journey in versions),
             reacting={version: journey for version, journey in versions if event_type in journey.asks},
             # A draft does nothing but its examples: not even a word that it lets nobody in.
