@@ -22,9 +22,12 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml constraints.txt
+# What the compiled side is made of; without a Rust compiler it is left out, and everything works, only slower.
+RUST := src/orchestrator/compiled/Cargo.toml $(wildcard src/orchestrator/compiled/src/*.rs)
+
+$(READY): pyproject.toml constraints.txt $(RUST)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
-	@echo "Setting up $(VENV) (a minute or two, once; again when pyproject.toml or constraints.txt change)"
+	@echo "Setting up $(VENV) (a minute or two, once; again when what it is made from changes)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' --constraint constraints.txt
 	@touch $@

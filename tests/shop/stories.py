@@ -121,7 +121,8 @@ def random_journey(seed: int, id: str, verbs: tuple[str, ...] = VERBS, *, backwa
 
 
 def at_least(number: int) -> Expression:
-    return prop("n", lambda n: isinstance(n, int) and n >= number)
+    text = f"(n := properties.get('n')).__class__ in NUMBERS and n >= {number}"
+    return prop("n", lambda n: isinstance(n, int) and n >= number, text)
 
 
 class _Writer:

@@ -110,7 +110,7 @@ def _anniversary(day: date, year: int) -> date:
 def quiet_until(now_ms: int, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> int:
     """Find when the quiet hours that hold now end; 0 when it is not quiet. A window is [from, to)."""
     until_ms = 0
-    for start_ms, end_ms in _quiet_around(now_ms // instants.HOUR_MS, zone, windows):
+    for start_ms, end_ms in quiet_around(now_ms // instants.HOUR_MS, zone, windows):
         if start_ms <= now_ms < end_ms:
             until_ms = max(until_ms, end_ms)
     return until_ms
@@ -119,7 +119,7 @@ def quiet_until(now_ms: int, zone: ZoneInfo, windows: tuple[QuietHours, ...]) ->
 # Every message of an hour asks for the same few: working them out, or only the local day, costs more than the rest of
 # its guards.
 @lru_cache(maxsize=4096)
-def _quiet_around(hour: int, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> tuple[tuple[int, int], ...]:
+def quiet_around(hour: int, zone: ZoneInfo, windows: tuple[QuietHours, ...]) -> tuple[tuple[int, int], ...]:
     """List the quiet hours that may hold within an hour since 1970, as [start, end) in ms.
 
     They begin on the local day of its first instant, on the day before, or on the day after, which may begin in it.

@@ -39,26 +39,34 @@ def plans_of(catalog: Catalog) -> Plans:
     """Work out the plans of a catalog, once; a type of event without one is the funnel's."""
     plans = catalog.plans
     if plans is None:
-        found = {event_type: _plan_of(catalog, event_type) for event_type in catalog.interests}
-        by_event = {event_type: plan for event_type, plan in found.items() if plan is not None}
+        by_event: dict[str, Plan] = {}
+        for event_type, plan in events_of(catalog).items():
+            take: Plan | None = plan.take
+            if catalog.audiences is not None:
+                take = heard_beside(catalog, catalog.audiences, event_type, plan.take)
+            if take is not None:
+                by_event[event_type] = take
         catalog.plans = plans = Plans(by_event, Wakes(catalog).take, passing_of(catalog))
     return plans
 
 
-def _plan_of(catalog: Catalog, event_type: str) -> Plan | None:
+def events_of(catalog: Catalog) -> "dict[str, Arrival | Departures]":
+    """Work out what is planned of each type of event."""
+    found = {event_type: _plan_of(catalog, event_type) for event_type in catalog.interests}
+    return {event_type: plan for event_type, plan in found.items() if plan is not None}
+
+
+def _plan_of(catalog: Catalog, event_type: str) -> "Arrival | Departures | None":
     interest = catalog.interests[event_type]
     if interest.is_profiles or interest.is_receipt or event_type in ABOUT_A_MESSAGE:
         return None
     if catalog.migrating:
         return None
-    plan: Plan | None = None
     if not interest.entering:
-        plan = _Departures(catalog, event_type).take
-    elif not interest.converts and len(interest.entering) == 1:
-        plan = _arrival(catalog, interest.entering[0], event_type)
-    if plan is None or catalog.audiences is None:
-        return plan
-    return heard_beside(catalog, catalog.audiences, event_type, plan)
+        return Departures(catalog, event_type)
+    if interest.converts or len(interest.entering) > 1:
+        return None
+    return _arrival(catalog, interest.entering[0], event_type)
 
 
 def _steps_standing(journey: Journey, event_type: str) -> dict[str, Wait | None]:
@@ -84,38 +92,38 @@ def _is_usual(entry: Entry, journey: Journey) -> bool:
     )
 
 
-class _Arrival:
+class Arrival:
     """What opens entries of one journey, and starts its waits again."""
 
     def __init__(self, catalog: Catalog, journey: Journey, event_type: str, first: Wait) -> None:
         (trigger,) = journey.enters_by_event[event_type]
         self._catalog = catalog
-        self._journey = journey
-        self._where = trigger.where
-        self._first = first
-        self._draws = bool(journey.holdout_percent or catalog.project.holdout_percent)
-        self._standing = _steps_standing(journey, event_type)
+        self.journey = journey
+        self.where = trigger.where
+        self.first = first
+        self.draws = bool(journey.holdout_percent or catalog.project.holdout_percent)
+        self.standing = _steps_standing(journey, event_type)
         # Conditions under which the same event ends an entry; an untaken one is never told of beside what is told here.
-        self._exits = [rule.trigger.where for rule in journey.exits_by_event.get(event_type, ())]
+        self.exits = [rule.trigger.where for rule in journey.exits_by_event.get(event_type, ())]
 
     def take(self, state: State, event: Event, now_ms: int) -> Planned | None:
         """Let the event start a wait again, and open an entry or not."""
-        journey, entries = self._journey, state.entries
+        journey, entries = self.journey, state.entries
         entry = step = None
         if entries:
             entry = entries[0]
-            if len(entries) > 1 or entry.step not in self._standing or not _is_usual(entry, journey):
+            if len(entries) > 1 or entry.step not in self.standing or not _is_usual(entry, journey):
                 return None
-            step = self._standing[entry.step]
+            step = self.standing[entry.step]
         properties = event.properties
         scope = Scope(self._catalog.project, state, now_ms, event, entry)
         key = None if journey.key is None else matching.as_key(properties.get(journey.key))
-        if entry is not None and self._exits and (key is None or key == entry.key):
-            for condition in self._exits:
+        if entry is not None and self.exits and (key is None or key == entry.key):
+            for condition in self.exits:
                 if condition is None or condition.evaluate(scope):
                     return None
         scope.entry = None
-        where = self._where
+        where = self.where
         saw = {} if where is None else where.values_seen(scope)
         holds = where is None or where.evaluate(scope)
         event_id, profile_id = event.id, state.profile_id
@@ -150,7 +158,7 @@ class _Arrival:
         return Planned(changed, told)
 
     def _refusal(self, state: State, entry: Entry | None, key: str | None, now_ms: int) -> str | None:
-        journey = self._journey
+        journey = self.journey
         if journey.key is not None and key is None:
             return _KEY_MISSING
         again = journey.again.kind
@@ -171,7 +179,7 @@ class _Arrival:
         turn_id: str,
         at: str,
     ) -> None:
-        journey, step, profile_id = self._journey, self._first, state.profile_id
+        journey, step, profile_id = self.journey, self.first, state.profile_id
         due_ms = now_ms + step.after_ms
         entry_id = ids.derive(journey.id, profile_id, event.id)
         entry = Entry(
@@ -185,7 +193,7 @@ class _Arrival:
             kept = keep(event, step.kept.names)
             entry.results[step.id] = Result(event=kept, events=[kept] if step.kept.events else [])
         state.entries.append(entry)
-        if self._draws:
+        if self.draws:
             project = self._catalog.project
             turn = Turn(self._catalog, state, now_ms, {})
             holdout = guards.holdout_of(turn, journey, project.purposes.get(journey.purpose or ""))
@@ -206,7 +214,7 @@ class _Arrival:
         )  # fmt: skip
 
 
-def _arrival(catalog: Catalog, journey: Journey, event_type: str) -> Plan | None:
+def _arrival(catalog: Catalog, journey: Journey, event_type: str) -> Arrival | None:
     triggers = journey.enters_by_event[event_type]
     first = journey.steps.get(journey.first or "")
     asked_otherwise = (journey.goals_by_event, journey.untils_by_event)
@@ -221,48 +229,48 @@ def _arrival(catalog: Catalog, journey: Journey, event_type: str) -> Plan | None
         or any(rule.trigger.segment is not None for rule in exits)
     ):
         return None
-    return _Arrival(catalog, journey, event_type, first).take
+    return Arrival(catalog, journey, event_type, first)
 
 
-class _Departures:
+class Departures:
     """What ends entries, whatever they wait for, and opens none."""
 
     def __init__(self, catalog: Catalog, event_type: str) -> None:
-        self._converts = catalog.interests[event_type].converts
+        self.converts = catalog.interests[event_type].converts
         found = {journey.id: _departure(catalog, journey, event_type) for journey in catalog.current}
-        self._departures = {journey_id: each for journey_id, each in found.items() if each is not None}
+        self.departures = {journey_id: each for journey_id, each in found.items() if each is not None}
 
     def take(self, state: State, event: Event, now_ms: int) -> Planned | None:
         """Let the event end the entry, if there is one."""
-        if self._converts and state.ended:
+        if self.converts and state.ended:
             return None
         entries = state.entries
         if not entries:
             return _NOTHING
         entry = entries[0]
-        departure = self._departures.get(entry.journey)
+        departure = self.departures.get(entry.journey)
         if departure is None or len(entries) > 1 or not _is_usual(entry, departure.journey):
             return None
         return departure.take(state, entry, event, now_ms)
 
 
-class _Departure:
+class Departure:
     """What ends entries of one journey."""
 
     def __init__(self, catalog: Catalog, journey: Journey, event_type: str) -> None:
         self.journey = journey
         self._catalog = catalog
-        self._goal = next(iter(journey.goals_by_event.get(event_type, ())), None)
+        self.goal = next(iter(journey.goals_by_event.get(event_type, ())), None)
         rule = next(iter(journey.exits_by_event.get(event_type, ())), None)
-        self._exit = None if rule is None else rule.reason or event_type
-        self._standing = _steps_standing(journey, event_type)
+        self.exit = None if rule is None else rule.reason or event_type
+        self.standing = _steps_standing(journey, event_type)
         # An entry that ends without having converted is remembered for as long as a goal can be reached.
         self._is_remembered = any(goal.within_ms is not None for goal in journey.goals)
 
     def take(self, state: State, entry: Entry, event: Event, now_ms: int) -> Planned | None:
         """Let the event end the entry, if it concerns it."""
-        key_name, goal = self.journey.key, self._goal
-        if entry.step not in self._standing:
+        key_name, goal = self.journey.key, self.goal
+        if entry.step not in self.standing:
             return None
         if key_name is not None:
             key = matching.as_key(event.properties.get(key_name))
@@ -273,7 +281,7 @@ class _Departure:
         )
         if not is_reached and self._is_remembered:
             return None
-        if not is_reached and self._exit is None:
+        if not is_reached and self.exit is None:
             return _NOTHING
         return self._end(state, entry, event, now_ms, is_reached=is_reached)
 
@@ -283,7 +291,7 @@ class _Departure:
         told: list[Decision] = []
         if is_reached and not entry.converted:
             entry.converted = True
-            value = None if self._goal is None else self._goal.value
+            value = None if self.goal is None else self.goal.value
             saw = {}
             if value is not None:
                 saw["value"] = value.evaluate(Scope(self._catalog.project, state, now_ms, event, entry))
@@ -296,7 +304,7 @@ class _Departure:
         told.append(
             Decision(
                 f"{turn_id}-{len(told)}", at, profile_id, journey.id, journey.version, entry.id, entry.step,
-                _EXITED, self._exit or _GOAL, event_id, {},
+                _EXITED, self.exit or _GOAL, event_id, {},
             )
         )  # fmt: skip
         state.entries.clear()
@@ -309,7 +317,7 @@ class _Departure:
         return Planned(True, told, turn.actions)
 
 
-def _departure(catalog: Catalog, journey: Journey, event_type: str) -> _Departure | None:
+def _departure(catalog: Catalog, journey: Journey, event_type: str) -> Departure | None:
     goals = journey.goals_by_event.get(event_type, ())
     exits = journey.exits_by_event.get(event_type, ())
     rules: tuple[GoalRule | ExitRule, ...] = (*goals, *exits)
@@ -326,4 +334,4 @@ def _departure(catalog: Catalog, journey: Journey, event_type: str) -> _Departur
         or (catalog.audiences is not None and catalog.audiences.opens(journey))
     ):
         return None
-    return _Departure(catalog, journey, event_type)
+    return Departure(catalog, journey, event_type)

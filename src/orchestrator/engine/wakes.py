@@ -29,7 +29,7 @@ class Wakes:
     """The timers of a catalog that go by plan, by journey, version and step."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._steps: dict[tuple[str, int, str], _Walk] = {}
+        self.steps: dict[tuple[str, int, str], _Walk] = {}
         self._project, self._audiences = catalog.project, catalog.audiences
         if catalog.migrating:
             return
@@ -42,7 +42,7 @@ class Wakes:
             for step in journey.steps.values():
                 wake = _wake_of(catalog, journey, step, offers)
                 if wake is not None:
-                    self._steps[journey.id, journey.version, step.id] = wake
+                    self.steps[journey.id, journey.version, step.id] = wake
 
     def take(self, state: State, now_ms: int) -> Planned | None:
         """Wake the only entry of a state, if that is all that is due; None leaves it to the funnel."""
@@ -50,7 +50,7 @@ class Wakes:
         if len(entries) != 1:
             return None
         entry = entries[0]
-        wake = self._steps.get((entry.journey, entry.version, entry.step))
+        wake = self.steps.get((entry.journey, entry.version, entry.step))
         if (
             wake is None
             or not 0 < entry.due_ms <= now_ms

@@ -435,4 +435,5 @@ def function(code: ast.expr) -> Callable[[Scope], Any]:
         compiled = compile(module, "<expression>", "exec")
     exec(compiled, names)  # noqa: S102 - the tree holds only what this module wrote
     made: Callable[[Scope], Any] = names["evaluate"]
+    made.__doc__ = ast.unparse(code)  # for who evaluates it in another way: `compiled`
     return made

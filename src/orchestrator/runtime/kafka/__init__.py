@@ -22,6 +22,7 @@ A partition's work
     resolving, lately                   resolve, with its job: events rekeyed by their customer
     turning, partition, unsettled, state
                                         the turns' job; the turns; whom definitions move; records, in memory or RocksDB
+    shortcut, letters                   the turns that are compiled; what is told of those that came to nothing
     resolved, resolved_partition, alignment
                                         the topic between, and a partition behind it: records wait for all sources
     linking, linking_partition          the linker's job; the linker: who is whose

@@ -6,7 +6,6 @@ the quiet hours of now.
 Must never decide anything about a customer, nor talk to Kafka.
 """
 
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
@@ -23,19 +22,20 @@ from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID, Unnamed
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
-from orchestrator.runtime.dead_letters import DeadLetter
 from orchestrator.runtime.identity import by_itself
 from orchestrator.runtime.inside import MOVES
-from orchestrator.runtime.kafka import cases
+from orchestrator.runtime.kafka import cases, letters
 from orchestrator.runtime.kafka.cases import Cases
 from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.keys import partition_of
+from orchestrator.runtime.kafka.letters import TIMER_SOURCE
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import PLACE, Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, check_key, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.resolved import KIND_HEADER, OBJECTION, kind_of
+from orchestrator.runtime.kafka.shortcut import Shortcut
 from orchestrator.runtime.kafka.state import Checkpoint, PartitionState
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
@@ -44,7 +44,6 @@ from orchestrator.runtime.objections import renewed
 from orchestrator.runtime.timers import Timers
 
 _counted = attrgetter("journey", "verdict", "reason")
-TIMER_SOURCE = "timer"
 # So many instants at which a journey with a limit took somebody are told apart: they are in the header of each commit.
 MOST_INSTANTS = 1_000
 # How long closed cases are kept, where nobody says otherwise.
@@ -78,6 +77,7 @@ class Partition(Unit):
         self._receipts = receipts
         found: list[str] = []
         self._timers = Timers(self._found_due(state, found.append))
+        self._shortcut = Shortcut(state, self._timers)
         self._cases = Cases(state, found, self._keep_at, self._measure, keeps_cases_ms)
         # What customers wait with until a life comes that is theirs, by the profile's key; behind resolve only.
         self._held: dict[bytes, deque[tuple[KafkaRecord, int]]] = {}
@@ -128,6 +128,7 @@ class Partition(Unit):
     def take_up(self, catalog: Catalog, revision: int) -> None:
         """Go by these definitions from now on, and look for those whom they move."""
         super().take_up(catalog, revision)
+        self._shortcut.take_up(catalog)
         self._unsettled.take_up(catalog, self.state)
 
     def reach_end(self, asked_ms: int) -> None:
@@ -214,6 +215,8 @@ class Partition(Unit):
             if event.type == ERASE:
                 self._erase(catalog, profile_id, old, now_ms)
                 return
+            if not refused and self._went_by_shortcut(catalog, event, profile_id, old, now_ms):
+                return
             if refused:
                 turned = turn.on_meeting(catalog, event, profile_id, old, turn.Meeting((), refused), now_ms)
                 self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
@@ -225,6 +228,17 @@ class Partition(Unit):
             self._bury_record(record, error, wall_ms)
             return
         self._tally_event(catalog, event, turned.outcome)
+
+    def _went_by_shortcut(
+        self, catalog: Catalog, event: Event, profile_id: str, old: bytes | None, now_ms: int
+    ) -> bool:
+        """Let an event go by the compiled side, if nothing is remembered here that it could be about."""
+        if self._objections.known or self._cases.listens(event):
+            return False
+        outcome = self._shortcut.on_event(event, profile_id, old, now_ms, self.outgoing)
+        if outcome is not None:
+            self._tally_event(catalog, event, outcome)
+        return outcome is not None
 
     def _tally_event(self, catalog: Catalog, event: Event, outcome: str) -> None:
         """Count an event by its type, where somebody asks for that."""
@@ -380,6 +394,8 @@ class Partition(Unit):
         if profile_id.startswith(cases.PLACE):
             self._cases.expire(profile_id)
             return
+        if self._shortcut.on_timers(profile_id, record, awaited_ms, now_ms, self.outgoing):
+            return
         due_ms = codec.due_of(record) or now_ms
         try:
             turned = turn.on_timers(catalog, record, now_ms)
@@ -389,7 +405,7 @@ class Partition(Unit):
                 return
             self._apply(catalog, profile_id, turned, awaited_ms, wall_ms, due_ms)
         except Exception as error:  # noqa: BLE001 - one profile's bug holds up nobody else; it is kept and told
-            self._bury_timer(profile_id, due_ms, error, wall_ms)
+            self.bury(letters.of_timer(profile_id, due_ms, error, wall_ms))
 
     def _forget(self, catalog: Catalog, profile_id: str, record: bytes, now_ms: int) -> None:
         """Leave nothing of a customer but a tombstone, here and with delivery; their noes hold on, everywhere."""
@@ -455,12 +471,14 @@ class Partition(Unit):
             self._ask(profile_id, turned.actions)
             self._cases.hand_over(turned.actions)
         for failure in turned.failures:
-            self._bury_entry(profile_id, failure, wall_ms, cause)
+            origin = (TIMER_SOURCE, cause) if isinstance(cause, int) else self._origin_of(cause)
+            self.bury(letters.of_entry(failure, profile_id, origin, wall_ms))
 
     def _count_decisions(self) -> None:
         """Count what was decided since the last time, and who came into a journey or left it by that."""
         decided, self._decided = self._decided, []
-        counts = Counter(map(_counted, decided))
+        counts = Counter(map(_counted, decided)) + self._shortcut.take_decided()
+        self.tally.actions.update(self._shortcut.take_asked())
         self.tally.decisions.update(counts)
         for (journey, verdict, _), count in counts.items():
             if verdict in MOVES:
@@ -473,26 +491,3 @@ class Partition(Unit):
     def _origin_of(self, record: KafkaRecord) -> tuple[str, int]:
         """Tell where its producer put a record, as source and offset."""
         return source_of(record), record.offset
-
-    def _bury_entry(self, profile_id: str, failure: turn.Failure, wall_ms: int, cause: KafkaRecord | int) -> None:
-        source, offset = (TIMER_SOURCE, cause) if isinstance(cause, int) else self._origin_of(cause)
-        self.bury(
-            DeadLetter(
-                failure.reason,
-                f"entry {failure.entry_id} of {failure.journey} is parked",
-                source,
-                offset,
-                instants.to_text(wall_ms),
-                profile_id=profile_id,
-                entry_id=failure.entry_id,
-                journey=failure.journey,
-                traceback=failure.traceback,
-            )
-        )
-
-    def _bury_timer(self, profile_id: str, due_ms: int, error: Exception, wall_ms: int) -> None:
-        text = "".join(traceback.format_exception(error))
-        reason = error.reason if isinstance(error, EventError) else "failure"
-        at = instants.to_text(wall_ms)
-        message = f"a timer could not be handled, and its profile is as it was: {error}"
-        self.bury(DeadLetter(reason, message, TIMER_SOURCE, due_ms, at, profile_id=profile_id, traceback=text))

@@ -1,0 +1,493 @@
+//! The program: what a catalog's journeys say, as `compiled.program` in Python writes it down for here.
+//!
+//! Owns the shapes that turns go by, and reading them. It is written by this very release, so that anything odd about it
+//! is a mistake of ours and refused as a whole.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::bail::{Bail, May};
+use crate::expression::{Comparison, Expression, Sum};
+use crate::value::{read_json, Value};
+
+/// A condition or value, with what a decision shows of it.
+pub struct Asked {
+    pub source: String,
+    pub expression: Expression,
+    pub saw: Vec<(String, Expression)>,
+}
+
+#[derive(PartialEq, Clone, Copy)]
+pub enum AgainKind {
+    Once,
+    AfterExit,
+    Always,
+    After,
+}
+
+pub struct Goal {
+    pub within_ms: Option<i64>,
+    pub value: Option<Expression>,
+    /// Whether it asks nothing but the event's type.
+    pub is_plain: bool,
+}
+
+pub struct Journey {
+    pub id: String,
+    pub version: i64,
+    /// `"journey":"...","version":1`, as lines have it.
+    pub json: Vec<u8>,
+    pub key: Option<String>,
+    pub shows_key: bool,
+    pub again: AgainKind,
+    pub again_after_ms: i64,
+    pub first: Option<String>,
+    pub entry_reads: Option<HashSet<String>>,
+    pub keeps_event: bool,
+    pub event_reads: Option<HashSet<String>>,
+    pub steps: HashMap<String, Step>,
+    /// The longest time after which a goal still counts, of those that have one.
+    pub longest_goal_ms: Option<i64>,
+    pub read_by_goals: Vec<String>,
+    pub goals: HashMap<String, Vec<Goal>>,
+    /// Steps whose timers are worked out here.
+    pub woken: HashSet<String>,
+}
+
+pub struct Kept {
+    pub event: bool,
+    pub events: bool,
+    pub names: Option<HashSet<String>>,
+}
+
+pub enum Verb {
+    Wait { after_ms: i64, kept: Kept },
+    WaitFor { within_ms: i64, on_timeout: Option<String> },
+    Choose { branches: Vec<(Option<Asked>, Option<String>)> },
+    Split { branches: Vec<(String, f64, Option<String>)> },
+    Exit { reason: String },
+    /// Its end is taken here; when it begins is a matter of calendars, and so of Python.
+    WaitUntil,
+    Send { offer: Box<Offer> },
+    /// What is the engine's in Python to take.
+    Other,
+}
+
+pub struct Step {
+    pub id: String,
+    pub next: Option<String>,
+    pub verb: Verb,
+}
+
+pub struct Cap {
+    pub at_most: usize,
+    pub per_ms: i64,
+    pub channel: Option<String>,
+    pub counted: HashSet<String>,
+    pub text: String,
+}
+
+#[derive(PartialEq, Clone, Copy)]
+pub enum Consent {
+    None,
+    OptIn,
+    DoubleOptIn,
+    OptOut,
+}
+
+/// One channel of an offer: its guards, and how its templates are filled.
+pub struct Road {
+    pub channel: String,
+    pub purpose: String,
+    pub address: Expression,
+    pub consent: Consent,
+    pub only_if: Option<Expression>,
+    pub holdouts: Vec<(String, f64)>,
+    pub caps: Vec<Cap>,
+    /// Which quiet hours hold here, as the caller calls them; None where there are none.
+    pub quiet: Option<usize>,
+    pub asks_own_hours: bool,
+    pub readers: Vec<(Vec<String>, Expression)>,
+    /// Where it is worked out per channel, as JSON.
+    pub track: Vec<u8>,
+}
+
+pub struct Offer {
+    pub message: String,
+    pub purpose: String,
+    pub expires_ms: Option<i64>,
+    /// In order; `same` and `preferred` among them.
+    pub channels: Vec<String>,
+    pub preferred: Vec<String>,
+    /// None for a channel that asks for more than is worked out here.
+    pub roads: HashMap<String, Option<Road>>,
+    pub data: Vec<(String, Expression)>,
+    /// The languages it is written in, by their names in small letters; the first is for everybody else.
+    pub languages: Vec<(String, String)>,
+}
+
+/// What opens entries of one journey, and starts its waits again.
+pub struct Arrival {
+    pub journey: usize,
+    pub asked: Option<Asked>,
+    /// What the event does to who stands at a step: starts a wait of so many ms again, or nothing.
+    pub standing: HashMap<String, Option<i64>>,
+    /// Conditions under which the same event ends an entry.
+    pub exits: Vec<Option<Expression>>,
+}
+
+/// What ends entries of one journey.
+pub struct Departure {
+    pub journey: usize,
+    pub goal: Option<Goal>,
+    pub exit: Option<String>,
+    pub standing: HashSet<String>,
+}
+
+pub struct Departures {
+    pub converts: bool,
+    pub by_journey: HashMap<String, Departure>,
+}
+
+pub struct Program {
+    pub journeys: Vec<Journey>,
+    by_version: HashMap<(String, i64), usize>,
+    pub arrivals: HashMap<String, Arrival>,
+    pub departures: HashMap<String, Departures>,
+    pub beginning: HashSet<String>,
+}
+
+impl Program {
+    pub fn read(text: &str) -> May<Self> {
+        let written = read_json(text.as_bytes())?;
+        let journeys: Vec<Journey> = list(&written, "journeys")?.iter().map(journey).collect::<May<_>>()?;
+        let by_version =
+            journeys.iter().enumerate().map(|(at, journey)| ((journey.id.clone(), journey.version), at)).collect();
+        Ok(Program {
+            by_version,
+            journeys,
+            arrivals: named(&written, "arrivals", arrival)?,
+            departures: named(&written, "departures", departures)?,
+            beginning: texts(field(&written, "beginning")?)?.into_iter().collect(),
+        })
+    }
+
+    pub fn journey(&self, id: &str, version: i64) -> Option<&Journey> {
+        // Few journeys, and short names: to look along them costs less than to make a key.
+        if self.journeys.len() <= 8 {
+            return self.journeys.iter().find(|journey| journey.version == version && journey.id == id);
+        }
+        self.by_version.get(&(id.to_owned(), version)).map(|at| &self.journeys[*at])
+    }
+}
+
+fn field<'v>(written: &'v Value, name: &str) -> May<&'v Value<'v>> {
+    written.get(name).ok_or(Bail)
+}
+
+fn items<'v>(value: &'v Value) -> May<&'v [Value<'v>]> {
+    match value {
+        Value::List(items) => Ok(items),
+        _ => Err(Bail),
+    }
+}
+
+fn list<'v>(written: &'v Value, name: &str) -> May<&'v [Value<'v>]> {
+    items(field(written, name)?)
+}
+
+fn text(value: &Value) -> May<String> {
+    match value {
+        Value::Text(text) => Ok(text.to_string()),
+        _ => Err(Bail),
+    }
+}
+
+fn texts(value: &Value) -> May<Vec<String>> {
+    items(value)?.iter().map(text).collect()
+}
+
+fn maybe<'v, T>(value: &'v Value, read: impl FnOnce(&'v Value<'v>) -> May<T>) -> May<Option<T>> {
+    if value.is_missing() { Ok(None) } else { read(value).map(Some) }
+}
+
+fn integer(value: &Value) -> May<i64> {
+    match value {
+        Value::Integer(number) => Ok(*number),
+        _ => Err(Bail),
+    }
+}
+
+fn float(value: &Value) -> May<f64> {
+    match value {
+        Value::Float(number) => Ok(*number),
+        Value::Integer(number) => Ok(*number as f64),
+        _ => Err(Bail),
+    }
+}
+
+fn truth(value: &Value) -> May<bool> {
+    match value {
+        Value::Truth(is_so) => Ok(*is_so),
+        _ => Err(Bail),
+    }
+}
+
+fn set(value: &Value) -> May<HashSet<String>> {
+    Ok(texts(value)?.into_iter().collect())
+}
+
+fn named<T>(written: &Value, name: &str, read: fn(&Value) -> May<T>) -> May<HashMap<String, T>> {
+    let Value::Map(pairs) = field(written, name)? else { return Err(Bail) };
+    pairs.iter().map(|(key, value)| Ok((key.to_string(), read(value)?))).collect()
+}
+
+fn journey(written: &Value) -> May<Journey> {
+    let (id, version) = (text(field(written, "id")?)?, integer(field(written, "version")?)?);
+    let mut json = b"\"journey\":".to_vec();
+    crate::value::write_text(&id, &mut json);
+    json.extend_from_slice(format!(",\"version\":{version}").as_bytes());
+    let steps = list(written, "steps")?.iter().map(step).collect::<May<Vec<_>>>()?;
+    Ok(Journey {
+        id,
+        version,
+        json,
+        key: maybe(field(written, "key")?, text)?,
+        shows_key: truth(field(written, "shows_key")?)?,
+        again: match text(field(written, "again")?)?.as_str() {
+            "once" => AgainKind::Once,
+            "after_exit" => AgainKind::AfterExit,
+            "always" => AgainKind::Always,
+            "after" => AgainKind::After,
+            _ => return Err(Bail),
+        },
+        again_after_ms: integer(field(written, "again_after_ms")?)?,
+        first: maybe(field(written, "first")?, text)?,
+        entry_reads: maybe(field(written, "entry_reads")?, set)?,
+        keeps_event: truth(field(written, "keeps_event")?)?,
+        event_reads: maybe(field(written, "event_reads")?, set)?,
+        steps: steps.into_iter().map(|step| (step.id.clone(), step)).collect(),
+        longest_goal_ms: maybe(field(written, "longest_goal_ms")?, integer)?,
+        read_by_goals: texts(field(written, "read_by_goals")?)?,
+        goals: named(written, "goals", |goals| items(goals)?.iter().map(goal).collect())?,
+        woken: set(field(written, "woken")?)?,
+    })
+}
+
+fn step(written: &Value) -> May<Step> {
+    let verb = match text(field(written, "verb")?)?.as_str() {
+        "wait" => Verb::Wait { after_ms: integer(field(written, "after_ms")?)?, kept: kept(field(written, "kept")?)? },
+        "wait_for" => Verb::WaitFor {
+            within_ms: integer(field(written, "within_ms")?)?,
+            on_timeout: maybe(field(written, "on_timeout")?, text)?,
+        },
+        "choose" => {
+            let branch = |branch| match items(branch)? {
+                [asked_if, first] => Ok((maybe(asked_if, asked)?, maybe(first, text)?)),
+                _ => Err(Bail),
+            };
+            Verb::Choose { branches: list(written, "branches")?.iter().map(branch).collect::<May<_>>()? }
+        }
+        "split" => {
+            let branch = |branch| match items(branch)? {
+                [name, below, first] => Ok((text(name)?, float(below)?, maybe(first, text)?)),
+                _ => Err(Bail),
+            };
+            Verb::Split { branches: list(written, "branches")?.iter().map(branch).collect::<May<_>>()? }
+        }
+        "wait_until" => Verb::WaitUntil,
+        "exit" => Verb::Exit { reason: text(field(written, "reason")?)? },
+        "send" => Verb::Send { offer: Box::new(offer(field(written, "offer")?)?) },
+        _ => Verb::Other,
+    };
+    Ok(Step { id: text(field(written, "id")?)?, next: maybe(field(written, "next")?, text)?, verb })
+}
+
+fn kept(written: &Value) -> May<Kept> {
+    Ok(Kept {
+        event: truth(field(written, "event")?)?,
+        events: truth(field(written, "events")?)?,
+        names: maybe(field(written, "names")?, set)?,
+    })
+}
+
+fn offer(written: &Value) -> May<Offer> {
+    let languages = list(written, "languages")?.iter().map(pair_of_texts).collect::<May<_>>()?;
+    Ok(Offer {
+        message: text(field(written, "message")?)?,
+        purpose: text(field(written, "purpose")?)?,
+        expires_ms: maybe(field(written, "expires_ms")?, integer)?,
+        channels: texts(field(written, "channels")?)?,
+        preferred: texts(field(written, "preferred")?)?,
+        roads: named(written, "roads", |written| maybe(written, road))?,
+        data: list(written, "data")?.iter().map(named_expression).collect::<May<_>>()?,
+        languages,
+    })
+}
+
+fn pair_of_texts(pair: &Value) -> May<(String, String)> {
+    match items(pair)? {
+        [one, other] => Ok((text(one)?, text(other)?)),
+        _ => Err(Bail),
+    }
+}
+
+fn named_expression(pair: &Value) -> May<(String, Expression)> {
+    match items(pair)? {
+        [name, written] => Ok((text(name)?, expression(written)?)),
+        _ => Err(Bail),
+    }
+}
+
+fn road(written: &Value) -> May<Road> {
+    let holdout = |pair| match items(pair)? {
+        [name, percent] => Ok((text(name)?, float(percent)?)),
+        _ => Err(Bail),
+    };
+    let reader = |pair| match items(pair)? {
+        [path, read] => Ok((texts(path)?, expression(read)?)),
+        _ => Err(Bail),
+    };
+    let mut track = Vec::new();
+    field(written, "track")?.write_json(&mut track);
+    Ok(Road {
+        channel: text(field(written, "channel")?)?,
+        purpose: text(field(written, "purpose")?)?,
+        address: expression(field(written, "address")?)?,
+        consent: match text(field(written, "consent")?)?.as_str() {
+            "none" => Consent::None,
+            "opt_in" => Consent::OptIn,
+            "double_opt_in" => Consent::DoubleOptIn,
+            "opt_out" => Consent::OptOut,
+            _ => return Err(Bail),
+        },
+        only_if: maybe(field(written, "only_if")?, expression)?,
+        holdouts: list(written, "holdouts")?.iter().map(holdout).collect::<May<_>>()?,
+        caps: list(written, "caps")?.iter().map(cap).collect::<May<_>>()?,
+        quiet: maybe(field(written, "quiet")?, integer)?.map(|number| number as usize),
+        asks_own_hours: truth(field(written, "asks_own_hours")?)?,
+        readers: list(written, "readers")?.iter().map(reader).collect::<May<_>>()?,
+        track,
+    })
+}
+
+fn cap(written: &Value) -> May<Cap> {
+    Ok(Cap {
+        at_most: integer(field(written, "at_most")?)? as usize,
+        per_ms: integer(field(written, "per_ms")?)?,
+        channel: maybe(field(written, "channel")?, text)?,
+        counted: set(field(written, "counted")?)?,
+        text: text(field(written, "text")?)?,
+    })
+}
+
+fn arrival(written: &Value) -> May<Arrival> {
+    let Value::Map(standing) = field(written, "standing")? else { return Err(Bail) };
+    Ok(Arrival {
+        journey: integer(field(written, "journey")?)? as usize,
+        asked: maybe(field(written, "where")?, asked)?,
+        standing: standing
+            .iter()
+            .map(|(step, after_ms)| Ok((step.to_string(), maybe(after_ms, integer)?)))
+            .collect::<May<_>>()?,
+        exits: list(written, "exits")?.iter().map(|each| maybe(each, expression)).collect::<May<_>>()?,
+    })
+}
+
+fn departures(written: &Value) -> May<Departures> {
+    Ok(Departures {
+        converts: truth(field(written, "converts")?)?,
+        by_journey: named(written, "journeys", departure)?,
+    })
+}
+
+fn departure(written: &Value) -> May<Departure> {
+    Ok(Departure {
+        journey: integer(field(written, "journey")?)? as usize,
+        goal: maybe(field(written, "goal")?, goal)?,
+        exit: maybe(field(written, "exit")?, text)?,
+        standing: set(field(written, "standing")?)?,
+    })
+}
+
+fn goal(written: &Value) -> May<Goal> {
+    Ok(Goal {
+        within_ms: maybe(field(written, "within_ms")?, integer)?,
+        value: maybe(field(written, "value")?, expression)?,
+        is_plain: truth(field(written, "is_plain")?)?,
+    })
+}
+
+fn asked(written: &Value) -> May<Asked> {
+    Ok(Asked {
+        source: text(field(written, "source")?)?,
+        expression: expression(field(written, "code")?)?,
+        saw: list(written, "saw")?.iter().map(named_expression).collect::<May<_>>()?,
+    })
+}
+
+/// Reads an expression from a list: the operator's name, then what it is about.
+fn expression(written: &Value) -> May<Expression> {
+    let [head, rest @ ..] = items(written)? else { return Err(Bail) };
+    let head = text(head)?;
+    let comparison = match head.as_str() {
+        "eq" => Some(Comparison::Eq),
+        "ne" => Some(Comparison::Ne),
+        "lt" => Some(Comparison::Lt),
+        "le" => Some(Comparison::Le),
+        "gt" => Some(Comparison::Gt),
+        "ge" => Some(Comparison::Ge),
+        _ => None,
+    };
+    let sum = match head.as_str() {
+        "add" => Some(Sum::Add),
+        "sub" => Some(Sum::Sub),
+        "mul" => Some(Sum::Mul),
+        "div" => Some(Sum::Div),
+        _ => None,
+    };
+    let boxed = |value| expression(value).map(Box::new);
+    let all = |values: &[Value]| values.iter().map(expression).collect::<May<Vec<_>>>();
+    Ok(match (head.as_str(), rest) {
+        (_, [left, right]) if comparison.is_some() => {
+            Expression::Compare(comparison.ok_or(Bail)?, boxed(left)?, boxed(right)?)
+        }
+        (_, [left, right]) if sum.is_some() => Expression::Reckon(sum.ok_or(Bail)?, boxed(left)?, boxed(right)?),
+        ("constant", [value]) => Expression::Constant(constant(value)?),
+        ("properties", []) => Expression::Properties,
+        ("property", [name]) => Expression::Property(text(name)?),
+        ("event", [name]) => Expression::OfEvent(text(name)?),
+        ("entry", [name]) => Expression::OfEntry(text(name)?),
+        ("profile", [name]) => Expression::OfProfile(text(name)?),
+        ("last_seen", [name]) => Expression::LastSeen(text(name)?),
+        ("step", [step, name]) => Expression::OfStep(text(step)?, text(name)?),
+        ("step_event", [step]) => Expression::StepEvent(text(step)?),
+        ("step_events", [step]) => Expression::StepEvents(text(step)?),
+        ("now", []) => Expression::Now,
+        ("instant_text", [inner]) => Expression::InstantText(boxed(inner)?),
+        ("inside", [inner, names]) => Expression::Inside(boxed(inner)?, texts(names)?),
+        ("list", parts) => Expression::List(all(parts)?),
+        ("and", parts) => Expression::And(all(parts)?),
+        ("or", parts) => Expression::Or(all(parts)?),
+        ("not", [inner]) => Expression::Not(boxed(inner)?),
+        ("exists", [inner]) => Expression::Exists(boxed(inner)?),
+        ("same", [inner, told]) => Expression::Same(boxed(inner)?, constant(told)?),
+        ("one_of", [inner, listed]) => Expression::OneOf(boxed(inner)?, texts(listed)?),
+        ("among", [item, container]) => Expression::Among(boxed(item)?, boxed(container)?, true),
+        ("not_among", [item, container]) => Expression::Among(boxed(item)?, boxed(container)?, false),
+        ("contains", [container, item]) => Expression::Among(boxed(item)?, boxed(container)?, true),
+        ("length", [inner]) => Expression::Length(boxed(inner)?),
+        ("starts_with", [inner, beginning]) => Expression::StartsWith(boxed(inner)?, boxed(beginning)?),
+        _ => return Err(Bail),
+    })
+}
+
+fn constant(value: &Value) -> May<Value<'static>> {
+    Ok(match value {
+        Value::Missing => Value::Missing,
+        Value::Truth(is_so) => Value::Truth(*is_so),
+        Value::Integer(number) => Value::Integer(*number),
+        Value::Float(number) => Value::Float(*number),
+        Value::Text(text) => Value::text(text.to_string()),
+        Value::List(_) | Value::Map(_) => return Err(Bail),
+    })
+}
