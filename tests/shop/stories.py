@@ -122,7 +122,7 @@ def random_journey(seed: int, id: str, verbs: tuple[str, ...] = VERBS, *, backwa
 
 def at_least(number: int) -> Expression:
     text = f"(n := properties.get('n')).__class__ in NUMBERS and n >= {number}"
-    return prop("n", lambda n: isinstance(n, int) and n >= number, text)
+    return prop("n", lambda n: n.__class__ in (int, float) and n >= number, text)
 
 
 class _Writer:

@@ -24,4 +24,17 @@ class Turns:
         now_ms: int,
     ) -> Came | None: ...
     def on_timers(self, record: bytes, key: bytes, now_ms: int) -> Came | None: ...
-    def take_counts(self) -> tuple[list[tuple[tuple[str, str, str], int]], dict[tuple[str, str], int]]: ...
+    def run(
+        self,
+        records: list[Any],
+        at: int,
+        clock_ms: int,
+        wall_ms: int,
+        facts: int,
+        bytes: int,
+        seconds: float,
+        lent: Any,
+    ) -> tuple[int, int, int, int, int, str | None]: ...
+    def take_counts(
+        self,
+    ) -> tuple[list[tuple[tuple[str, str, str], int]], dict[tuple[str, str], int], dict[tuple[str, str], int]]: ...

@@ -38,6 +38,7 @@ def write(catalog: Catalog) -> tuple[str, Quiet, frozenset[str]]:
         "arrivals": arrivals,
         "departures": departures,
         "beginning": sorted(kind for kind in events if kind in catalog.beginning),
+        "wanted": sorted(catalog.wanted),
     }
     return orjson.dumps(written).decode(), quiet, frozenset(arrivals) | frozenset(departures)
 

@@ -4,10 +4,13 @@
 //! the Python engine's; then nothing has been changed. Nothing here keeps a customer's state, reads a clock or draws.
 
 mod bail;
+mod batch;
+mod envelope;
 mod events;
 mod expression;
 mod ids;
 mod instants;
+mod json;
 mod offers;
 mod pack;
 mod program;
@@ -23,13 +26,15 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
-use crate::bail::May;
+use crate::bail::{Bail, May};
+use crate::batch::{Batch, Done, Keys, Lent, Room};
 use crate::offers::{Quiet, Remembered};
 use crate::program::Program;
 use crate::record::State;
 use crate::telling::Told;
 use crate::turn::Event;
-use crate::value::{read_json, Value};
+use crate::json::read_json;
+use crate::value::Value;
 
 /// What an event came to, beside what it told: the words of `runtime.turn.Turned`.
 const IGNORED: &str = "ignored";
@@ -53,11 +58,17 @@ impl Came {
 /// Decisions and actions since somebody last asked, counted for the metrics.
 #[derive(Default)]
 struct Tally {
+    /// By type of event and what it came to.
+    events: HashMap<(String, &'static str), usize>,
     decisions: Vec<((String, &'static str, String), usize)>,
     actions: HashMap<(String, String), usize>,
 }
 
 impl Tally {
+    fn hear(&mut self, kind: &str, outcome: &'static str) {
+        *self.events.entry((kind.to_owned(), outcome)).or_insert(0) += 1;
+    }
+
     fn count(&mut self, told: &Told) {
         for (journey, verdict, reason) in &told.counts {
             // A handful of kinds, the commonest first: looking along them costs less than making a key.
@@ -82,6 +93,7 @@ struct Turns {
     program: Program,
     quiet: Py<PyAny>,
     remembered: Remembered,
+    keys: Keys,
     tally: Tally,
 }
 
@@ -91,7 +103,7 @@ impl Turns {
     #[new]
     fn new(program: &str, quiet: Py<PyAny>) -> PyResult<Self> {
         let program = Program::read(program).map_err(|_| PyValueError::new_err("the program cannot be read"))?;
-        Ok(Turns { program, quiet, remembered: Remembered::default(), tally: Tally::default() })
+        Ok(Turns { program, quiet, remembered: Remembered::default(), keys: Keys::new(), tally: Tally::default() })
     }
 
     /// Applies an event of a customer who is known by nothing else. `key` is the profile's id as lines are keyed by it.
@@ -110,12 +122,7 @@ impl Turns {
         now_ms: i64,
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let Ok(profile_id) = std::str::from_utf8(key.as_bytes()) else { return Ok(None) };
-        let given = if properties.is_empty() { Ok(Value::Map(Vec::new())) } else { read_json(properties) };
-        let properties = match given {
-            Ok(Value::Missing) => Value::Map(Vec::new()),
-            Ok(Value::Map(pairs)) => Value::Map(pairs),
-            _ => return Ok(None),
-        };
+        let Ok(properties) = given_properties(properties) else { return Ok(None) };
         let event = Event { id, kind, time_ms, channel, properties };
         let came = self.take_event(&event, customer_id, record, profile_id, now_ms);
         came.ok().map(|came| as_tuple(py, came, key)).transpose()
@@ -134,11 +141,42 @@ impl Turns {
         came.ok().map(|came| as_tuple(py, came, key)).transpose()
     }
 
-    /// Gives what was decided and asked for since the last call: (journey, verdict, reason) and (journey, channel).
+    /// Takes records from a place on, with the timers that they pass, until one is not for here or there is no room.
+    ///
+    /// Gives where it stopped, the clock, the facts and bytes that it made, the events that nobody asks for, and the type
+    /// of the last one.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    fn run<'py>(
+        &mut self,
+        py: Python<'py>,
+        records: &Bound<'py, PyList>,
+        at: usize,
+        clock_ms: i64,
+        wall_ms: i64,
+        facts: usize,
+        bytes: usize,
+        seconds: f64,
+        lent: Lent<'py>,
+    ) -> PyResult<(usize, i64, usize, usize, usize, Option<String>)> {
+        let done = Done { at, clock_ms, facts: 0, bytes: 0, ignored: 0, last_kind: None };
+        let room = Room::new(facts, bytes, seconds);
+        let mut batch = Batch { turns: self, py, lent, room, wall_ms, done };
+        batch.run(records)?;
+        let done = batch.done;
+        Ok((done.at, done.clock_ms, done.facts, done.bytes, done.ignored, done.last_kind))
+    }
+
+    /// Gives what was counted since the last call: (journey, verdict, reason), (journey, channel), (type, outcome).
     #[allow(clippy::type_complexity)]
-    fn take_counts(&mut self) -> (Vec<((String, &'static str, String), usize)>, HashMap<(String, String), usize>) {
+    fn take_counts(
+        &mut self,
+    ) -> (
+        Vec<((String, &'static str, String), usize)>,
+        HashMap<(String, String), usize>,
+        HashMap<(String, &'static str), usize>,
+    ) {
         let tally = std::mem::take(&mut self.tally);
-        (tally.decisions, tally.actions)
+        (tally.decisions, tally.actions, tally.events)
     }
 }
 
@@ -166,7 +204,7 @@ impl Turns {
         let changed = if let Some(arrival) = program.arrivals.get(event.kind) {
             events::arrive(program, arrival, &mut state, event, now_ms, &mut told)?
         } else {
-            let departures = program.departures.get(event.kind).ok_or(bail::Bail)?;
+            let departures = program.departures.get(event.kind).ok_or(Bail)?;
             events::depart(program, departures, &mut state, event, now_ms, &mut told)?
         };
         let mut written = None;
@@ -187,6 +225,18 @@ impl Turns {
         let written = Some((state.write(record.len())?, state.due_ms()));
         self.tally.count(&told);
         Ok(Came { outcome: APPLIED, record: written, decisions: told.decisions, actions: told.actions })
+    }
+}
+
+/// Reads an event's properties; none given and null are the same as none.
+fn given_properties(text: &[u8]) -> May<Value<'_>> {
+    if text.is_empty() {
+        return Ok(Value::Map(Vec::new()));
+    }
+    match read_json(text)? {
+        Value::Missing => Ok(Value::Map(Vec::new())),
+        properties @ Value::Map(_) => Ok(properties),
+        _ => Err(Bail),
     }
 }
 

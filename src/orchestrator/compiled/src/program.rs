@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::bail::{Bail, May};
 use crate::expression::{Comparison, Expression, Sum};
-use crate::value::{read_json, Value};
+use crate::json::read_json;
+use crate::value::Value;
 
 /// A condition or value, with what a decision shows of it.
 pub struct Asked {
@@ -154,6 +155,8 @@ pub struct Program {
     pub arrivals: HashMap<String, Arrival>,
     pub departures: HashMap<String, Departures>,
     pub beginning: HashSet<String>,
+    /// What somebody asks for: all else costs its reading.
+    pub wanted: HashSet<String>,
 }
 
 impl Program {
@@ -167,8 +170,14 @@ impl Program {
             journeys,
             arrivals: named(&written, "arrivals", arrival)?,
             departures: named(&written, "departures", departures)?,
-            beginning: texts(field(&written, "beginning")?)?.into_iter().collect(),
+            beginning: set(field(&written, "beginning")?)?,
+            wanted: set(field(&written, "wanted")?)?,
         })
+    }
+
+    /// Whether events of a type are taken here.
+    pub fn takes(&self, kind: &str) -> bool {
+        self.arrivals.contains_key(kind) || self.departures.contains_key(kind)
     }
 
     pub fn journey(&self, id: &str, version: i64) -> Option<&Journey> {

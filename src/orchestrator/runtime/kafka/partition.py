@@ -77,7 +77,7 @@ class Partition(Unit):
         self._receipts = receipts
         found: list[str] = []
         self._timers = Timers(self._found_due(state, found.append))
-        self._shortcut = Shortcut(state, self._timers)
+        self._shortcut = Shortcut(state, self._timers, receipts)
         self._cases = Cases(state, found, self._keep_at, self._measure, keeps_cases_ms)
         # What customers wait with until a life comes that is theirs, by the profile's key; behind resolve only.
         self._held: dict[bytes, deque[tuple[KafkaRecord, int]]] = {}
@@ -128,6 +128,7 @@ class Partition(Unit):
     def take_up(self, catalog: Catalog, revision: int) -> None:
         """Go by these definitions from now on, and look for those whom they move."""
         super().take_up(catalog, revision)
+        self._count_decisions()  # those by the definitions before
         self._shortcut.take_up(catalog)
         self._unsettled.take_up(catalog, self.state)
 
@@ -173,11 +174,25 @@ class Partition(Unit):
         return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
+        if not self._shortcut.is_open:
+            self._take_records(catalog, wall_ms, len(self._records))
+            return
+        # What is compiled takes all that it can; then Python takes the one record that it could not.
+        records, sink = self._records, self.outgoing
+        while self._at < len(records) and sink.facts < sink.most_facts:
+            left = self._shortcut.run(records, self._at, self.clock, wall_ms, self._until, sink, self.tally)
+            self._at = left
+            if not sink.is_full and perf_counter() < self._until:
+                self._take_records(catalog, wall_ms, left + 1)
+            if self._at == left:
+                return
+
+    def _take_records(self, catalog: Catalog, wall_ms: int, end: int) -> None:
         # The hot loop: an event that nobody asks for must cost little more than the reading of it.
         records, clock, sink, timers = self._records, self.clock, self.outgoing, self._timers
         wanted, at, ignored, until = catalog.wanted, self._at, 0, self._until
         event: Event | None = None
-        while at < len(records) and sink.facts < sink.most_facts:
+        while at < min(end, len(records)) and sink.facts < sink.most_facts:
             record = records[at]
             now_ms = clock.pass_record(record.timestamp, wall_ms)
             # Timers go before the record; where they fill the transaction, the record waits for the next.
@@ -215,7 +230,9 @@ class Partition(Unit):
             if event.type == ERASE:
                 self._erase(catalog, profile_id, old, now_ms)
                 return
-            if not refused and self._went_by_shortcut(catalog, event, profile_id, old, now_ms):
+            outcome = None if refused else self._shortcut.on_event(event, profile_id, old, now_ms, self.outgoing)
+            if outcome is not None:
+                self._tally_event(catalog, event, outcome)
                 return
             if refused:
                 turned = turn.on_meeting(catalog, event, profile_id, old, turn.Meeting((), refused), now_ms)
@@ -228,17 +245,6 @@ class Partition(Unit):
             self._bury_record(record, error, wall_ms)
             return
         self._tally_event(catalog, event, turned.outcome)
-
-    def _went_by_shortcut(
-        self, catalog: Catalog, event: Event, profile_id: str, old: bytes | None, now_ms: int
-    ) -> bool:
-        """Let an event go by the compiled side, if nothing is remembered here that it could be about."""
-        if self._objections.known or self._cases.listens(event):
-            return False
-        outcome = self._shortcut.on_event(event, profile_id, old, now_ms, self.outgoing)
-        if outcome is not None:
-            self._tally_event(catalog, event, outcome)
-        return outcome is not None
 
     def _tally_event(self, catalog: Catalog, event: Event, outcome: str) -> None:
         """Count an event by its type, where somebody asks for that."""
@@ -477,8 +483,8 @@ class Partition(Unit):
     def _count_decisions(self) -> None:
         """Count what was decided since the last time, and who came into a journey or left it by that."""
         decided, self._decided = self._decided, []
-        counts = Counter(map(_counted, decided)) + self._shortcut.take_decided()
-        self.tally.actions.update(self._shortcut.take_asked())
+        counts = Counter(map(_counted, decided))
+        self._shortcut.count_into(self.tally, counts)
         self.tally.decisions.update(counts)
         for (journey, verdict, _), count in counts.items():
             if verdict in MOVES:

@@ -5,47 +5,116 @@ turn. Must never be tried for an event that says anything about who a customer i
 """
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from orchestrator.compiled.turns import Turns, kinds_of, turns_of
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.codec import due_of
 from orchestrator.model.event import Event
-from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.model.identity import CUSTOMER_ID
+from orchestrator.model.ids import profile_id_of
+from orchestrator.runtime.kafka.clock import PartitionClock
+from orchestrator.runtime.kafka.outgoing import Line, Outgoing
+from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import PartitionState
+from orchestrator.runtime.kafka.unit import OTHER_TYPES, Tally
 from orchestrator.runtime.timers import Timers
 
 if TYPE_CHECKING:
     from orchestrator.compiled.native import Came
 
 
+@dataclass(slots=True)
+class _Lent:
+    """What a partition lends to the compiled side for a batch."""
+
+    get: Callable[[str], bytes | None]
+    put: Callable[[str, bytes], None]
+    timers: Timers
+    profile_id_of: Callable[[str, str], str]
+    receipts: str | None
+    changes: dict[str, bytes | None]
+    decisions: list[Line]
+    actions: list[Line]
+
+
 class Shortcut:
     """The compiled turns of one partition, by the definitions it goes by; none before there are any."""
 
-    def __init__(self, state: PartitionState, timers: Timers) -> None:
+    def __init__(self, state: PartitionState, timers: Timers, receipts: str | None) -> None:
         self._state = state
         self._timers = timers
+        self._receipts = receipts
         self._turns: Turns | None = None
         self._kinds: frozenset[str] = frozenset()
-        self._decided: Counter[tuple[str, str, str]] = Counter()
-        self._asked: Counter[tuple[str, str]] = Counter()
 
     def take_up(self, catalog: Catalog) -> None:
-        """Go by these definitions from now on."""
-        self._collect()
-        self._turns = turns_of(catalog)
+        """Go by these definitions from now on; whoever counts has counted by those before."""
+        # Where customer ids may name nobody, and where one is an address that may have been objected under, each event
+        # is looked at for that.
+        is_asked = CUSTOMER_ID in catalog.project.identity.never or catalog.project.is_addressed_by_id
+        self._turns = None if is_asked else turns_of(catalog)
         self._kinds = kinds_of(catalog) if self._turns is not None else frozenset()
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there are compiled turns."""
+        return self._turns is not None
+
+    def run(
+        self,
+        records: Sequence[KafkaRecord],
+        at: int,
+        clock: PartitionClock,
+        wall_ms: int,
+        until: float,
+        sink: Outgoing,
+        tally: Tally,
+    ) -> int:
+        """Take records from a place on, with the timers that they pass; say which is the first for Python.
+
+        The clock then stands where that record has put it, and timers before it may be for Python as well.
+        """
+        if self._turns is None or not isinstance(records, list):
+            return at
+        state, sinks = self._state, (sink.changes, sink.decisions, sink.actions)
+        at, clock.now_ms, facts, size, ignored, last = self._turns.run(
+            records,
+            at,
+            clock.now_ms,
+            wall_ms,
+            sink.most_facts - sink.facts,
+            sink.room,
+            until - perf_counter(),
+            _Lent(state.get, state.put, self._timers, profile_id_of, self._receipts, *sinks),
+        )
+        sink.facts += facts
+        sink.bytes += size
+        if last is not None:
+            tally.names.add(last)
+        if ignored:
+            tally.events[OTHER_TYPES, "ignored"] += ignored
+        return at
 
     def on_event(self, event: Event, profile_id: str, old: bytes | None, now_ms: int, sink: Outgoing) -> str | None:
         """Take an event, and say what it came to; None, with nothing done, where it is for the engine in Python."""
         turns = self._turns
         if turns is None or event.type not in self._kinds or event.identifiers or event.decoded is not None:
             return None
-        key = profile_id.encode()
         came = turns.on_event(
-            event.type, event.id, event.time_ms, event.channel, event.customer_id,
-            bytes(event.raw_properties), old, key, now_ms,
-        )  # fmt: skip
+            event.type,
+            event.id,
+            event.time_ms,
+            event.channel,
+            event.customer_id,
+            bytes(event.raw_properties),
+            old,
+            profile_id.encode(),
+            now_ms,
+        )
         return None if came is None else self._take_over(came, profile_id, 0 if old is None else due_of(old), sink)
 
     def on_timers(self, profile_id: str, record: bytes, awaited_ms: int, now_ms: int, sink: Outgoing) -> bool:
@@ -67,20 +136,10 @@ class Shortcut:
         sink.bytes += size
         return outcome
 
-    def take_decided(self) -> Counter[tuple[str, str, str]]:
-        """Give the decisions since the last call, counted by journey, verdict and reason."""
-        self._collect()
-        decided, self._decided = self._decided, Counter()
-        return decided
-
-    def take_asked(self) -> Counter[tuple[str, str]]:
-        """Give the actions since the last call, counted by journey and channel."""
-        self._collect()
-        asked, self._asked = self._asked, Counter()
-        return asked
-
-    def _collect(self) -> None:
+    def count_into(self, tally: Tally, decided: Counter[tuple[str, str, str]]) -> None:
+        """Add what came by here since the last time: decisions to those `decided`, all else to the tally."""
         if self._turns is not None:
-            decided, asked = self._turns.take_counts()
-            self._decided.update(dict(decided))
-            self._asked.update(asked)
+            decisions, actions, events = self._turns.take_counts()
+            decided.update(dict(decisions))
+            tally.actions.update(actions)
+            tally.events.update(events)
