@@ -91,7 +91,9 @@ def read(raw: bytes, arrived_ms: int) -> Event:
     `arrived_ms` stands in for an event without a time of its own. Raises EventError with reason
     `too_large`, `not_json`, `bad_envelope`, `no_type`, `nobody` or `bad_time`.
     """
-    _check_size(raw)
+    # Without the call: every record of a stream comes by here.
+    if len(raw) > MAX_RECORD_BYTES:
+        _check_size(raw)
     try:
         event = _decode_plain(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

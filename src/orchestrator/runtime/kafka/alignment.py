@@ -10,8 +10,9 @@ Owns the records that wait, that knowledge, and how many may wait: beyond that t
 never wait here, keep the promise that nothing fires before an order that is already in a log. Must never look into one.
 """
 
-from collections.abc import Iterable
-from heapq import heappop, heappush
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Self
 
 from orchestrator.runtime.kafka.header import Header
@@ -41,7 +42,10 @@ class Alignment:
         self.mark = mark
         self._left_read, self._left_mark = read, mark
         self._left_late, self._left_held = frozenset(late), frozenset(held)
-        self._heap: list[tuple[int, int]] = []
+        # Those whose turn has not come, in the order of their times, from `_next` on; and those that came since.
+        self._order: list[Mark] = []
+        self._next = 0
+        self._came: list[Mark] = []
         # All that was read and is not done, in the log's order: what is held as well.
         self._waiting: dict[int, KafkaRecord] = {}
         self._held: set[int] = set()
@@ -61,16 +65,17 @@ class Alignment:
         header.late, header.held = self.late, self.held
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._order) - self._next + len(self._came)
 
     @property
     def is_crowded(self) -> bool:
         """Tell whether no more may wait."""
-        return len(self._heap) >= MOST_WAITING or self.bytes >= MOST_WAITING_BYTES
+        return len(self) >= MOST_WAITING or self.bytes >= MOST_WAITING_BYTES
 
     def may_go(self, until_ms: int) -> bool:
         """Tell whether the earliest waiting record may be taken, if those up to this time may."""
-        return bool(self._heap) and (self._heap[0][0] <= until_ms or self.is_late)
+        key = self.next_key
+        return key is not None and (key[0] <= until_ms or key <= self.mark)
 
     @property
     def is_whole(self) -> bool:
@@ -88,12 +93,32 @@ class Alignment:
     @property
     def next_ms(self) -> int | None:
         """The earliest waiting record's time."""
-        return self._heap[0][0] if self._heap else None
+        key = self.next_key
+        return None if key is None else key[0]
+
+    @property
+    def next_key(self) -> Mark | None:
+        """The earliest waiting record's time and offset."""
+        if self._came:
+            self._put_in_order()
+        return self._order[self._next] if self._next < len(self._order) else None
+
+    def _put_in_order(self) -> None:
+        """Put what came in its place, all at once: it comes nearly in order, and sorting makes use of that.
+
+        *Measured*: a heap of those that wait takes three times as long.
+        """
+        came, self._came = sorted(self._came), []
+        del self._order[: self._next]
+        self._next = 0
+        behind = bisect_left(self._order, came[0])
+        self._order[behind:] = sorted(self._order[behind:] + came) if behind < len(self._order) else came
 
     @property
     def is_late(self) -> bool:
         """Tell whether the earliest waiting record belongs before what was already taken: it must go at once."""
-        return bool(self._heap) and self._heap[0] <= self.mark
+        key = self.next_key
+        return key is not None and key <= self.mark
 
     @property
     def late(self) -> list[int]:
@@ -102,15 +127,24 @@ class Alignment:
         Until all that an earlier incarnation left is here again, what it knew of the rest is known on.
         """
         unread = [] if self.is_whole else [offset for offset in self._left_late if offset >= self._seen]
-        waiting = [key[1] for key in self._heap if key <= self.mark] if self.is_late else []
+        waiting = [key[1] for key in self._ordered() if key <= self.mark] if self.is_late else []
         return sorted([*unread, *waiting, *self._held])
 
     @property
     def held(self) -> list[int]:
         """The offsets of those whose turn had come, and who wait for something else."""
         unread = [] if self.is_whole else [offset for offset in self._left_held if offset >= self._seen]
-        again = [offset for _, offset in self._heap if offset in self._left_held] if self._left_held else []
+        again = [offset for _, offset in self._ordered() if offset in self._left_held] if self._left_held else []
         return sorted([*unread, *again, *self._held])
+
+    def _ordered(self) -> Iterable[Mark]:
+        """Run over those whose turn has not come, the earliest first."""
+        return islice(self._order, self._next, None) if self.next_key else ()
+
+    @property
+    def has_left_held(self) -> bool:
+        """Tell whether an earlier incarnation held any."""
+        return bool(self._left_held)
 
     def was_held(self, record: KafkaRecord) -> bool:
         """Tell whether an earlier incarnation held a record when its turn had come."""
@@ -122,21 +156,50 @@ class Alignment:
             return False
         return (record.timestamp, record.offset) <= self._left_mark
 
+    def is_new(self, record: KafkaRecord) -> bool:
+        """Tell whether no earlier incarnation has read this record, nor any behind it."""
+        return record.offset >= self._left_read
+
+    def add_new(self, records: Sequence[KafkaRecord], wall_ms: int, *, until_crowded: bool) -> int:
+        """Let new records wait, as `add` does, the first in any case; return how many do."""
+        waiting, came, size, count = self._waiting, self._came, self.bytes, len(self)
+        added = 0
+        for added, record in enumerate(records, 1):
+            offset, at_ms, value = record.offset, record.timestamp, record.value
+            waiting[offset] = record
+            came.append((at_ms if at_ms <= wall_ms else 0, offset))
+            if value:
+                size += len(value)
+            if until_crowded and (count + added >= MOST_WAITING or size >= MOST_WAITING_BYTES):
+                break
+        self.bytes = size
+        if added:
+            self.pass_over(records[added - 1].offset + 1)
+        return added
+
     def add(self, record: KafkaRecord, wall_ms: int) -> None:
         """Let a record wait. One from the future is late at once: nobody's clock will pass it for a long time."""
         offset, at_ms = record.offset, record.timestamp
         self.pass_over(offset + 1)
         self._waiting[offset] = record
         self.bytes += len(record.value or b"")
-        heappush(self._heap, (at_ms if at_ms <= wall_ms else 0, offset))
+        self._came.append((at_ms if at_ms <= wall_ms else 0, offset))
 
     def look(self) -> KafkaRecord:
         """Return the earliest waiting record."""
-        return self._waiting[self._heap[0][1]]
+        return self._waiting[self._pick(0)[1]]
+
+    def _pick(self, count: int = 1) -> Mark:
+        """Give the earliest waiting record's key, and have its turn come."""
+        if self._came:
+            self._put_in_order()
+        key = self._order[self._next]
+        self._next += count
+        return key
 
     def take(self) -> KafkaRecord:
         """Take the earliest waiting record."""
-        key = heappop(self._heap)
+        key = self._pick()
         if key > self.mark:
             self.mark = key
         record = self._waiting.pop(key[1])
@@ -145,7 +208,7 @@ class Alignment:
 
     def hold(self) -> KafkaRecord:
         """Set the earliest waiting record aside: its turn has come, and it waits for something else."""
-        key = heappop(self._heap)
+        key = self._pick()
         self.mark = max(self.mark, key)
         self._held.add(key[1])
         return self._waiting[key[1]]
@@ -180,7 +243,9 @@ class Alignment:
         # What is left is asked for before anything of it is changed.
         self._left_late, self._left_held = frozenset(self.late), frozenset(self.held)
         self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
-        self._heap.clear()
+        self._order.clear()
+        self._next = 0
+        self._came.clear()
         self._waiting.clear()
         self.bytes = 0
         self._held.clear()

@@ -50,6 +50,8 @@ class Inputs:
 
     def __init__(self, topics: Sequence[str]) -> None:
         self._queues = {topic: _Queue() for topic in topics}
+        # Whether what was taken last may be of several topics.
+        self.has_merged = False
 
     def add(self, topic: str, records: Sequence[Record]) -> None:
         """Take in what was fetched from one topic, in its order."""
@@ -74,7 +76,8 @@ class Inputs:
         filled = [queue for queue in self._queues.values() if len(queue)]
         if not filled or any(not len(queue) and topic not in ended for topic, queue in self._queues.items()):
             return ()
-        if len(filled) == 1:
+        self.has_merged = len(filled) > 1
+        if not self.has_merged:
             return filled[0].take(limit)
         return self._merge(filled, limit, ended, wall_ms)
 

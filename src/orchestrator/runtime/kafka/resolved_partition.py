@@ -10,7 +10,7 @@ Owns that choice. Must never fire a timer that a source's clock has not passed.
 import traceback
 from collections import deque
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, islice
 from time import perf_counter
 
 from orchestrator.engine.linking import RefusedLink
@@ -38,6 +38,7 @@ from orchestrator.runtime.kafka.resolved import (
     LIFE,
     MOVE,
     OBJECTION,
+    ORIGIN_HEADER,
     RECEIPT,
     WAIT,
     Brought,
@@ -155,13 +156,16 @@ class ResolvedPartition(Partition):
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         """Take in what was fetched, then turn what every source has passed."""
-        aligned, records, at = self._aligned, self._records, self._at
+        aligned, records, at, topic = self._aligned, self._records, self._at, self._topic
         # What waited before a crash is read again as a whole, and was no more than that.
         # Whoever waits for a life reads on until it comes.
         while at < len(records) and (not aligned.is_crowded or not aligned.is_whole or self._held):
             record = records[at]
+            if record.topic == topic and aligned.is_new(record) and (plain := self._plain_from(at)):
+                at += aligned.add_new(plain, wall_ms, until_crowded=not self._held)
+                continue
             at += 1
-            if record.topic != self._topic:
+            if record.topic != topic:
                 self._turn(catalog, record, wall_ms)
                 if self.outgoing.is_full or perf_counter() >= self._until:
                     break
@@ -171,6 +175,17 @@ class ResolvedPartition(Partition):
                 self._take_in(record, wall_ms)
         self._at = at
         self._release(catalog, wall_ms)
+
+    def _plain_from(self, at: int) -> list[KafkaRecord]:
+        """Give the plain events of our topic that follow each other, without a word to each of them."""
+        plain, topic = list[KafkaRecord](), self._topic
+        for record in islice(self._records, at, None):
+            headers = record.headers
+            # As `is_plain` has it.
+            if record.topic != topic or len(headers) != 1 or headers[0][0] != ORIGIN_HEADER:
+                break
+            plain.append(record)
+        return plain
 
     def _take_in(self, record: KafkaRecord, wall_ms: int) -> None:
         """Take in what is no plain event, or was processed before."""
@@ -205,18 +220,22 @@ class ResolvedPartition(Partition):
             return
         self._go_on(catalog, wall_ms)
         until_ms = self.clock.open_until(wall_ms)
-        while (next_ms := aligned.next_ms) is not None:
+        has_left_held = aligned.has_left_held
+        while (key := aligned.next_key) is not None:
+            next_ms = key[0]
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
-            if not aligned.is_late:
+            if key > aligned.mark:
                 if (next_ms > until_ms and not aligned.is_crowded) or sink.is_full:
                     break
                 if not self._pass(catalog, next_ms if next_ms < clock_ms else clock_ms, wall_ms):
                     return
-            if self._must_wait(aligned.look()):
+            record = aligned.look()
+            # Of a plain event that nobody waits before, nearly each, there is no more to ask.
+            if (self._held or not is_plain(record)) and self._must_wait(record):
                 self._hold(wall_ms)
                 continue
-            record = aligned.take()
-            if aligned.was_held(record):
+            aligned.take()
+            if has_left_held and aligned.was_held(record):
                 self._wake_before(catalog, (record.key or b"").decode(), self._now_of(record, wall_ms), wall_ms)
             self._turn(catalog, record, wall_ms)
             if perf_counter() >= self._until and not aligned.is_late:

@@ -29,11 +29,11 @@ from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.commit import Target
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.incarnation import Kept
-from orchestrator.runtime.kafka.keys import partition_of
+from orchestrator.runtime.kafka.keys import partitions_of
 from orchestrator.runtime.kafka.lately import Lately
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.metrics import Metrics
-from orchestrator.runtime.kafka.outgoing import Outgoing
+from orchestrator.runtime.kafka.outgoing import Forward, Outgoing
 from orchestrator.runtime.kafka.places import Places
 from orchestrator.runtime.kafka.records import dead_letter, event_of
 from orchestrator.runtime.kafka.resolved import (
@@ -158,8 +158,10 @@ class ResolvingPartition(Unit):
         self._alone.pass_to(wall_ms)
         outgoing, began = self.outgoing, self._at
         project, wanted, rules = catalog.project, catalog.wanted, catalog.project.identity
-        is_direct, is_never = rules.is_direct, CUSTOMER_ID in rules.never
+        links, is_direct, is_never = self._links, rules.is_direct, CUSTOMER_ID in rules.never
         ignored, now_ms, size, room = 0, 0, 0, outgoing.room
+        latest_ms = wall_ms + FUTURE_MS
+        direct: list[Forward] = []
         event: Event | None = None
         for record in self._records[began : began + outgoing.most_facts - outgoing.facts]:
             self._at += 1
@@ -169,29 +171,33 @@ class ResolvingPartition(Unit):
             try:
                 # Nearly all have no headers, and then the value says all.
                 event = event_of(record) if headers or value is None else read(value, at_ms)
+                identifiers = event.identifiers
                 # What nobody asks for ends here, as it would behind: its hop would cost more than its reading.
-                is_news = bool(event.identifiers) and (not self._links or self._is_news(rules, event))
+                is_news = identifiers and (not links or self._is_news(rules, event))
                 if event.type not in wanted and not is_news:
                     ignored += 1
                     continue
                 # The linker reads what names nobody by itself.
-                is_checked = not self._links and (event.identifiers or is_never)
+                is_checked = not links and (identifiers or is_never)
                 key = (by_itself(rules, event).profile_id if is_checked else turn.profile_of(project, event)).encode()
             except EventError as error:
                 self.tally.events[OTHER_TYPES, "dead"] += 1
                 self.bury(dead_letter(record, error.reason, error.message, wall_ms))
                 continue
-            if at_ms > wall_ms + FUTURE_MS:
+            if at_ms > latest_ms:
                 at_ms = wall_ms
             origin = (ORIGIN_HEADER, b"%s/%d/%d" % (record.topic.encode(), record.partition, record.offset))
             forward = (key, value or b"", at_ms, [*headers, origin] if headers else [origin])
-            if self._links and not self._may_go_directly(event, is_direct=is_direct):
+            if links and not self._may_go_directly(event, is_direct=is_direct):
                 outgoing.links.append(forward)
             else:
-                outgoing.forwards[partition_of(key, self._count)].append(forward)
-            size += len(value or b"")
+                direct.append(forward)
+            size += len(forward[1])
             if size >= room:
                 break
+        # The hash of one key would cost as much as reading an event.
+        for number, forward in zip(partitions_of([each[0] for each in direct], self._count), direct, strict=True):
+            outgoing.forwards[number].append(forward)
         if self._at > began:
             outgoing.facts += self._at - began
             outgoing.bytes += size

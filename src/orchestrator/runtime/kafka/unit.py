@@ -149,8 +149,9 @@ class Unit(ABC):
             began = self._at
             self._process(catalog, wall_ms)
             if self._at > began:
-                # The last offset of each topic: later ones replace earlier ones.
-                passed = {record.topic: record.offset + 1 for record in self._records[began : self._at]}
+                # The last offset of each topic: later ones replace earlier ones, and of one topic the last says all.
+                done = self._records[began if self.inputs.has_merged else self._at - 1 : self._at]
+                passed = {record.topic: record.offset + 1 for record in done}
                 self.outgoing.offsets |= passed
                 self._offsets |= passed
             if self._at < len(self._records):

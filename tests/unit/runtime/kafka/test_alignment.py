@@ -6,6 +6,7 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.runtime.kafka import alignment
 from orchestrator.runtime.kafka.alignment import Alignment
 
 WALL = 1_000
@@ -26,6 +27,26 @@ def test_records_come_in_the_order_of_their_times(record):
     assert (aligned.position, aligned.read, aligned.mark) == (0, 3, (40, 2))
     assert taken(aligned, WALL) == [50]
     assert aligned.position == 3
+
+
+def test_many_records_wait_as_each_by_itself(record):
+    records = [record(offset, at, "x") for offset, at in enumerate([50, 10, 2 * WALL, 40])]
+    aligned, one_by_one = Alignment(), Alignment()
+    assert aligned.add_new(records, WALL, until_crowded=True) == 4
+    for each in records:
+        one_by_one.add(each, WALL)
+    assert (len(aligned), aligned.bytes, aligned.read) == (len(one_by_one), one_by_one.bytes, one_by_one.read)
+    assert taken(aligned, WALL) == taken(one_by_one, WALL) == [2 * WALL, 10, 40, 50]
+
+
+def test_no_more_of_many_records_wait_than_may(record, monkeypatch):
+    monkeypatch.setattr(alignment, "MOST_WAITING", 3)
+    records = [record(offset, 10, "x") for offset in range(6)]
+    aligned = Alignment()
+    assert aligned.add_new(records, WALL, until_crowded=True) == 3
+    assert (aligned.is_crowded, aligned.read) == (True, 3)
+    assert aligned.add_new(records[3:], WALL, until_crowded=False) == 3
+    assert (len(aligned), aligned.read) == (6, 6)
 
 
 def test_what_waits_late_is_known_over_a_second_restart_before_all_of_it_is_read_again(record):

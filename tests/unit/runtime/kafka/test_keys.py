@@ -5,7 +5,7 @@ from aiokafka.partitioner import murmur2 as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.runtime.kafka.keys import murmur2, partition_of
+from orchestrator.runtime.kafka.keys import murmur2, partition_of, partitions_of
 
 
 @given(st.binary(max_size=70))
@@ -24,3 +24,13 @@ def test_the_hash_is_javas(key, expected):
 
 def test_a_key_belongs_to_one_of_the_partitions():
     assert {partition_of(b"c%d" % number, 4) for number in range(100)} == {0, 1, 2, 3}
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=40), st.integers(1, 200))
+def test_many_profiles_belong_where_each_belongs_by_itself(keys, partitions):
+    assert list(partitions_of(keys, partitions)) == [partition_of(key, partitions) for key in keys]
+
+
+def test_many_keys_of_any_length_belong_where_each_belongs_by_itself():
+    keys = [b"c%d" % number for number in range(200)]
+    assert list(partitions_of(keys, 7)) == [partition_of(key, 7) for key in keys]
