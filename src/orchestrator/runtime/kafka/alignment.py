@@ -106,7 +106,7 @@ class Alignment:
     def _put_in_order(self) -> None:
         """Put what came in its place, all at once: it comes nearly in order, and sorting makes use of that.
 
-        *Measured*: a heap of those that wait takes three times as long.
+        *Measured*: a heap of those that wait takes twice as long.
         """
         came, self._came = sorted(self._came), []
         del self._order[: self._next]

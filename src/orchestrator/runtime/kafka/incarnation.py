@@ -88,6 +88,8 @@ class Incarnation:
         self.first_ends: dict[str, int] = {}
         # Up to where each input was fetched.
         self.fetched: dict[str, int] = {}
+        # Whether more is known to lie in the log than was fetched.
+        self.has_more = False
         # An instant at which the inputs' ends were asked for, and those ends.
         self.promise: tuple[int, Mapping[str, int]] | None = None
         self._job = job
@@ -166,7 +168,7 @@ class Incarnation:
             return True
         if not outgoing.is_urgent:
             interval_s = max(interval_s, IDLE_COMMIT_S)
-        lag_s = (wall_ms - self.unit.turned_ms) / 1000 if self.unit.backlog else 0.0
+        lag_s = (wall_ms - self.unit.turned_ms) / 1000 if self.unit.backlog or self.has_more else 0.0
         return time.monotonic() - self._committed_at >= max(interval_s, pace_s(self._took_s, lag_s))
 
     async def commit(self) -> None:

@@ -25,7 +25,7 @@ from orchestrator.runtime import faults
 from orchestrator.runtime.complaints import Complaint
 from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
 from orchestrator.runtime.kafka.ends import Asking
-from orchestrator.runtime.kafka.fetching import fetch_one_by_one, take_in
+from orchestrator.runtime.kafka.fetching import Consumer, fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
 from orchestrator.runtime.kafka.ownership import FencedError, Ownership
 from orchestrator.runtime.kafka.unit import Unit
@@ -163,7 +163,7 @@ class Membership:
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         settings = self._job.settings
-        return AIOKafkaConsumer(
+        return Consumer(
             group_id=self._job.group_id,
             group_instance_id=settings.instance_id,
             enable_auto_commit=False,
@@ -267,6 +267,7 @@ class Membership:
         """Work for a partition's share of the time; tell whether there was anything to do."""
         unit = incarnation.unit
         ended, positions = await self._ended(incarnation, consumer)
+        incarnation.has_more = len(ended) < len(positions)
         if not unit.backlog:
             # Markers of transactions take offsets too; the group's would never be at the end without this.
             unit.pass_over(positions)
