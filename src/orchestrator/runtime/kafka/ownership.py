@@ -128,6 +128,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
                 log.exception("partition %d could not begin; nothing of it is processed", number)
                 after_s = self._pause_s
                 continue
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # Revoked, and aiokafka took the cancellation for its own as a consumer was stopped.
+                await incarnation.drop()
+                raise asyncio.CancelledError
             self._beginning.pop(number, None)
             self.at_work[number] = incarnation
             self._consumer.resume(*self._inputs_of(number))
