@@ -130,11 +130,17 @@ class Writer:
 
     async def _send_batch(self, batch: Any, topic: str, partition: int) -> tuple["asyncio.Future[RecordMetadata]", int]:
         batch.close()
-        future = await self._producer.send_batch(batch, topic, partition=partition)
+        accumulator, tp = self._producer._message_accumulator, TopicPartition(topic, partition)
+        if self.transactional_id is not None and tp in accumulator._batches and accumulator._exception is None:
+            # The library would wait until the one before has left, and begin with all else of the transaction only
+            # then: a round trip, and a request, for each. How much is queued here, the transaction bounds.
+            future = asyncio.shield(accumulator._append_batch(batch, tp).future)
+        else:
+            future = await self._producer.send_batch(batch, topic, partition=partition)
         # Looked at in any case, so that one that fails after its transaction was given up is not logged as forgotten.
         future.add_done_callback(_look_at)
         # A batch that never left has a second future, which nobody but aiokafka ever sees.
-        for queued in self._producer._message_accumulator._batches.get(TopicPartition(topic, partition), ()):
+        for queued in accumulator._batches.get(tp, ()):
             queued._drain_waiter.add_done_callback(_look_at)
         return future, batch.record_count()
 
