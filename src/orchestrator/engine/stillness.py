@@ -13,32 +13,37 @@ from orchestrator.model import codec, instants
 from orchestrator.model.audience import Audiences
 from orchestrator.model.catalog import Catalog, Plan, Planned
 from orchestrator.model.event import Event
-from orchestrator.model.project import Project
 from orchestrator.model.state import State
 
 
-def is_still(audiences: Audiences | None, project: Project, state: State, now_ms: int) -> bool:
-    """Tell whether nothing that is kept of the past is due, to be armed, or told of by a turn at this instant.
+def stillness_of(catalog: Catalog) -> Callable[[State, int], bool]:
+    """Make what tells whether nothing that is kept of the past is due, to be armed, or told of by a turn at an instant.
 
     That is of turns that change nothing which segments see: traits, consents, counts, purchases.
     """
+    audiences, project = catalog.audiences, catalog.project
     if audiences is None:
-        return not state.has_past  # what is left of it is the funnel's to forget
-    if not state.has_past or 0 < state.watch_ms <= now_ms:
-        return False
-    return state.past.armed == audiences.key and segments.stand(state, project, audiences.segments, now_ms)
+        return lambda state, now_ms: not state.has_past  # what is left of it is the funnel's to forget
+    key, asked = audiences.key, audiences.segments
+
+    def is_still(state: State, now_ms: int) -> bool:
+        if not state.has_past or 0 < state.watch_ms <= now_ms or state.past.armed != key:
+            return False
+        return not asked or segments.stand(state, project, asked, now_ms)
+
+    return is_still
 
 
 def heard_beside(catalog: Catalog, audiences: Audiences, event_type: str, plan: Plan) -> Plan | None:
     """Make of a plan the one for customers of whose past somebody asks; None for events that are counted there."""
-    asked, purchase, project = audiences.asked, catalog.project.purchase, catalog.project
+    asked, purchase, is_still = audiences.asked, catalog.project.purchase, stillness_of(catalog)
     if event_type in asked.counts or (asked.purchases and purchase is not None and event_type == purchase.event):
         return None
     # What has a plan is the customer's own doing: others tell of profiles, cases and messages, and those have none.
     silences = audiences.silences_of(event_type)
 
     def take(state: State, event: Event, now_ms: int) -> Planned | None:
-        if (asked.last_seen and event.channel is not None) or not is_still(audiences, project, state, now_ms):
+        if (asked.last_seen and event.channel is not None) or not is_still(state, now_ms):
             return None
         planned = plan(state, event, now_ms)
         if planned is None:

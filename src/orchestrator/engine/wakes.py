@@ -11,7 +11,7 @@ from orchestrator.engine import endings, walking
 from orchestrator.engine.offers import Offer, Told
 from orchestrator.engine.steps import sends
 from orchestrator.engine.steps.going import STAY
-from orchestrator.engine.stillness import is_still
+from orchestrator.engine.stillness import stillness_of
 from orchestrator.engine.turn import Turn
 from orchestrator.model import ids, instants
 from orchestrator.model.catalog import Catalog, Planned
@@ -30,7 +30,7 @@ class Wakes:
 
     def __init__(self, catalog: Catalog) -> None:
         self.steps: dict[tuple[str, int, str], _Walk] = {}
-        self._project, self._audiences = catalog.project, catalog.audiences
+        self._is_still = stillness_of(catalog)
         if catalog.migrating:
             return
         for journey in catalog.versions.values():
@@ -58,7 +58,7 @@ class Wakes:
             or entry.stopped_ms
             or entry.done
             or (wake.is_held and not entry.held_ms)
-            or not is_still(self._audiences, self._project, state, now_ms)
+            or not self._is_still(state, now_ms)
         ):
             return None
         return wake.take(state, entry, now_ms)

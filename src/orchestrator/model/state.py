@@ -302,7 +302,7 @@ class State:
 
     def at_rest(self) -> tuple[int, bytes]:
         """Write the state as it is to be stored, with when it wakes; what nobody has asked for keeps its bytes."""
-        watch_ms = self.watch_ms
+        watch_ms = self._watch_ms if self._past is None else self._past.due_ms()
         return self._due_ms(watch_ms), self._encoded(watch_ms)
 
     def _encoded(self, watch_ms: int) -> bytes:

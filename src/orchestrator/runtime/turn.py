@@ -130,6 +130,7 @@ def on_event(
     Without `profile_id`, an event without a record begins the profile that it names itself. Raises EventError when
     the event itself cannot be used; the record then stays as it is.
     """
+    plans = catalog.plans or plans_of(catalog)
     if record is None:
         if event.type not in catalog.beginning and not event.identifiers:
             return IGNORED  # nothing to repeat, to change or to end: not worth a state
@@ -139,13 +140,12 @@ def on_event(
         if catalog.heard is not catalog.wanted and event.type not in catalog.heard and not event.identifiers:
             return IGNORED  # wanted to get to know a customer by it, and this one is known
         digest = ids.digest_of(event.id)
-        passes = (catalog.plans or plans_of(catalog)).passes
-        if passes is not None and passes(event, digest, record, now_ms):
+        if plans.passes is not None and plans.passes(event, digest, record, now_ms):
             return IGNORED
         state = codec.decode(record)
         if digest in state.seen and state.has_seen(digest):
             return DUPLICATE
-    plan = (catalog.plans or plans_of(catalog)).by_event.get(event.type)
+    plan = plans.by_event.get(event.type)
     if plan is not None and (not event.identifiers or state.profile.is_known_by(event.customer_id, event.identifiers)):
         try:
             planned = plan(state, event, now_ms)
