@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.model.expression import Expression, Scope
+from orchestrator.model.project import Project
 
 Code = list[Any]
 
@@ -27,6 +28,7 @@ _METHODS = {
     ("scope", "entry_value"): "entry",
     ("scope.state.profile", "value"): "profile",
     ("scope", "step_value"): "step",
+    ("scope", "bought"): "bought",
 }
 # What takes values, all of them translated.
 _OPERATORS = frozenset(
@@ -34,26 +36,40 @@ _OPERATORS = frozenset(
 ) | {"length", "starts_with", "instant_text"}
 
 
+# What holds names and values, no other code.
+_LEAVES = frozenset(("constant", "property", "event", "entry", "profile", "step", "step_event", "step_events", "count"))
+
+
 class UntranslatableError(OrchestratorError):
     """An expression, and so whatever asks for it, is for the engine in Python."""
 
 
-def code_of(function: Callable[[Scope], Any]) -> Code:
-    """Translate a function that was generated from an expression; raises UntranslatableError."""
+def code_of(function: Callable[[Scope], Any], project: Project) -> Code:
+    """Translate a function that was generated from an expression of a project; raises UntranslatableError."""
     try:
         tree = ast.parse(function.__doc__ or "", mode="eval").body
     except SyntaxError as error:
         raise UntranslatableError(f"a function without its text: {error}") from error
-    return _translated(tree)
+    return _with_keys(_translated(tree), project)
 
 
-def asked(expression: Expression) -> dict[str, Any]:
+def asked(expression: Expression, project: Project) -> dict[str, Any]:
     """Translate a condition, with what a decision shows of it."""
     return {
         "source": expression.source,
-        "code": code_of(expression.evaluate),
-        "saw": [[name, code_of(get)] for name, get in expression.saw],
+        "code": code_of(expression.evaluate, project),
+        "saw": [[name, code_of(get, project)] for name, get in expression.saw],
     }
+
+
+def _with_keys(code: Code, project: Project) -> Code:
+    """Put the keys of segments, by which a state knows them, in the place of their names."""
+    if code[0] == "in_segment":
+        segment = project.segments.get(code[1])
+        return ["in_segment", None if segment is None else segment.key]
+    if code[0] in _LEAVES:
+        return code
+    return [_with_keys(each, project) if isinstance(each, list) and each else each for each in code]
 
 
 def _translated(node: ast.expr) -> Code:
@@ -109,8 +125,10 @@ def _called(name: str, arguments: list[ast.expr]) -> Code:
             return ["step_event", ast.literal_eval(step)]
         case "events_data", [ast.Call(function, [step])] if ast.unparse(function) == "scope.step_events":
             return ["step_events", ast.literal_eval(step)]
-        case "last_seen", [ast.Name("scope"), ast.Constant(channel)]:
-            return ["last_seen", channel]
+        case (("last_seen" | "in_segment"), [ast.Name("scope"), ast.Constant(about)]):
+            return [name, about]
+        case "count", [ast.Name("scope"), ast.Constant(event), ast.Constant(within_ms)]:
+            return ["count", event, within_ms]
     if name in _OPERATORS:
         return [name, *map(_translated, arguments)]
     raise UntranslatableError(name)

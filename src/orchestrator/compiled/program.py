@@ -5,7 +5,7 @@ Owns what of a catalog is written down and in which form; `src/program.rs` reads
 condition that counts events. Whatever is left out is taken by the engine in Python.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -13,11 +13,13 @@ import orjson
 from orchestrator.compiled.expressions import Code, UntranslatableError, asked, code_of
 from orchestrator.engine.guards import TRACKING_PURPOSE
 from orchestrator.engine.plans import Arrival, Departure, Departures, events_of
+from orchestrator.engine.stillness import heard_by_name, is_counted
 from orchestrator.engine.wakes import Wakes
-from orchestrator.model.audience import BOUGHT
+from orchestrator.model.audience import BOUGHT, Audiences, Everything
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Choose, Exit, GoalRule, Journey, Send, Split, Step, Wait, WaitFor, WaitUntil
 from orchestrator.model.project import WINDOWS_MS, Cap, Project, Purpose
+from orchestrator.model.rights import ERASE
 
 Written = dict[str, Any]
 # Which quiet hours hold, by their place in a list: those of a purpose by a channel.
@@ -27,49 +29,80 @@ Quiet = list[tuple[str, str]]
 def write(catalog: Catalog) -> tuple[str, Quiet, frozenset[str]]:
     """Write a catalog's plans down; and say which quiet hours the numbers in it stand for, and what events it takes."""
     quiet: Quiet = []
-    woken = set(Wakes(catalog).steps)
+    woken, audiences = set(Wakes(catalog).steps), catalog.audiences
     numbers = {version: number for number, version in enumerate(catalog.versions)}
-    events = events_of(catalog)
-    arrivals = {kind: _arrival(plan, numbers) for kind, plan in events.items() if isinstance(plan, Arrival)}
-    departures = {kind: _departures(plan, numbers) for kind, plan in events.items() if isinstance(plan, Departures)}
+    events = {
+        kind: plan
+        for kind, plan in events_of(catalog).items()
+        if audiences is None or not is_counted(catalog, audiences, kind)
+    }
+    arrivals = {kind: _arrival(catalog, plan, numbers) for kind, plan in events.items() if isinstance(plan, Arrival)}
+    departures = {
+        kind: _departures(catalog, plan, numbers) for kind, plan in events.items() if isinstance(plan, Departures)
+    }
     arrivals = {kind: plan for kind, plan in arrivals.items() if plan is not None}
     written = {
         "journeys": [_journey(catalog, journey, woken, quiet) for journey in catalog.versions.values()],
         "arrivals": arrivals,
         "departures": departures,
         "beginning": sorted(kind for kind in events if kind in catalog.beginning),
-        "wanted": sorted(catalog.wanted),
+        "wanted": None if isinstance(catalog.wanted, Everything) else sorted(catalog.wanted),
+        "labels": sorted(catalog.named),
+        "audiences": None if audiences is None else _audiences(catalog, audiences, [*arrivals, *departures]),
     }
     return orjson.dumps(written).decode(), quiet, frozenset(arrivals) | frozenset(departures)
 
 
-def _arrival(plan: Arrival, numbers: Mapping[tuple[str, int], int]) -> Written | None:
+def _audiences(catalog: Catalog, audiences: Audiences, kinds: Iterable[str]) -> Written:
+    named = heard_by_name(catalog, audiences)
+    return {
+        "key": audiences.key,
+        "segments": [
+            {
+                "key": segment.key,
+                "code": code_of(segment.condition.evaluate, catalog.project),
+                "moments": len(segment.condition.moments),
+                "is_own": segment.condition.is_own,
+            }
+            for segment in audiences.segments
+        ],
+        "silences": {kind: [[each.key, each.moment.for_ms] for each in audiences.silences_of(kind)] for kind in kinds},
+        "retention": audiences.retention,
+        "retention_ms": audiences.retention_ms,
+        "last_seen": audiences.asked.last_seen,
+        "named": None if named is None else sorted({*named, ERASE}),
+    }
+
+
+def _arrival(catalog: Catalog, plan: Arrival, numbers: Mapping[tuple[str, int], int]) -> Written | None:
     if plan.draws:
         return None
     try:
         return {
             "journey": numbers[plan.journey.id, plan.journey.version],
-            "where": None if plan.where is None else asked(plan.where),
+            "where": None if plan.where is None else asked(plan.where, catalog.project),
             "standing": {step: None if wait is None else wait.after_ms for step, wait in plan.standing.items()},
-            "exits": [None if condition is None else code_of(condition.evaluate) for condition in plan.exits],
+            "exits": [
+                None if condition is None else code_of(condition.evaluate, catalog.project) for condition in plan.exits
+            ],
         }
     except UntranslatableError:
         return None
 
 
-def _departures(plan: Departures, numbers: Mapping[tuple[str, int], int]) -> Written:
-    found = {journey_id: _departure(each, numbers) for journey_id, each in plan.departures.items()}
+def _departures(catalog: Catalog, plan: Departures, numbers: Mapping[tuple[str, int], int]) -> Written:
+    found = {journey_id: _departure(catalog, each, numbers) for journey_id, each in plan.departures.items()}
     return {
         "converts": plan.converts,
         "journeys": {journey_id: each for journey_id, each in found.items() if each is not None},
     }
 
 
-def _departure(plan: Departure, numbers: Mapping[tuple[str, int], int]) -> Written | None:
+def _departure(catalog: Catalog, plan: Departure, numbers: Mapping[tuple[str, int], int]) -> Written | None:
     try:
         return {
             "journey": numbers[plan.journey.id, plan.journey.version],
-            "goal": None if plan.goal is None else _goal(plan.goal),
+            "goal": None if plan.goal is None else _goal(catalog.project, plan.goal),
             "exit": plan.exit,
             "standing": sorted(plan.standing),
         }
@@ -77,27 +110,29 @@ def _departure(plan: Departure, numbers: Mapping[tuple[str, int], int]) -> Writt
         return None
 
 
-def _goal(goal: GoalRule) -> Written:
+def _goal(project: Project, goal: GoalRule) -> Written:
     return {
         "within_ms": goal.within_ms,
-        "value": None if goal.value is None else code_of(goal.value.evaluate),
+        "value": None if goal.value is None else code_of(goal.value.evaluate, project),
         "is_plain": goal.trigger.where is None and goal.trigger.segment is None,
     }
 
 
-def _late_goal(goal: GoalRule) -> Written:
+def _late_goal(project: Project, goal: GoalRule) -> Written:
     """Write a goal as it is asked for after the end; one that has no form here is left to Python when it is asked."""
     try:
-        return _goal(goal)
+        return _goal(project, goal)
     except UntranslatableError:
         return {"within_ms": goal.within_ms, "value": None, "is_plain": False}
 
 
 def _journey(catalog: Catalog, journey: Journey, woken: set[tuple[str, int, str]], quiet: Quiet) -> Written:
+    project = catalog.project
     windows = [goal.within_ms for goal in journey.goals if goal.within_ms is not None]
     asked_by_goals = [each for goal in journey.goals for each in (goal.trigger.where, goal.value) if each is not None]
-    # Keys that are forgotten after a while are forgotten at each end.
-    is_woken = not catalog.project.retention.keys_ms
+    # Keys that are forgotten after a while are forgotten at each end; and silences that open a journey begin there.
+    is_opened = catalog.audiences is not None and catalog.audiences.opens(journey)
+    is_woken = not project.retention.keys_ms and not is_opened
     return {
         "id": journey.id,
         "version": journey.version,
@@ -111,10 +146,13 @@ def _journey(catalog: Catalog, journey: Journey, woken: set[tuple[str, int, str]
         "event_reads": _names(journey.event_reads),
         "longest_goal_ms": max(windows, default=None),
         "read_by_goals": sorted({step for each in asked_by_goals for step in each.steps}),
-        "goals": {kind: [_late_goal(goal) for goal in goals] for kind, goals in journey.goals_by_event.items()},
+        "goals": {
+            kind: [_late_goal(catalog.project, goal) for goal in goals]
+            for kind, goals in journey.goals_by_event.items()
+        },
         "woken": [step for step in journey.steps if is_woken and (journey.id, journey.version, step) in woken],
         "steps": [
-            {"id": step.id, "next": step.next, **_verb(catalog.project, journey, step, quiet)}
+            {"id": step.id, "next": step.next, **_verb(project, journey, step, quiet)}
             for step in journey.steps.values()
         ],
     }
@@ -135,7 +173,7 @@ def _verb(project: Project, journey: Journey, step: Step, quiet: Quiet) -> Writt
             case WaitFor():
                 return {"verb": "wait_for", "within_ms": step.within_ms, "on_timeout": step.on_timeout}
             case Choose():
-                branches = [[None if each is None else asked(each), first] for each, first in step.branches]
+                branches = [[None if each is None else asked(each, project), first] for each, first in step.branches]
                 return {"verb": "choose", "branches": branches}
             case Split():
                 return {"verb": "split", "branches": [[each.name, each.below, each.first] for each in step.branches]}
@@ -159,7 +197,7 @@ def _offer(project: Project, journey: Journey, step: Send, quiet: Quiet) -> Writ
         "roads": {
             name: _road(project, journey, step, name, quiet) for name in message.channels if name in project.channels
         },
-        "data": [[name, code_of(expression.evaluate)] for name, expression in step.data],
+        "data": [[name, code_of(expression.evaluate, project)] for name, expression in step.data],
         "languages": [[name.lower(), name] for name in message.languages or project.languages[:1]],
     }
 
@@ -181,9 +219,9 @@ def _worked_out(project: Project, journey: Journey, step: Send, channel: str, qu
     return {
         "channel": channel,
         "purpose": purpose.name,
-        "address": code_of(project.channels[channel].address.evaluate),
+        "address": code_of(project.channels[channel].address.evaluate, project),
         "consent": purpose.consent,
-        "only_if": None if purpose.only_if is None else code_of(purpose.only_if.evaluate),
+        "only_if": None if purpose.only_if is None else code_of(purpose.only_if.evaluate, project),
         "holdouts": [[name, percent] for name, percent in holdouts if percent],
         "caps": [_cap(project, cap, purpose) for cap in purpose.caps if cap.channel in (None, channel)],
         "quiet": _number_of(project, purpose, channel, quiet),
@@ -221,6 +259,8 @@ def _reader(project: Project, path: tuple[str, ...]) -> Code:
             return ["event", name]
         case "profile", "last_seen", channel:
             return ["last_seen", channel]
+        case "profile", name if name in BOUGHT and project.purchase is not None:
+            return ["bought", name]
         case "profile", name, *deeper if name != "last_seen" and (project.purchase is None or name not in BOUGHT):
             return ["inside", ["profile", name], deeper]
         case "entry", name, *deeper:

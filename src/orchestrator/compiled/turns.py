@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from orchestrator.compiled import program
+from orchestrator.compiled.expressions import UntranslatableError
 from orchestrator.engine import calendars
 from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog
@@ -36,9 +37,12 @@ def turns_of(catalog: Catalog) -> "Turns | None":
     """Make the compiled turns of a catalog; None where there is nothing compiled, or nothing for it to do."""
     if not IS_THERE or codec.written_format() != codec.FORMAT:
         return None
-    if catalog.audiences is not None or catalog.migrating:
+    if catalog.migrating:
         return None
-    written, quiet, _ = _written(catalog)
+    try:
+        written, quiet, _ = _written(catalog)
+    except UntranslatableError:  # a segment's condition: nobody can say here whether somebody comes into it
+        return None
     return Turns(written, _quiet_hours(catalog, quiet))
 
 

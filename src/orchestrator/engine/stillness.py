@@ -34,10 +34,23 @@ def stillness_of(catalog: Catalog) -> Callable[[State, int], bool]:
     return is_still
 
 
+def is_counted(catalog: Catalog, audiences: Audiences, event_type: str) -> bool:
+    """Tell whether events of a type are counted, or as purchases reckoned with."""
+    asked, purchase = audiences.asked, catalog.project.purchase
+    return event_type in asked.counts or (asked.purchases and purchase is not None and event_type == purchase.event)
+
+
+def heard_by_name(catalog: Catalog, audiences: Audiences) -> frozenset[str] | None:
+    """List the events that may come to something; None where any may, because a silence is broken by whatever it is."""
+    if catalog.migrating or any(not each.moment.events for each in audiences.inactive):
+        return None
+    return audiences.hears | catalog.interests.keys()
+
+
 def heard_beside(catalog: Catalog, audiences: Audiences, event_type: str, plan: Plan) -> Plan | None:
     """Make of a plan the one for customers of whose past somebody asks; None for events that are counted there."""
-    asked, purchase, is_still = audiences.asked, catalog.project.purchase, stillness_of(catalog)
-    if event_type in asked.counts or (asked.purchases and purchase is not None and event_type == purchase.event):
+    asked, is_still = audiences.asked, stillness_of(catalog)
+    if is_counted(catalog, audiences, event_type):
         return None
     # What has a plan is the customer's own doing: others tell of profiles, cases and messages, and those have none.
     silences = audiences.silences_of(event_type)
@@ -67,9 +80,9 @@ def passing_of(catalog: Catalog) -> Callable[[Event, bytes, bytes, int], bool] |
     the first of a customer, or say where they were last seen.
     """
     audiences = catalog.audiences
-    if audiences is None or catalog.migrating or any(not each.moment.events for each in audiences.inactive):
+    heard = None if audiences is None else heard_by_name(catalog, audiences)
+    if audiences is None or heard is None:
         return None
-    heard = catalog.interests.keys() | audiences.hears
     key, retention, last_seen = audiences.key, audiences.retention, audiences.asked.last_seen
     kept_ms = audiences.retention_ms - instants.DAY_MS  # a day more is noted
 

@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::envelope::Envelope;
 use crate::value::Value;
-use crate::{Came, Turns};
+use crate::{Came, Turns, IGNORED};
 
 /// So many customers' keys are remembered: each is a hash that is dear to make.
 const MOST_KEYS: usize = 1 << 17;
@@ -122,11 +122,17 @@ impl<'py> Batch<'_, 'py> {
         self.fire(self.done.clock_ms)?;
         let envelope = Envelope::read(value.as_bytes(), at_ms).map_err(|_| Halt::Here)?;
         let kind = &*envelope.kind;
-        if !self.turns.program.wanted.contains(kind) {
-            self.done.ignored += 1;
-        } else if self.turns.program.takes(kind) {
-            let now_ms = if self.done.clock_ms != 0 { self.done.clock_ms } else { self.wall_ms };
+        let now_ms = if self.done.clock_ms != 0 { self.done.clock_ms } else { self.wall_ms };
+        if self.turns.program.takes(kind) {
             self.turn(&envelope, now_ms)?;
+        } else if self.turns.program.wanted.as_ref().is_some_and(|wanted| !wanted.contains(kind)) {
+            self.done.ignored += 1;
+        } else if self.passes(&envelope, now_ms)? {
+            if self.turns.program.labels.contains(kind) {
+                self.turns.tally.hear(kind, IGNORED);
+            } else {
+                self.done.ignored += 1;
+            }
         } else {
             return Err(Halt::Here);
         }
@@ -135,6 +141,13 @@ impl<'py> Batch<'_, 'py> {
             self.done.last_kind = Some(kind.to_owned());
         }
         Ok(())
+    }
+
+    fn passes(&mut self, envelope: &Envelope, now_ms: i64) -> PyResult<bool> {
+        let (id, _) = self.key_of(&envelope.customer_id)?;
+        let record = self.lent.get.call1((&id,))?;
+        let Ok(record) = record.cast::<PyBytes>() else { return Ok(false) };
+        Ok(self.turns.passes(envelope, record.as_bytes(), now_ms).unwrap_or(false))
     }
 
     fn turn(&mut self, envelope: &Envelope, now_ms: i64) -> Result<(), Halt> {

@@ -9,6 +9,7 @@ use crate::bail::{Bail, May};
 use crate::expression::{EventSeen, Properties, Scope};
 use crate::ids;
 use crate::pack::Writer;
+use crate::past::Past;
 use crate::program::{AgainKind, Arrival, Departures, Goal, Journey, Program, Step, Verb};
 use crate::record::{packed_items, result_with, Entry, Found, Profile, State, Text};
 use crate::telling::{until, Place, Told, NOTHING};
@@ -40,9 +41,14 @@ fn key_of<'s>(journey: &Journey, event: &'s Event) -> May<Option<Text<'s>>> {
     as_key(event.properties.get(name).cloned().unwrap_or(Value::Missing))
 }
 
-fn scope_of<'s>(event: &'s Event<'s>, profile: &'s Profile<'s>, now_ms: i64) -> Scope<'s> {
+fn scope_of<'s>(
+    event: &'s Event<'s>,
+    profile: &'s Profile<'s>,
+    past: Option<&'s Past<'s>>,
+    now_ms: i64,
+) -> Scope<'s> {
     let seen = EventSeen { id: event.id, kind: event.kind, time_ms: event.time_ms, channel: event.channel };
-    Scope { now_ms, event: Some(seen), properties: Properties::Read(&event.properties), entry: None, profile }
+    Scope { now_ms, event: Some(seen), properties: Properties::Read(&event.properties), entry: None, profile, past }
 }
 
 /// Whether an entry is of this very version, and neither parked nor stopped.
@@ -59,6 +65,7 @@ pub fn arrive<'p, 'a: 'p>(
     arrival: &'p Arrival,
     state: &mut State<'a>,
     event: &'a Event<'a>,
+    past: Option<&Past>,
     now_ms: i64,
     told: &mut Told<'p>,
 ) -> May<bool> {
@@ -69,7 +76,7 @@ pub fn arrive<'p, 'a: 'p>(
     let packed = state.packed_profile();
     let profile = Profile::read(&packed)?;
     let key = key_of(journey, event)?;
-    let scope = scope_of(event, &profile, now_ms);
+    let scope = scope_of(event, &profile, past, now_ms);
     let mut restart = None;
     if let Some(entry) = state.entries.first() {
         if !is_usual(entry, journey) {
@@ -217,12 +224,13 @@ pub fn depart<'p, 'a: 'p>(
     departures: &'p Departures,
     state: &mut State<'a>,
     event: &'a Event<'a>,
+    past: Option<&Past>,
     now_ms: i64,
     told: &mut Told<'p>,
 ) -> May<bool> {
     let packed = state.packed_profile();
     let profile = Profile::read(&packed)?;
-    let scope = scope_of(event, &profile, now_ms);
+    let scope = scope_of(event, &profile, past, now_ms);
     let mut changed = false;
     if departures.converts && !crate::record::is_empty(&state.history()?.ended) {
         changed = convert_ended(program, state, event, &scope, told)?;

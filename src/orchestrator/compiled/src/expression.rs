@@ -9,11 +9,13 @@ use std::cmp::Ordering;
 use crate::bail::{Bail, May};
 use crate::instants;
 use crate::pack::Reader;
+use crate::past::Past;
 use crate::record::{lookup, Entry, Found, Kept, Profile};
 use crate::value::{Pairs, Value};
 
 /// Below it every integer is a float without loss.
 const EXACT: i64 = 1 << 53;
+const DAY_MS: f64 = 86_400_000.0;
 /// Lists and maps inside one another are compared so deep; beyond it they count as different.
 const DEEPEST: usize = 50;
 
@@ -50,6 +52,11 @@ pub enum Expression {
     StepEvent(String),
     StepEvents(String),
     Now,
+    /// Events of a type within so many ms.
+    Count(String, i64),
+    /// The key of a segment; None for one that is not there any more.
+    InSegment(Option<String>),
+    Bought(String),
     InstantText(Box<Expression>),
     Inside(Box<Expression>, Vec<String>),
     List(Vec<Expression>),
@@ -91,11 +98,17 @@ pub struct Scope<'s> {
     pub properties: Properties<'s>,
     pub entry: Option<&'s Entry<'s>>,
     pub profile: &'s Profile<'s>,
+    pub past: Option<&'s Past<'s>>,
 }
 
 impl<'s> Scope<'s> {
     /// What the steps of an entry see: its last event, where it keeps one.
-    pub fn of_entry(entry: &'s Entry<'s>, profile: &'s Profile<'s>, now_ms: i64) -> May<Self> {
+    pub fn of_entry(
+        entry: &'s Entry<'s>,
+        profile: &'s Profile<'s>,
+        past: Option<&'s Past<'s>>,
+        now_ms: i64,
+    ) -> May<Self> {
         let kept = Kept::read(&mut Reader::new(&entry.event))?;
         let seen = |kept: Kept<'s>| EventSeen {
             id: kept.id,
@@ -109,6 +122,7 @@ impl<'s> Scope<'s> {
             properties: kept.map_or(Properties::None, |kept| Properties::Packed(kept.properties)),
             entry: Some(entry),
             profile,
+            past,
         })
     }
 
@@ -166,6 +180,22 @@ impl<'s> Scope<'s> {
             Some(Value::Integer(at_ms)) => instants::to_text(at_ms).map(Value::text),
             _ => Ok(Value::Missing),
         }
+    }
+
+    /// `profile.recency` (days), `.frequency` or `.monetary`.
+    fn bought(&self, name: &str) -> May<Value<'s>> {
+        let bought = self.past.ok_or(Bail)?.purchases()?;
+        Ok(match (name, bought) {
+            ("frequency", bought) => Value::Integer(bought.map_or(0, |bought| bought.count)),
+            ("monetary", None) => Value::Integer(0),
+            ("monetary", Some(bought)) => match lookup(bought.spent, bought.currency)? {
+                None => Value::Integer(0),
+                Some(Value::Integer(spent)) => Value::Float(spent as f64),
+                Some(spent) => spent,
+            },
+            (_, None) => Value::Missing,
+            (_, Some(bought)) => Value::Float((self.now_ms - bought.last_ms) as f64 / DAY_MS),
+        })
     }
 
     fn found(&self, step: &str) -> May<Option<Found<'s>>> {
@@ -239,6 +269,14 @@ impl Expression {
                 Value::List(items) if items.is_empty() => Value::Missing,
                 all => all,
             },
+            Expression::Count(event, within_ms) => {
+                Value::Integer(scope.past.ok_or(Bail)?.count(event, scope.now_ms, *within_ms))
+            }
+            Expression::InSegment(None) => Value::Truth(false),
+            Expression::InSegment(Some(segment)) => {
+                Value::Truth(scope.past.ok_or(Bail)?.is_member(segment).unwrap_or(false))
+            }
+            Expression::Bought(name) => scope.bought(name)?,
             Expression::Now => Value::Integer(scope.now_ms),
             Expression::InstantText(inner) => match inner.evaluate(scope)? {
                 Value::Integer(at_ms) => Value::text(instants::to_text(at_ms)?),

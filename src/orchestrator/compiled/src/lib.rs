@@ -13,6 +13,7 @@ mod instants;
 mod json;
 mod offers;
 mod pack;
+mod past;
 mod program;
 mod record;
 mod telling;
@@ -20,6 +21,7 @@ mod turn;
 mod value;
 mod wakes;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use pyo3::exceptions::PyValueError;
@@ -28,7 +30,10 @@ use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::bail::{Bail, May};
 use crate::batch::{Batch, Done, Keys, Lent, Room};
+use crate::envelope::Envelope;
+use crate::expression::{Properties, Scope};
 use crate::offers::{Quiet, Remembered};
+use crate::past::Past;
 use crate::program::Program;
 use crate::record::State;
 use crate::telling::Told;
@@ -199,14 +204,26 @@ impl Turns {
         if state.has_seen(digest) {
             return Ok(Came::nothing(DUPLICATE));
         }
+        let asked = still_past(program, &state)?;
+        let mut past = asked.as_ref().map(|(_, packed)| Past::read(packed)).transpose()?;
+        check_still(program, &state, asked.as_ref(), past.as_ref(), now_ms)?;
+        if program.audiences.as_ref().is_some_and(|audiences| audiences.last_seen) && event.channel.is_some() {
+            return Err(Bail);
+        }
         let turn_id = ids::derive(&[state.profile_id, event.id]);
         let mut told = Told::new(turn_id, now_ms, state.profile_id, event.id)?;
-        let changed = if let Some(arrival) = program.arrivals.get(event.kind) {
-            events::arrive(program, arrival, &mut state, event, now_ms, &mut told)?
+        let mut changed = if let Some(arrival) = program.arrivals.get(event.kind) {
+            events::arrive(program, arrival, &mut state, event, past.as_ref(), now_ms, &mut told)?
         } else {
             let departures = program.departures.get(event.kind).ok_or(Bail)?;
-            events::depart(program, departures, &mut state, event, now_ms, &mut told)?
+            events::depart(program, departures, &mut state, event, past.as_ref(), now_ms, &mut told)?
         };
+        if let (Some(audiences), Some(past)) = (&program.audiences, &mut past) {
+            if past.hear(audiences, event.kind, event.time_ms.min(now_ms), now_ms) {
+                state.put_past(past.due_ms(), past.write());
+                changed = true;
+            }
+        }
         let mut written = None;
         if changed {
             state.remember(digest);
@@ -219,13 +236,56 @@ impl Turns {
     }
 
     fn take_timers(&mut self, ask: &Bound<PyAny>, record: &[u8], now_ms: i64) -> May<Came> {
+        let program = &self.program;
         let mut state = State::read(record)?;
+        let asked = still_past(program, &state)?;
+        let past = asked.as_ref().map(|(_, packed)| Past::read(packed)).transpose()?;
+        check_still(program, &state, asked.as_ref(), past.as_ref(), now_ms)?;
         let mut quiet = Quiet { ask, known: &mut self.remembered };
-        let told = wakes::wake(&self.program, &mut state, now_ms, &mut quiet)?;
+        let told = wakes::wake(program, &mut state, past.as_ref(), now_ms, &mut quiet)?;
         let written = Some((state.write(record.len())?, state.due_ms()));
         self.tally.count(&told);
         Ok(Came { outcome: APPLIED, record: written, decisions: told.decisions, actions: told.actions })
     }
+
+    /// Whether an event that nobody names comes to nothing for a customer who is known.
+    fn passes(&self, envelope: &Envelope, record: &[u8], now_ms: i64) -> May<bool> {
+        let Some(audiences) = &self.program.audiences else { return Ok(false) };
+        let Some(named) = &audiences.named else { return Ok(false) };
+        if named.contains(&*envelope.kind) || (audiences.last_seen && envelope.channel.is_some()) {
+            return Ok(false);
+        }
+        let state = State::read(record)?;
+        let Some((_, packed)) = state.past() else { return Ok(false) };
+        let is_known = state.has_seen(ids::digest_of(&envelope.id));
+        let stands = state.entries.iter().any(|entry| entry.stopped_ms != 0);
+        let at_ms = envelope.time_ms.min(now_ms);
+        Ok(!is_known && !stands && Past::read(&packed)?.is_untouched(audiences, at_ms))
+    }
+}
+
+/// Gives the past of a customer, where it is asked for; what is left of one that nobody asks for is for Python.
+fn still_past<'a>(program: &Program, state: &State<'a>) -> May<Option<(i64, Cow<'a, [u8]>)>> {
+    match (&program.audiences, state.past()) {
+        (None, None) => Ok(None),
+        (Some(_), Some(past)) => Ok(Some(past)),
+        _ => Err(Bail),
+    }
+}
+
+/// Leaves the turn to Python unless nothing of the past is due, to be armed, or told of by it.
+fn check_still(
+    program: &Program,
+    state: &State,
+    asked: Option<&(i64, Cow<[u8]>)>,
+    past: Option<&Past>,
+    now_ms: i64,
+) -> May<()> {
+    let (Some(audiences), Some((watch_ms, _)), Some(past)) = (&program.audiences, asked, past) else { return Ok(()) };
+    let profile = state.profile()?;
+    let (event, properties, entry) = (None, Properties::None, None);
+    let scope = Scope { now_ms, event, properties, entry, profile: &profile, past: Some(past) };
+    if past.is_still(audiences, *watch_ms, &scope)? { Ok(()) } else { Err(Bail) }
 }
 
 /// Reads an event's properties; none given and null are the same as none.

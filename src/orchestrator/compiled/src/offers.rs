@@ -13,6 +13,7 @@ use crate::expression::Scope;
 use crate::ids;
 use crate::instants;
 use crate::pack::Reader;
+use crate::past::Past;
 use crate::program::{Consent, Journey, Offer, Road, Step};
 use crate::record::{is_empty, items, result_of, State};
 use crate::telling::{put, Place, Told};
@@ -74,11 +75,13 @@ enum Answer<'p> {
 }
 
 /// Offers the message of a step to its channels in order.
+#[allow(clippy::too_many_arguments)]
 pub fn make<'p, 'a: 'p>(
     journey: &'p Journey,
     step: &'p Step,
     offer: &'p Offer,
     state: &mut State<'a>,
+    past: Option<&Past>,
     now_ms: i64,
     told: &mut Told<'p>,
     quiet: &mut Quiet,
@@ -98,7 +101,7 @@ pub fn make<'p, 'a: 'p>(
         if !is_empty(&cases) || !is_empty(profile.unreachable) || sent.len() >= KEPT_SENT {
             return Err(Bail);
         }
-        let scope = Scope::of_entry(&state.entries[0], &profile, now_ms)?;
+        let scope = Scope::of_entry(&state.entries[0], &profile, past, now_ms)?;
         for name in channels_of(offer, &scope)? {
             let road = offer.roads.get(&name).and_then(Option::as_ref).ok_or(Bail)?;
             match ask(road, &scope, &sent, &draws, quiet)? {
@@ -112,7 +115,7 @@ pub fn make<'p, 'a: 'p>(
     }
     if let Some((road, address, quiet)) = leaving {
         refuse(journey, step, offer, state, &refused, true, told);
-        leave(journey, step, offer, road, &address, quiet.as_deref(), expires_ms, state, now_ms, told)?;
+        leave(journey, step, offer, road, &address, quiet.as_deref(), expires_ms, state, past, now_ms, told)?;
         forget_held(state);
         return Ok(Became::Sent);
     }
@@ -325,6 +328,7 @@ fn leave<'p, 'a: 'p>(
     quiet: Option<&[u8]>,
     expires_ms: Option<i64>,
     state: &mut State<'a>,
+    past: Option<&Past>,
     now_ms: i64,
     told: &mut Told<'p>,
 ) -> May<()> {
@@ -334,7 +338,7 @@ fn leave<'p, 'a: 'p>(
     let action_id = ids::derive(&[&journey.id, &version, profile_id, &entry_id, &step.id, "1"]);
     let line = {
         let profile = state.profile()?;
-        let scope = Scope::of_entry(&state.entries[0], &profile, now_ms)?;
+        let scope = Scope::of_entry(&state.entries[0], &profile, past, now_ms)?;
         let mut line = Vec::with_capacity(1024);
         line.extend_from_slice(b"{\"id\":\"");
         line.extend_from_slice(action_id.as_bytes());

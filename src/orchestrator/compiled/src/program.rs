@@ -149,14 +149,44 @@ pub struct Departures {
     pub by_journey: HashMap<String, Departure>,
 }
 
+pub struct Segment {
+    pub key: String,
+    pub condition: Expression,
+    /// How many comparisons with time it makes.
+    pub moments: usize,
+    pub is_own: bool,
+}
+
+pub struct Silence {
+    pub key: String,
+    pub for_ms: i64,
+}
+
+/// Who asks for a customer's past.
+pub struct Audiences {
+    pub key: String,
+    pub segments: Vec<Segment>,
+    pub silences: HashMap<String, Vec<Silence>>,
+    /// The watch of profiles without a sign of life, "" where none are erased for that.
+    pub retention: String,
+    pub retention_ms: i64,
+    /// Whether it is asked by which channel somebody was last seen.
+    pub last_seen: bool,
+    /// What is heard of by name; None where events that are not may come to something too.
+    pub named: Option<HashSet<String>>,
+}
+
 pub struct Program {
+    pub audiences: Option<Audiences>,
     pub journeys: Vec<Journey>,
     by_version: HashMap<(String, i64), usize>,
     pub arrivals: HashMap<String, Arrival>,
     pub departures: HashMap<String, Departures>,
     pub beginning: HashSet<String>,
-    /// What somebody asks for: all else costs its reading.
-    pub wanted: HashSet<String>,
+    /// What somebody asks for: all else costs its reading. None for everything.
+    pub wanted: Option<HashSet<String>>,
+    /// What is counted by its name.
+    pub labels: HashSet<String>,
 }
 
 impl Program {
@@ -171,7 +201,9 @@ impl Program {
             arrivals: named(&written, "arrivals", arrival)?,
             departures: named(&written, "departures", departures)?,
             beginning: set(field(&written, "beginning")?)?,
-            wanted: set(field(&written, "wanted")?)?,
+            wanted: maybe(field(&written, "wanted")?, set)?,
+            labels: set(field(&written, "labels")?)?,
+            audiences: maybe(field(&written, "audiences")?, audiences)?,
         })
     }
 
@@ -389,6 +421,33 @@ fn cap(written: &Value) -> May<Cap> {
     })
 }
 
+fn audiences(written: &Value) -> May<Audiences> {
+    let segment = |each: &Value| {
+        Ok(Segment {
+            key: text(field(each, "key")?)?,
+            condition: expression(field(each, "code")?)?,
+            moments: integer(field(each, "moments")?)? as usize,
+            is_own: truth(field(each, "is_own")?)?,
+        })
+    };
+    Ok(Audiences {
+        key: text(field(written, "key")?)?,
+        segments: list(written, "segments")?.iter().map(segment).collect::<May<_>>()?,
+        silences: named(written, "silences", |each| items(each)?.iter().map(silence).collect())?,
+        retention: text(field(written, "retention")?)?,
+        retention_ms: integer(field(written, "retention_ms")?)?,
+        last_seen: truth(field(written, "last_seen")?)?,
+        named: maybe(field(written, "named")?, set)?,
+    })
+}
+
+fn silence(written: &Value) -> May<Silence> {
+    match items(written)? {
+        [key, for_ms] => Ok(Silence { key: text(key)?, for_ms: integer(for_ms)? }),
+        _ => Err(Bail),
+    }
+}
+
 fn arrival(written: &Value) -> May<Arrival> {
     let Value::Map(standing) = field(written, "standing")? else { return Err(Bail) };
     Ok(Arrival {
@@ -471,6 +530,9 @@ fn expression(written: &Value) -> May<Expression> {
         ("step", [step, name]) => Expression::OfStep(text(step)?, text(name)?),
         ("step_event", [step]) => Expression::StepEvent(text(step)?),
         ("step_events", [step]) => Expression::StepEvents(text(step)?),
+        ("count", [event, within_ms]) => Expression::Count(text(event)?, integer(within_ms)?),
+        ("in_segment", [segment]) => Expression::InSegment(maybe(segment, text)?),
+        ("bought", [name]) => Expression::Bought(text(name)?),
         ("now", []) => Expression::Now,
         ("instant_text", [inner]) => Expression::InstantText(boxed(inner)?),
         ("inside", [inner, names]) => Expression::Inside(boxed(inner)?, texts(names)?),

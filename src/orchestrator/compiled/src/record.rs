@@ -355,6 +355,8 @@ pub struct State<'a> {
     profile: Raw<'a>,
     history_bytes: &'a [u8],
     history: Option<History<'a>>,
+    /// The earliest instant of a watch, and the past itself, packed; None where nobody has asked for it.
+    past: Option<(i64, Raw<'a>)>,
 }
 
 /// What `model.state` writes of somebody of whom nothing is known.
@@ -366,7 +368,11 @@ impl<'a> State<'a> {
             return Err(Bail);
         }
         let mut reader = Reader::new(&record[HEADER_BYTES..]);
-        reader.array_of(5)?; // with a past there are seven
+        let has_past = match reader.array()? {
+            5 => false,
+            7 => true,
+            _ => return Err(Bail),
+        };
         let profile_id = reader.text()?;
         let count = reader.array()?;
         let entries = (0..count).map(|_| Entry::read(&mut reader)).collect::<May<_>>()?;
@@ -377,6 +383,7 @@ impl<'a> State<'a> {
             profile: Cow::Borrowed(reader.raw()?),
             history_bytes: reader.raw()?,
             history: None,
+            past: if has_past { Some((reader.integer()?, Cow::Borrowed(reader.raw()?))) } else { None },
         })
     }
 
@@ -394,6 +401,7 @@ impl<'a> State<'a> {
             profile: Cow::Owned(writer.bytes),
             history_bytes: NO_HISTORY,
             history: None,
+            past: None,
         }
     }
 
@@ -413,6 +421,15 @@ impl<'a> State<'a> {
         self.history.as_mut().ok_or(Bail)
     }
 
+    /// The earliest instant of a watch, and the packed past.
+    pub fn past(&self) -> Option<(i64, Raw<'a>)> {
+        self.past.clone()
+    }
+
+    pub fn put_past(&mut self, watch_ms: i64, packed: Vec<u8>) {
+        self.past = Some((watch_ms, Cow::Owned(packed)));
+    }
+
     pub fn has_seen(&self, digest: [u8; DIGEST_BYTES]) -> bool {
         self.seen.chunks_exact(DIGEST_BYTES).any(|seen| seen == digest)
     }
@@ -425,7 +442,9 @@ impl<'a> State<'a> {
     }
 
     pub fn due_ms(&self) -> i64 {
-        self.entries.iter().map(|entry| entry.due_ms).filter(|due| *due != 0).min().unwrap_or(0)
+        let watch_ms = self.past.as_ref().map_or(0, |(watch_ms, _)| *watch_ms);
+        let all = self.entries.iter().map(|entry| entry.due_ms).chain([watch_ms]);
+        all.filter(|due_ms| *due_ms != 0).min().unwrap_or(0)
     }
 
     /// Writes the record, with its next wake-up in front.
@@ -433,7 +452,7 @@ impl<'a> State<'a> {
         let mut writer = Writer::with_room(room + 256);
         writer.raw(&self.due_ms().to_be_bytes());
         writer.raw(&[FORMAT]);
-        writer.array(5);
+        writer.array(if self.past.is_some() { 7 } else { 5 });
         writer.text(self.profile_id);
         writer.array(self.entries.len());
         self.entries.iter().for_each(|entry| entry.write(&mut writer));
@@ -449,6 +468,10 @@ impl<'a> State<'a> {
                     writer.raw(part);
                 }
             }
+        }
+        if let Some((watch_ms, past)) = &self.past {
+            writer.integer(*watch_ms);
+            writer.raw(past);
         }
         if writer.bytes.len() > MOST_RECORD_BYTES { Err(Bail) } else { Ok(writer.bytes) }
     }

@@ -9,6 +9,7 @@ use crate::expression::Scope;
 use crate::ids;
 use crate::offers::{self, Became, Quiet};
 use crate::pack::{Reader, Writer};
+use crate::past::Past;
 use crate::program::{Asked, Journey, Kept, Program, Step, Verb};
 use crate::record::{kept_event, lookup, result_of, result_with, with_pair, State};
 use crate::telling::{until, Place, Told, NOTHING, TIMER};
@@ -25,6 +26,7 @@ enum Going<'p> {
 pub fn wake<'p, 'a: 'p>(
     program: &'p Program,
     state: &mut State<'a>,
+    past: Option<&Past>,
     now_ms: i64,
     quiet: &mut Quiet,
 ) -> May<Told<'p>> {
@@ -59,7 +61,7 @@ pub fn wake<'p, 'a: 'p>(
     };
     while let Some(id) = going {
         let step = journey.steps.get(id).ok_or(Bail)?;
-        match take(journey, step, state, now_ms, &mut told, quiet)? {
+        match take(journey, step, state, past, now_ms, &mut told, quiet)? {
             Going::To(following) => going = following,
             Going::Stay => return Ok(told),
         }
@@ -72,6 +74,7 @@ fn take<'p, 'a: 'p>(
     journey: &'p Journey,
     step: &'p Step,
     state: &mut State<'a>,
+    past: Option<&Past>,
     now_ms: i64,
     told: &mut Told<'p>,
     quiet: &mut Quiet,
@@ -87,7 +90,7 @@ fn take<'p, 'a: 'p>(
             arm(journey, step, state, now_ms + within_ms, "for_event", told)
         }
         Verb::Choose { branches } => {
-            let first = choose(journey, step, branches, state, now_ms, told)?;
+            let first = choose(journey, step, branches, state, past, now_ms, told)?;
             Ok(first.map_or(following, Going::To))
         }
         Verb::Split { branches } => split(journey, step, branches, state, now_ms, told).map(Going::To),
@@ -95,7 +98,7 @@ fn take<'p, 'a: 'p>(
             end(told, state, journey, reason, Some(&step.id), now_ms)?;
             Ok(Going::Stay)
         }
-        Verb::Send { offer } => match offers::make(journey, step, offer, state, now_ms, told, quiet)? {
+        Verb::Send { offer } => match offers::make(journey, step, offer, state, past, now_ms, told, quiet)? {
             Became::Held => Ok(Going::Stay),
             Became::Sent | Became::Refused => Ok(following),
         },
@@ -137,12 +140,13 @@ fn choose<'p>(
     step: &'p Step,
     branches: &'p [(Option<Asked>, Option<String>)],
     state: &State,
+    past: Option<&Past>,
     now_ms: i64,
     told: &mut Told<'p>,
 ) -> May<Option<Option<&'p str>>> {
     let profile = state.profile()?;
     let entry = &state.entries[0];
-    let scope = Scope::of_entry(entry, &profile, now_ms)?;
+    let scope = Scope::of_entry(entry, &profile, past, now_ms)?;
     let place = Place { entry_id: Some(&entry.id), step: Some(&step.id) };
     let mut saw: Pairs = Vec::new();
     for (condition, first) in branches {
