@@ -25,12 +25,13 @@ from orchestrator.runtime.kafka.state import MemoryState
 from shop.compiled import needs_compiled
 from shop.plain import plain_story
 from shop.stories import LAW, story
+from shop.tales import Tale
 
 HOUR, DAY = 3_600_000, 86_400_000
 BEGIN = 20_000 * DAY
 WALL = BEGIN + 40 * DAY
 CUSTOMERS = ("ana", "ben", "eva", "jörg", "名")
-EVENTS = ("come", "come", "come", "ordered", "ping", "pong", "page_viewed", "page_viewed", "message_clicked")
+EVENTS = ("come", "come", "come", "ordered", "ping", "pong", "viewed", "looked", "looked", "looked", "message_clicked")
 
 pytestmark = needs_compiled
 
@@ -158,14 +159,21 @@ def came_of(partition: Partition, catalog: Catalog, records: list[Record], dice:
     }  # fmt: skip
 
 
+def shop_of(seed: int) -> Catalog:
+    """Publish a shop with one journey of the plain kind, with any journeys, or one that asks for the past."""
+    if seed % 3 == 0:
+        return Tale(seed).catalogs()[0]
+    told = plain_story(seed, 10) if seed % 3 == 1 else story(seed, 1 + seed % 2, 10)
+    return Catalog(told.project, told.journeys)
+
+
 @LAW
-@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3, 7, 500]), st.booleans())
-def test_a_partition_comes_to_the_same_with_the_compiled_side_and_without(seed, most_facts, is_plain):
-    told = plain_story(seed, 10) if is_plain else story(seed, 1 + seed % 3, 10)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3, 7, 500]))
+def test_a_partition_comes_to_the_same_with_the_compiled_side_and_without(seed, most_facts):
     records = records_of(seed, 120)
     came = []
     for is_compiled in (True, False):
-        catalog = Catalog(told.project, told.journeys)
+        catalog = shop_of(seed)
         partition = partition_of(catalog, most_facts, is_compiled=is_compiled)
         came.append(came_of(partition, catalog, records, Random(seed)))
     compiled, without = came

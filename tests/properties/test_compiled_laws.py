@@ -8,7 +8,7 @@ from collections import Counter
 
 import msgspec
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.compiled.turns import kinds_of, turns_of
@@ -16,13 +16,14 @@ from orchestrator.model import codec
 from orchestrator.model.catalog import Catalog, Plans
 from orchestrator.model.event import NOT_GIVEN
 from orchestrator.model.ids import profile_id_of
-from orchestrator.runtime.turn import on_event, on_timers
+from orchestrator.runtime.turn import Turned, on_event, on_timers
 from shop.compiled import needs_compiled
 from shop.plain import plain_story
 from shop.stories import LAW, Moment, moments, stories
+from shop.tales import DAY_MS, HOUR_MS, START_MS, Tale
 
 NO_PLANS = Plans({}, lambda state, now_ms: None)
-HOUR, DAY = 3_600_000, 86_400_000
+NOTHING = Turned("ignored", None, (), (), ())
 
 pytestmark = needs_compiled
 
@@ -68,6 +69,42 @@ def assert_same(catalog: Catalog, turns, moment: Moment) -> str | None:
     assert not turned.failures
     said = [one.verdict for one in turned.decisions] + [one.kind for one in turned.actions]
     return " ".join(said) or outcome
+
+
+def played(tale: Tale, happenings: int, came_to: Counter[str | None]) -> None:
+    """Play a tale by the funnel, and each turn that the compiled side takes beside it."""
+    catalogs = tale.catalogs()
+    turns = [turns_of(catalog) for catalog in catalogs]
+    record: bytes | None = None
+    now_ms, published = START_MS, 0
+
+    def come(moment: Moment) -> bytes | None:
+        catalog, compiled = catalogs[published], turns[published]
+        if compiled is not None:
+            came_to[assert_same(catalog, compiled, moment)] += 1
+        turned = by_funnel(catalog, moment)
+        return None if turned.erased else turned.record or moment.before
+
+    for number in range(happenings):
+        until_ms = now_ms + tale.dice.choice([0, HOUR_MS // 2, HOUR_MS, 5 * HOUR_MS, DAY_MS, 2 * DAY_MS])
+        while record is not None and 0 < (due_ms := codec.due_of(record)) < until_ms:
+            record = come(Moment(None, due_ms, record, NOTHING))
+        published = 1 - published if tale.dice.random() < 0.2 else published
+        now_ms = until_ms
+        record = come(Moment(tale.event(number, now_ms), now_ms, record, NOTHING))
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1))
+def test_it_is_whatever_is_asked_of_the_past(seed):
+    played(Tale(seed), 60, Counter())
+
+
+def test_the_compiled_side_takes_turns_that_change_nothing_of_the_past():
+    came_to: Counter[str | None] = Counter()
+    for seed in range(60):
+        played(Tale(seed), 60, came_to)
+    assert {"entered waited", "not_entered", "resumed exited", "resumed sent waited message", "exited"} <= set(came_to)
 
 
 def counted(turns) -> tuple[Counter, Counter]:
