@@ -1,11 +1,23 @@
 """The compiled side, as Python sees it; `src/lib.rs` says more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 Lines = list[tuple[bytes, bytes]]
 # Outcome, new record (None: as it was) with its due instant, decisions, actions, and the bytes of both.
 Came = tuple[str, bytes | None, int, Lines, Lines, int]
+
+class Timers:
+    """Who wakes next; `runtime.timers` says more."""
+
+    def __init__(self, waiting: Iterable[tuple[int, str]] = ()) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def next_ms(self) -> int: ...
+    def schedule(self, profile_id: str, old_due_ms: int, due_ms: int) -> None: ...
+    def put_back(self, profile_id: str, due_ms: int) -> None: ...
+    def take(self) -> tuple[int, str]: ...
+    def take_before(self, instant_ms: int) -> Iterator[tuple[int, str]]: ...
 
 class Turns:
     """The turns of one partition by one catalog. A turn that is not taken here comes to None, with nothing changed."""

@@ -11,6 +11,7 @@ A wake that was taken is used up: what the record waits for next is put in as if
 
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
 
 NEVER_MS = 1 << 62
 
@@ -18,7 +19,7 @@ NEVER_MS = 1 << 62
 _SLACK = 1024
 
 
-class Timers:
+class PlainTimers:
     """The wakes of one partition, or of one embedded store.
 
     `next_ms` is the earliest wake's instant, NEVER_MS when there is none: a hot loop compares it with
@@ -79,3 +80,13 @@ class Timers:
         self._heap = [(due_ms, profile_id) for profile_id, due_ms in earliest.items()]
         heapify(self._heap)
         self._clean_at = 2 * len(self._heap) + _SLACK
+
+
+if TYPE_CHECKING:
+    Timers = PlainTimers
+else:
+    try:
+        # The same, compiled: `tests/unit/runtime/test_timers.py` holds both to one law.
+        from orchestrator.compiled.native import Timers
+    except ImportError:  # no compiler where this was installed
+        Timers = PlainTimers

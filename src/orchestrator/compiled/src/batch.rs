@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::envelope::Envelope;
+use crate::timers::Timers;
 use crate::value::Value;
 use crate::{Came, Turns, IGNORED};
 
@@ -31,7 +32,7 @@ pub struct Key {
 pub struct Lent<'py> {
     get: Bound<'py, PyAny>,
     put: Bound<'py, PyAny>,
-    timers: Bound<'py, PyAny>,
+    timers: Bound<'py, Timers>,
     profile_id_of: Bound<'py, PyAny>,
     /// The input that delivery writes: what is in it is for Python.
     receipts: Option<Bound<'py, PyString>>,
@@ -83,6 +84,8 @@ pub struct Batch<'b, 'py> {
     pub lent: Lent<'py>,
     pub room: Room,
     pub wall_ms: i64,
+    /// The topic of a record that was no receipt.
+    pub plain_topic: Option<Bound<'py, PyAny>>,
     pub done: Done,
 }
 
@@ -110,9 +113,7 @@ impl<'py> Batch<'_, 'py> {
         let py = self.py;
         let value = record.getattr(intern!(py, "value"))?;
         let Ok(value) = value.cast::<PyBytes>() else { return Err(Halt::Here) };
-        let topic = record.getattr(intern!(py, "topic"))?;
-        let is_receipt = topic.eq(self.lent.receipts.as_ref())?;
-        if is_receipt || record.getattr(intern!(py, "headers"))?.is_truthy()? {
+        if self.is_receipt(record)? || record.getattr(intern!(py, "headers"))?.is_truthy()? {
             return Err(Halt::Here);
         }
         let at_ms: i64 = record.getattr(intern!(py, "timestamp"))?.extract()?;
@@ -141,6 +142,19 @@ impl<'py> Batch<'_, 'py> {
             self.done.last_kind = Some(kind.to_owned());
         }
         Ok(())
+    }
+
+    /// Whether a record is one of delivery's. Those of a topic name it by one and the same text.
+    fn is_receipt(&mut self, record: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let topic = record.getattr(intern!(self.py, "topic"))?;
+        if self.plain_topic.as_ref().is_some_and(|plain| topic.is(plain)) {
+            return Ok(false);
+        }
+        let is_receipt = topic.eq(self.lent.receipts.as_ref())?;
+        if !is_receipt {
+            self.plain_topic = Some(topic);
+        }
+        Ok(is_receipt)
     }
 
     fn passes(&mut self, envelope: &Envelope, now_ms: i64) -> PyResult<bool> {
@@ -172,57 +186,51 @@ impl<'py> Batch<'_, 'py> {
         let came = self.turns.take_event(&event, Some(&envelope.customer_id), Some(old), profile_id, now_ms);
         let came = came.map_err(|_| Halt::Here)?;
         self.turns.tally.hear(&envelope.kind, came.outcome);
-        self.take_over(came, &id, &key, due_of(old))?;
+        self.take_over(came, &id, profile_id, &key, due_of(old))?;
         Ok(())
     }
 
     /// Wakes everybody who is due before an instant, each at their own.
     fn fire(&mut self, before_ms: i64) -> Result<(), Halt> {
         let py = self.py;
-        loop {
-            let next_ms: i64 = self.lent.timers.getattr(intern!(py, "next_ms"))?.extract()?;
-            if next_ms >= before_ms {
-                return Ok(());
-            }
+        while self.lent.timers.borrow().next() < before_ms {
             if !self.has_room() {
                 return Err(Halt::Here);
             }
-            let wake = self.lent.timers.call_method0(intern!(py, "take"))?;
-            let (due_ms, id): (i64, Bound<PyString>) = wake.extract()?;
+            let wake = self.lent.timers.borrow_mut().pop();
+            let Some((due_ms, profile_id)) = wake else { return Ok(()) };
+            let id = PyString::new(py, &profile_id);
             let record = self.lent.get.call1((&id,))?;
-            let Ok(record) = record.cast::<PyBytes>() else {
-                if record.is_none() {
-                    continue;
-                }
-                return Err(Halt::Here);
-            };
+            let Ok(record) = record.cast::<PyBytes>() else { continue };
             let real_ms = due_of(record.as_bytes());
             if real_ms != due_ms {
                 if real_ms > due_ms {
-                    self.put_back(&id, real_ms)?;
+                    self.put_back(&profile_id, real_ms);
                 }
                 continue;
             }
-            let key = PyBytes::new(py, id.to_str()?.as_bytes());
             let ask = self.turns.quiet.bind(py).clone();
             let Ok(came) = self.turns.take_timers(&ask, record.as_bytes(), due_ms) else {
-                self.put_back(&id, due_ms)?;
+                self.put_back(&profile_id, due_ms);
                 return Err(Halt::Here);
             };
             self.done.facts += 1;
             // Its wake has been taken, so whatever it is due at next needs a new one.
-            self.take_over(came, &id, &key, 0)?;
+            let key = PyBytes::new(py, profile_id.as_bytes());
+            self.take_over(came, &id, &profile_id, &key, 0)?;
         }
+        Ok(())
     }
 
-    fn put_back(&self, id: &Bound<'py, PyString>, due_ms: i64) -> PyResult<()> {
-        self.lent.timers.call_method1(intern!(self.py, "put_back"), (id, due_ms)).map(|_| ())
+    fn put_back(&self, profile_id: &str, due_ms: i64) {
+        self.lent.timers.borrow_mut().push(profile_id, due_ms);
     }
 
     fn take_over(
         &mut self,
         came: Came,
         id: &Bound<'py, PyString>,
+        profile_id: &str,
         key: &Bound<'py, PyBytes>,
         old_due_ms: i64,
     ) -> PyResult<()> {
@@ -232,13 +240,13 @@ impl<'py> Batch<'_, 'py> {
             self.lent.put.call1((id, &record))?;
             self.lent.changes.set_item(id, &record)?;
             if due_ms != 0 && (due_ms < old_due_ms || old_due_ms == 0) {
-                self.put_back(id, due_ms)?;
+                self.put_back(profile_id, due_ms);
             }
         }
-        for (lines, sink) in [(came.decisions, &self.lent.decisions), (came.actions, &self.lent.actions)] {
-            for line in lines {
-                self.done.bytes += line.len();
-                sink.append((key, PyBytes::new(self.py, &line)))?;
+        for (lines, sink) in [(&came.decisions, &self.lent.decisions), (&came.actions, &self.lent.actions)] {
+            self.done.bytes += lines.bytes.len();
+            for line in lines.iter() {
+                sink.append((key, PyBytes::new(self.py, line)))?;
             }
         }
         Ok(())

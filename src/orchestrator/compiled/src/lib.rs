@@ -17,6 +17,7 @@ mod past;
 mod program;
 mod record;
 mod telling;
+mod timers;
 mod turn;
 mod value;
 mod wakes;
@@ -36,7 +37,7 @@ use crate::offers::{Quiet, Remembered};
 use crate::past::Past;
 use crate::program::Program;
 use crate::record::State;
-use crate::telling::Told;
+use crate::telling::{Lines, Told};
 use crate::turn::Event;
 use crate::json::read_json;
 use crate::value::Value;
@@ -50,13 +51,13 @@ const APPLIED: &str = "applied";
 struct Came {
     outcome: &'static str,
     record: Option<(Vec<u8>, i64)>,
-    decisions: Vec<Vec<u8>>,
-    actions: Vec<Vec<u8>>,
+    decisions: Lines,
+    actions: Lines,
 }
 
 impl Came {
     fn nothing(outcome: &'static str) -> Self {
-        Came { outcome, record: None, decisions: Vec::new(), actions: Vec::new() }
+        Came { outcome, record: None, decisions: Lines::default(), actions: Lines::default() }
     }
 }
 
@@ -165,7 +166,7 @@ impl Turns {
     ) -> PyResult<(usize, i64, usize, usize, usize, Option<String>)> {
         let done = Done { at, clock_ms, facts: 0, bytes: 0, ignored: 0, last_kind: None };
         let room = Room::new(facts, bytes, seconds);
-        let mut batch = Batch { turns: self, py, lent, room, wall_ms, done };
+        let mut batch = Batch { turns: self, py, lent, room, wall_ms, plain_topic: None, done };
         batch.run(records)?;
         let done = batch.done;
         Ok((done.at, done.clock_ms, done.facts, done.bytes, done.ignored, done.last_kind))
@@ -302,13 +303,12 @@ fn given_properties(text: &[u8]) -> May<Value<'_>> {
 
 /// (outcome, record or None, its due instant, decisions, actions, bytes of both); lines as (key, line).
 fn as_tuple<'py>(py: Python<'py>, came: Came, key: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyTuple>> {
-    let mut size = 0;
-    let mut lines = |lines: Vec<Vec<u8>>| {
-        size += lines.iter().map(Vec::len).sum::<usize>();
-        let pairs = lines.into_iter().map(|line| (key, PyBytes::new(py, &line)).into_pyobject(py));
+    let lines = |lines: &Lines| {
+        let pairs = lines.iter().map(|line| (key, PyBytes::new(py, line)).into_pyobject(py));
         PyList::new(py, pairs.collect::<PyResult<Vec<_>>>()?)
     };
-    let (decisions, actions) = (lines(came.decisions)?, lines(came.actions)?);
+    let size = came.decisions.bytes.len() + came.actions.bytes.len();
+    let (decisions, actions) = (lines(&came.decisions)?, lines(&came.actions)?);
     let (record, due_ms) = match came.record {
         Some((record, due_ms)) => (Some(PyBytes::new(py, &record)), due_ms),
         None => (None, 0),
@@ -319,5 +319,6 @@ fn as_tuple<'py>(py: Python<'py>, came: Came, key: &Bound<'py, PyBytes>) -> PyRe
 /// The compiled plans.
 #[pymodule]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<timers::Timers>()?;
     module.add_class::<Turns>()
 }

@@ -336,38 +336,37 @@ fn leave<'p, 'a: 'p>(
     let entry_id = state.entries[0].id.clone();
     let version = journey.version.to_string();
     let action_id = ids::derive(&[&journey.id, &version, profile_id, &entry_id, &step.id, "1"]);
-    let line = {
+    {
         let profile = state.profile()?;
         let scope = Scope::of_entry(&state.entries[0], &profile, past, now_ms)?;
-        let mut line = Vec::with_capacity(1024);
+        let line = &mut told.actions.bytes;
         line.extend_from_slice(b"{\"id\":\"");
         line.extend_from_slice(action_id.as_bytes());
         line.extend_from_slice(b"\",\"kind\":\"message\"");
-        put(&mut line, "profile_id", Some(profile_id));
-        put(&mut line, "customer_id", profile.customer_id);
+        put(line, "profile_id", Some(profile_id));
+        put(line, "customer_id", profile.customer_id);
         line.push(b',');
         line.extend_from_slice(&journey.json);
-        put(&mut line, "entry_id", Some(&entry_id));
-        put(&mut line, "step", Some(&step.id));
-        put(&mut line, "at", Some(&told.at));
-        put(&mut line, "channel", Some(&road.channel));
-        put(&mut line, "message", Some(&offer.message));
-        put(&mut line, "purpose", Some(&offer.purpose));
-        put(&mut line, "language", Some(language_of(offer, &scope)?));
-        put(&mut line, "to", Some(address));
+        put(line, "entry_id", Some(&entry_id));
+        put(line, "step", Some(&step.id));
+        put(line, "at", Some(&told.at));
+        put(line, "channel", Some(&road.channel));
+        put(line, "message", Some(&offer.message));
+        put(line, "purpose", Some(&offer.purpose));
+        put(line, "language", Some(language_of(offer, &scope)?));
+        put(line, "to", Some(address));
         let expires_at = expires_ms.map(instants::to_text).transpose()?;
-        put(&mut line, "expires_at", expires_at.as_deref());
-        put(&mut line, "stale_after", if expires_at.is_none() { Some("1d") } else { None });
+        put(line, "expires_at", expires_at.as_deref());
+        put(line, "stale_after", if expires_at.is_none() { Some("1d") } else { None });
         line.extend_from_slice(b",\"quiet\":");
         line.extend_from_slice(quiet.unwrap_or(b"null"));
         line.extend_from_slice(b",\"data\":");
-        write_pairs(&data_of(offer, road, &scope)?, &mut line);
+        write_pairs(&data_of(offer, road, &scope)?, line);
         line.extend_from_slice(b",\"track\":");
         line.extend_from_slice(&road.track);
         line.extend_from_slice(b",\"window_until\":null}");
-        line
-    };
-    told.actions.push(line);
+    }
+    told.actions.end();
     told.asked.push((journey.id.clone(), road.channel.clone()));
     let mut saw = about(offer, &road.channel);
     saw.push(b'}');

@@ -69,6 +69,10 @@ impl<'a> Reader<'a> {
     }
 
     pub fn text(&mut self) -> May<&'a str> {
+        std::str::from_utf8(self.text_bytes()?).map_err(|_| Bail)
+    }
+
+    fn text_bytes(&mut self) -> May<&'a [u8]> {
         let count = match self.byte()? {
             head @ 0xa0..=0xbf => (head & 0x1f) as usize,
             0xd9 => self.number(1)? as usize,
@@ -76,7 +80,7 @@ impl<'a> Reader<'a> {
             0xdb => self.number(4)? as usize,
             _ => return Err(Bail),
         };
-        std::str::from_utf8(self.take(count)?).map_err(|_| Bail)
+        self.take(count)
     }
 
     pub fn text_or_nil(&mut self) -> May<Option<&'a str>> {
@@ -140,7 +144,7 @@ impl<'a> Reader<'a> {
             let inner = match self.peek()? {
                 0x80..=0x8f | 0xde | 0xdf => self.map()?.checked_mul(2).ok_or(Bail)?,
                 0x90..=0x9f | 0xdc | 0xdd => self.array()?,
-                0xa0..=0xbf | 0xd9 | 0xda | 0xdb => self.text().map(|_| 0)?,
+                0xa0..=0xbf | 0xd9 | 0xda | 0xdb => self.text_bytes().map(|_| 0)?,
                 0xc4..=0xc6 => self.binary().map(|_| 0)?,
                 0xc0 | 0xc2 | 0xc3 => self.byte().map(|_| 0)?,
                 0xcb => self.float().map(|_| 0)?,

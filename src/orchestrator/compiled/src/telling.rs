@@ -12,14 +12,45 @@ pub const TIMER: &str = "timer";
 /// One decision for the metrics: journey, verdict and reason.
 pub type Count<'p> = (&'p Journey, &'static str, &'p str);
 
+/// Lines, one behind the other.
+#[derive(Default)]
+pub struct Lines {
+    pub bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn with_room(lines: usize, bytes: usize) -> Self {
+        Lines { bytes: Vec::with_capacity(bytes), ends: Vec::with_capacity(lines) }
+    }
+
+    pub fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Ends the line that was written into `bytes`.
+    pub fn end(&mut self) {
+        self.ends.push(self.bytes.len());
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
+    }
+}
+
 /// What a turn has told so far, and the texts that all of it shares.
 pub struct Told<'p> {
     turn_id: String,
     pub at: String,
     profile_id: &'p str,
     cause: &'p str,
-    pub decisions: Vec<Vec<u8>>,
-    pub actions: Vec<Vec<u8>>,
+    pub decisions: Lines,
+    pub actions: Lines,
     pub counts: Vec<Count<'p>>,
     /// By journey and channel, "" for what takes a message back.
     pub asked: Vec<(String, String)>,
@@ -39,8 +70,8 @@ impl<'p> Told<'p> {
             at: instants::to_text(now_ms)?,
             profile_id,
             cause,
-            decisions: Vec::with_capacity(4),
-            actions: Vec::new(),
+            decisions: Lines::with_room(8, 2048),
+            actions: Lines::default(),
             counts: Vec::with_capacity(4),
             asked: Vec::new(),
         })
@@ -56,27 +87,28 @@ impl<'p> Told<'p> {
         saw: &[u8],
         action_id: Option<&str>,
     ) {
-        let mut line = Vec::with_capacity(400);
+        let number = self.decisions.count() as i64;
+        let line = &mut self.decisions.bytes;
         line.extend_from_slice(b"{\"id\":\"");
         line.extend_from_slice(self.turn_id.as_bytes());
         line.push(b'-');
-        write_integer(self.decisions.len() as i64, &mut line);
+        write_integer(number, line);
         line.extend_from_slice(b"\",\"at\":\"");
         line.extend_from_slice(self.at.as_bytes());
         line.extend_from_slice(b"\",\"profile_id\":");
-        write_text(self.profile_id, &mut line);
+        write_text(self.profile_id, line);
         line.push(b',');
         line.extend_from_slice(&journey.json);
-        put(&mut line, "entry_id", place.entry_id);
-        put(&mut line, "step", place.step);
-        put(&mut line, "verdict", Some(verdict));
-        put(&mut line, "reason", Some(reason));
-        put(&mut line, "cause", Some(self.cause));
+        put(line, "entry_id", place.entry_id);
+        put(line, "step", place.step);
+        put(line, "verdict", Some(verdict));
+        put(line, "reason", Some(reason));
+        put(line, "cause", Some(self.cause));
         line.extend_from_slice(b",\"saw\":");
         line.extend_from_slice(saw);
-        put(&mut line, "action_id", action_id);
+        put(line, "action_id", action_id);
         line.push(b'}');
-        self.decisions.push(line);
+        self.decisions.end();
         self.counts.push((journey, verdict, reason));
     }
 }

@@ -279,7 +279,7 @@ pub fn cancel(told: &mut Told, state: &mut State, entry_id: &str, now_ms: i64) -
         if !sent.profile_id.is_empty() {
             return Err(Bail); // of a life that was merged: taken back where that one's messages are
         }
-        told.actions.push(cancelling(told, &sent, profile_id, customer_id));
+        cancelling(told, &sent, profile_id, customer_id);
         told.asked.push((sent.journey.to_owned(), String::new()));
         sent.until_ms = 0;
         kept.push(Cow::Owned(sent.write()));
@@ -292,26 +292,26 @@ pub fn cancel(told: &mut Told, state: &mut State, entry_id: &str, now_ms: i64) -
     Ok(())
 }
 
-fn cancelling(told: &Told, sent: &Sent, profile_id: &str, customer_id: Option<&str>) -> Vec<u8> {
-    let mut line = Vec::with_capacity(512);
+fn cancelling(told: &mut Told, sent: &Sent, profile_id: &str, customer_id: Option<&str>) {
+    let line = &mut told.actions.bytes;
     line.extend_from_slice(b"{\"id\":\"");
     line.extend_from_slice(ids::derive(&["cancel", sent.action_id]).as_bytes());
     line.extend_from_slice(b"\",\"kind\":\"cancel\"");
-    put(&mut line, "profile_id", Some(profile_id));
-    put(&mut line, "customer_id", customer_id);
-    put(&mut line, "journey", Some(sent.journey));
+    put(line, "profile_id", Some(profile_id));
+    put(line, "customer_id", customer_id);
+    put(line, "journey", Some(sent.journey));
     line.extend_from_slice(b",\"version\":");
-    write_integer(sent.version, &mut line);
-    put(&mut line, "entry_id", Some(sent.entry_id));
-    put(&mut line, "step", Some(sent.step));
-    put(&mut line, "at", Some(&told.at));
+    write_integer(sent.version, line);
+    put(line, "entry_id", Some(sent.entry_id));
+    put(line, "step", Some(sent.step));
+    put(line, "at", Some(&told.at));
     line.extend_from_slice(b",\"channel\":null,\"message\":null");
-    put(&mut line, "purpose", Some(sent.purpose));
+    put(line, "purpose", Some(sent.purpose));
     line.extend_from_slice(b",\"language\":null,\"to\":null,\"expires_at\":null,\"stale_after\":null,\"quiet\":null");
     line.extend_from_slice(b",\"data\":{\"action_id\":");
-    crate::value::write_text(sent.action_id, &mut line);
+    crate::value::write_text(sent.action_id, line);
     line.extend_from_slice(b",\"reason\":\"exit\"},\"track\":[],\"window_until\":null}");
-    line
+    told.actions.end();
 }
 
 /// Adds a message to those that a profile remembers.

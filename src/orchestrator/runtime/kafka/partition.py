@@ -128,8 +128,9 @@ class Partition(Unit):
     def take_up(self, catalog: Catalog, revision: int) -> None:
         """Go by these definitions from now on, and look for those whom they move."""
         super().take_up(catalog, revision)
-        self._count_decisions()  # those by the definitions before
-        self._shortcut.take_up(catalog)
+        if not self._shortcut.goes_by(catalog):
+            self._count_decisions()  # those by the definitions before
+            self._shortcut.take_up(catalog)
         self._unsettled.take_up(catalog, self.state)
 
     def reach_end(self, asked_ms: int) -> None:

@@ -50,9 +50,15 @@ class Shortcut:
         self._receipts = receipts
         self._turns: Turns | None = None
         self._kinds: frozenset[str] = frozenset()
+        self._catalog: Catalog | None = None
+
+    def goes_by(self, catalog: Catalog) -> bool:
+        """Tell whether these are the definitions that are gone by."""
+        return catalog is self._catalog
 
     def take_up(self, catalog: Catalog) -> None:
         """Go by these definitions from now on; whoever counts has counted by those before."""
+        self._catalog = catalog
         # Where customer ids may name nobody, and where one is an address that may have been objected under, each event
         # is looked at for that.
         is_asked = CUSTOMER_ID in catalog.project.identity.never or catalog.project.is_addressed_by_id
