@@ -14,11 +14,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from orchestrator.language import load
 from orchestrator.model import envelopes, instants
 from orchestrator.model.catalog import PROFILE_EVENTS, RECEIPTS, Catalog
+from orchestrator.model.event import Event
 from orchestrator.runtime.embedded.outputs import Outputs
 from orchestrator.runtime.embedded.processing import Processor
 from orchestrator.runtime.embedded.reading import Inputs as Files
@@ -31,9 +32,11 @@ from orchestrator.runtime.kafka.resolved import CLOCK_KEY, Tick, encode_tick
 from orchestrator.runtime.kafka.resolved_partition import ResolvedPartition
 from orchestrator.runtime.kafka.state import MemoryState
 from orchestrator.runtime.simulated import SimulatedRuntime
+from orchestrator.runtime.turn import IGNORED, Turned, profile_of
 from orchestrator.storage import MemoryStore, SqliteStore
+from shop import Customer, exits, journey, send, wait
 from shop.lengths import ms
-from shop.stories import LAW, Story, moments, stories
+from shop.stories import LAW, Story, moments, stories, story
 
 JOURNEYS = Path(__file__).parents[2] / "journeys"
 START = instants.parse("2026-03-02T08:00:00Z")
@@ -103,7 +106,29 @@ def partition(catalog: Catalog, events: Sequence[Written], folder: Path) -> Outc
         0, 1, Inputs(["events"]), MemoryState(), PartitionClock(), Header(), checks_keys=False, most_facts=7
     )
     records = [Record(number, at_ms, raw) for number, (at_ms, raw) in enumerate(events)]
-    return _worked(unit, catalog, records, events[-1][0] + 1)
+    return _worked(unit, catalog, {"events": records}, events[-1][0] + 1)
+
+
+def with_receipts(catalog: Catalog, events: Sequence[Written], folder: Path) -> Outcome:
+    """Put what is about a message into the receipts topic, under the profile that it left to."""
+    unit = Partition(
+        0,
+        1,
+        Inputs(["events", "receipts"]),
+        MemoryState(),
+        PartitionClock(),
+        Header(),
+        checks_keys=False,
+        most_facts=7,
+        receipts="receipts",
+    )
+    log: dict[str, list[Record]] = {"events": [], "receipts": []}
+    for at_ms, raw in events:
+        event = envelopes.read(raw, at_ms)
+        topic = "receipts" if event.type in RECEIPTS else "events"
+        key = profile_of(catalog.project, event).encode()
+        log[topic].append(Record(len(log[topic]), at_ms, raw, key, topic))
+    return _worked(unit, catalog, log, events[-1][0] + 1)
 
 
 def behind_resolve(catalog: Catalog, events: Sequence[Written], folder: Path) -> Outcome:
@@ -121,16 +146,17 @@ def behind_resolve(catalog: Catalog, events: Sequence[Written], folder: Path) ->
         log.append(Record(0, end_ms, encode_tick(Tick(str(number), end_ms)), CLOCK_KEY))
     for offset, record in enumerate(log):
         record.offset = offset
-    return _worked(unit, catalog, log, end_ms + 1)
+    return _worked(unit, catalog, {"events": log}, end_ms + 1)
 
 
-def _worked(unit: Partition, catalog: Catalog, records: list[Record], wall_ms: int) -> Outcome:
+def _worked(unit: Partition, catalog: Catalog, log: dict[str, list[Record]], wall_ms: int) -> Outcome:
     """Let a partition work in small transactions."""
     unit.take_up(catalog, 1)
-    unit.inputs.add("events", records)
+    for topic, records in log.items():
+        unit.inputs.add(topic, records)
     actions, decisions = [], []
     while unit.has_work:
-        unit.work(catalog, set(), wall_ms)
+        unit.work(catalog, log.keys(), wall_ms)
         outgoing, _ = unit.take_outgoing()
         actions += [line for _, line in outgoing.actions]
         decisions += [line for _, line in outgoing.decisions]
@@ -145,6 +171,7 @@ OTHERS = {
     "embedded, memory": embedded(lambda _folder: MemoryStore()),
     "embedded, sqlite": embedded(lambda folder: SqliteStore(folder / "state.db")),
     "kafka, resolve off": partition,
+    "kafka, receipts in a topic of their own": with_receipts,
     "kafka, resolve on": behind_resolve,
 }
 
@@ -199,14 +226,39 @@ def test_the_shops_journeys_come_to_the_same_everywhere(shop_catalog, tmp_path, 
     assert OTHERS[other](shop_catalog, events, tmp_path) == expected
 
 
-@settings(LAW, max_examples=15)
-@given(story=stories())
-def test_random_journeys_come_to_the_same_everywhere(tmp_path_factory, story: Story):
-    customer = story.customer()
-    for _ in moments(story, customer):
-        pass
+class Heard(Customer):
+    """A customer of whom a turn hears what somebody asks for, as in every runtime: most receipts end before it."""
+
+    def take(self, event: Event) -> Turned:
+        return super().take(event) if event.type in self.catalog.wanted else IGNORED
+
+
+def assert_comes_to_the_same_everywhere(customer: Heard, folder: Path) -> None:
+    """Give every runtime what a customer did, and a month in which nothing happens."""
     events = [*customer.wrote, the_end(customer.wrote[-1][0] + ms("30d") + 1)]
     expected = _lines(customer.actions, customer.decisions)
-    folder = tmp_path_factory.mktemp("story")
     for name, other in {"simulated": simulated, **OTHERS}.items():
         assert other(customer.catalog, events, folder) == expected, name
+
+
+@pytest.mark.parametrize(("is_read", "kinds"), [(False, ["message", "cancel"]), (True, ["message"])])
+def test_what_a_receipt_changes_depends_on_whether_a_journey_reads_receipts_everywhere(tmp_path, is_read, kinds):
+    flow = journey(
+        send("remind", "hello", "email"), wait("calm", "9d"), exits=[exits("order_placed")], reads_receipts=is_read
+    )
+    customer = Heard(flow)
+    customer.does("cart_updated")
+    customer.does("message_opened", "5m", action_id=customer.actions[0].id)
+    customer.does("order_placed", "1h")
+    assert [action.kind for action in customer.actions] == kinds
+    assert_comes_to_the_same_everywhere(customer, tmp_path)
+
+
+@settings(LAW, max_examples=15)
+@given(story=stories())
+@example(story=story(35170410, 3, 24))  # opened, of which nobody hears: taken back
+def test_random_journeys_come_to_the_same_everywhere(tmp_path_factory, story: Story):
+    customer = story.customer(made=Heard)
+    for _ in moments(story, customer):
+        pass
+    assert_comes_to_the_same_everywhere(customer, tmp_path_factory.mktemp("story"))

@@ -1,7 +1,8 @@
 """A customer of the shop, on a clock of their own: events go in by log time, decisions are read back as a story.
 
 Owns what every runtime does around the turn: it keeps the record, fires what is due strictly before an event with the
-instant at which it was due, and writes each event as a producer would. Must never look inside a record: what it
+instant at which it was due, and writes each event as a producer would. Only what nobody asks for comes to a turn too,
+where a runtime ends it before, so that tests see what the turn does with it. Must never look inside a record: what it
 knows of a customer is what the turn answered.
 """
 

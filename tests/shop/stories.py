@@ -70,10 +70,10 @@ class Story:
     def __repr__(self) -> str:
         return f"story({self.seed}, {len(self.journeys)}, {len(self.happenings)})"
 
-    def customer(self, name: str = "ana") -> Customer:
+    def customer(self, name: str = "ana", made: type[Customer] = Customer) -> Customer:
         profile = {"email": "ana@shop.example", "device_token": ["t1", "t2"], "birthday": "1996-02-29"}
         agreed = {"granted": True, "confirmed": True}
-        return Customer(*self.journeys, project=self.project, profile=profile, name=name, consents=(agreed,))
+        return made(*self.journeys, project=self.project, profile=profile, name=name, consents=(agreed,))
 
 
 @dataclass(frozen=True)

@@ -318,7 +318,8 @@ class Partition(Unit):
     ) -> turn.Turned:
         """Let a customer's journeys and cases hear of an event of theirs."""
         is_heard = self._cases.listens(event)
-        turned = turn.on_event(catalog, event, old, now_ms, profile_id)
+        is_asked = is_heard or event.type in catalog.wanted or event.identifiers  # most receipts are not: no write each
+        turned = turn.on_event(catalog, event, old, now_ms, profile_id) if is_asked else turn.IGNORED
         # Before a case is opened by it: what it says is in that one already.
         if is_heard and turned.outcome != "duplicate":
             self._cases.hear(event, profile_id, turned.decisions, now_ms)
@@ -337,8 +338,7 @@ class Partition(Unit):
         record: KafkaRecord,
     ) -> None:
         """Do what an agent asks of a case; what it leads to is a turn in the same transaction."""
-        said = self._cases.take(event, profile_id, now_ms)
-        if said is not None:
+        if (said := self._cases.take(event, profile_id, now_ms)) is not None:
             self._let_hear(catalog, said, profile_id, old, now_ms, wall_ms, record)
             self._cases.settle(event)
 

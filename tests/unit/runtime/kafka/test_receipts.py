@@ -76,6 +76,14 @@ def test_a_receipt_that_comes_twice_is_one(reminded, hear):
     assert outcomes == {"applied": 1, "duplicate": 1}
 
 
+@pytest.mark.parametrize("event_type", ["message_sent", "message_delivered", "message_opened", "message_clicked"])
+def test_a_receipt_that_no_journey_reads_costs_no_write(reminded, hear, event_type):
+    partition, action = reminded
+    hear(partition, action, told(event_type, action))
+    assert partition.outgoing.changes == {}
+    assert partition.tally.events["other", "applied"] == 0
+
+
 def test_whom_a_receipt_names_itself_makes_no_difference(reminded, hear):
     partition, action = reminded
     hear(partition, action, told("message_bounced", action, customer_id="eva", identifiers={"email": "e@x"}))
