@@ -41,7 +41,7 @@ class Turns:
         records: list[Any],
         at: int,
         clock_ms: int,
-        wall_ms: int,
+        pace: tuple[int, int | None],
         facts: int,
         bytes: int,
         seconds: float,

@@ -18,8 +18,6 @@ use crate::{Came, Turns, IGNORED};
 
 /// So many customers' keys are remembered: each is a hash that is dear to make.
 const MOST_KEYS: usize = 1 << 17;
-/// The clock of the machine is looked at once in so many records.
-const LOOKED_AT_EVERY: usize = 64;
 
 /// A profile's id as text and as lines are keyed by it.
 pub struct Key {
@@ -36,6 +34,8 @@ pub struct Lent<'py> {
     profile_id_of: Bound<'py, PyAny>,
     /// The input that delivery writes: what is in it is for Python.
     receipts: Option<Bound<'py, PyString>>,
+    /// Behind resolve, the one header of what it passes on, whose keys are the profiles' ids.
+    origin: Option<Bound<'py, PyString>>,
     changes: Bound<'py, PyDict>,
     decisions: Bound<'py, PyList>,
     actions: Bound<'py, PyList>,
@@ -50,7 +50,9 @@ pub struct Room {
 
 impl Room {
     pub fn new(facts: usize, bytes: usize, seconds: f64) -> Self {
-        let until = Duration::try_from_secs_f64(seconds).ok().and_then(|time| Instant::now().checked_add(time));
+        // There may be no end to the time, or none may be left.
+        let time = Duration::try_from_secs_f64(seconds.max(0.0)).ok();
+        let until = time.and_then(|time| Instant::now().checked_add(time));
         Room { facts, bytes, until }
     }
 }
@@ -78,12 +80,20 @@ impl From<PyErr> for Halt {
     }
 }
 
+/// How the clock goes.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    pub wall_ms: i64,
+    /// Behind resolve records pass the clock up to what all sources have told; without it, each moves it.
+    pub told_ms: Option<i64>,
+}
+
 pub struct Batch<'b, 'py> {
     pub turns: &'b mut Turns,
     pub py: Python<'py>,
     pub lent: Lent<'py>,
     pub room: Room,
-    pub wall_ms: i64,
+    pub pace: Pace,
     /// The topic of a record that was no receipt.
     pub plain_topic: Option<Bound<'py, PyAny>>,
     pub done: Done,
@@ -106,42 +116,68 @@ impl<'py> Batch<'_, 'py> {
         if self.done.facts >= self.room.facts || self.done.bytes >= self.room.bytes {
             return false;
         }
-        self.done.at % LOOKED_AT_EVERY != 0 || self.room.until.is_none_or(|until| Instant::now() < until)
+        // Something is done each time, however late it is.
+        self.done.facts == 0 || self.room.until.is_none_or(|until| Instant::now() < until)
     }
 
     fn take(&mut self, record: &Bound<'py, PyAny>) -> Result<(), Halt> {
         let py = self.py;
         let value = record.getattr(intern!(py, "value"))?;
         let Ok(value) = value.cast::<PyBytes>() else { return Err(Halt::Here) };
-        if self.is_receipt(record)? || record.getattr(intern!(py, "headers"))?.is_truthy()? {
+        if self.is_receipt(record)? || !self.is_plain(record)? {
             return Err(Halt::Here);
         }
         let at_ms: i64 = record.getattr(intern!(py, "timestamp"))?.extract()?;
-        if self.done.clock_ms < at_ms && at_ms <= self.wall_ms {
-            self.done.clock_ms = at_ms;
-        }
-        self.fire(self.done.clock_ms)?;
+        let now_ms = self.pass(at_ms)?;
         let envelope = Envelope::read(value.as_bytes(), at_ms).map_err(|_| Halt::Here)?;
         let kind = &*envelope.kind;
-        let now_ms = if self.done.clock_ms != 0 { self.done.clock_ms } else { self.wall_ms };
         if self.turns.program.takes(kind) {
-            self.turn(&envelope, now_ms)?;
+            let (id, key) = self.key_of(record, &envelope)?;
+            self.turn(&envelope, &id, &key, now_ms)?;
         } else if self.turns.program.wanted.as_ref().is_some_and(|wanted| !wanted.contains(kind)) {
             self.done.ignored += 1;
-        } else if self.passes(&envelope, now_ms)? {
+        } else {
+            let (id, _) = self.key_of(record, &envelope)?;
+            if !self.passes(&envelope, &id, now_ms)? {
+                return Err(Halt::Here);
+            }
             if self.turns.program.labels.contains(kind) {
                 self.turns.tally.hear(kind, IGNORED);
             } else {
                 self.done.ignored += 1;
             }
-        } else {
-            return Err(Halt::Here);
         }
         self.done.facts += 1;
         if self.done.last_kind.as_deref() != Some(kind) {
             self.done.last_kind = Some(kind.to_owned());
         }
         Ok(())
+    }
+
+    /// Lets the clock go on to a record, timers first, and gives the instant of its turn.
+    fn pass(&mut self, at_ms: i64) -> Result<i64, Halt> {
+        let Pace { wall_ms, told_ms } = self.pace;
+        let at_ms = if at_ms <= wall_ms { at_ms } else { 0 };
+        let instant_ms = match told_ms {
+            None => {
+                self.done.clock_ms = self.done.clock_ms.max(at_ms);
+                self.done.clock_ms
+            }
+            Some(told_ms) => at_ms.min(told_ms),
+        };
+        self.fire(instant_ms)?;
+        self.done.clock_ms = self.done.clock_ms.max(instant_ms);
+        let now_ms = self.done.clock_ms.max(if told_ms.is_some() { at_ms } else { 0 });
+        Ok(if now_ms != 0 { now_ms } else { wall_ms })
+    }
+
+    /// Whether a record says all by its value: nearly all have no headers, or the one of resolve.
+    fn is_plain(&self, record: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let headers = record.getattr(intern!(self.py, "headers"))?;
+        match &self.lent.origin {
+            None => Ok(!headers.is_truthy()?),
+            Some(origin) => Ok(headers.len()? == 1 && headers.get_item(0)?.get_item(0)?.eq(origin)?),
+        }
     }
 
     /// Whether a record is one of delivery's. Those of a topic name it by one and the same text.
@@ -157,16 +193,20 @@ impl<'py> Batch<'_, 'py> {
         Ok(is_receipt)
     }
 
-    fn passes(&mut self, envelope: &Envelope, now_ms: i64) -> PyResult<bool> {
-        let (id, _) = self.key_of(&envelope.customer_id)?;
-        let record = self.lent.get.call1((&id,))?;
+    fn passes(&self, envelope: &Envelope, id: &Bound<'py, PyString>, now_ms: i64) -> PyResult<bool> {
+        let record = self.lent.get.call1((id,))?;
         let Ok(record) = record.cast::<PyBytes>() else { return Ok(false) };
         Ok(self.turns.passes(envelope, record.as_bytes(), now_ms).unwrap_or(false))
     }
 
-    fn turn(&mut self, envelope: &Envelope, now_ms: i64) -> Result<(), Halt> {
-        let (id, key) = self.key_of(&envelope.customer_id)?;
-        let record = self.lent.get.call1((&id,))?;
+    fn turn(
+        &mut self,
+        envelope: &Envelope,
+        id: &Bound<'py, PyString>,
+        key: &Bound<'py, PyBytes>,
+        now_ms: i64,
+    ) -> Result<(), Halt> {
+        let record = self.lent.get.call1((id,))?;
         // Whether a customer who is not known yet belongs here at all is asked in Python.
         let Ok(record) = record.cast::<PyBytes>() else { return Err(Halt::Here) };
         let old = record.as_bytes();
@@ -186,7 +226,7 @@ impl<'py> Batch<'_, 'py> {
         let came = self.turns.take_event(&event, Some(&envelope.customer_id), Some(old), profile_id, now_ms);
         let came = came.map_err(|_| Halt::Here)?;
         self.turns.tally.hear(&envelope.kind, came.outcome);
-        self.take_over(came, &id, profile_id, &key, due_of(old))?;
+        self.take_over(came, id, profile_id, key, due_of(old))?;
         Ok(())
     }
 
@@ -252,14 +292,27 @@ impl<'py> Batch<'_, 'py> {
         Ok(())
     }
 
-    fn key_of(&mut self, customer_id: &str) -> PyResult<(Bound<'py, PyString>, Bound<'py, PyBytes>)> {
+    /// Gives the profile's id, as text and as lines are keyed by it.
+    fn key_of(
+        &mut self,
+        record: &Bound<'py, PyAny>,
+        envelope: &Envelope,
+    ) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), Halt> {
         let py = self.py;
-        let keys = &mut self.turns.keys;
-        if let Some(key) = keys.get(customer_id) {
+        if self.lent.origin.is_some() {
+            let key = record.getattr(intern!(py, "key"))?;
+            let Ok(key) = key.cast_into::<PyBytes>() else { return Err(Halt::Here) };
+            let id = std::str::from_utf8(key.as_bytes()).map_err(|_| Halt::Here)?;
+            return if id.is_empty() { Err(Halt::Here) } else { Ok((PyString::new(py, id), key)) };
+        }
+        let customer_id = &*envelope.customer_id;
+        if let Some(key) = self.turns.keys.get(customer_id) {
             return Ok((key.id.bind(py).clone(), key.bytes.bind(py).clone()));
         }
-        let id: Bound<PyString> = self.lent.profile_id_of.call1(("customer_id", customer_id))?.extract()?;
+        let id = self.lent.profile_id_of.call1(("customer_id", customer_id))?;
+        let id = id.cast_into::<PyString>().map_err(PyErr::from)?;
         let bytes = PyBytes::new(py, id.to_str()?.as_bytes());
+        let keys = &mut self.turns.keys;
         if keys.len() >= MOST_KEYS {
             keys.clear();
         }

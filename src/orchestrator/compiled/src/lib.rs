@@ -30,7 +30,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::bail::{Bail, May};
-use crate::batch::{Batch, Done, Keys, Lent, Room};
+use crate::batch::{Batch, Done, Keys, Lent, Pace, Room};
 use crate::envelope::Envelope;
 use crate::expression::{Properties, Scope};
 use crate::offers::{Quiet, Remembered};
@@ -149,7 +149,7 @@ impl Turns {
 
     /// Takes records from a place on, with the timers that they pass, until one is not for here or there is no room.
     ///
-    /// Gives where it stopped, the clock, the facts and bytes that it made, the events that nobody asks for, and the type
+    /// `pace` is the wall clock, and behind resolve what all sources have told. Gives where it stopped, the clock, the facts and bytes that it made, the events that nobody asks for, and the type
     /// of the last one.
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn run<'py>(
@@ -158,7 +158,7 @@ impl Turns {
         records: &Bound<'py, PyList>,
         at: usize,
         clock_ms: i64,
-        wall_ms: i64,
+        pace: (i64, Option<i64>),
         facts: usize,
         bytes: usize,
         seconds: f64,
@@ -166,7 +166,8 @@ impl Turns {
     ) -> PyResult<(usize, i64, usize, usize, usize, Option<String>)> {
         let done = Done { at, clock_ms, facts: 0, bytes: 0, ignored: 0, last_kind: None };
         let room = Room::new(facts, bytes, seconds);
-        let mut batch = Batch { turns: self, py, lent, room, wall_ms, plain_topic: None, done };
+        let pace = Pace { wall_ms: pace.0, told_ms: pace.1 };
+        let mut batch = Batch { turns: self, py, lent, room, pace, plain_topic: None, done };
         batch.run(records)?;
         let done = batch.done;
         Ok((done.at, done.clock_ms, done.facts, done.bytes, done.ignored, done.last_kind))

@@ -23,6 +23,9 @@ from orchestrator.runtime.kafka.records import KafkaRecord
 MOST_WAITING = 50_000
 MOST_WAITING_BYTES = 64 << 20
 
+# So many are looked at together.
+MOST_AHEAD = 1_000
+
 Mark = tuple[int, int]  # a record's timestamp, and its offset
 
 
@@ -46,6 +49,9 @@ class Alignment:
         self._order: list[Mark] = []
         self._next = 0
         self._came: list[Mark] = []
+        # Of those in order, some that were looked at together, with the place of the first of them.
+        self._ahead: list[KafkaRecord] = []
+        self._ahead_from = 0
         # All that was read and is not done, in the log's order: what is held as well.
         self._waiting: dict[int, KafkaRecord] = {}
         self._held: set[int] = set()
@@ -110,7 +116,8 @@ class Alignment:
         """
         came, self._came = sorted(self._came), []
         del self._order[: self._next]
-        self._next = 0
+        self._next = self._ahead_from = 0
+        self._ahead = []
         behind = bisect_left(self._order, came[0])
         self._order[behind:] = sorted(self._order[behind:] + came) if behind < len(self._order) else came
 
@@ -206,6 +213,27 @@ class Alignment:
         self.bytes -= len(record.value or b"")
         return record
 
+    def ahead(self, until_ms: int) -> tuple[list[KafkaRecord], int]:
+        """Give records up to a time in their order, and which of them is the next: many together, looked at once."""
+        if self._came:
+            self._put_in_order()
+        at = self._next - self._ahead_from
+        if at >= len(self._ahead):
+            self._ahead_from, at = self._next, 0
+            some = islice(self._order, self._next, self._next + MOST_AHEAD)
+            self._ahead = [self._waiting[offset] for at_ms, offset in some if at_ms <= until_ms]
+        return self._ahead, at
+
+    def take_ahead(self, count: int) -> None:
+        """Take so many of them, which belong behind all that was taken."""
+        if not count:
+            return
+        taken = self._order[self._next : self._next + count]
+        self._next += count
+        self.mark = taken[-1]
+        for _, offset in taken:
+            self.bytes -= len(self._waiting.pop(offset).value or b"")
+
     def hold(self) -> KafkaRecord:
         """Set the earliest waiting record aside: its turn has come, and it waits for something else."""
         key = self._pick()
@@ -244,7 +272,8 @@ class Alignment:
         self._left_late, self._left_held = frozenset(self.late), frozenset(self.held)
         self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
         self._order.clear()
-        self._next = 0
+        self._next = self._ahead_from = 0
+        self._ahead = []
         self._came.clear()
         self._waiting.clear()
         self.bytes = 0

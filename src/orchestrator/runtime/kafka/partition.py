@@ -35,7 +35,7 @@ from orchestrator.runtime.kafka.objections import PLACE, Objections
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, check_key, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.resolved import KIND_HEADER, OBJECTION, kind_of
-from orchestrator.runtime.kafka.shortcut import Shortcut
+from orchestrator.runtime.kafka.shortcut import Clock, Shortcut
 from orchestrator.runtime.kafka.state import Checkpoint, PartitionState
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
@@ -175,17 +175,15 @@ class Partition(Unit):
         return taken, header
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
-        if not self._shortcut.is_open:
-            self._take_records(catalog, wall_ms, len(self._records))
-            return
         # What is compiled takes all that it can; then Python takes the one record that it could not.
         records, sink = self._records, self.outgoing
         while self._at < len(records) and sink.facts < sink.most_facts:
-            left = self._shortcut.run(records, self._at, self.clock, wall_ms, self._until, sink, self.tally)
-            self._at = left
-            if not sink.is_full and perf_counter() < self._until:
-                self._take_records(catalog, wall_ms, left + 1)
-            if self._at == left:
+            clock, before = Clock(self.clock.now_ms, wall_ms), sink.facts
+            at, self.clock.now_ms = self._shortcut.run(records, self._at, clock, self._until, sink, self.tally)
+            self._at = at
+            if not sink.is_full and (sink.facts == before or perf_counter() < self._until):
+                self._take_records(catalog, wall_ms, at + 1 if self._shortcut.is_open else len(records))
+            if self._at == at or perf_counter() >= self._until:
                 return
 
     def _take_records(self, catalog: Catalog, wall_ms: int, end: int) -> None:

@@ -56,6 +56,7 @@ from orchestrator.runtime.kafka.resolved import (
     origin_of,
     who_of,
 )
+from orchestrator.runtime.kafka.shortcut import Clock
 from orchestrator.runtime.kafka.state import PartitionState, beside, content_of
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES
 from orchestrator.runtime.turn import Meeting
@@ -112,6 +113,7 @@ class ResolvedPartition(Partition):
         )
         self._topic = topic
         self._links = links
+        self._shortcut.origin = ORIGIN_HEADER
         # Those who have got what they waited for, in that order.
         self._ready: deque[bytes] = deque()
         # The links whose lives are waited for, as far as they were read.
@@ -222,6 +224,12 @@ class ResolvedPartition(Partition):
         until_ms = self.clock.open_until(wall_ms)
         has_left_held = aligned.has_left_held
         while (key := aligned.next_key) is not None:
+            if not (self._held or has_left_held or sink.is_full or key <= aligned.mark) and self._run(
+                until_ms, wall_ms
+            ):
+                if perf_counter() >= self._until:
+                    return
+                continue
             next_ms = key[0]
             # What is late goes with whatever it came with: a commit in between could not tell it from what was done.
             if key > aligned.mark:
@@ -247,6 +255,16 @@ class ResolvedPartition(Partition):
             return
         if self._pass(catalog, clock_ms, wall_ms, clock_ms) and self._unsettled and self.clock.is_live:
             self._settle(catalog, clock_ms, wall_ms)
+
+    def _run(self, until_ms: int, wall_ms: int) -> bool:
+        """Let what is compiled take records up to a time; False where the next one is for Python."""
+        if not self._shortcut.is_open:
+            return False
+        records, at = self._aligned.ahead(until_ms)
+        clock = Clock(self._turned_ms, wall_ms, self.clock.now_ms)
+        left, self._turned_ms = self._shortcut.run(records, at, clock, self._until, self.outgoing, self.tally)
+        self._aligned.take_ahead(left - at)
+        return left > at
 
     def _pass(self, catalog: Catalog, instant_ms: int, wall_ms: int, now_ms: int | None = None) -> bool:
         """Let the turns go on to an instant that all sources have passed, timers first."""

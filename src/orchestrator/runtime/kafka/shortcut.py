@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.compiled.turns import Turns, kinds_of, turns_of
 from orchestrator.model.catalog import Catalog
@@ -16,7 +16,6 @@ from orchestrator.model.codec import due_of
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.ids import profile_id_of
-from orchestrator.runtime.kafka.clock import PartitionClock
 from orchestrator.runtime.kafka.outgoing import Line, Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import PartitionState
@@ -36,18 +35,30 @@ class _Lent:
     timers: Timers
     profile_id_of: Callable[[str, str], str]
     receipts: str | None
+    origin: str | None
     changes: dict[str, bytes | None]
     decisions: list[Line]
     actions: list[Line]
 
 
+class Clock(NamedTuple):
+    """What the clock says as a batch begins; `told_ms` is what all sources have told, None where records move it."""
+
+    now_ms: int
+    wall_ms: int
+    told_ms: int | None = None
+
+
 class Shortcut:
     """The compiled turns of one partition, by the definitions it goes by; none before there are any."""
 
-    def __init__(self, state: PartitionState, timers: Timers, receipts: str | None) -> None:
+    def __init__(self, state: PartitionState, timers: Timers, receipts: str | None, origin: str | None = None) -> None:
+        """Open it for a partition; behind resolve, `origin` is the header of what that passes on."""
         self._state = state
         self._timers = timers
         self._receipts = receipts
+        # Behind resolve, the header of what that passes on.
+        self.origin: str | None = None
         self._turns: Turns | None = None
         self._kinds: frozenset[str] = frozenset()
         self._catalog: Catalog | None = None
@@ -74,28 +85,27 @@ class Shortcut:
         self,
         records: Sequence[KafkaRecord],
         at: int,
-        clock: PartitionClock,
-        wall_ms: int,
+        clock: Clock,
         until: float,
         sink: Outgoing,
         tally: Tally,
-    ) -> int:
+    ) -> tuple[int, int]:
         """Take records from a place on, with the timers that they pass; say which is the first for Python.
 
-        The clock then stands where that record has put it, and timers before it may be for Python as well.
+        The clock comes with it: it stands where that record has put it, and timers before it may be for Python as well.
         """
         if self._turns is None or not isinstance(records, list):
-            return at
+            return at, clock.now_ms
         state, sinks = self._state, (sink.changes, sink.decisions, sink.actions)
-        at, clock.now_ms, facts, size, ignored, last = self._turns.run(
+        at, now_ms, facts, size, ignored, last = self._turns.run(
             records,
             at,
             clock.now_ms,
-            wall_ms,
-            sink.most_facts - sink.facts,
-            sink.room,
+            (clock.wall_ms, clock.told_ms),
+            max(0, sink.most_facts - sink.facts),
+            max(0, sink.room),
             until - perf_counter(),
-            _Lent(state.get, state.put, self._timers, profile_id_of, self._receipts, *sinks),
+            _Lent(state.get, state.put, self._timers, profile_id_of, self._receipts, self.origin, *sinks),
         )
         sink.facts += facts
         sink.bytes += size
@@ -103,7 +113,7 @@ class Shortcut:
             tally.names.add(last)
         if ignored:
             tally.events[OTHER_TYPES, "ignored"] += ignored
-        return at
+        return at, now_ms
 
     def on_event(self, event: Event, profile_id: str, old: bytes | None, now_ms: int, sink: Outgoing) -> str | None:
         """Take an event, and say what it came to; None, with nothing done, where it is for the engine in Python."""
