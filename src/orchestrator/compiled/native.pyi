@@ -1,11 +1,28 @@
 """The compiled side, as Python sees it; `src/lib.rs` says more."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 Lines = list[tuple[bytes, bytes]]
 # Outcome, new record (None: as it was) with its due instant, decisions, actions, and the bytes of both.
 Came = tuple[str, bytes | None, int, Lines, Lines, int]
+
+class Passing:
+    """What resolve passes on of events that name a customer id and nothing else."""
+
+    def __init__(self, wanted: Set[str] | None, others: Set[str]) -> None: ...
+    def run(
+        self,
+        records: list[Any],
+        at: int,
+        end: int,
+        wall_ms: int,
+        latest_ms: int,
+        room: int,
+        header: str,
+        sinks: list[list[Any]],
+        profile_id_of: Callable[[str, str], str],
+    ) -> tuple[int, int, int, int, str | None]: ...
 
 class Timers:
     """Who wakes next; `runtime.timers` says more."""

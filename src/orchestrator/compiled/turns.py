@@ -13,18 +13,21 @@ from orchestrator.compiled import program
 from orchestrator.compiled.expressions import UntranslatableError
 from orchestrator.engine import calendars
 from orchestrator.model import codec
+from orchestrator.model.audience import Everything
 from orchestrator.model.catalog import Catalog
+from orchestrator.model.identity import CUSTOMER_ID
+from orchestrator.model.rights import ERASE
 from orchestrator.model.zones import zone_named
 
 if TYPE_CHECKING:
-    from orchestrator.compiled.native import Turns
+    from orchestrator.compiled.native import Passing, Turns
 else:
     try:
-        from orchestrator.compiled.native import Turns
+        from orchestrator.compiled.native import Passing, Turns
     except ImportError:  # no compiler where this was installed: everything works, at the speed of Python
-        Turns = None
+        Passing = Turns = None
 
-__all__ = ["IS_THERE", "Turns", "kinds_of", "turns_of"]
+__all__ = ["IS_THERE", "Passing", "Turns", "kinds_of", "passing_of", "turns_of"]
 IS_THERE = Turns is not None
 
 
@@ -49,6 +52,16 @@ def turns_of(catalog: Catalog) -> "Turns | None":
 def kinds_of(catalog: Catalog) -> frozenset[str]:
     """List the types of events that they take."""
     return _written(catalog)[2]
+
+
+def passing_of(catalog: Catalog) -> "Passing | None":
+    """Make what passes events on behind which nothing but a customer id stands; None where there is nothing compiled.
+
+    Nor where some customer ids name nobody: each is looked at for that.
+    """
+    if not IS_THERE or CUSTOMER_ID in catalog.project.identity.never:
+        return None
+    return Passing(None if isinstance(catalog.wanted, Everything) else catalog.wanted, {ERASE})
 
 
 def _quiet_hours(catalog: Catalog, quiet: program.Quiet) -> Callable[[int, int, str], tuple[Any, bytes]]:

@@ -4,7 +4,6 @@
 //! each at its own instant. It stops before whatever is not taken here, and says how far it came; nothing is lost by
 //! stopping, as the clock and the timers stand as Python would have left them.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use pyo3::intern;
@@ -15,15 +14,6 @@ use crate::envelope::Envelope;
 use crate::timers::Timers;
 use crate::value::Value;
 use crate::{Came, Turns, IGNORED};
-
-/// So many customers' keys are remembered: each is a hash that is dear to make.
-const MOST_KEYS: usize = 1 << 17;
-
-/// A profile's id as text and as lines are keyed by it.
-pub struct Key {
-    id: Py<PyString>,
-    bytes: Py<PyBytes>,
-}
 
 /// What a partition lends for a batch.
 #[derive(FromPyObject)]
@@ -305,24 +295,10 @@ impl<'py> Batch<'_, 'py> {
             let id = std::str::from_utf8(key.as_bytes()).map_err(|_| Halt::Here)?;
             return if id.is_empty() { Err(Halt::Here) } else { Ok((PyString::new(py, id), key)) };
         }
-        let customer_id = &*envelope.customer_id;
-        if let Some(key) = self.turns.keys.get(customer_id) {
-            return Ok((key.id.bind(py).clone(), key.bytes.bind(py).clone()));
-        }
-        let id = self.lent.profile_id_of.call1(("customer_id", customer_id))?;
-        let id = id.cast_into::<PyString>().map_err(PyErr::from)?;
-        let bytes = PyBytes::new(py, id.to_str()?.as_bytes());
-        let keys = &mut self.turns.keys;
-        if keys.len() >= MOST_KEYS {
-            keys.clear();
-        }
-        let key = Key { id: id.clone().unbind(), bytes: bytes.clone().unbind() };
-        keys.insert(customer_id.to_owned(), key);
-        Ok((id, bytes))
+        let key = self.turns.keys.of_customer(py, &envelope.customer_id, &self.lent.profile_id_of)?;
+        Ok((key.id.bind(py).clone(), key.bytes.bind(py).clone()))
     }
 }
-
-pub type Keys = HashMap<String, Key>;
 
 fn due_of(record: &[u8]) -> i64 {
     record.get(..8).map_or(0, |due| due.iter().fold(0, |sum, byte| sum << 8 | i64::from(*byte)))

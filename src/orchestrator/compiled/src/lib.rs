@@ -11,8 +11,10 @@ mod expression;
 mod ids;
 mod instants;
 mod json;
+mod keys;
 mod offers;
 mod pack;
+mod passing;
 mod past;
 mod program;
 mod record;
@@ -30,9 +32,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::bail::{Bail, May};
-use crate::batch::{Batch, Done, Keys, Lent, Pace, Room};
+use crate::batch::{Batch, Done, Lent, Pace, Room};
 use crate::envelope::Envelope;
 use crate::expression::{Properties, Scope};
+use crate::keys::Keys;
 use crate::offers::{Quiet, Remembered};
 use crate::past::Past;
 use crate::program::Program;
@@ -109,7 +112,7 @@ impl Turns {
     #[new]
     fn new(program: &str, quiet: Py<PyAny>) -> PyResult<Self> {
         let program = Program::read(program).map_err(|_| PyValueError::new_err("the program cannot be read"))?;
-        Ok(Turns { program, quiet, remembered: Remembered::default(), keys: Keys::new(), tally: Tally::default() })
+        Ok(Turns { program, quiet, remembered: Remembered::default(), keys: Keys::default(), tally: Tally::default() })
     }
 
     /// Applies an event of a customer who is known by nothing else. `key` is the profile's id as lines are keyed by it.
@@ -320,6 +323,7 @@ fn as_tuple<'py>(py: Python<'py>, came: Came, key: &Bound<'py, PyBytes>) -> PyRe
 /// The compiled plans.
 #[pymodule]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<passing::Passing>()?;
     module.add_class::<timers::Timers>()?;
     module.add_class::<Turns>()
 }

@@ -23,6 +23,9 @@ class Lately(Generic[Thing]):
     def __contains__(self, thing: Thing) -> bool:
         return thing in self._now or thing in self._before
 
+    def __len__(self) -> int:
+        return len(self._now) + len(self._before)
+
     def pass_to(self, wall_ms: int) -> None:
         """Let the time go on; where the wall clock was set back, begin a half anew."""
         passed_ms = wall_ms - self._since_ms

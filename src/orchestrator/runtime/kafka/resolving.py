@@ -17,11 +17,13 @@ Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_
 
 from collections.abc import Collection, Mapping, Sequence
 
+from orchestrator.compiled.turns import Passing, passing_of
 from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity
+from orchestrator.model.ids import profile_id_of
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.identity import by_itself
@@ -60,6 +62,8 @@ MOST_ALONE = 25_000
 # Brokers refuse a record that lies an hour ahead or more, though the topic that it comes from may have taken it: one
 # from further in the future than this is passed on as of now, when it is taken anyway.
 FUTURE_MS = 30 * 60 * 1000
+# So many records are taken in Python before the compiled side is asked again, where it could take none.
+MOST_AT_ONCE = 64
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
 
@@ -89,6 +93,9 @@ class ResolvingPartition(Unit):
         # Customers of whom something went to the linker, and identifiers that went there with no other.
         self._linked = Lately[str](FOLLOWING_MS + tick_ms - TICK_MS)
         self._alone = Lately[tuple[str, str]](ALONE_MS, MOST_ALONE)
+        # What is compiled of this, by the definitions in force.
+        self._catalog: Catalog | None = None
+        self._passing: Passing | None = None
 
     def is_due(self, wall_ms: int) -> bool:
         """Tell whether a record waits, or the clock is to be told."""
@@ -149,22 +156,67 @@ class ResolvingPartition(Unit):
 
     def take_up(self, catalog: Catalog, revision: int) -> None:
         """Go by these definitions from now on; what identifiers say may be something else by them."""
-        if revision != self.revision:
+        if revision != self.revision or catalog is not self._catalog:
             self._alone.clear()
+            self._catalog, self._passing = catalog, passing_of(catalog)
         super().take_up(catalog, revision)
 
     def _process(self, catalog: Catalog, wall_ms: int) -> None:
         self._linked.pass_to(wall_ms)
         self._alone.pass_to(wall_ms)
-        outgoing, began = self.outgoing, self._at
+        end = min(len(self._records), self._at + self.outgoing.most_facts - self.outgoing.facts)
+        while self._at < end and not self.outgoing.is_full:
+            before = self._at
+            self._run(catalog, wall_ms, end)
+            # What is compiled stops before a record that is for Python; where it could take none, others may follow.
+            few = 1 if self._at > before else MOST_AT_ONCE
+            if self._at < end and not self.outgoing.is_full:
+                self._take_records(catalog, wall_ms, end if self._passing is None else min(end, self._at + few))
+
+    def _run(self, catalog: Catalog, wall_ms: int, end: int) -> None:
+        """Let what is compiled pass on the events that name a customer id, as long as nobody's go to the linker."""
+        passing, records, outgoing = self._passing, self._records, self.outgoing
+        is_direct = not self._links or (catalog.project.identity.is_direct and not len(self._linked))
+        if passing is None or not is_direct or not isinstance(records, list):
+            return
+        sinks: list[list[Forward]] = [[] for _ in range(self._count)]
+        at, now_ms, size, ignored, last = passing.run(
+            records,
+            self._at,
+            end,
+            wall_ms,
+            wall_ms + FUTURE_MS,
+            outgoing.room,
+            ORIGIN_HEADER,
+            sinks,
+            profile_id_of,
+        )
+        if at == self._at:
+            return
+        for number, forwards in enumerate(sinks):
+            if forwards:
+                outgoing.forwards[number] += forwards
+        self._go_on(at, now_ms, wall_ms, size)
+        self.tally.end_run(last, ignored)
+
+    def _go_on(self, at: int, now_ms: int, wall_ms: int, size: int) -> None:
+        """Take note that records up to a place were passed on, of so many bytes, the latest of them at an instant."""
+        self.outgoing.facts += at - self._at
+        self.outgoing.bytes += size
+        self._at = at
+        self.clock.pass_record(now_ms, wall_ms)
+        self._is_live = False
+
+    def _take_records(self, catalog: Catalog, wall_ms: int, end: int) -> None:
+        outgoing, at = self.outgoing, self._at
         project, wanted, rules = catalog.project, catalog.wanted, catalog.project.identity
         links, is_direct, is_never = self._links, rules.is_direct, CUSTOMER_ID in rules.never
         ignored, now_ms, size, room = 0, 0, 0, outgoing.room
         latest_ms = wall_ms + FUTURE_MS
         direct: list[Forward] = []
         event: Event | None = None
-        for record in self._records[began : began + outgoing.most_facts - outgoing.facts]:
-            self._at += 1
+        for record in self._records[at:end]:
+            at += 1
             value, headers, at_ms = record.value, record.headers, record.timestamp
             if now_ms < at_ms <= wall_ms:
                 now_ms = at_ms
@@ -198,11 +250,7 @@ class ResolvingPartition(Unit):
         # The hash of one key would cost as much as reading an event.
         for number, forward in zip(partitions_of([each[0] for each in direct], self._count), direct, strict=True):
             outgoing.forwards[number].append(forward)
-        if self._at > began:
-            outgoing.facts += self._at - began
-            outgoing.bytes += size
-            self.clock.pass_record(now_ms, wall_ms)
-            self._is_live = False
+        self._go_on(at, now_ms, wall_ms, size)
         self.tally.end_go(event, ignored)
 
     def _tell(self, wall_ms: int) -> None:

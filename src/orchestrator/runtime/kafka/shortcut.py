@@ -19,7 +19,7 @@ from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime.kafka.outgoing import Line, Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import PartitionState
-from orchestrator.runtime.kafka.unit import OTHER_TYPES, Tally
+from orchestrator.runtime.kafka.unit import Tally
 from orchestrator.runtime.timers import Timers
 
 if TYPE_CHECKING:
@@ -109,10 +109,7 @@ class Shortcut:
         )
         sink.facts += facts
         sink.bytes += size
-        if last is not None:
-            tally.names.add(last)
-        if ignored:
-            tally.events[OTHER_TYPES, "ignored"] += ignored
+        tally.end_run(last, ignored)
         return at, now_ms
 
     def on_event(self, event: Event, profile_id: str, old: bytes | None, now_ms: int, sink: Outgoing) -> str | None:

@@ -47,8 +47,12 @@ class Tally:
 
     def end_go(self, last: Event | None, ignored: int) -> None:
         """Take note of a go through records: the last event, and how many there were that nobody asks for."""
+        self.end_run(None if last is None else last.type, ignored)
+
+    def end_run(self, last: str | None, ignored: int) -> None:
+        """Take note of the same, where the last event's type is all that is known of it."""
         if last is not None:
-            self.names.add(last.type)
+            self.names.add(last)
         if ignored:
             self.events[OTHER_TYPES, "ignored"] += ignored
 

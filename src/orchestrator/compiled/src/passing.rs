@@ -1,0 +1,110 @@
+//! Passing on: what resolve does with nearly every event, which names its customer by an id and nothing else.
+//!
+//! Owns the run over such records (`runtime.kafka.resolving`): what nobody asks for ends here, the rest goes to the
+//! partition that its profile's id leads to, as it came. It stops before a record that is for Python.
+
+use std::collections::HashSet;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString};
+
+use crate::envelope::Envelope;
+use crate::keys::Keys;
+
+/// What of a customer id's events is passed on, by the definitions in force.
+#[pyclass(module = "orchestrator.compiled.native")]
+pub struct Passing {
+    /// None for everything.
+    wanted: Option<HashSet<String>>,
+    /// Types that are more than events.
+    others: HashSet<String>,
+    keys: Keys,
+}
+
+#[pymethods]
+impl Passing {
+    #[new]
+    fn new(wanted: Option<HashSet<String>>, others: HashSet<String>) -> Self {
+        Passing { wanted, others, keys: Keys::default() }
+    }
+
+    /// Passes records on from a place until an end, as long as there is room for their bytes.
+    ///
+    /// `sinks` are lists by partition, `latest_ms` is the latest timestamp that is kept. Gives where it stopped, the
+    /// latest timestamp up to the wall clock, the bytes, the events that nobody asks for, and the type of the last one.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    fn run<'py>(
+        &mut self,
+        py: Python<'py>,
+        records: &Bound<'py, PyList>,
+        mut at: usize,
+        end: usize,
+        wall_ms: i64,
+        latest_ms: i64,
+        room: usize,
+        header: &Bound<'py, PyString>,
+        sinks: Vec<Bound<'py, PyList>>,
+        profile_id_of: &Bound<'py, PyAny>,
+    ) -> PyResult<(usize, i64, usize, usize, Option<String>)> {
+        let (mut passed_ms, mut size, mut ignored, mut last_kind) = (0, 0, 0, None::<String>);
+        while at < end.min(records.len()) && size < room {
+            let record = records.get_item(at)?;
+            let value = record.getattr(intern!(py, "value"))?;
+            let Ok(value) = value.cast::<PyBytes>() else { break };
+            if record.getattr(intern!(py, "headers"))?.is_truthy()? {
+                break;
+            }
+            let at_ms: i64 = record.getattr(intern!(py, "timestamp"))?.extract()?;
+            let Ok(envelope) = Envelope::read(value.as_bytes(), at_ms) else { break };
+            let kind = &*envelope.kind;
+            if self.others.contains(kind) {
+                break;
+            }
+            at += 1;
+            if at_ms <= wall_ms {
+                passed_ms = at_ms.max(passed_ms);
+            }
+            if last_kind.as_deref() != Some(kind) {
+                last_kind = Some(kind.to_owned());
+            }
+            if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(kind)) {
+                ignored += 1;
+                continue;
+            }
+            let key = self.keys.of_customer(py, &envelope.customer_id, profile_id_of)?;
+            let number = murmur2(key.bytes.as_bytes(py)) as usize % sinks.len();
+            let at_ms = if at_ms > latest_ms { wall_ms } else { at_ms };
+            let topic = record.getattr(intern!(py, "topic"))?;
+            let partition: i64 = record.getattr(intern!(py, "partition"))?.extract()?;
+            let offset: i64 = record.getattr(intern!(py, "offset"))?.extract()?;
+            let origin = format!("{}/{partition}/{offset}", topic.cast::<PyString>().map_err(PyErr::from)?.to_str()?);
+            let headers = PyList::new(py, [(header, PyBytes::new(py, origin.as_bytes()))])?;
+            sinks[number].append((key.bytes.bind(py), value, at_ms, headers))?;
+            size += value.as_bytes().len();
+        }
+        Ok((at, passed_ms, size, ignored, last_kind))
+    }
+}
+
+/// Kafka's own hash of a key, without its sign.
+fn murmur2(key: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut hash = 0x9747_b28c ^ key.len() as u32;
+    let mut fours = key.chunks_exact(4);
+    for four in &mut fours {
+        let mut mixed = u32::from_le_bytes([four[0], four[1], four[2], four[3]]).wrapping_mul(M);
+        mixed ^= mixed >> 24;
+        hash = hash.wrapping_mul(M) ^ mixed.wrapping_mul(M);
+    }
+    let rest = fours.remainder();
+    if !rest.is_empty() {
+        for (at, byte) in rest.iter().enumerate() {
+            hash ^= u32::from(*byte) << (8 * at);
+        }
+        hash = hash.wrapping_mul(M);
+    }
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(M);
+    (hash ^ hash >> 15) & 0x7fff_ffff
+}
