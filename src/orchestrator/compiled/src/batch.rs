@@ -124,6 +124,7 @@ impl<'py> Batch<'_, 'py> {
         if self.turns.program.takes(kind) {
             let (id, key) = self.key_of(record, &envelope)?;
             self.turn(&envelope, &id, &key, now_ms)?;
+            self.done.facts += 1;
         } else if self.turns.program.wanted.as_ref().is_some_and(|wanted| !wanted.contains(kind)) {
             self.done.ignored += 1;
         } else {
@@ -131,13 +132,13 @@ impl<'py> Batch<'_, 'py> {
             if !self.passes(&envelope, &id, now_ms)? {
                 return Err(Halt::Here);
             }
+            self.done.facts += 1;
             if self.turns.program.labels.contains(kind) {
                 self.turns.tally.hear(kind, IGNORED);
             } else {
                 self.done.ignored += 1;
             }
         }
-        self.done.facts += 1;
         if self.done.last_kind.as_deref() != Some(kind) {
             self.done.last_kind = Some(kind.to_owned());
         }

@@ -311,6 +311,7 @@ class ResolvedPartition(Partition):
             self._take(catalog, event, record, now_ms, wall_ms)
         else:
             self.tally.events[OTHER_TYPES, "ignored"] += 1
+            self.outgoing.facts -= 1  # as in `Partition`
 
     def _identify(
         self, catalog: Catalog, event: Event, record: KafkaRecord

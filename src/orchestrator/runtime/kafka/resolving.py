@@ -196,12 +196,13 @@ class ResolvingPartition(Unit):
         for number, forwards in enumerate(sinks):
             if forwards:
                 outgoing.forwards[number] += forwards
-        self._go_on(at, now_ms, wall_ms, size)
+        self._go_on(at, now_ms, wall_ms, size, ignored)
         self.tally.end_run(last, ignored)
 
-    def _go_on(self, at: int, now_ms: int, wall_ms: int, size: int) -> None:
+    def _go_on(self, at: int, now_ms: int, wall_ms: int, size: int, ignored: int) -> None:
         """Take note that records up to a place were passed on, of so many bytes, the latest of them at an instant."""
-        self.outgoing.facts += at - self._at
+        # Of what is ignored a transaction carries nothing.
+        self.outgoing.facts += at - self._at - ignored
         self.outgoing.bytes += size
         self._at = at
         self.clock.pass_record(now_ms, wall_ms)
@@ -250,7 +251,7 @@ class ResolvingPartition(Unit):
         # The hash of one key would cost as much as reading an event.
         for number, forward in zip(partitions_of([each[0] for each in direct], self._count), direct, strict=True):
             outgoing.forwards[number].append(forward)
-        self._go_on(at, now_ms, wall_ms, size)
+        self._go_on(at, now_ms, wall_ms, size, ignored)
         self.tally.end_go(event, ignored)
 
     def _tell(self, wall_ms: int) -> None:
