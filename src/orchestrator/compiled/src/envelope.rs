@@ -78,7 +78,11 @@ impl<'a> Envelope<'a> {
 
 /// Of a name that is given twice the last counts, for some of them: not here.
 fn once<T>(place: &mut Option<T>, value: T) -> May<()> {
-    if place.replace(value).is_some() { Err(Bail) } else { Ok(()) }
+    if place.replace(value).is_some() {
+        Err(Bail)
+    } else {
+        Ok(())
+    }
 }
 
 fn instant(json: &mut Json) -> May<i64> {
@@ -87,7 +91,11 @@ fn instant(json: &mut Json) -> May<i64> {
     } else {
         std::str::from_utf8(json.skip()?).map_err(|_| Bail)?.parse().map_err(|_| Bail)?
     };
-    if (0..=LATEST_EVENT_MS).contains(&time_ms) { Ok(time_ms) } else { Err(Bail) }
+    if (0..=LATEST_EVENT_MS).contains(&time_ms) {
+        Ok(time_ms)
+    } else {
+        Err(Bail)
+    }
 }
 
 /// Reads `2026-01-01T10:00:00.000Z` and the same with an offset, to the millisecond.

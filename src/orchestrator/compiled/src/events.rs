@@ -9,9 +9,10 @@ use crate::bail::{Bail, May};
 use crate::expression::{EventSeen, Properties, Scope};
 use crate::ids;
 use crate::pack::Writer;
+use crate::packed::packed_items;
 use crate::past::Past;
 use crate::program::{AgainKind, Arrival, Departures, Goal, Journey, Program, Step, Verb};
-use crate::record::{packed_items, result_with, Entry, Found, Profile, State, Text};
+use crate::record::{result_with, Entry, Found, Profile, State, Text};
 use crate::telling::{until, Place, Told, NOTHING};
 use crate::turn::{add_seen, as_json, cancel, end, keep, may_enter_again, open_still, pick, put_pair, Ended, Event};
 use crate::value::{Pairs, Value};
@@ -41,22 +42,14 @@ fn key_of<'s>(journey: &Journey, event: &'s Event) -> May<Option<Text<'s>>> {
     as_key(event.properties.get(name).cloned().unwrap_or(Value::Missing))
 }
 
-fn scope_of<'s>(
-    event: &'s Event<'s>,
-    profile: &'s Profile<'s>,
-    past: Option<&'s Past<'s>>,
-    now_ms: i64,
-) -> Scope<'s> {
+fn scope_of<'s>(event: &'s Event<'s>, profile: &'s Profile<'s>, past: Option<&'s Past<'s>>, now_ms: i64) -> Scope<'s> {
     let seen = EventSeen { id: event.id, kind: event.kind, time_ms: event.time_ms, channel: event.channel };
     Scope { now_ms, event: Some(seen), properties: Properties::Read(&event.properties), entry: None, profile, past }
 }
 
 /// Whether an entry is of this very version, and neither parked nor stopped.
 fn is_usual(entry: &Entry, journey: &Journey) -> bool {
-    entry.journey == journey.id
-        && entry.version == journey.version
-        && entry.parked.is_none()
-        && entry.stopped_ms == 0
+    entry.journey == journey.id && entry.version == journey.version && entry.parked.is_none() && entry.stopped_ms == 0
 }
 
 /// Lets an event start a wait again, and open an entry or not. Says whether the state has changed.
@@ -174,7 +167,7 @@ fn with_event(before: &[u8], event: &[u8], is_listed: bool) -> May<Vec<u8>> {
     }
     writer.raw(event);
     if is_listed {
-        let mut events = crate::record::items(found.events)?;
+        let mut events = crate::packed::items(found.events)?;
         events.push(event);
         let spare = events.len().saturating_sub(MOST_KEPT_EVENTS);
         writer.raw(&packed_items(&events[spare..]));
@@ -232,7 +225,7 @@ pub fn depart<'p, 'a: 'p>(
     let profile = Profile::read(&packed)?;
     let scope = scope_of(event, &profile, past, now_ms);
     let mut changed = false;
-    if departures.converts && !crate::record::is_empty(&state.history()?.ended) {
+    if departures.converts && !crate::packed::is_empty(&state.history()?.ended) {
         changed = convert_ended(program, state, event, &scope, told)?;
     }
     if state.entries.len() > 1 {
@@ -322,9 +315,8 @@ fn convert_one<'p, 'a: 'p>(
             return Err(Bail);
         }
         let key = ended.key.map(Cow::Borrowed);
-        let mut entry = Entry::new(
-            ended.id.to_owned(), Cow::Borrowed(ended.journey), ended.version, key, ended.from_ms,
-        );
+        let mut entry =
+            Entry::new(ended.id.to_owned(), Cow::Borrowed(ended.journey), ended.version, key, ended.from_ms);
         entry.properties = Cow::Borrowed(ended.properties);
         entry.results = ended.results.clone();
         let saw = worth(goal, &Scope { entry: Some(&entry), ..*scope })?;

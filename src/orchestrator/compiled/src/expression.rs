@@ -9,8 +9,9 @@ use std::cmp::Ordering;
 use crate::bail::{Bail, May};
 use crate::instants;
 use crate::pack::Reader;
+use crate::packed::lookup;
 use crate::past::Past;
-use crate::record::{lookup, Entry, Found, Kept, Profile};
+use crate::record::{Entry, Found, Kept, Profile};
 use crate::value::{Pairs, Value};
 
 /// Below it every integer is a float without loss.
@@ -110,12 +111,8 @@ impl<'s> Scope<'s> {
         now_ms: i64,
     ) -> May<Self> {
         let kept = Kept::read(&mut Reader::new(&entry.event))?;
-        let seen = |kept: Kept<'s>| EventSeen {
-            id: kept.id,
-            kind: kept.kind,
-            time_ms: kept.time_ms,
-            channel: kept.channel,
-        };
+        let seen =
+            |kept: Kept<'s>| EventSeen { id: kept.id, kind: kept.kind, time_ms: kept.time_ms, channel: kept.channel };
         Ok(Scope {
             now_ms,
             event: kept.map(seen),
@@ -243,10 +240,9 @@ pub fn kept_as_data(kept: Kept) -> May<Value> {
 pub fn inside<'s>(mut value: Value<'s>, names: &[String]) -> Value<'s> {
     for name in names {
         value = match value {
-            Value::Map(pairs) => pairs
-                .into_iter()
-                .find(|(key, _)| key == name)
-                .map_or(Value::Missing, |(_, value)| value),
+            Value::Map(pairs) => {
+                pairs.into_iter().find(|(key, _)| key == name).map_or(Value::Missing, |(_, value)| value)
+            }
             _ => return Value::Missing,
         };
     }
@@ -283,9 +279,7 @@ impl Expression {
                 _ => Value::Missing,
             },
             Expression::Inside(inner, names) => return inside_of(inner, names, scope),
-            Expression::List(items) => {
-                Value::List(items.iter().map(|item| item.evaluate(scope)).collect::<May<_>>()?)
-            }
+            Expression::List(items) => Value::List(items.iter().map(|item| item.evaluate(scope)).collect::<May<_>>()?),
             Expression::And(parts) => return first_that(parts, scope, false),
             Expression::Or(parts) => return first_that(parts, scope, true),
             Expression::Not(inner) => Value::Truth(!inner.evaluate(scope)?.holds()),
@@ -307,12 +301,10 @@ impl Expression {
                 Value::Map(pairs) => Value::Integer(pairs.len() as i64),
                 _ => Value::Missing,
             },
-            Expression::StartsWith(text, beginning) => {
-                match (text.evaluate(scope)?, beginning.evaluate(scope)?) {
-                    (Value::Text(text), Value::Text(beginning)) => Value::Truth(text.starts_with(&*beginning)),
-                    _ => Value::Truth(false),
-                }
-            }
+            Expression::StartsWith(text, beginning) => match (text.evaluate(scope)?, beginning.evaluate(scope)?) {
+                (Value::Text(text), Value::Text(beginning)) => Value::Truth(text.starts_with(&*beginning)),
+                _ => Value::Truth(false),
+            },
             Expression::Reckon(how, left, right) => reckon(*how, left.evaluate(scope)?, right.evaluate(scope)?)?,
         })
     }
@@ -362,9 +354,8 @@ fn is_number(value: &Value) -> bool {
 }
 
 fn are_same(left: &Value, right: &Value, depth: usize) -> May<bool> {
-    let alike = |one: &Value, other: &Value| {
-        Ok((one.is_missing() && other.is_missing()) || are_same(one, other, depth - 1)?)
-    };
+    let alike =
+        |one: &Value, other: &Value| Ok((one.is_missing() && other.is_missing()) || are_same(one, other, depth - 1)?);
     match (left, right) {
         _ if is_number(left) => Ok(number_order(left, right)? == Some(Ordering::Equal)),
         _ if depth == 0 => Ok(false),

@@ -33,7 +33,11 @@ impl<'a> Json<'a> {
     /// Nothing but space may follow.
     pub fn end(&mut self) -> May<()> {
         self.space();
-        if self.at == self.text.len() { Ok(()) } else { Err(Bail) }
+        if self.at == self.text.len() {
+            Ok(())
+        } else {
+            Err(Bail)
+        }
     }
 
     /// Passes over the next sign, which must be this one.

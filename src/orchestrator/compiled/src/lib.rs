@@ -14,6 +14,7 @@ mod json;
 mod keys;
 mod offers;
 mod pack;
+mod packed;
 mod passing;
 mod past;
 mod program;
@@ -23,6 +24,7 @@ mod timers;
 mod turn;
 mod value;
 mod wakes;
+mod written;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -35,6 +37,7 @@ use crate::bail::{Bail, May};
 use crate::batch::{Batch, Done, Lent, Pace, Room};
 use crate::envelope::Envelope;
 use crate::expression::{Properties, Scope};
+use crate::json::read_json;
 use crate::keys::Keys;
 use crate::offers::{Quiet, Remembered};
 use crate::past::Past;
@@ -42,7 +45,6 @@ use crate::program::Program;
 use crate::record::State;
 use crate::telling::{Lines, Told};
 use crate::turn::Event;
-use crate::json::read_json;
 use crate::value::Value;
 
 /// What an event came to, beside what it told: the words of `runtime.turn.Turned`.
@@ -290,7 +292,11 @@ fn check_still(
     let profile = state.profile()?;
     let (event, properties, entry) = (None, Properties::None, None);
     let scope = Scope { now_ms, event, properties, entry, profile: &profile, past: Some(past) };
-    if past.is_still(audiences, *watch_ms, &scope)? { Ok(()) } else { Err(Bail) }
+    if past.is_still(audiences, *watch_ms, &scope)? {
+        Ok(())
+    } else {
+        Err(Bail)
+    }
 }
 
 /// Reads an event's properties; none given and null are the same as none.

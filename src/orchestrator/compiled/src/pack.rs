@@ -55,7 +55,11 @@ impl<'a> Reader<'a> {
 
     /// An array of exactly so many items: a record of an older release may have fewer.
     pub fn array_of(&mut self, count: usize) -> May<()> {
-        if self.array()? == count { Ok(()) } else { Err(Bail) }
+        if self.array()? == count {
+            Ok(())
+        } else {
+            Err(Bail)
+        }
     }
 
     /// How many pairs a map has.
@@ -84,7 +88,11 @@ impl<'a> Reader<'a> {
     }
 
     pub fn text_or_nil(&mut self) -> May<Option<&'a str>> {
-        if self.skip_nil()? { Ok(None) } else { self.text().map(Some) }
+        if self.skip_nil()? {
+            Ok(None)
+        } else {
+            self.text().map(Some)
+        }
     }
 
     /// Passes over a nil, if there is one.

@@ -125,10 +125,7 @@ impl<'a> Past<'a> {
                 continue;
             }
             let due_ms = instant_of(&self.due, &segment.key);
-            if (0 < due_ms && due_ms <= scope.now_ms)
-                || !segment.is_own
-                || segment.moments * most > LOOKED_AHEAD
-            {
+            if (0 < due_ms && due_ms <= scope.now_ms) || !segment.is_own || segment.moments * most > LOOKED_AHEAD {
                 return Ok(false);
             }
         }

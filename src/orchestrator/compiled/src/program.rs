@@ -6,9 +6,12 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::bail::{Bail, May};
-use crate::expression::{Comparison, Expression, Sum};
+use crate::expression::Expression;
 use crate::json::read_json;
 use crate::value::Value;
+use crate::written::{
+    asked, expression, field, float, integer, items, list, maybe, named, named_expression, set, text, texts, truth,
+};
 
 /// A condition or value, with what a decision shows of it.
 pub struct Asked {
@@ -61,14 +64,28 @@ pub struct Kept {
 }
 
 pub enum Verb {
-    Wait { after_ms: i64, kept: Kept },
-    WaitFor { within_ms: i64, on_timeout: Option<String> },
-    Choose { branches: Vec<(Option<Asked>, Option<String>)> },
-    Split { branches: Vec<(String, f64, Option<String>)> },
-    Exit { reason: String },
+    Wait {
+        after_ms: i64,
+        kept: Kept,
+    },
+    WaitFor {
+        within_ms: i64,
+        on_timeout: Option<String>,
+    },
+    Choose {
+        branches: Vec<(Option<Asked>, Option<String>)>,
+    },
+    Split {
+        branches: Vec<(String, f64, Option<String>)>,
+    },
+    Exit {
+        reason: String,
+    },
     /// Its end is taken here; when it begins is a matter of calendars, and so of Python.
     WaitUntil,
-    Send { offer: Box<Offer> },
+    Send {
+        offer: Box<Offer>,
+    },
     /// What is the engine's in Python to take.
     Other,
 }
@@ -221,67 +238,6 @@ impl Program {
     }
 }
 
-fn field<'v>(written: &'v Value, name: &str) -> May<&'v Value<'v>> {
-    written.get(name).ok_or(Bail)
-}
-
-fn items<'v>(value: &'v Value) -> May<&'v [Value<'v>]> {
-    match value {
-        Value::List(items) => Ok(items),
-        _ => Err(Bail),
-    }
-}
-
-fn list<'v>(written: &'v Value, name: &str) -> May<&'v [Value<'v>]> {
-    items(field(written, name)?)
-}
-
-fn text(value: &Value) -> May<String> {
-    match value {
-        Value::Text(text) => Ok(text.to_string()),
-        _ => Err(Bail),
-    }
-}
-
-fn texts(value: &Value) -> May<Vec<String>> {
-    items(value)?.iter().map(text).collect()
-}
-
-fn maybe<'v, T>(value: &'v Value, read: impl FnOnce(&'v Value<'v>) -> May<T>) -> May<Option<T>> {
-    if value.is_missing() { Ok(None) } else { read(value).map(Some) }
-}
-
-fn integer(value: &Value) -> May<i64> {
-    match value {
-        Value::Integer(number) => Ok(*number),
-        _ => Err(Bail),
-    }
-}
-
-fn float(value: &Value) -> May<f64> {
-    match value {
-        Value::Float(number) => Ok(*number),
-        Value::Integer(number) => Ok(*number as f64),
-        _ => Err(Bail),
-    }
-}
-
-fn truth(value: &Value) -> May<bool> {
-    match value {
-        Value::Truth(is_so) => Ok(*is_so),
-        _ => Err(Bail),
-    }
-}
-
-fn set(value: &Value) -> May<HashSet<String>> {
-    Ok(texts(value)?.into_iter().collect())
-}
-
-fn named<T>(written: &Value, name: &str, read: fn(&Value) -> May<T>) -> May<HashMap<String, T>> {
-    let Value::Map(pairs) = field(written, name)? else { return Err(Bail) };
-    pairs.iter().map(|(key, value)| Ok((key.to_string(), read(value)?))).collect()
-}
-
 fn journey(written: &Value) -> May<Journey> {
     let (id, version) = (text(field(written, "id")?)?, integer(field(written, "version")?)?);
     let mut json = b"\"journey\":".to_vec();
@@ -372,13 +328,6 @@ fn pair_of_texts(pair: &Value) -> May<(String, String)> {
     }
 }
 
-fn named_expression(pair: &Value) -> May<(String, Expression)> {
-    match items(pair)? {
-        [name, written] => Ok((text(name)?, expression(written)?)),
-        _ => Err(Bail),
-    }
-}
-
 fn road(written: &Value) -> May<Road> {
     let holdout = |pair| match items(pair)? {
         [name, percent] => Ok((text(name)?, float(percent)?)),
@@ -462,10 +411,7 @@ fn arrival(written: &Value) -> May<Arrival> {
 }
 
 fn departures(written: &Value) -> May<Departures> {
-    Ok(Departures {
-        converts: truth(field(written, "converts")?)?,
-        by_journey: named(written, "journeys", departure)?,
-    })
+    Ok(Departures { converts: truth(field(written, "converts")?)?, by_journey: named(written, "journeys", departure)? })
 }
 
 fn departure(written: &Value) -> May<Departure> {
@@ -482,83 +428,5 @@ fn goal(written: &Value) -> May<Goal> {
         within_ms: maybe(field(written, "within_ms")?, integer)?,
         value: maybe(field(written, "value")?, expression)?,
         is_plain: truth(field(written, "is_plain")?)?,
-    })
-}
-
-fn asked(written: &Value) -> May<Asked> {
-    Ok(Asked {
-        source: text(field(written, "source")?)?,
-        expression: expression(field(written, "code")?)?,
-        saw: list(written, "saw")?.iter().map(named_expression).collect::<May<_>>()?,
-    })
-}
-
-/// Reads an expression from a list: the operator's name, then what it is about.
-fn expression(written: &Value) -> May<Expression> {
-    let [head, rest @ ..] = items(written)? else { return Err(Bail) };
-    let head = text(head)?;
-    let comparison = match head.as_str() {
-        "eq" => Some(Comparison::Eq),
-        "ne" => Some(Comparison::Ne),
-        "lt" => Some(Comparison::Lt),
-        "le" => Some(Comparison::Le),
-        "gt" => Some(Comparison::Gt),
-        "ge" => Some(Comparison::Ge),
-        _ => None,
-    };
-    let sum = match head.as_str() {
-        "add" => Some(Sum::Add),
-        "sub" => Some(Sum::Sub),
-        "mul" => Some(Sum::Mul),
-        "div" => Some(Sum::Div),
-        _ => None,
-    };
-    let boxed = |value| expression(value).map(Box::new);
-    let all = |values: &[Value]| values.iter().map(expression).collect::<May<Vec<_>>>();
-    Ok(match (head.as_str(), rest) {
-        (_, [left, right]) if comparison.is_some() => {
-            Expression::Compare(comparison.ok_or(Bail)?, boxed(left)?, boxed(right)?)
-        }
-        (_, [left, right]) if sum.is_some() => Expression::Reckon(sum.ok_or(Bail)?, boxed(left)?, boxed(right)?),
-        ("constant", [value]) => Expression::Constant(constant(value)?),
-        ("properties", []) => Expression::Properties,
-        ("property", [name]) => Expression::Property(text(name)?),
-        ("event", [name]) => Expression::OfEvent(text(name)?),
-        ("entry", [name]) => Expression::OfEntry(text(name)?),
-        ("profile", [name]) => Expression::OfProfile(text(name)?),
-        ("last_seen", [name]) => Expression::LastSeen(text(name)?),
-        ("step", [step, name]) => Expression::OfStep(text(step)?, text(name)?),
-        ("step_event", [step]) => Expression::StepEvent(text(step)?),
-        ("step_events", [step]) => Expression::StepEvents(text(step)?),
-        ("count", [event, within_ms]) => Expression::Count(text(event)?, integer(within_ms)?),
-        ("in_segment", [segment]) => Expression::InSegment(maybe(segment, text)?),
-        ("bought", [name]) => Expression::Bought(text(name)?),
-        ("now", []) => Expression::Now,
-        ("instant_text", [inner]) => Expression::InstantText(boxed(inner)?),
-        ("inside", [inner, names]) => Expression::Inside(boxed(inner)?, texts(names)?),
-        ("list", parts) => Expression::List(all(parts)?),
-        ("and", parts) => Expression::And(all(parts)?),
-        ("or", parts) => Expression::Or(all(parts)?),
-        ("not", [inner]) => Expression::Not(boxed(inner)?),
-        ("exists", [inner]) => Expression::Exists(boxed(inner)?),
-        ("same", [inner, told]) => Expression::Same(boxed(inner)?, constant(told)?),
-        ("one_of", [inner, listed]) => Expression::OneOf(boxed(inner)?, texts(listed)?),
-        ("among", [item, container]) => Expression::Among(boxed(item)?, boxed(container)?, true),
-        ("not_among", [item, container]) => Expression::Among(boxed(item)?, boxed(container)?, false),
-        ("contains", [container, item]) => Expression::Among(boxed(item)?, boxed(container)?, true),
-        ("length", [inner]) => Expression::Length(boxed(inner)?),
-        ("starts_with", [inner, beginning]) => Expression::StartsWith(boxed(inner)?, boxed(beginning)?),
-        _ => return Err(Bail),
-    })
-}
-
-fn constant(value: &Value) -> May<Value<'static>> {
-    Ok(match value {
-        Value::Missing => Value::Missing,
-        Value::Truth(is_so) => Value::Truth(*is_so),
-        Value::Integer(number) => Value::Integer(*number),
-        Value::Float(number) => Value::Float(*number),
-        Value::Text(text) => Value::text(text.to_string()),
-        Value::List(_) | Value::Map(_) => return Err(Bail),
     })
 }

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::bail::{Bail, May};
 use crate::pack::{Reader, Writer};
+use crate::packed::lookup;
 use crate::value::Value;
 
 /// Due instant and format in front (`model.codec`).
@@ -262,18 +263,6 @@ pub fn kept_event(id: &str, kind: &str, time_ms: i64, channel: Option<&str>, pro
     writer.bytes
 }
 
-/// Looks one name up in a packed map.
-pub fn lookup<'a>(packed: &'a [u8], name: &str) -> May<Option<Value<'a>>> {
-    let mut reader = Reader::new(packed);
-    for _ in 0..reader.map()? {
-        if reader.text()? == name {
-            return Value::unpack(&mut reader).map(Some);
-        }
-        reader.raw()?;
-    }
-    Ok(None)
-}
-
 /// A customer as we know them: the parts of `model.profile.Profile` that are asked for here, packed.
 pub struct Profile<'a> {
     pub customer_id: Option<&'a str>,
@@ -317,10 +306,6 @@ impl<'a> Profile<'a> {
     }
 }
 
-pub fn is_empty(packed: &[u8]) -> bool {
-    matches!(packed, [0x80] | [0x90])
-}
-
 /// What was before, in the parts of `model.state.History`.
 pub struct History<'a> {
     pub exits: Raw<'a>,
@@ -336,14 +321,7 @@ impl<'a> History<'a> {
         let mut reader = Reader::new(raw);
         reader.array_of(6)?;
         let mut next = || reader.raw().map(Cow::Borrowed);
-        Ok(History {
-            exits: next()?,
-            ended: next()?,
-            sent: next()?,
-            cases: next()?,
-            draws: next()?,
-            refused: next()?,
-        })
+        Ok(History { exits: next()?, ended: next()?, sent: next()?, cases: next()?, draws: next()?, refused: next()? })
     }
 }
 
@@ -473,44 +451,10 @@ impl<'a> State<'a> {
             writer.integer(*watch_ms);
             writer.raw(past);
         }
-        if writer.bytes.len() > MOST_RECORD_BYTES { Err(Bail) } else { Ok(writer.bytes) }
+        if writer.bytes.len() > MOST_RECORD_BYTES {
+            Err(Bail)
+        } else {
+            Ok(writer.bytes)
+        }
     }
-}
-
-/// Splits a packed array into its items.
-pub fn items(packed: &[u8]) -> May<Vec<&[u8]>> {
-    let mut reader = Reader::new(packed);
-    let count = reader.array()?;
-    (0..count).map(|_| reader.raw()).collect()
-}
-
-/// Puts items together to a packed array.
-pub fn packed_items<T: AsRef<[u8]>>(items: &[T]) -> Vec<u8> {
-    let mut writer = Writer::with_room(items.iter().map(|item| item.as_ref().len()).sum::<usize>() + 8);
-    writer.array(items.len());
-    items.iter().for_each(|item| writer.raw(item.as_ref()));
-    writer.bytes
-}
-
-/// Adds one item to a packed array.
-pub fn with_item(packed: &[u8], item: &[u8]) -> May<Vec<u8>> {
-    let mut reader = Reader::new(packed);
-    let count = reader.array()?;
-    let mut writer = Writer::with_room(packed.len() + item.len() + 4);
-    writer.array(count + 1);
-    writer.raw(reader.rest());
-    writer.raw(item);
-    Ok(writer.bytes)
-}
-
-/// Adds a pair to a packed map that does not have this name yet.
-pub fn with_pair(packed: &[u8], name: &str, value: &[u8]) -> May<Vec<u8>> {
-    let mut reader = Reader::new(packed);
-    let count = reader.map()?;
-    let mut writer = Writer::with_room(packed.len() + name.len() + value.len() + 8);
-    writer.map(count + 1);
-    writer.raw(reader.rest());
-    writer.text(name);
-    writer.raw(value);
-    Ok(writer.bytes)
 }

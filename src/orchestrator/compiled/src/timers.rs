@@ -115,6 +115,10 @@ impl TakenBefore {
 
     fn __next__(&self, py: Python) -> Option<(i64, String)> {
         let mut timers = self.timers.borrow_mut(py);
-        if timers.next() < self.instant_ms { timers.pop().map(as_text) } else { None }
+        if timers.next() < self.instant_ms {
+            timers.pop().map(as_text)
+        } else {
+            None
+        }
     }
 }

@@ -9,8 +9,9 @@ use crate::bail::{Bail, May};
 use crate::expression::Scope;
 use crate::ids;
 use crate::pack::{Reader, Writer};
+use crate::packed::{items, packed_items, with_item};
 use crate::program::{AgainKind, Asked, Journey};
-use crate::record::{items, kept_event, packed_items, with_item, Entry, Found, Profile, State, Text};
+use crate::record::{kept_event, Entry, Found, Profile, State, Text};
 use crate::telling::{put, Place, Told, NOTHING};
 use crate::value::{write_integer, write_pairs, Pairs, Value};
 
@@ -188,8 +189,7 @@ fn keep_open(state: &mut State, journey: &Journey, entry: &Entry, now_ms: i64) -
     }
     writer.array(actions.len());
     actions.iter().for_each(|action_id| writer.text(action_id));
-    let results: Vec<_> =
-        journey.read_by_goals.iter().filter_map(|step| Some((step, entry.result(step)?))).collect();
+    let results: Vec<_> = journey.read_by_goals.iter().filter_map(|step| Some((step, entry.result(step)?))).collect();
     writer.map(results.len());
     for (step, result) in results {
         writer.text(step);

@@ -9,9 +9,10 @@ use crate::expression::Scope;
 use crate::ids;
 use crate::offers::{self, Became, Quiet};
 use crate::pack::{Reader, Writer};
+use crate::packed::{lookup, with_pair};
 use crate::past::Past;
 use crate::program::{Asked, Journey, Kept, Program, Step, Verb};
-use crate::record::{kept_event, lookup, result_of, result_with, with_pair, State};
+use crate::record::{kept_event, result_of, result_with, State};
 use crate::telling::{until, Place, Told, NOTHING, TIMER};
 use crate::turn::{add_seen, as_json, end, pick_packed, put_pair};
 use crate::value::{write_text, Pairs, Value};
@@ -40,7 +41,7 @@ pub fn wake<'p, 'a: 'p>(
         || entry.due_ms > now_ms
         || entry.parked.is_some()
         || entry.stopped_ms != 0
-        || !crate::record::is_empty(&entry.done)
+        || !crate::packed::is_empty(&entry.done)
         || (is_held && entry.held_ms == 0)
     {
         return Err(Bail);
@@ -225,4 +226,3 @@ pub fn drawn_before(draws: &[u8], name: &str) -> May<Option<f64>> {
     }
     Ok(None)
 }
-
