@@ -5,6 +5,9 @@ PYTHON ?= python3
 ROUNDS ?= 20
 TESTS ?=
 
+# Where Rust's own installer puts its compiler, whether or not this shell knows of it already.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

@@ -51,6 +51,7 @@ def command(
     anybody. Exit code 1: a setting is unknown or cannot be, or a record is missing or broken.
     """
     from orchestrator.cli import channels, senders, strangers
+    from orchestrator.compiled.turns import IS_THERE
     from orchestrator.runtime.kafka.settings import KafkaSettings
 
     sources = Sources(config=config)
@@ -74,6 +75,7 @@ def command(
             {
                 "version": __version__,
                 "python": platform.python_version(),
+                "compiled": IS_THERE,
                 "config": None if sources.config is None else str(sources.config),
                 "settings": [_values(one) for one in found],
                 "channels": [asdict(each) for each in roads],
@@ -112,8 +114,14 @@ def _shown(setting: Setting) -> Any:
 
 
 def _show(sources: Sources, found: list[Setting]) -> None:
+    from orchestrator.compiled.turns import IS_THERE
+
     config = "none" if sources.config is None else str(sources.config)
     screen.out(f"orchestrator {__version__}, Python {platform.python_version()} on {sys.platform}, config: {config}")
+    if not IS_THERE:
+        screen.out(
+            "turns on Kafka go at Python's speed: installed with a Rust compiler at hand, the commonest are compiled"
+        )
     widest = max(len(setting.name) for setting in found)
     for setting in found:
         value = _shown(setting)
