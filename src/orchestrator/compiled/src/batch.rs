@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::envelope::Envelope;
+use crate::keys;
 use crate::timers::Timers;
 use crate::value::Value;
 use crate::{Came, Turns, IGNORED};
@@ -285,7 +286,7 @@ impl<'py> Batch<'_, 'py> {
 
     /// Gives the profile's id, as text and as lines are keyed by it.
     fn key_of(
-        &mut self,
+        &self,
         record: &Bound<'py, PyAny>,
         envelope: &Envelope,
     ) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), Halt> {
@@ -296,8 +297,7 @@ impl<'py> Batch<'_, 'py> {
             let id = std::str::from_utf8(key.as_bytes()).map_err(|_| Halt::Here)?;
             return if id.is_empty() { Err(Halt::Here) } else { Ok((PyString::new(py, id), key)) };
         }
-        let key = self.turns.keys.of_customer(py, &envelope.customer_id, &self.lent.profile_id_of)?;
-        Ok((key.id.bind(py).clone(), key.bytes.bind(py).clone()))
+        Ok(keys::of_customer(&envelope.customer_id, &self.lent.profile_id_of)?)
     }
 }
 

@@ -38,7 +38,6 @@ use crate::batch::{Batch, Done, Lent, Pace, Room};
 use crate::envelope::Envelope;
 use crate::expression::{Properties, Scope};
 use crate::json::read_json;
-use crate::keys::Keys;
 use crate::offers::{Quiet, Remembered};
 use crate::past::Past;
 use crate::program::Program;
@@ -104,7 +103,6 @@ struct Turns {
     program: Program,
     quiet: Py<PyAny>,
     remembered: Remembered,
-    keys: Keys,
     tally: Tally,
 }
 
@@ -114,7 +112,7 @@ impl Turns {
     #[new]
     fn new(program: &str, quiet: Py<PyAny>) -> PyResult<Self> {
         let program = Program::read(program).map_err(|_| PyValueError::new_err("the program cannot be read"))?;
-        Ok(Turns { program, quiet, remembered: Remembered::default(), keys: Keys::default(), tally: Tally::default() })
+        Ok(Turns { program, quiet, remembered: Remembered::default(), tally: Tally::default() })
     }
 
     /// Applies an event of a customer who is known by nothing else. `key` is the profile's id as lines are keyed by it.

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::envelope::Envelope;
-use crate::keys::Keys;
+use crate::keys;
 
 /// What of a customer id's events is passed on, by the definitions in force.
 #[pyclass(module = "orchestrator.compiled.native")]
@@ -19,14 +19,13 @@ pub struct Passing {
     wanted: Option<HashSet<String>>,
     /// Types that are more than events.
     others: HashSet<String>,
-    keys: Keys,
 }
 
 #[pymethods]
 impl Passing {
     #[new]
     fn new(wanted: Option<HashSet<String>>, others: HashSet<String>) -> Self {
-        Passing { wanted, others, keys: Keys::default() }
+        Passing { wanted, others }
     }
 
     /// Passes records on from a place until an end, as long as there is room for their bytes.
@@ -35,7 +34,7 @@ impl Passing {
     /// latest timestamp up to the wall clock, the bytes, the events that nobody asks for, and the type of the last one.
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn run<'py>(
-        &mut self,
+        &self,
         py: Python<'py>,
         records: &Bound<'py, PyList>,
         mut at: usize,
@@ -72,15 +71,15 @@ impl Passing {
                 ignored += 1;
                 continue;
             }
-            let key = self.keys.of_customer(py, &envelope.customer_id, profile_id_of)?;
-            let number = murmur2(key.bytes.as_bytes(py)) as usize % sinks.len();
+            let (_, key) = keys::of_customer(&envelope.customer_id, profile_id_of)?;
+            let number = murmur2(key.as_bytes()) as usize % sinks.len();
             let at_ms = if at_ms > latest_ms { wall_ms } else { at_ms };
             let topic = record.getattr(intern!(py, "topic"))?;
             let partition: i64 = record.getattr(intern!(py, "partition"))?.extract()?;
             let offset: i64 = record.getattr(intern!(py, "offset"))?.extract()?;
             let origin = format!("{}/{partition}/{offset}", topic.cast::<PyString>().map_err(PyErr::from)?.to_str()?);
             let headers = PyList::new(py, [(header, PyBytes::new(py, origin.as_bytes()))])?;
-            sinks[number].append((key.bytes.bind(py), value, at_ms, headers))?;
+            sinks[number].append((key, value, at_ms, headers))?;
             size += value.as_bytes().len();
         }
         Ok((at, passed_ms, size, ignored, last_kind))
