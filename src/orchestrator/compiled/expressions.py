@@ -9,19 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.language.expressions.generation import COMPARISONS
 from orchestrator.model.expression import Expression, Scope
 from orchestrator.model.project import Project
 
 Code = list[Any]
 
-_COMPARISONS: dict[type[ast.cmpop], str] = {
-    ast.Eq: "eq",
-    ast.NotEq: "ne",
-    ast.Lt: "lt",
-    ast.LtE: "le",
-    ast.Gt: "gt",
-    ast.GtE: "ge",
-}
 _METHODS = {
     ("properties", "get"): "property",
     ("scope", "event_value"): "event",
@@ -97,7 +90,7 @@ def _translated(node: ast.expr) -> Code:
 
 def _of_one_kind(kind: ast.Compare, told: ast.Compare) -> Code:
     """Translate a comparison with a literal: the test of its kind is part of what comparing means."""
-    comparison = _COMPARISONS.get(type(told.ops[0]))
+    comparison = COMPARISONS.get(type(told.ops[0]))
     if comparison is None or not isinstance(kind.left, ast.Attribute) or not isinstance(kind.left.value, ast.NamedExpr):
         raise UntranslatableError(ast.unparse(kind))
     return [comparison, _translated(kind.left.value.value), _translated(told.comparators[0])]

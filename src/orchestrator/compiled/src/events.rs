@@ -8,11 +8,10 @@ use std::borrow::Cow;
 use crate::bail::{Bail, May};
 use crate::expression::{EventSeen, Properties, Scope};
 use crate::ids;
-use crate::pack::Writer;
-use crate::packed::packed_items;
+use crate::packed::{is_empty, items, packed_items};
 use crate::past::Past;
 use crate::program::{AgainKind, Arrival, Departures, Goal, Journey, Program, Step, Verb};
-use crate::record::{result_with, Entry, Found, Profile, State, Text};
+use crate::record::{result_with, write_result, Entry, Found, Profile, State, Text};
 use crate::telling::{until, Place, Told, NOTHING};
 use crate::turn::{add_seen, as_json, cancel, end, keep, may_enter_again, open_still, pick, put_pair, Ended, Event};
 use crate::value::{Pairs, Value};
@@ -160,22 +159,14 @@ fn start_again<'p, 'a>(
 /// Puts an event into the result of a wait, and behind those before it where all are listed.
 fn with_event(before: &[u8], event: &[u8], is_listed: bool) -> May<Vec<u8>> {
     let found = Found::read(before)?;
-    let mut writer = Writer::with_room(before.len() + event.len() * 2);
-    writer.array(7);
-    for each in [found.status, found.channel, found.action_id, found.name] {
-        writer.text_or_nil(each);
+    let texts = [found.status, found.channel, found.action_id, found.name];
+    if !is_listed {
+        return Ok(write_result(texts, event, found.events, found.values));
     }
-    writer.raw(event);
-    if is_listed {
-        let mut events = crate::packed::items(found.events)?;
-        events.push(event);
-        let spare = events.len().saturating_sub(MOST_KEPT_EVENTS);
-        writer.raw(&packed_items(&events[spare..]));
-    } else {
-        writer.raw(found.events);
-    }
-    writer.raw(found.values);
-    Ok(writer.bytes)
+    let mut events = items(found.events)?;
+    events.push(event);
+    let spare = events.len().saturating_sub(MOST_KEPT_EVENTS);
+    Ok(write_result(texts, event, &packed_items(&events[spare..]), found.values))
 }
 
 fn open<'p, 'a: 'p>(
@@ -225,7 +216,7 @@ pub fn depart<'p, 'a: 'p>(
     let profile = Profile::read(&packed)?;
     let scope = scope_of(event, &profile, past, now_ms);
     let mut changed = false;
-    if departures.converts && !crate::packed::is_empty(&state.history()?.ended) {
+    if departures.converts && !is_empty(&state.history()?.ended) {
         changed = convert_ended(program, state, event, &scope, told)?;
     }
     if state.entries.len() > 1 {

@@ -26,7 +26,6 @@ mod value;
 mod wakes;
 mod written;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use pyo3::exceptions::PyValueError;
@@ -152,8 +151,8 @@ impl Turns {
 
     /// Takes records from a place on, with the timers that they pass, until one is not for here or there is no room.
     ///
-    /// `pace` is the wall clock, and behind resolve what all sources have told. Gives where it stopped, the clock, the facts and bytes that it made, the events that nobody asks for, and the type
-    /// of the last one.
+    /// `pace` is the wall clock, and behind resolve what all sources have told. Gives where it stopped, the clock, the
+    /// facts and bytes that it made, the events that nobody asks for, and the type of the last one.
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn run<'py>(
         &mut self,
@@ -209,9 +208,7 @@ impl Turns {
         if state.has_seen(digest) {
             return Ok(Came::nothing(DUPLICATE));
         }
-        let asked = still_past(program, &state)?;
-        let mut past = asked.as_ref().map(|(_, packed)| Past::read(packed)).transpose()?;
-        check_still(program, &state, asked.as_ref(), past.as_ref(), now_ms)?;
+        let mut past = still_past(program, &state, now_ms)?;
         if program.audiences.as_ref().is_some_and(|audiences| audiences.last_seen) && event.channel.is_some() {
             return Err(Bail);
         }
@@ -243,9 +240,7 @@ impl Turns {
     fn take_timers(&mut self, ask: &Bound<PyAny>, record: &[u8], now_ms: i64) -> May<Came> {
         let program = &self.program;
         let mut state = State::read(record)?;
-        let asked = still_past(program, &state)?;
-        let past = asked.as_ref().map(|(_, packed)| Past::read(packed)).transpose()?;
-        check_still(program, &state, asked.as_ref(), past.as_ref(), now_ms)?;
+        let past = still_past(program, &state, now_ms)?;
         let mut quiet = Quiet { ask, known: &mut self.remembered };
         let told = wakes::wake(program, &mut state, past.as_ref(), now_ms, &mut quiet)?;
         let written = Some((state.write(record.len())?, state.due_ms()));
@@ -265,33 +260,24 @@ impl Turns {
         let is_known = state.has_seen(ids::digest_of(&envelope.id));
         let stands = state.entries.iter().any(|entry| entry.stopped_ms != 0);
         let at_ms = envelope.time_ms.min(now_ms);
-        Ok(!is_known && !stands && Past::read(&packed)?.is_untouched(audiences, at_ms))
+        Ok(!is_known && !stands && Past::read(packed)?.is_untouched(audiences, at_ms))
     }
 }
 
-/// Gives the past of a customer, where it is asked for; what is left of one that nobody asks for is for Python.
-fn still_past<'a>(program: &Program, state: &State<'a>) -> May<Option<(i64, Cow<'a, [u8]>)>> {
-    match (&program.audiences, state.past()) {
-        (None, None) => Ok(None),
-        (Some(_), Some(past)) => Ok(Some(past)),
-        _ => Err(Bail),
-    }
-}
-
-/// Leaves the turn to Python unless nothing of the past is due, to be armed, or told of by it.
-fn check_still(
-    program: &Program,
-    state: &State,
-    asked: Option<&(i64, Cow<[u8]>)>,
-    past: Option<&Past>,
-    now_ms: i64,
-) -> May<()> {
-    let (Some(audiences), Some((watch_ms, _)), Some(past)) = (&program.audiences, asked, past) else { return Ok(()) };
-    let profile = state.profile()?;
+/// Gives the past of a customer, where it is asked for. The turn is Python's unless nothing of it is due, to be armed, or
+/// told of by it, and where a past is left that nobody asks for.
+fn still_past<'a>(program: &Program, state: &State<'a>, now_ms: i64) -> May<Option<Past<'a>>> {
+    let (audiences, (watch_ms, packed)) = match (&program.audiences, state.past()) {
+        (None, None) => return Ok(None),
+        (Some(audiences), Some(past)) => (audiences, past),
+        _ => return Err(Bail),
+    };
+    let (past, profile) = (Past::read(packed)?, state.profile()?);
     let (event, properties, entry) = (None, Properties::None, None);
-    let scope = Scope { now_ms, event, properties, entry, profile: &profile, past: Some(past) };
-    if past.is_still(audiences, *watch_ms, &scope)? {
-        Ok(())
+    let scope = Scope { now_ms, event, properties, entry, profile: &profile, past: Some(&past) };
+    let is_still = past.is_still(audiences, watch_ms, &scope)?;
+    if is_still {
+        Ok(Some(past))
     } else {
         Err(Bail)
     }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::bail::{Bail, May};
 use crate::pack::{Reader, Writer};
-use crate::packed::lookup;
+use crate::packed::{lookup, packed_items};
 use crate::value::Value;
 
 /// Due instant and format in front (`model.codec`).
@@ -196,33 +196,24 @@ impl<'a> Found<'a> {
     }
 }
 
+/// Writes a result in its parts: status, channel, action and name, and packed the event, all events, and other values.
+pub fn write_result(texts: [Option<&str>; 4], event: &[u8], events: &[u8], values: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::with_room(event.len() + events.len() + values.len() + 64);
+    writer.array(7);
+    texts.into_iter().for_each(|text| writer.text_or_nil(text));
+    [event, events, values].into_iter().for_each(|part| writer.raw(part));
+    writer.bytes
+}
+
 /// Writes a result that a message or a split leaves.
 pub fn result_of(status: Option<&str>, channel: Option<&str>, action_id: Option<&str>, name: Option<&str>) -> Vec<u8> {
-    let mut writer = Writer::with_room(64);
-    writer.array(7);
-    for each in [status, channel, action_id, name] {
-        writer.text_or_nil(each);
-    }
-    writer.nil();
-    writer.array(0);
-    writer.map(0);
-    writer.bytes
+    write_result([status, channel, action_id, name], NIL, EMPTY_LIST, EMPTY_MAP)
 }
 
 /// Writes the result of a wait that keeps its event, and all of them where `events` are asked for.
 pub fn result_with(event: &[u8], is_listed: bool) -> Vec<u8> {
-    let mut writer = Writer::with_room(event.len() * 2 + 16);
-    writer.array(7);
-    (0..4).for_each(|_| writer.nil());
-    writer.raw(event);
-    if is_listed {
-        writer.array(1);
-        writer.raw(event);
-    } else {
-        writer.array(0);
-    }
-    writer.map(0);
-    writer.bytes
+    let events = if is_listed { packed_items(&[event]) } else { EMPTY_LIST.to_vec() };
+    write_result([None; 4], event, &events, EMPTY_MAP)
 }
 
 /// An event that was kept, as in `model.event.KeptEvent`; its properties at rest.
@@ -334,7 +325,8 @@ pub struct State<'a> {
     history_bytes: &'a [u8],
     history: Option<History<'a>>,
     /// The earliest instant of a watch, and the past itself, packed; None where nobody has asked for it.
-    past: Option<(i64, Raw<'a>)>,
+    past: Option<(i64, &'a [u8])>,
+    new_past: Option<(i64, Vec<u8>)>,
 }
 
 /// What `model.state` writes of somebody of whom nothing is known.
@@ -361,7 +353,8 @@ impl<'a> State<'a> {
             profile: Cow::Borrowed(reader.raw()?),
             history_bytes: reader.raw()?,
             history: None,
-            past: if has_past { Some((reader.integer()?, Cow::Borrowed(reader.raw()?))) } else { None },
+            past: if has_past { Some((reader.integer()?, reader.raw()?)) } else { None },
+            new_past: None,
         })
     }
 
@@ -380,6 +373,7 @@ impl<'a> State<'a> {
             history_bytes: NO_HISTORY,
             history: None,
             past: None,
+            new_past: None,
         }
     }
 
@@ -399,13 +393,17 @@ impl<'a> State<'a> {
         self.history.as_mut().ok_or(Bail)
     }
 
-    /// The earliest instant of a watch, and the packed past.
-    pub fn past(&self) -> Option<(i64, Raw<'a>)> {
-        self.past.clone()
+    /// The earliest instant of a watch, and the packed past, as they were read.
+    pub fn past(&self) -> Option<(i64, &'a [u8])> {
+        self.past
     }
 
     pub fn put_past(&mut self, watch_ms: i64, packed: Vec<u8>) {
-        self.past = Some((watch_ms, Cow::Owned(packed)));
+        self.new_past = Some((watch_ms, packed));
+    }
+
+    fn past_now(&self) -> Option<(i64, &[u8])> {
+        self.new_past.as_ref().map(|(watch_ms, packed)| (*watch_ms, &**packed)).or(self.past)
     }
 
     pub fn has_seen(&self, digest: [u8; DIGEST_BYTES]) -> bool {
@@ -420,7 +418,7 @@ impl<'a> State<'a> {
     }
 
     pub fn due_ms(&self) -> i64 {
-        let watch_ms = self.past.as_ref().map_or(0, |(watch_ms, _)| *watch_ms);
+        let watch_ms = self.past_now().map_or(0, |(watch_ms, _)| watch_ms);
         let all = self.entries.iter().map(|entry| entry.due_ms).chain([watch_ms]);
         all.filter(|due_ms| *due_ms != 0).min().unwrap_or(0)
     }
@@ -430,7 +428,8 @@ impl<'a> State<'a> {
         let mut writer = Writer::with_room(room + 256);
         writer.raw(&self.due_ms().to_be_bytes());
         writer.raw(&[FORMAT]);
-        writer.array(if self.past.is_some() { 7 } else { 5 });
+        let past = self.past_now();
+        writer.array(if past.is_some() { 7 } else { 5 });
         writer.text(self.profile_id);
         writer.array(self.entries.len());
         self.entries.iter().for_each(|entry| entry.write(&mut writer));
@@ -447,8 +446,8 @@ impl<'a> State<'a> {
                 }
             }
         }
-        if let Some((watch_ms, past)) = &self.past {
-            writer.integer(*watch_ms);
+        if let Some((watch_ms, past)) = past {
+            writer.integer(watch_ms);
             writer.raw(past);
         }
         if writer.bytes.len() > MOST_RECORD_BYTES {

@@ -9,7 +9,7 @@ use crate::expression::Scope;
 use crate::ids;
 use crate::offers::{self, Became, Quiet};
 use crate::pack::{Reader, Writer};
-use crate::packed::{lookup, with_pair};
+use crate::packed::{is_empty, with_pair};
 use crate::past::Past;
 use crate::program::{Asked, Journey, Kept, Program, Step, Verb};
 use crate::record::{kept_event, result_of, result_with, State};
@@ -41,7 +41,7 @@ pub fn wake<'p, 'a: 'p>(
         || entry.due_ms > now_ms
         || entry.parked.is_some()
         || entry.stopped_ms != 0
-        || !crate::packed::is_empty(&entry.done)
+        || !is_empty(&entry.done)
         || (is_held && entry.held_ms == 0)
     {
         return Err(Bail);
@@ -194,13 +194,8 @@ fn draw(journey: &Journey, step: &Step, state: &mut State, now_ms: i64) -> May<f
     let profile_id = state.profile_id;
     let history = state.history()?;
     let name = format!("{}/{}", journey.id, step.id);
-    match lookup(&history.draws, &name)? {
-        Some(Value::List(made)) => match made.first() {
-            Some(Value::Float(drawn)) => return Ok(*drawn),
-            _ => return Err(Bail),
-        },
-        Some(_) => return Err(Bail),
-        None => {}
+    if let Some(drawn) = drawn_before(&history.draws, &name)? {
+        return Ok(drawn);
     }
     let drawn = ids::share_of(&[&journey.id, &step.id, profile_id]);
     let mut made = Writer::with_room(24);
@@ -212,7 +207,7 @@ fn draw(journey: &Journey, step: &Step, state: &mut State, now_ms: i64) -> May<f
     Ok(drawn)
 }
 
-/// What guards read of a holdout that was drawn before; None where it was not.
+/// Gives a number that was drawn before, for a split or a holdout; None where it was not.
 pub fn drawn_before(draws: &[u8], name: &str) -> May<Option<f64>> {
     let mut reader = Reader::new(draws);
     for _ in 0..reader.map()? {

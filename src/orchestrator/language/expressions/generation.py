@@ -45,7 +45,7 @@ _UNITS = {"days_since": instants.DAY_MS, "hours_since": instants.HOUR_MS}
 _TIMES = re.compile(r"now|event\.time|steps\.\w+\.event\.time|profile\.last_seen\.\w+")
 _WATCHABLE = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
-_COMPARISONS: dict[type[ast.cmpop], str] = {
+COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "eq",
     ast.NotEq: "ne",
     ast.Lt: "lt",
@@ -216,7 +216,7 @@ class Generator:
         return pairs[0] if len(pairs) == 1 else ast.BoolOp(ast.And(), pairs)
 
     def _comparison(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
-        name = _COMPARISONS.get(type(operator))
+        name = COMPARISONS.get(type(operator))
         if name is None:
             raise self._mistake(left, "E402", "`is` cannot stand in an expression", "== or exists(...)")
         if self._around.is_watched:

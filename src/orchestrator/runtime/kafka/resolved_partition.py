@@ -224,9 +224,8 @@ class ResolvedPartition(Partition):
         until_ms = self.clock.open_until(wall_ms)
         has_left_held = aligned.has_left_held
         while (key := aligned.next_key) is not None:
-            if not (self._held or has_left_held or sink.is_full or key <= aligned.mark) and self._run(
-                until_ms, wall_ms
-            ):
+            is_plain_run = not (self._held or has_left_held or sink.is_full or key <= aligned.mark)
+            if is_plain_run and self._run(until_ms, wall_ms):
                 if perf_counter() >= self._until:
                     return
                 continue

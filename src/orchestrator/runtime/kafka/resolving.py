@@ -176,7 +176,7 @@ class ResolvingPartition(Unit):
     def _run(self, catalog: Catalog, wall_ms: int, end: int) -> None:
         """Let what is compiled pass on the events that name a customer id, as long as nobody's go to the linker."""
         passing, records, outgoing = self._passing, self._records, self.outgoing
-        is_direct = not self._links or (catalog.project.identity.is_direct and not len(self._linked))
+        is_direct = not self._links or (catalog.project.identity.is_direct and not self._linked)
         if passing is None or not is_direct or not isinstance(records, list):
             return
         sinks: list[list[Forward]] = [[] for _ in range(self._count)]
