@@ -55,6 +55,11 @@ def asked(expression: Expression, project: Project) -> dict[str, Any]:
     }
 
 
+def reads_profile(code: Code) -> bool:
+    """Tell whether a translated expression may read what is known of a customer, beside their past."""
+    return code[0] == "profile" or any(reads_profile(each) for each in code if isinstance(each, list) and each)
+
+
 def _with_keys(code: Code, project: Project) -> Code:
     """Put the keys of segments, by which a state knows them, in the place of their names."""
     if code[0] == "in_segment":

@@ -10,18 +10,20 @@ from typing import Any
 
 import orjson
 
-from orchestrator.compiled.expressions import Code, UntranslatableError, asked, code_of
+from orchestrator.compiled.expressions import Code, UntranslatableError, asked, code_of, reads_profile
 from orchestrator.engine.guards import TRACKING_PURPOSE
 from orchestrator.engine.plans import Arrival, Departure, Departures, events_of
 from orchestrator.engine.stillness import heard_by_name, is_counted
 from orchestrator.engine.wakes import Wakes
-from orchestrator.model.audience import BOUGHT, Audiences, Everything
+from orchestrator.model.audience import BOUGHT, Audiences, Everything, Inactive
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.journey import Choose, Exit, GoalRule, Journey, Send, Split, Step, Wait, WaitFor, WaitUntil
 from orchestrator.model.project import WINDOWS_MS, Cap, Project, Purpose
 from orchestrator.model.rights import ERASE
 
 Written = dict[str, Any]
+# What says something of a profile, and has a form there.
+TELLING = ("profile_updated", "consent_changed")
 # Which quiet hours hold, by their place in a list: those of a purpose by a channel.
 Quiet = list[tuple[str, str]]
 
@@ -41,16 +43,36 @@ def write(catalog: Catalog) -> tuple[str, Quiet, frozenset[str]]:
         kind: _departures(catalog, plan, numbers) for kind, plan in events.items() if isinstance(plan, Departures)
     }
     arrivals = {kind: plan for kind, plan in arrivals.items() if plan is not None}
+    telling = [kind for kind in TELLING if _is_told_alone(catalog, kind)]
     written = {
         "journeys": [_journey(catalog, journey, woken, quiet) for journey in catalog.versions.values()],
         "arrivals": arrivals,
         "departures": departures,
-        "beginning": sorted(kind for kind in events if kind in catalog.beginning),
+        "telling": telling,
+        "beginning": sorted(kind for kind in [*events, *telling] if kind in catalog.beginning),
         "wanted": None if isinstance(catalog.wanted, Everything) else sorted(catalog.wanted),
         "labels": sorted(catalog.named),
-        "audiences": None if audiences is None else _audiences(catalog, audiences, [*arrivals, *departures]),
+        "audiences": None if audiences is None else _audiences(catalog, audiences, [*arrivals, *departures, *telling]),
     }
-    return orjson.dumps(written).decode(), quiet, frozenset(arrivals) | frozenset(departures)
+    return orjson.dumps(written).decode(), quiet, frozenset([*arrivals, *departures, *telling])
+
+
+def _is_told_alone(catalog: Catalog, kind: str) -> bool:
+    """Tell whether an event that says something of a profile is nobody else's business, and moves no instant.
+
+    By what becomes known of a customer the calendar is asked anew, and so are segments that ask it and them.
+    """
+    interest, audiences = catalog.interests[kind], catalog.audiences
+    if interest.reacting or interest.entering or interest.converts:
+        return False
+    return audiences is None or not (
+        is_counted(catalog, audiences, kind)
+        or any(not isinstance(each.moment, Inactive) for each in audiences.watched)
+        or any(
+            each.condition.moments and reads_profile(code_of(each.condition.evaluate, catalog.project))
+            for each in audiences.segments
+        )
+    )
 
 
 def _audiences(catalog: Catalog, audiences: Audiences, kinds: Iterable[str]) -> Written:

@@ -5,6 +5,7 @@ import pytest
 
 from orchestrator.compiled import program
 from orchestrator.compiled.expressions import UntranslatableError, asked, code_of
+from orchestrator.compiled.program import TELLING
 from orchestrator.compiled.turns import kinds_of, turns_of
 from orchestrator.language import compile_sources
 from shop.compiled import needs_compiled
@@ -47,7 +48,7 @@ def written(catalog):
 
 def test_a_plain_journey_is_written_down_as_a_whole():
     found, kinds = written(catalog_of())
-    assert kinds == {"come", "ordered"}
+    assert kinds == {"come", "ordered", *TELLING}
     assert found["arrivals"]["come"]["where"]["code"] == ["ge", ["property", "total"], ["constant", 30]]
     [cart] = found["journeys"]
     assert [step["verb"] for step in cart["steps"]] == ["wait", "choose", "exit", "send"]
@@ -100,4 +101,32 @@ def test_customers_who_move_to_another_version_are_for_python():
     ).catalog
     assert turns_of(catalog) is None
     assert turns_of(catalog_of()) is not None
-    assert kinds_of(catalog_of()) == {"come", "ordered"}
+    assert kinds_of(catalog_of()) == {"come", "ordered", *TELLING}
+
+
+def told_of(catalog):
+    return written(catalog)[0]["telling"]
+
+
+def test_what_is_said_of_a_profile_is_for_python_where_a_journey_asks_for_it():
+    assert told_of(catalog_of()) == [*TELLING]
+    welcome = CART.replace("cart\n", "welcome\n", 1).replace("event: ordered", "event: consent_changed")
+    welcome = welcome.format(version=1, where="total >= 30", asks="entry.total < 50")
+    assert told_of(catalog_of(**{"welcome.journey.yaml": welcome})) == ["profile_updated"]
+
+
+@pytest.mark.parametrize(
+    ("enter", "condition", "telling"),
+    [
+        ("{segment: fan}", "profile.points > 2", TELLING),
+        ("{segment: fan}", "count('come', within='2d') > 2", TELLING),
+        ("{segment: fan}", "count('come', within='2d') > profile.points", ()),
+        ("{inactive: {for: 2d, events: [come]}}", "profile.points > 2", TELLING),
+        ("{schedule: {every: day, at: '12:00'}}", "profile.points > 2", ()),
+    ],
+)
+def test_and_where_it_may_move_an_instant(enter, condition, telling):
+    journey = "journey: fans\nversion: 1\npurpose: service\nstatus: live\nenter: {ENTER, again: always}\n"
+    journey = journey.replace("{ENTER", enter[:-1]) + "steps:\n  - {id: stay, wait: 30h}\n"
+    sources = {"fans.journey.yaml": journey, "segments.yaml": f'fan: {{if: "{condition}"}}\n'}
+    assert told_of(catalog_of(**sources)) == [*telling]

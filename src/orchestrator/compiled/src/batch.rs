@@ -12,6 +12,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::envelope::Envelope;
 use crate::keys;
+use crate::profiles;
 use crate::timers::Timers;
 use crate::value::Value;
 use crate::{Came, Turns, IGNORED};
@@ -27,6 +28,10 @@ pub struct Lent<'py> {
     receipts: Option<Bound<'py, PyString>>,
     /// Behind resolve, the one header of what it passes on, whose keys are the profiles' ids.
     origin: Option<Bound<'py, PyString>>,
+    /// Which partition it is, of how many, where each record's key has to lead to it.
+    place: Option<(usize, usize)>,
+    /// Whether noes are remembered of people who were erased: whoever tells an address is asked about in Python.
+    has_noes: bool,
     changes: Bound<'py, PyDict>,
     decisions: Bound<'py, PyList>,
     actions: Bound<'py, PyList>,
@@ -122,9 +127,12 @@ impl<'py> Batch<'_, 'py> {
         let now_ms = self.pass(at_ms)?;
         let envelope = Envelope::read(value.as_bytes(), at_ms).map_err(|_| Halt::Here)?;
         let kind = &*envelope.kind;
+        if self.lent.has_noes && kind == profiles::UPDATED {
+            return Err(Halt::Here);
+        }
         if self.turns.program.takes(kind) {
             let (id, key) = self.key_of(record, &envelope)?;
-            self.turn(&envelope, &id, &key, now_ms)?;
+            self.turn(record, &envelope, &id, &key, now_ms)?;
             self.done.facts += 1;
         } else if self.turns.program.wanted.as_ref().is_some_and(|wanted| !wanted.contains(kind)) {
             self.done.ignored += 1;
@@ -193,15 +201,17 @@ impl<'py> Batch<'_, 'py> {
 
     fn turn(
         &mut self,
+        source: &Bound<'py, PyAny>,
         envelope: &Envelope,
         id: &Bound<'py, PyString>,
         key: &Bound<'py, PyBytes>,
         now_ms: i64,
     ) -> Result<(), Halt> {
         let record = self.lent.get.call1((id,))?;
-        // Whether a customer who is not known yet belongs here at all is asked in Python.
-        let Ok(record) = record.cast::<PyBytes>() else { return Err(Halt::Here) };
-        let old = record.as_bytes();
+        let old = record.cast::<PyBytes>().ok().map(|record| record.as_bytes());
+        if old.is_none() && !self.is_home(source)? {
+            return Err(Halt::Here);
+        }
         let properties = match envelope.properties {
             [] => Ok(Value::Map(Vec::new())),
             text => crate::given_properties(text),
@@ -215,11 +225,18 @@ impl<'py> Batch<'_, 'py> {
             properties,
         };
         let profile_id = std::str::from_utf8(key.as_bytes()).map_err(|_| Halt::Here)?;
-        let came = self.turns.take_event(&event, Some(&envelope.customer_id), Some(old), profile_id, now_ms);
+        let came = self.turns.take_event(&event, Some(&envelope.customer_id), old, profile_id, now_ms);
         let came = came.map_err(|_| Halt::Here)?;
         self.turns.tally.hear(&envelope.kind, came.outcome);
-        self.take_over(came, id, profile_id, key, due_of(old))?;
+        self.take_over(came, id, profile_id, key, old.map_or(0, due_of))?;
         Ok(())
+    }
+
+    /// Whether a customer who is not known yet belongs here.
+    fn is_home(&self, record: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let Some((number, count)) = self.lent.place else { return Ok(true) };
+        let key = record.getattr(intern!(self.py, "key"))?;
+        Ok(key.cast::<PyBytes>().is_ok_and(|key| keys::partition_of(key.as_bytes(), count) == number))
     }
 
     /// Wakes everybody who is due before an instant, each at their own.

@@ -17,6 +17,7 @@ mod pack;
 mod packed;
 mod passing;
 mod past;
+mod profiles;
 mod program;
 mod record;
 mod telling;
@@ -212,6 +213,13 @@ impl Turns {
         if program.audiences.as_ref().is_some_and(|audiences| audiences.last_seen) && event.channel.is_some() {
             return Err(Bail);
         }
+        if program.telling.contains(event.kind) {
+            profiles::apply(program, &mut state, event, past.as_ref(), now_ms)?;
+            hear(program, &mut state, past.as_mut(), event, now_ms);
+            state.remember(digest);
+            let written = (state.write(record.map_or(0, <[u8]>::len))?, state.due_ms());
+            return Ok(Came { record: Some(written), ..Came::nothing(APPLIED) });
+        }
         let turn_id = ids::derive(&[state.profile_id, event.id]);
         let mut told = Told::new(turn_id, now_ms, state.profile_id, event.id)?;
         let mut changed = if let Some(arrival) = program.arrivals.get(event.kind) {
@@ -220,12 +228,7 @@ impl Turns {
             let departures = program.departures.get(event.kind).ok_or(Bail)?;
             events::depart(program, departures, &mut state, event, past.as_ref(), now_ms, &mut told)?
         };
-        if let (Some(audiences), Some(past)) = (&program.audiences, &mut past) {
-            if past.hear(audiences, event.kind, event.time_ms.min(now_ms), now_ms) {
-                state.put_past(past.due_ms(), past.write());
-                changed = true;
-            }
-        }
+        changed |= hear(program, &mut state, past.as_mut(), event, now_ms);
         let mut written = None;
         if changed {
             state.remember(digest);
@@ -281,6 +284,16 @@ fn still_past<'a>(program: &Program, state: &State<'a>, now_ms: i64) -> May<Opti
     } else {
         Err(Bail)
     }
+}
+
+/// Lets an event break the silences that it breaks; says whether that changed the past.
+fn hear(program: &Program, state: &mut State, past: Option<&mut Past>, event: &Event, now_ms: i64) -> bool {
+    let (Some(audiences), Some(past)) = (&program.audiences, past) else { return false };
+    let is_news = past.hear(audiences, event.kind, event.time_ms.min(now_ms), now_ms);
+    if is_news {
+        state.put_past(past.due_ms(), past.write());
+    }
+    is_news
 }
 
 /// Reads an event's properties; none given and null are the same as none.

@@ -199,6 +199,8 @@ pub struct Program {
     by_version: HashMap<(String, i64), usize>,
     pub arrivals: HashMap<String, Arrival>,
     pub departures: HashMap<String, Departures>,
+    /// What says something of a profile, and of which nobody else asks anything.
+    pub telling: HashSet<String>,
     pub beginning: HashSet<String>,
     /// What somebody asks for: all else costs its reading. None for everything.
     pub wanted: Option<HashSet<String>>,
@@ -217,6 +219,7 @@ impl Program {
             journeys,
             arrivals: named(&written, "arrivals", arrival)?,
             departures: named(&written, "departures", departures)?,
+            telling: set(field(&written, "telling")?)?,
             beginning: set(field(&written, "beginning")?)?,
             wanted: maybe(field(&written, "wanted")?, set)?,
             labels: set(field(&written, "labels")?)?,
@@ -226,7 +229,7 @@ impl Program {
 
     /// Whether events of a type are taken here.
     pub fn takes(&self, kind: &str) -> bool {
-        self.arrivals.contains_key(kind) || self.departures.contains_key(kind)
+        self.arrivals.contains_key(kind) || self.departures.contains_key(kind) || self.telling.contains(kind)
     }
 
     pub fn journey(&self, id: &str, version: i64) -> Option<&Journey> {

@@ -386,6 +386,10 @@ impl<'a> State<'a> {
         self.profile.clone()
     }
 
+    pub fn put_profile(&mut self, packed: Vec<u8>) {
+        self.profile = Cow::Owned(packed);
+    }
+
     pub fn history(&mut self) -> May<&mut History<'a>> {
         if self.history.is_none() {
             self.history = Some(History::read(self.history_bytes)?);

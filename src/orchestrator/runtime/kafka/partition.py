@@ -77,7 +77,8 @@ class Partition(Unit):
         self._receipts = receipts
         found: list[str] = []
         self._timers = Timers(self._found_due(state, found.append))
-        self._shortcut = Shortcut(state, self._timers, receipts)
+        place = (number, count) if checks_keys else None
+        self._shortcut = Shortcut(state, self._timers, receipts, self._objections, place)
         self._cases = Cases(state, found, self._keep_at, self._measure, keeps_cases_ms)
         # What customers wait with until a life comes that is theirs, by the profile's key; behind resolve only.
         self._held: dict[bytes, deque[tuple[KafkaRecord, int]]] = {}

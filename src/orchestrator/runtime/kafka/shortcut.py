@@ -16,10 +16,12 @@ from orchestrator.model.codec import due_of
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.ids import profile_id_of
+from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.outgoing import Line, Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import PartitionState
 from orchestrator.runtime.kafka.unit import Tally
+from orchestrator.runtime.objections import TELLING
 from orchestrator.runtime.timers import Timers
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class _Lent:
     profile_id_of: Callable[[str, str], str]
     receipts: str | None
     origin: str | None
+    place: tuple[int, int] | None
+    has_noes: bool
     changes: dict[str, bytes | None]
     decisions: list[Line]
     actions: list[Line]
@@ -52,11 +56,20 @@ class Clock(NamedTuple):
 class Shortcut:
     """The compiled turns of one partition, by the definitions it goes by; none before there are any."""
 
-    def __init__(self, state: PartitionState, timers: Timers, receipts: str | None, origin: str | None = None) -> None:
-        """Open it for a partition; behind resolve, `origin` is the header of what that passes on."""
+    def __init__(
+        self,
+        state: PartitionState,
+        timers: Timers,
+        receipts: str | None,
+        objections: Objections,
+        place: tuple[int, int] | None,
+    ) -> None:
+        """Open it for a partition; `place` is its number, of how many, where keys are checked."""
         self._state = state
         self._timers = timers
         self._receipts = receipts
+        self._objections = objections
+        self._place = place
         # Behind resolve, the header of what that passes on.
         self.origin: str | None = None
         self._turns: Turns | None = None
@@ -105,7 +118,17 @@ class Shortcut:
             max(0, sink.most_facts - sink.facts),
             max(0, sink.room),
             until - perf_counter(),
-            _Lent(state.get, state.put, self._timers, profile_id_of, self._receipts, self.origin, *sinks),
+            _Lent(
+                state.get,
+                state.put,
+                self._timers,
+                profile_id_of,
+                self._receipts,
+                self.origin,
+                self._place,
+                bool(self._objections.known),
+                *sinks,
+            ),
         )
         sink.facts += facts
         sink.bytes += size
@@ -117,6 +140,8 @@ class Shortcut:
         turns = self._turns
         if turns is None or event.type not in self._kinds or event.identifiers or event.decoded is not None:
             return None
+        if event.type == TELLING and self._objections.known:
+            return None  # whoever was erased may have objected under an address that it tells
         came = turns.on_event(
             event.type,
             event.id,
