@@ -4,12 +4,15 @@
 //! left to the engine in Python, which tells the producer or takes it for what it is.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::bail::{Bail, May};
 use crate::value::{Pairs, Value};
 
 /// What nests deeper is looked at in Python, where the bound is.
 const DEEPEST: usize = 24;
+/// Of so few names one is found sooner by looking along them than by its hash.
+const FEW_NAMES: usize = 32;
 
 /// Reads a whole text.
 pub fn read_json(text: &[u8]) -> May<Value<'_>> {
@@ -196,6 +199,7 @@ impl<'a> Json<'a> {
     fn map(&mut self, depth: usize) -> May<Value<'a>> {
         self.at += 1;
         let mut pairs: Pairs<'a> = Vec::new();
+        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
         if self.peek()? == b'}' {
             self.at += 1;
             return Ok(Value::Map(pairs));
@@ -205,8 +209,17 @@ impl<'a> Json<'a> {
             self.sign(b':')?;
             let value = self.value(depth + 1)?;
             // Of a name that is given twice the last counts, at the place of the first.
-            match pairs.iter_mut().find(|(known, _)| *known == name) {
-                Some(pair) => pair.1 = value,
+            let known = if pairs.len() <= FEW_NAMES {
+                pairs.iter().position(|(known, _)| *known == name)
+            } else {
+                if places.is_empty() {
+                    places.extend(pairs.iter().enumerate().map(|(at, (known, _))| (known.clone(), at)));
+                }
+                let at = *places.entry(name.clone()).or_insert(pairs.len());
+                Some(at).filter(|at| *at < pairs.len())
+            };
+            match known {
+                Some(at) => pairs[at].1 = value,
                 None => pairs.push((name, value)),
             }
             if !self.is_more(b'}')? {
