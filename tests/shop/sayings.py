@@ -12,7 +12,8 @@ from orchestrator.model.effects import Action
 Saying = tuple[str, dict[str, Any]]
 TRAITS = ("email", "device_token", "language", "timezone", "tier", "points", "at", "groups", "address", "名", "")
 VALUES: tuple[Any, ...] = (
-    None, None, "gold", "tin", "a@b.example", "es", "Asia/Tokyo", "Nowhere/Else", "", "x" * 40, "é\n\"\\\u0001😀",
+    None, None, "gold", "tin", "a@b.example", "a@b.example", "A@b.example ", ["t1", "a@b.example"],
+    "es", "Asia/Tokyo", "Nowhere/Else", "", "x" * 40, "é\n\"\\\u0001😀",
     0, 1, 2, 3, -1, -33, 200, 70_000, 2**33, -(2**40), 2**63 - 1, 2**63, 1.0, 1.5, -2.5e-7, 1e300, True, False,
     [], ["t1", "t2"], {}, {"city": "Cuenca", "deep": [1, None, {"a": {}}]}, {"vip": {"since": 3}, "club": None},
     {"vip": None}, {str(number): number for number in range(17)},

@@ -30,8 +30,8 @@ pub struct Lent<'py> {
     origin: Option<Bound<'py, PyString>>,
     /// Which partition it is, of how many, where each record's key has to lead to it.
     place: Option<(usize, usize)>,
-    /// Whether noes are remembered of people who were erased: whoever tells an address is asked about in Python.
-    has_noes: bool,
+    /// Tells whether somebody who was erased objected under an address that is told; None where no noes are remembered.
+    is_objected: Option<Bound<'py, PyAny>>,
     changes: Bound<'py, PyDict>,
     decisions: Bound<'py, PyList>,
     actions: Bound<'py, PyList>,
@@ -127,11 +127,11 @@ impl<'py> Batch<'_, 'py> {
         let now_ms = self.pass(at_ms)?;
         let envelope = Envelope::read(value.as_bytes(), at_ms).map_err(|_| Halt::Here)?;
         let kind = &*envelope.kind;
-        if self.lent.has_noes && kind == profiles::UPDATED {
-            return Err(Halt::Here);
-        }
         if self.turns.program.takes(kind) {
             let (id, key) = self.key_of(record, &envelope)?;
+            if kind == profiles::UPDATED && self.is_objected(&envelope, &id)? {
+                return Err(Halt::Here);
+            }
             self.turn(record, &envelope, &id, &key, now_ms)?;
             self.done.facts += 1;
         } else if self.turns.program.wanted.as_ref().is_some_and(|wanted| !wanted.contains(kind)) {
@@ -230,6 +230,12 @@ impl<'py> Batch<'_, 'py> {
         self.turns.tally.hear(&envelope.kind, came.outcome);
         self.take_over(came, id, profile_id, key, old.map_or(0, due_of))?;
         Ok(())
+    }
+
+    fn is_objected(&self, envelope: &Envelope, id: &Bound<'py, PyString>) -> PyResult<bool> {
+        let Some(ask) = &self.lent.is_objected else { return Ok(false) };
+        let told = PyBytes::new(self.py, envelope.properties);
+        ask.call1((told, &*envelope.customer_id, envelope.time_ms, id))?.extract()
     }
 
     /// Whether a customer who is not known yet belongs here.

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Raw
+
 from orchestrator.compiled.turns import Turns, kinds_of, turns_of
+from orchestrator.errors import EventError
 from orchestrator.model.catalog import Catalog
 from orchestrator.model.codec import due_of
-from orchestrator.model.event import Event
+from orchestrator.model.event import NOT_GIVEN, Event
 from orchestrator.model.identity import CUSTOMER_ID
 from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime.kafka.objections import Objections
@@ -21,7 +24,7 @@ from orchestrator.runtime.kafka.outgoing import Line, Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
 from orchestrator.runtime.kafka.state import PartitionState
 from orchestrator.runtime.kafka.unit import Tally
-from orchestrator.runtime.objections import TELLING
+from orchestrator.runtime.objections import TELLING, renewed
 from orchestrator.runtime.timers import Timers
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class _Lent:
     receipts: str | None
     origin: str | None
     place: tuple[int, int] | None
-    has_noes: bool
+    is_objected: Callable[[bytes, str, int, str], bool] | None
     changes: dict[str, bytes | None]
     decisions: list[Line]
     actions: list[Line]
@@ -126,7 +129,7 @@ class Shortcut:
                 self._receipts,
                 self.origin,
                 self._place,
-                bool(self._objections.known),
+                self._is_objected if self._objections.known else None,
                 *sinks,
             ),
         )
@@ -140,8 +143,8 @@ class Shortcut:
         turns = self._turns
         if turns is None or event.type not in self._kinds or event.identifiers or event.decoded is not None:
             return None
-        if event.type == TELLING and self._objections.known:
-            return None  # whoever was erased may have objected under an address that it tells
+        if event.type == TELLING and self._objections.known and self._renewed(event, profile_id):
+            return None
         came = turns.on_event(
             event.type,
             event.id,
@@ -154,6 +157,21 @@ class Shortcut:
             now_ms,
         )
         return None if came is None else self._take_over(came, profile_id, 0 if old is None else due_of(old), sink)
+
+    def _is_objected(self, properties: bytes, customer_id: str, time_ms: int, profile_id: str) -> bool:
+        """Tell whether what is told of a profile is for the engine in Python: it may let noes hold again, or is odd."""
+        raw = Raw(properties) if properties else NOT_GIVEN
+        try:
+            return self._renewed(Event("", TELLING, time_ms, customer_id, raw_properties=raw), profile_id)
+        except EventError:
+            return True
+
+    def _renewed(self, event: Event, profile_id: str) -> bool:
+        """Tell whether somebody who was erased objected under an address that an event tells."""
+        if self._catalog is None:
+            return True
+        self._objections.identity = self._catalog.project.identity
+        return bool(renewed(self._objections, self._catalog.project, event, profile_id))
 
     def on_timers(self, profile_id: str, record: bytes, awaited_ms: int, now_ms: int, sink: Outgoing) -> bool:
         """Wake a customer; False, with nothing done, where that is for the engine in Python."""
