@@ -20,6 +20,7 @@ mod past;
 mod profiles;
 mod program;
 mod record;
+mod record_batch;
 mod telling;
 mod timers;
 mod turn;
@@ -327,6 +328,7 @@ fn as_tuple<'py>(py: Python<'py>, came: Came, key: &Bound<'py, PyBytes>) -> PyRe
 #[pymodule]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<passing::Passing>()?;
+    module.add_class::<record_batch::RecordBatch>()?;
     module.add_class::<timers::Timers>()?;
     module.add_class::<Turns>()
 }

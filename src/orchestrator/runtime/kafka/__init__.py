@@ -15,6 +15,7 @@ Reading and writing
                                         the group and the loop; who works on what; what this worker owns; inputs' ends
     incarnation, writer, restore, commit
                                         a partition from its producer's epoch to its first error, in the only safe order
+    batches                             what a producer sends at once, compiled where there is a compiler
     topics, keys, records, header       names and settings, the partitioner, an event from a record, what a commit says
     places, group_offsets, watching     where an input is gone on with; topics that are not as they were
 A partition's work

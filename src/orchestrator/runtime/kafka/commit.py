@@ -30,12 +30,13 @@ Owns this order. Must never touch what a turn decided.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from aiokafka.structs import TopicPartition
 
 from orchestrator.runtime import faults
 from orchestrator.runtime.kafka.header import HEADER_KEY, Header, encode_header
-from orchestrator.runtime.kafka.outgoing import Line, Outgoing
+from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.writer import Writer
 
@@ -89,8 +90,7 @@ async def commit(
         sent += await writer.forward(topics.links, 0, outgoing.links)
         # 3. Send the changes, and behind them the header.
         faults.reach("commit.changes")
-        changes: list[Line] = [(profile_id.encode(), record) for profile_id, record in outgoing.changes.items()]
-        changes.append((HEADER_KEY.encode(), encode_header(header)))
+        changes = chain(outgoing.changes.items(), [(HEADER_KEY, encode_header(header))])
         changelog = target.logged_to
         logged = await writer.send(changelog.topic, changelog.partition, changes) if target.has_changelog else []
         # 4. Check every send.

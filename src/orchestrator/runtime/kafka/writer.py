@@ -22,7 +22,8 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata, TopicPartition
 
-from orchestrator.runtime.kafka.outgoing import Forward, Line
+from orchestrator.runtime.kafka.batches import Keyed, RecordBatch
+from orchestrator.runtime.kafka.outgoing import Forward
 from orchestrator.runtime.kafka.resolved import CLOCK_KEY, STAMP
 from orchestrator.runtime.kafka.settings import KafkaSettings
 from orchestrator.runtime.wall_clock import wall_clock_ms
@@ -58,6 +59,7 @@ class Writer:
         self, settings: KafkaSettings, transactional_id: str | None, *, batch_bytes: int = BATCH_BYTES
     ) -> None:
         self.transactional_id = transactional_id
+        self._batch_bytes = batch_bytes
         self._producer = AIOKafkaProducer(
             transactional_id=transactional_id,
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
@@ -80,27 +82,20 @@ class Writer:
         await self._producer.begin_transaction()
         self._look_at_the_end()
 
-    async def send(self, topic: str, partition: int, lines: Iterable[Line]) -> list[Batch]:
+    async def send(self, topic: str, partition: int, lines: Iterable[Keyed]) -> list[Batch]:
         """Send lines in batches, inside the transaction if there is one.
 
         Return a future and a count of records for each batch.
         """
-        producer = self._producer
         now_ms = wall_clock_ms()
         sent: list[Batch] = []
-        batch = producer.create_batch()
-        # Past aiokafka's own `append`, which costs as much again for serializers that we have none of.
-        append, count, no_headers = batch._builder.append, 0, list[Any]()
-        for key, value in lines:
-            if append(count, now_ms, key, value, no_headers) is None:
-                batch._relative_offset = count
-                sent.append(await self._send_batch(batch, topic, partition))
-                batch = producer.create_batch()
-                append, count = batch._builder.append, 0
-                append(0, now_ms, key, value, no_headers)
-            count += 1
-        batch._relative_offset = count
-        if count:
+        lines = iter(lines)
+        over = next(lines, None)
+        while over is not None:
+            key, value = over
+            batch = self._begun()
+            batch.add(key, value, now_ms, [])
+            over = batch.add_lines(lines, now_ms)
             sent.append(await self._send_batch(batch, topic, partition))
         return sent
 
@@ -110,25 +105,27 @@ class Writer:
         A batch of long ago is stamped with the wall clock: see `resolved.STAMP`.
         """
         sent: list[Batch] = []
-        batch = None
-        for forward in forwards:
-            if batch is None or not _append(batch, forward):
-                if batch is not None:
-                    sent.append(await self._send_batch(batch, topic, partition))
-                batch = self._begun_by(forward)
-        if batch is not None:
+        forwards = iter(forwards)
+        over = next(forwards, None)
+        while over is not None:
+            batch = self._begun_by(over)
+            over = batch.add_forwards(forwards)
             sent.append(await self._send_batch(batch, topic, partition))
         return sent
 
-    def _begun_by(self, forward: Forward) -> Any:
+    def _begun(self) -> RecordBatch:
+        return RecordBatch(self._batch_bytes, self.transactional_id is not None)
+
+    def _begun_by(self, forward: Forward) -> RecordBatch:
         """Begin a batch with a record. Alone any has room, so a very large one is not stamped."""
-        batch, now_ms = self._producer.create_batch(), wall_clock_ms()
-        if forward[2] < now_ms - LONG_AGO_MS and len(forward[1]) < BATCH_BYTES // 2:
-            _append(batch, (CLOCK_KEY, STAMP, now_ms, []))
-        _append(batch, forward)
+        batch, now_ms = self._begun(), wall_clock_ms()
+        key, value, timestamp_ms, headers = forward
+        if timestamp_ms < now_ms - LONG_AGO_MS and len(value) < BATCH_BYTES // 2:
+            batch.add(CLOCK_KEY, STAMP, now_ms, [])
+        batch.add(key, value, timestamp_ms, headers)
         return batch
 
-    async def _send_batch(self, batch: Any, topic: str, partition: int) -> tuple["asyncio.Future[RecordMetadata]", int]:
+    async def _send_batch(self, batch: RecordBatch, topic: str, partition: int) -> Batch:
         batch.close()
         accumulator, tp = self._producer._message_accumulator, TopicPartition(topic, partition)
         if self.transactional_id is not None and tp in accumulator._batches and accumulator._exception is None:
@@ -181,15 +178,6 @@ class Writer:
         waiter = self._producer._txn_manager.wait_for_transaction_end()
         if waiter is not None:
             waiter.add_done_callback(_look_at)
-
-
-def _append(batch: Any, forward: Forward) -> bool:
-    # As in `send`, past aiokafka's own.
-    key, value, timestamp, headers = forward
-    if batch._builder.append(batch._relative_offset, timestamp, key, value, headers) is None:
-        return False
-    batch._relative_offset += 1
-    return True
 
 
 def _look_at(future: "asyncio.Future[Any]") -> None:
