@@ -10,12 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.runtime.kafka.state import Checkpoint, DamagedError, MemoryState, RocksState
+from orchestrator.model.ids import profile_id_of
+from orchestrator.runtime.kafka import state as states
+from orchestrator.runtime.kafka.state import Checkpoint, DamagedError, Memory, MemoryState, PlainMemory, RocksState
 
 
-@pytest.fixture(params=["memory", "rocksdb"])
+def memory_of(kind) -> MemoryState:
+    """Make a state in memory of one kind; where there is no compiler, both are the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(states, "Memory", kind)
+        return MemoryState()
+
+
+@pytest.fixture(params=["memory", "plain memory", "rocksdb"])
 def state(request, tmp_path):
-    opened = MemoryState() if request.param == "memory" else RocksState(tmp_path / "state")
+    kinds = {"memory": Memory, "plain memory": PlainMemory}
+    opened = RocksState(tmp_path / "state") if request.param == "rocksdb" else memory_of(kinds[request.param])
     yield opened
     opened.close()
 
@@ -112,26 +122,34 @@ def test_memory_never_claims_a_checkpoint():
     assert state.checkpoint() is None
 
 
-@settings(max_examples=30)
-@given(st.lists(st.tuples(st.sampled_from(["put", "drop", "commit"]), st.sampled_from("abc"), st.binary(max_size=2))))
-def test_both_answer_alike_whatever_is_done(tmp_path_factory, steps):
-    memory, rocks = MemoryState(), RocksState(tmp_path_factory.mktemp("rocks") / "state")
+# Ids of profiles, and names of places, some of them nearly ids.
+NAMES = [profile_id_of("customer_id", "ana"), "f" * 32, "F" * 32, "0" * 31, "0" * 32, "@case 1", "", "ä" * 16]
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(["put", "drop", "commit"]), st.sampled_from(NAMES), st.binary(max_size=2))))
+def test_all_answer_alike_whatever_is_done(tmp_path_factory, steps):
+    rocks = RocksState(tmp_path_factory.mktemp("rocks") / "state")
+    compiled, plain = memory_of(Memory), memory_of(PlainMemory)
     changes: dict[str, bytes | None] = {}
     try:
-        for offset, (what, profile_id, record) in enumerate(steps):
-            for state in (memory, rocks):
+        for offset, (what, name, record) in enumerate(steps):
+            for state in (compiled, plain, rocks):
                 if what == "put":
-                    state.put(profile_id, record)
+                    state.put(name, record)
                 elif what == "drop":
-                    state.drop(profile_id)
+                    state.drop(name)
                 else:
                     state.commit(changes, Checkpoint(offset, 0.0))
             if what == "commit":
                 changes = {}
             else:
-                changes[profile_id] = record if what == "put" else None
-            assert dict(memory) == dict(rocks)
-            assert [memory.get(name) for name in "abc"] == [rocks.get(name) for name in "abc"]
+                changes[name] = record if what == "put" else None
+            assert dict(compiled) == dict(plain) == dict(rocks)
+            assert len(compiled) == len(plain)
+            assert sorted(compiled.walk()) == sorted(plain.walk())
+            for name in NAMES:
+                assert compiled.get(name) == plain.get(name) == rocks.get(name)
     finally:
         rocks.close()
 

@@ -157,7 +157,9 @@ def came_of(partition: Partition, catalog: Catalog, records: list[Record], dice:
         at += len(batch)
         for topic in ("events", "receipts"):
             partition.inputs.add(topic, [record for record in batch if record.topic == topic])
-        while partition.backlog:
+        if dice.random() < 0.2:  # the inputs are at their end, and the wall clock passes
+            partition.reach_end(partition.clock.now_ms + dice.choice([0, 60_000, HOUR, DAY]))
+        while partition.has_work:
             partition.work(catalog, {"events", "receipts"}, WALL)
             out, header = partition.take_outgoing()
             decisions += out.decisions
@@ -172,7 +174,7 @@ def came_of(partition: Partition, catalog: Catalog, records: list[Record], dice:
         "state": sorted(partition.state), "timers": (partition.waiting, partition._timers.next_ms),
         "clock": (header.clock_ms, header.entries),
         "events": dict(tally.events), "asked": dict(tally.actions), "decided": dict(tally.decisions),
-        "buried": dict(tally.dead_letters),
+        "buried": dict(tally.dead_letters), "lateness": tally.lateness_ms,
     }  # fmt: skip
 
 

@@ -1,11 +1,67 @@
 """The compiled side, as Python sees it; `src/lib.rs` says more."""
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any
 
 Lines = list[tuple[bytes, bytes]]
 # Outcome, new record (None: as it was) with its due instant, decisions, actions, and the bytes of both.
 Came = tuple[str, bytes | None, int, Lines, Lines, int]
+
+class CorruptError(Exception):
+    """What was fetched is not as it was sent."""
+
+class Record:
+    """What is needed of a record of Kafka; `runtime.kafka.fetched` says more."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        timestamp: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Iterable[tuple[str, bytes | None]] = (),
+    ) -> None: ...
+
+class Fetched:
+    """What was fetched of one partition; None where that is of an older form of batches."""
+
+    @staticmethod
+    def of(
+        topic: str,
+        partition: int,
+        data: bytes,
+        offset: int,
+        aborted: Sequence[tuple[int, int]],
+        is_committed_only: bool,
+        inflate: Callable[[int, bytes], bytes],
+    ) -> Fetched | None: ...
+    @property
+    def next_fetch_offset(self) -> int: ...
+    @property
+    def is_done(self) -> bool: ...
+    def take(self, limit: int) -> list[Record]: ...
+
+class Memory:
+    """The records of one partition in memory; `runtime.kafka.state` says more."""
+
+    def __init__(self) -> None: ...
+    def get(self, name: str, /) -> bytes | None: ...
+    def put(self, name: str, record: bytes) -> None: ...
+    def drop(self, name: str) -> None: ...
+    def load(self, changes: Iterable[tuple[str, bytes | None]]) -> None: ...
+    def wipe(self) -> None: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[str, bytes]]: ...
+    def walk(self) -> Iterator[str]: ...
 
 class Passing:
     """What resolve passes on of events that name a customer id and nothing else."""
@@ -21,7 +77,6 @@ class Passing:
         room: int,
         header: str,
         sinks: list[list[Any]],
-        profile_id_of: Callable[[str, str], str],
     ) -> tuple[int, int, int, int, str | None]: ...
 
 class RecordBatch:
@@ -79,11 +134,12 @@ class Turns:
         at: int,
         clock_ms: int,
         pace: tuple[int, int | None],
-        facts: int,
-        bytes: int,
-        seconds: float,
+        room: tuple[int, int, float],
         lent: Any,
     ) -> tuple[int, int, int, int, int, str | None]: ...
+    def fire(
+        self, before_ms: int, now_ms: int | None, wall_ms: int, room: tuple[int, int, float], lent: Any
+    ) -> tuple[int, int, list[int]]: ...
     def take_counts(
         self,
     ) -> tuple[list[tuple[tuple[str, str, str], int]], dict[tuple[str, str], int], dict[tuple[str, str], int]]: ...

@@ -8,7 +8,8 @@ from orchestrator.runtime.timers import NEVER_MS, PlainTimers, Timers
 
 # The compiled ones, and what stands in for them where there is no compiler; the same class twice there.
 KINDS = [Timers, PlainTimers]
-PROFILES = st.sampled_from("abcd")
+# Names, and ids of profiles, between which some names lie.
+PROFILES = st.sampled_from(["a", "@b", "0" * 32, "9" * 32, "f" * 32, "fff"])
 END_MS = 100
 CHANGES = st.lists(st.tuples(PROFILES, st.integers(0, 50)), max_size=200)
 

@@ -6,12 +6,15 @@
 
 use std::time::{Duration, Instant};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::envelope::Envelope;
+use crate::ids;
+use crate::kafka_record::Record;
 use crate::keys;
+use crate::memory::Memory;
+use crate::place::Place;
 use crate::profiles;
 use crate::timers::Timers;
 use crate::value::Value;
@@ -20,16 +23,17 @@ use crate::{Came, Turns, IGNORED};
 /// What a partition lends for a batch.
 #[derive(FromPyObject)]
 pub struct Lent<'py> {
+    /// Where the records are, if that is here; or else how to get and put them.
+    memory: Option<Bound<'py, Memory>>,
     get: Bound<'py, PyAny>,
     put: Bound<'py, PyAny>,
     timers: Bound<'py, Timers>,
-    profile_id_of: Bound<'py, PyAny>,
     /// The input that delivery writes: what is in it is for Python.
     receipts: Option<Bound<'py, PyString>>,
     /// Behind resolve, the one header of what it passes on, whose keys are the profiles' ids.
-    origin: Option<Bound<'py, PyString>>,
+    origin: Option<String>,
     /// Which partition it is, of how many, where each record's key has to lead to it.
-    place: Option<(usize, usize)>,
+    home: Option<(usize, usize)>,
     /// Tells whether somebody who was erased objected under an address that is told; None where no noes are remembered.
     is_objected: Option<Bound<'py, PyAny>>,
     changes: Bound<'py, PyDict>,
@@ -39,13 +43,13 @@ pub struct Lent<'py> {
 
 /// How far a batch may go.
 pub struct Room {
-    pub facts: usize,
-    pub bytes: usize,
-    pub until: Option<Instant>,
+    facts: usize,
+    bytes: usize,
+    until: Option<Instant>,
 }
 
 impl Room {
-    pub fn new(facts: usize, bytes: usize, seconds: f64) -> Self {
+    pub fn new((facts, bytes, seconds): (usize, usize, f64)) -> Self {
         // There may be no end to the time, or none may be left.
         let time = Duration::try_from_secs_f64(seconds.max(0.0)).ok();
         let until = time.and_then(|time| Instant::now().checked_add(time));
@@ -54,6 +58,7 @@ impl Room {
 }
 
 /// How far it came.
+#[derive(Default)]
 pub struct Done {
     pub at: usize,
     pub clock_ms: i64,
@@ -61,6 +66,8 @@ pub struct Done {
     pub bytes: usize,
     pub ignored: usize,
     pub last_kind: Option<String>,
+    /// How late each was whom the wall clock woke, in ms.
+    pub late: Vec<i64>,
 }
 
 /// Why a batch does not go on with a record.
@@ -85,21 +92,26 @@ pub struct Pace {
 }
 
 pub struct Batch<'b, 'py> {
-    pub turns: &'b mut Turns,
-    pub py: Python<'py>,
-    pub lent: Lent<'py>,
-    pub room: Room,
-    pub pace: Pace,
+    turns: &'b mut Turns,
+    py: Python<'py>,
+    lent: Lent<'py>,
+    room: Room,
+    pace: Pace,
     /// The topic of a record that was no receipt.
-    pub plain_topic: Option<Bound<'py, PyAny>>,
+    plain_topic: Option<Bound<'py, PyString>>,
     pub done: Done,
 }
 
-impl<'py> Batch<'_, 'py> {
+impl<'b, 'py> Batch<'b, 'py> {
+    pub fn new(turns: &'b mut Turns, py: Python<'py>, lent: Lent<'py>, room: Room, pace: Pace, done: Done) -> Self {
+        Batch { turns, py, lent, room, pace, plain_topic: None, done }
+    }
+
     /// Takes records from `done.at` on.
     pub fn run(&mut self, records: &Bound<'py, PyList>) -> PyResult<()> {
         while self.done.at < records.len() && self.has_room() {
-            match self.take(&records.get_item(self.done.at)?) {
+            let Ok(record) = Record::from(&records.get_item(self.done.at)?) else { break };
+            match self.take(record.get()) {
                 Ok(()) => self.done.at += 1,
                 Err(Halt::Here) => break,
                 Err(Halt::Failed(error)) => return Err(error),
@@ -116,29 +128,27 @@ impl<'py> Batch<'_, 'py> {
         self.done.facts == 0 || self.room.until.is_none_or(|until| Instant::now() < until)
     }
 
-    fn take(&mut self, record: &Bound<'py, PyAny>) -> Result<(), Halt> {
-        let py = self.py;
-        let value = record.getattr(intern!(py, "value"))?;
-        let Ok(value) = value.cast::<PyBytes>() else { return Err(Halt::Here) };
-        if self.is_receipt(record)? || !self.is_plain(record)? {
+    fn take(&mut self, record: &Record) -> Result<(), Halt> {
+        let value = record.value().ok_or(Halt::Here)?;
+        if self.is_receipt(record)? || !self.is_plain(record) {
             return Err(Halt::Here);
         }
-        let at_ms: i64 = record.getattr(intern!(py, "timestamp"))?.extract()?;
+        let at_ms = record.timestamp;
         let now_ms = self.pass(at_ms)?;
-        let envelope = Envelope::read(value.as_bytes(), at_ms).map_err(|_| Halt::Here)?;
+        let envelope = Envelope::read(value, at_ms).map_err(|_| Halt::Here)?;
         let kind = &*envelope.kind;
         if self.turns.program.takes(kind) {
-            let (id, key) = self.key_of(record, &envelope)?;
-            if kind == profiles::UPDATED && self.is_objected(&envelope, &id)? {
+            let place = self.place_of(record, &envelope)?;
+            if kind == profiles::UPDATED && self.is_objected(&envelope, &place)? {
                 return Err(Halt::Here);
             }
-            self.turn(record, &envelope, &id, &key, now_ms)?;
+            self.turn(record, &envelope, place, now_ms)?;
             self.done.facts += 1;
         } else if self.turns.program.wanted.as_ref().is_some_and(|wanted| !wanted.contains(kind)) {
             self.done.ignored += 1;
         } else {
-            let (id, _) = self.key_of(record, &envelope)?;
-            if !self.passes(&envelope, &id, now_ms)? {
+            let place = self.place_of(record, &envelope)?;
+            if !self.passes(&envelope, &place, now_ms)? {
                 return Err(Halt::Here);
             }
             self.done.facts += 1;
@@ -165,51 +175,50 @@ impl<'py> Batch<'_, 'py> {
             }
             Some(told_ms) => at_ms.min(told_ms),
         };
-        self.fire(instant_ms)?;
+        self.fire(instant_ms, None)?;
         self.done.clock_ms = self.done.clock_ms.max(instant_ms);
         let now_ms = self.done.clock_ms.max(if told_ms.is_some() { at_ms } else { 0 });
         Ok(if now_ms != 0 { now_ms } else { wall_ms })
     }
 
     /// Whether a record says all by its value: nearly all have no headers, or the one of resolve.
-    fn is_plain(&self, record: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let headers = record.getattr(intern!(self.py, "headers"))?;
+    fn is_plain(&self, record: &Record) -> bool {
+        let mut headers = record.headers();
         match &self.lent.origin {
-            None => Ok(!headers.is_truthy()?),
-            Some(origin) => Ok(headers.len()? == 1 && headers.get_item(0)?.get_item(0)?.eq(origin)?),
+            None => headers.len() == 0,
+            Some(origin) => headers.len() == 1 && headers.next().is_some_and(|(name, _)| name == origin),
         }
     }
 
     /// Whether a record is one of delivery's. Those of a topic name it by one and the same text.
-    fn is_receipt(&mut self, record: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let topic = record.getattr(intern!(self.py, "topic"))?;
+    fn is_receipt(&mut self, record: &Record) -> PyResult<bool> {
+        let topic = record.topic.bind(self.py);
         if self.plain_topic.as_ref().is_some_and(|plain| topic.is(plain)) {
             return Ok(false);
         }
-        let is_receipt = topic.eq(self.lent.receipts.as_ref())?;
+        let is_receipt = topic.as_any().eq(self.lent.receipts.as_ref())?;
         if !is_receipt {
-            self.plain_topic = Some(topic);
+            self.plain_topic = Some(topic.clone());
         }
         Ok(is_receipt)
     }
 
-    fn passes(&self, envelope: &Envelope, id: &Bound<'py, PyString>, now_ms: i64) -> PyResult<bool> {
-        let record = self.lent.get.call1((id,))?;
-        let Ok(record) = record.cast::<PyBytes>() else { return Ok(false) };
+    fn look(&self, place: &Place) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        match &self.lent.memory {
+            Some(memory) => Ok(memory.borrow().look(self.py, place)),
+            None => Ok(self.lent.get.call1((place.name(),))?.cast_into::<PyBytes>().ok()),
+        }
+    }
+
+    fn passes(&self, envelope: &Envelope, place: &Place, now_ms: i64) -> PyResult<bool> {
+        let Some(record) = self.look(place)? else { return Ok(false) };
         Ok(self.turns.passes(envelope, record.as_bytes(), now_ms).unwrap_or(false))
     }
 
-    fn turn(
-        &mut self,
-        source: &Bound<'py, PyAny>,
-        envelope: &Envelope,
-        id: &Bound<'py, PyString>,
-        key: &Bound<'py, PyBytes>,
-        now_ms: i64,
-    ) -> Result<(), Halt> {
-        let record = self.lent.get.call1((id,))?;
-        let old = record.cast::<PyBytes>().ok().map(|record| record.as_bytes());
-        if old.is_none() && !self.is_home(source)? {
+    fn turn(&mut self, source: &Record, envelope: &Envelope, place: Place, now_ms: i64) -> Result<(), Halt> {
+        let record = self.look(&place)?;
+        let old = record.as_ref().map(|record| record.as_bytes());
+        if old.is_none() && !self.is_home(source) {
             return Err(Halt::Here);
         }
         let properties = match envelope.properties {
@@ -224,103 +233,107 @@ impl<'py> Batch<'_, 'py> {
             channel: envelope.channel.as_deref(),
             properties,
         };
-        let profile_id = std::str::from_utf8(key.as_bytes()).map_err(|_| Halt::Here)?;
-        let came = self.turns.take_event(&event, Some(&envelope.customer_id), old, profile_id, now_ms);
+        // Whoever is known knows their own id.
+        let id = if old.is_none() { place.name() } else { String::new() };
+        let came = self.turns.take_event(&event, Some(&envelope.customer_id), old, &id, now_ms);
         let came = came.map_err(|_| Halt::Here)?;
         self.turns.tally.hear(&envelope.kind, came.outcome);
-        self.take_over(came, id, profile_id, key, old.map_or(0, due_of))?;
+        self.take_over(came, place, old.map_or(0, due_of))?;
         Ok(())
     }
 
-    fn is_objected(&self, envelope: &Envelope, id: &Bound<'py, PyString>) -> PyResult<bool> {
+    fn is_objected(&self, envelope: &Envelope, place: &Place) -> PyResult<bool> {
         let Some(ask) = &self.lent.is_objected else { return Ok(false) };
         let told = PyBytes::new(self.py, envelope.properties);
-        ask.call1((told, &*envelope.customer_id, envelope.time_ms, id))?.extract()
+        ask.call1((told, &*envelope.customer_id, envelope.time_ms, place.name()))?.extract()
     }
 
     /// Whether a customer who is not known yet belongs here.
-    fn is_home(&self, record: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let Some((number, count)) = self.lent.place else { return Ok(true) };
-        let key = record.getattr(intern!(self.py, "key"))?;
-        Ok(key.cast::<PyBytes>().is_ok_and(|key| keys::partition_of(key.as_bytes(), count) == number))
+    fn is_home(&self, record: &Record) -> bool {
+        let Some((number, count)) = self.lent.home else { return true };
+        record.key().is_some_and(|key| keys::partition_of(key, count) == number)
     }
 
-    /// Wakes everybody who is due before an instant, each at their own.
-    fn fire(&mut self, before_ms: i64) -> Result<(), Halt> {
+    /// Wakes everybody who is due before an instant, until one is for Python or there is no more room.
+    pub fn fire_alone(&mut self, before_ms: i64, now_ms: Option<i64>) -> PyResult<()> {
+        match self.fire(before_ms, now_ms) {
+            Ok(()) | Err(Halt::Here) => Ok(()),
+            Err(Halt::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Wakes everybody who is due before an instant, at `now_ms` or each at their own.
+    fn fire(&mut self, before_ms: i64, now_ms: Option<i64>) -> Result<(), Halt> {
         let py = self.py;
         while self.lent.timers.borrow().next() < before_ms {
             if !self.has_room() {
                 return Err(Halt::Here);
             }
             let wake = self.lent.timers.borrow_mut().pop();
-            let Some((due_ms, profile_id)) = wake else { return Ok(()) };
-            let id = PyString::new(py, &profile_id);
-            let record = self.lent.get.call1((&id,))?;
-            let Ok(record) = record.cast::<PyBytes>() else { continue };
+            let Some((due_ms, place)) = wake else { return Ok(()) };
+            let Some(record) = self.look(&place)? else { continue };
             let real_ms = due_of(record.as_bytes());
             if real_ms != due_ms {
                 if real_ms > due_ms {
-                    self.put_back(&profile_id, real_ms);
+                    self.put_back(place, real_ms);
                 }
                 continue;
             }
             let ask = self.turns.quiet.bind(py).clone();
-            let Ok(came) = self.turns.take_timers(&ask, record.as_bytes(), due_ms) else {
-                self.put_back(&profile_id, due_ms);
+            let Ok(came) = self.turns.take_timers(&ask, record.as_bytes(), now_ms.unwrap_or(due_ms)) else {
+                self.put_back(place, due_ms);
                 return Err(Halt::Here);
             };
             self.done.facts += 1;
+            if now_ms.is_some() {
+                // What the log passes is on time, however long ago that was.
+                self.done.late.push((self.pace.wall_ms - due_ms).max(0));
+            }
             // Its wake has been taken, so whatever it is due at next needs a new one.
-            let key = PyBytes::new(py, profile_id.as_bytes());
-            self.take_over(came, &id, &profile_id, &key, 0)?;
+            self.take_over(came, place, 0)?;
         }
         Ok(())
     }
 
-    fn put_back(&self, profile_id: &str, due_ms: i64) {
-        self.lent.timers.borrow_mut().push(profile_id, due_ms);
+    fn put_back(&self, place: Place, due_ms: i64) {
+        self.lent.timers.borrow_mut().push(place, due_ms);
     }
 
-    fn take_over(
-        &mut self,
-        came: Came,
-        id: &Bound<'py, PyString>,
-        profile_id: &str,
-        key: &Bound<'py, PyBytes>,
-        old_due_ms: i64,
-    ) -> PyResult<()> {
-        if let Some((record, due_ms)) = came.record {
-            self.done.bytes += record.len();
-            let record = PyBytes::new(self.py, &record);
-            self.lent.put.call1((id, &record))?;
-            self.lent.changes.set_item(id, &record)?;
-            if due_ms != 0 && (due_ms < old_due_ms || old_due_ms == 0) {
-                self.put_back(profile_id, due_ms);
-            }
+    fn take_over(&mut self, came: Came, place: Place, old_due_ms: i64) -> PyResult<()> {
+        let py = self.py;
+        if came.is_nothing() {
+            return Ok(());
         }
+        let id = place.name();
+        let key = PyBytes::new(py, id.as_bytes());
         for (lines, sink) in [(&came.decisions, &self.lent.decisions), (&came.actions, &self.lent.actions)] {
             self.done.bytes += lines.bytes.len();
             for line in lines.iter() {
-                sink.append((key, PyBytes::new(self.py, line)))?;
+                sink.append((&key, PyBytes::new(py, line)))?;
+            }
+        }
+        if let Some((record, due_ms)) = came.record {
+            self.done.bytes += record.len();
+            let record = PyBytes::new(py, &record);
+            self.lent.changes.set_item(&id, &record)?;
+            if due_ms != 0 && (due_ms < old_due_ms || old_due_ms == 0) {
+                self.put_back(place.clone(), due_ms);
+            }
+            match &self.lent.memory {
+                Some(memory) => memory.borrow_mut().keep(place, record.unbind()),
+                None => drop(self.lent.put.call1((id, record))?),
             }
         }
         Ok(())
     }
 
-    /// Gives the profile's id, as text and as lines are keyed by it.
-    fn key_of(
-        &self,
-        record: &Bound<'py, PyAny>,
-        envelope: &Envelope,
-    ) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), Halt> {
-        let py = self.py;
+    /// Tells where the profile lies that an event belongs to.
+    fn place_of(&self, record: &Record, envelope: &Envelope) -> Result<Place, Halt> {
         if self.lent.origin.is_some() {
-            let key = record.getattr(intern!(py, "key"))?;
-            let Ok(key) = key.cast_into::<PyBytes>() else { return Err(Halt::Here) };
-            let id = std::str::from_utf8(key.as_bytes()).map_err(|_| Halt::Here)?;
-            return if id.is_empty() { Err(Halt::Here) } else { Ok((PyString::new(py, id), key)) };
+            let key = record.key().filter(|key| !key.is_empty()).ok_or(Halt::Here)?;
+            return Ok(Place::of(std::str::from_utf8(key).map_err(|_| Halt::Here)?));
         }
-        Ok(keys::of_customer(&envelope.customer_id, &self.lent.profile_id_of)?)
+        Ok(Place::Profile(ids::profile_of(&envelope.customer_id)))
     }
 }
 

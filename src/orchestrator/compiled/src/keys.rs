@@ -1,22 +1,6 @@
-//! Keys: the id of the profile that a customer id stands for, as text and as lines are keyed by it, and where a key
-//! belongs.
-//!
-//! Making one is Python's (`model.ids.profile_id_of`), which remembers those made last, for all partitions together.
+//! Keys: where a record belongs by its key, as Java clients and `runtime.kafka.keys` have it.
 
-use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
-
-/// Names the profile of a customer.
-pub fn of_customer<'py>(
-    customer_id: &str,
-    profile_id_of: &Bound<'py, PyAny>,
-) -> PyResult<(Bound<'py, PyString>, Bound<'py, PyBytes>)> {
-    let id = profile_id_of.call1(("customer_id", customer_id))?.cast_into::<PyString>().map_err(PyErr::from)?;
-    let key = PyBytes::new(id.py(), id.to_str()?.as_bytes());
-    Ok((id, key))
-}
-
-/// The partition of so many that a record with this key belongs to, as Java clients and `runtime.kafka.keys` have it.
+/// The partition of so many that a record with this key belongs to.
 pub fn partition_of(key: &[u8], count: usize) -> usize {
     murmur2(key) as usize % count
 }

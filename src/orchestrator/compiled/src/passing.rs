@@ -5,11 +5,12 @@
 
 use std::collections::HashSet;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::envelope::Envelope;
+use crate::ids;
+use crate::kafka_record::Record;
 use crate::keys;
 
 /// What of a customer id's events is passed on, by the definitions in force.
@@ -44,18 +45,14 @@ impl Passing {
         room: usize,
         header: &Bound<'py, PyString>,
         sinks: Vec<Bound<'py, PyList>>,
-        profile_id_of: &Bound<'py, PyAny>,
     ) -> PyResult<(usize, i64, usize, usize, Option<String>)> {
         let (mut passed_ms, mut size, mut ignored, mut last_kind) = (0, 0, 0, None::<String>);
         while at < end.min(records.len()) && size < room {
-            let record = records.get_item(at)?;
-            let value = record.getattr(intern!(py, "value"))?;
-            let Ok(value) = value.cast::<PyBytes>() else { break };
-            if record.getattr(intern!(py, "headers"))?.is_truthy()? {
-                break;
-            }
-            let at_ms: i64 = record.getattr(intern!(py, "timestamp"))?.extract()?;
-            let Ok(envelope) = Envelope::read(value.as_bytes(), at_ms) else { break };
+            let Ok(record) = Record::from(&records.get_item(at)?) else { break };
+            let record = record.get();
+            let (Some(value), 0) = (record.value(), record.headers().len()) else { break };
+            let at_ms = record.timestamp;
+            let Ok(envelope) = Envelope::read(value, at_ms) else { break };
             let kind = &*envelope.kind;
             if self.others.contains(kind) {
                 break;
@@ -71,16 +68,13 @@ impl Passing {
                 ignored += 1;
                 continue;
             }
-            let (_, key) = keys::of_customer(&envelope.customer_id, profile_id_of)?;
+            let key = ids::hex(ids::profile_of(&envelope.customer_id));
             let number = keys::partition_of(key.as_bytes(), sinks.len());
             let at_ms = if at_ms > latest_ms { wall_ms } else { at_ms };
-            let topic = record.getattr(intern!(py, "topic"))?;
-            let partition: i64 = record.getattr(intern!(py, "partition"))?.extract()?;
-            let offset: i64 = record.getattr(intern!(py, "offset"))?.extract()?;
-            let origin = format!("{}/{partition}/{offset}", topic.cast::<PyString>().map_err(PyErr::from)?.to_str()?);
+            let origin = format!("{}/{}/{}", record.topic.bind(py).to_str()?, record.partition, record.offset);
             let headers = PyList::new(py, [(header, PyBytes::new(py, origin.as_bytes()))])?;
-            sinks[number].append((key, value, at_ms, headers))?;
-            size += value.as_bytes().len();
+            sinks[number].append((PyBytes::new(py, key.as_bytes()), PyBytes::new(py, value), at_ms, headers))?;
+            size += value.len();
         }
         Ok((at, passed_ms, size, ignored, last_kind))
     }

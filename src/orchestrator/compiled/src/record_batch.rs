@@ -9,6 +9,8 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyIterator, PyList, PyString, PyTuple};
 
+use crate::varints::{size_of, size_of_part, write, write_part};
+
 /// Base offset 8, length 4, leader's epoch 4, magic 1, checksum 4, attributes 2, last offset delta 4, base timestamp 8,
 /// latest timestamp 8, producer id 8, its epoch 2, base sequence 4, count 4.
 const HEAD: usize = 61;
@@ -165,7 +167,7 @@ impl RecordBatch {
         let later_ms = if is_first { 0 } else { at_ms.wrapping_sub(self.first_ms) };
         let offset = i64::from(self.count);
         // Its attributes, of which there are none, take a byte.
-        let size = 1 + size_of(later_ms) + size_of(offset) + size_of_field(key) + size_of_field(value) + headers.len();
+        let size = 1 + size_of(later_ms) + size_of(offset) + size_of_part(key) + size_of_part(value) + headers.len();
         // As aiokafka's builder has it, which leaves a byte.
         let is_full = self.bytes.len() + size_of(size as i64) + size >= self.most_bytes;
         if self.closed.is_some() || (is_full && !is_first) {
@@ -177,8 +179,8 @@ impl RecordBatch {
         bytes.push(0);
         write(bytes, later_ms);
         write(bytes, offset);
-        write_field(bytes, key);
-        write_field(bytes, value);
+        write_part(bytes, key);
+        write_part(bytes, value);
         bytes.extend_from_slice(headers);
         if is_first {
             (self.first_ms, self.latest_ms) = (at_ms, at_ms);
@@ -236,36 +238,8 @@ fn written_headers(given: &Bound<PyAny>) -> PyResult<Option<Vec<u8>>> {
     for header in headers {
         let pair = header.cast::<PyTuple>()?;
         let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
-        write_field(&mut bytes, Some(name.cast::<PyString>()?.to_str()?.as_bytes()));
-        write_field(&mut bytes, bytes_of(&value)?);
+        write_part(&mut bytes, Some(name.cast::<PyString>()?.to_str()?.as_bytes()));
+        write_part(&mut bytes, bytes_of(&value)?);
     }
     Ok(Some(bytes))
-}
-
-/// Numbers are written as zigzags, seven bits a byte, the lowest first.
-fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)) as u64
-}
-
-fn size_of(number: i64) -> usize {
-    (70 - (zigzag(number) | 1).leading_zeros() as usize) / 7
-}
-
-fn write(bytes: &mut Vec<u8>, number: i64) {
-    let mut left = zigzag(number);
-    while left > 0x7f {
-        bytes.push(left as u8 | 0x80);
-        left >>= 7;
-    }
-    bytes.push(left as u8);
-}
-
-/// A key or a value: its length, -1 for None, and its bytes.
-fn write_field(bytes: &mut Vec<u8>, field: Option<&[u8]>) {
-    write(bytes, field.map_or(-1, |field| field.len() as i64));
-    bytes.extend_from_slice(field.unwrap_or_default());
-}
-
-fn size_of_field(field: Option<&[u8]>) -> usize {
-    field.map_or(1, |field| size_of(field.len() as i64) + field.len())
 }

@@ -7,11 +7,13 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
+use crate::place::Place;
+
 const NEVER_MS: i64 = 1 << 62;
 /// Room for wakes that came to nothing before the heap is cleaned; below it cleaning is not worth its while.
 const SLACK: usize = 1024;
 
-type Wake = (i64, Box<str>);
+type Wake = (i64, Place);
 
 /// The wakes of one partition, or of one embedded store.
 #[pyclass(module = "orchestrator.compiled.native")]
@@ -35,26 +37,26 @@ impl Timers {
         self.heap.pop().map(|Reverse(wake)| wake)
     }
 
-    pub fn push(&mut self, profile_id: &str, due_ms: i64) {
+    pub fn push(&mut self, place: Place, due_ms: i64) {
         if self.heap.len() >= self.clean_at {
             self.clean();
         }
-        self.heap.push(Reverse((due_ms, profile_id.into())));
+        self.heap.push(Reverse((due_ms, place)));
     }
 
     /// Keeps each profile's earliest wake only.
     fn clean(&mut self) {
-        let mut earliest: HashMap<Box<str>, i64> = HashMap::new();
-        for Reverse((due_ms, profile_id)) in self.heap.drain() {
-            let known_ms = earliest.entry(profile_id).or_insert(due_ms);
+        let mut earliest: HashMap<Place, i64> = HashMap::new();
+        for Reverse((due_ms, place)) in self.heap.drain() {
+            let known_ms = earliest.entry(place).or_insert(due_ms);
             *known_ms = due_ms.min(*known_ms);
         }
-        *self = Timers::of(earliest.into_iter().map(|(profile_id, due_ms)| Reverse((due_ms, profile_id))).collect());
+        *self = Timers::of(earliest.into_iter().map(|(place, due_ms)| Reverse((due_ms, place))).collect());
     }
 }
 
-fn as_text((due_ms, profile_id): Wake) -> (i64, String) {
-    (due_ms, profile_id.into_string())
+fn as_text((due_ms, place): Wake) -> (i64, String) {
+    (due_ms, place.name())
 }
 
 #[pymethods]
@@ -66,7 +68,7 @@ impl Timers {
         if let Some(waiting) = waiting {
             for wake in PyIterator::from_object(waiting)? {
                 let (due_ms, profile_id): (i64, String) = wake?.extract()?;
-                wakes.push(Reverse((due_ms, profile_id.into_boxed_str())));
+                wakes.push(Reverse((due_ms, Place::of(&profile_id))));
             }
         }
         Ok(Timers::of(wakes))
@@ -83,12 +85,12 @@ impl Timers {
 
     fn schedule(&mut self, profile_id: &str, old_due_ms: i64, due_ms: i64) {
         if due_ms != 0 && (due_ms < old_due_ms || old_due_ms == 0) {
-            self.push(profile_id, due_ms);
+            self.push(Place::of(profile_id), due_ms);
         }
     }
 
     fn put_back(&mut self, profile_id: &str, due_ms: i64) {
-        self.push(profile_id, due_ms);
+        self.push(Place::of(profile_id), due_ms);
     }
 
     fn take(&mut self) -> PyResult<(i64, String)> {

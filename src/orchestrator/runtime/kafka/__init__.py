@@ -11,8 +11,9 @@ A process
                                         waiting for brokers, what it answers and counts, what operators set
     catalogs, publishing                the definitions in force; what is compared with them
 Reading and writing
-    membership, assigning, ownership, fetching, ends
-                                        the group and the loop; who works on what; what this worker owns; inputs' ends
+    membership, assigning, ownership, fetching, fetched, ends
+                                        the group and the loop; who works on what; what this worker owns; what was
+                                        fetched, and its records; inputs' ends
     incarnation, writer, restore, commit
                                         a partition from its producer's epoch to its first error, in the only safe order
     batches                             what a producer sends at once, compiled where there is a compiler
@@ -21,8 +22,9 @@ Reading and writing
 A partition's work
     unit, outgoing, merging, clock      what the loop knows of any; what a transaction carries; inputs by time; timers
     resolving, lately                   resolve, with its job: events rekeyed by their customer
-    turning, partition, unsettled, state
-                                        the turns' job; the turns; whom definitions move; records, in memory or RocksDB
+    turning, partition, unsettled, state, occupancy
+                                        the turns' job; the turns; whom definitions move; records, in memory or RocksDB;
+                                        how many are in each journey
     shortcut, letters                   the turns that are compiled; what is told of those that came to nothing
     resolved, resolved_partition, alignment
                                         the topic between, and a partition behind it: records wait for all sources

@@ -6,16 +6,14 @@ the quiet hours of now.
 Must never decide anything about a customer, nor talk to Kafka.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from operator import attrgetter
 from time import perf_counter
 
 from orchestrator.engine.linking import RefusedLink
 from orchestrator.errors import EventError
 from orchestrator.model import codec, instants
 from orchestrator.model.catalog import Catalog
-from orchestrator.model.decision import Decision
 from orchestrator.model.effects import Action
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
@@ -23,7 +21,6 @@ from orchestrator.model.identity import CUSTOMER_ID, Unnamed
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.identity import by_itself
-from orchestrator.runtime.inside import MOVES
 from orchestrator.runtime.kafka import cases, letters
 from orchestrator.runtime.kafka.cases import Cases
 from orchestrator.runtime.kafka.clock import PartitionClock
@@ -32,10 +29,11 @@ from orchestrator.runtime.kafka.keys import partition_of
 from orchestrator.runtime.kafka.letters import TIMER_SOURCE
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.objections import PLACE, Objections
+from orchestrator.runtime.kafka.occupancy import Occupancy
 from orchestrator.runtime.kafka.outgoing import Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord, check_key, dead_letter, event_of, receipt_of, source_of
 from orchestrator.runtime.kafka.resolved import KIND_HEADER, OBJECTION, kind_of
-from orchestrator.runtime.kafka.shortcut import Clock, Shortcut
+from orchestrator.runtime.kafka.shortcut import MOST_AT_ONCE, Clock, Shortcut
 from orchestrator.runtime.kafka.state import Checkpoint, PartitionState
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 from orchestrator.runtime.kafka.unsettled import Unsettled
@@ -43,7 +41,6 @@ from orchestrator.runtime.limits import Ledger
 from orchestrator.runtime.objections import renewed
 from orchestrator.runtime.timers import Timers
 
-_counted = attrgetter("journey", "verdict", "reason")
 # So many instants at which a journey with a limit took somebody are told apart: they are in the header of each commit.
 MOST_INSTANTS = 1_000
 # How long closed cases are kept, where nobody says otherwise.
@@ -77,15 +74,14 @@ class Partition(Unit):
         self._receipts = receipts
         found: list[str] = []
         self._timers = Timers(self._found_due(state, found.append))
-        place = (number, count) if checks_keys else None
-        self._shortcut = Shortcut(state, self._timers, receipts, self._objections, place)
+        self._shortcut = Shortcut(
+            state, self._timers, receipts, self._objections, (number, count) if checks_keys else None
+        )
         self._cases = Cases(state, found, self._keep_at, self._measure, keeps_cases_ms)
         # What customers wait with until a life comes that is theirs, by the profile's key; behind resolve only.
         self._held: dict[bytes, deque[tuple[KafkaRecord, int]]] = {}
         self._ended_ms = 0
-        self._entries = Counter(header.entries)
-        # Decisions that are not counted yet: in bulk, because one by one it costs as much as writing them.
-        self._decided: list[Decision] = []
+        self._occupancy = Occupancy(header.entries)
         self._unsettled = Unsettled(header.settled)
         self._may_settle = False
         self._ledger = Ledger(header.admitted, number, count, MOST_INSTANTS)
@@ -113,7 +109,7 @@ class Partition(Unit):
     def entries(self) -> dict[str, int]:
         """Count the customers inside each journey that anybody is in."""
         self._count_decisions()
-        return {journey: count for journey, count in self._entries.items() if count}
+        return self._occupancy.entries
 
     @property
     def has_work(self) -> bool:
@@ -159,9 +155,7 @@ class Partition(Unit):
         self._cases.teams = catalog.project.teams
         self._until = until
         # Before records that came after that end.
-        if self._timers.next_ms <= self._ended_ms and not self._fire(
-            catalog, self._ended_ms + 1, self._ended_ms, wall_ms
-        ):
+        if not self._fire(catalog, self._ended_ms + 1, self._ended_ms, wall_ms):
             return
         if self._unsettled and self._may_settle:
             self._settle(catalog, self.clock.now_ms, wall_ms)
@@ -361,27 +355,40 @@ class Partition(Unit):
 
     def _fire(self, catalog: Catalog, before_ms: int, now_ms: int | None, wall_ms: int) -> bool:
         """Wake what is due before an instant, at `now_ms` or each at its own; False when that is enough for now."""
-        timers, state, sink, until = self._timers, self.state, self.outgoing, self._until
-        for due_ms, profile_id in timers.take_before(before_ms):
+        timers, sink, until = self._timers, self.outgoing, self._until
+        few = 0
+        while timers.next_ms < before_ms:
             if sink.is_full:
-                timers.put_back(profile_id, due_ms)
                 return False
-            if self._held and profile_id.encode() in self._held:
-                continue  # in its own order, when it goes on
-            record = state.get(profile_id)
-            real_ms = 0 if record is None else codec.due_of(record)
-            if record is None or real_ms != due_ms:
-                if real_ms > due_ms:
-                    timers.put_back(profile_id, real_ms)
-                continue
-            if now_ms is not None:
-                # What the log passes is on time, however long ago that was.
-                self.tally.lateness_ms.append(max(0, wall_ms - due_ms))
-            # Its wake has been taken, so whatever it is due at next needs a new one.
-            self._wake(catalog, profile_id, record, 0, due_ms if now_ms is None else now_ms, wall_ms)
+            if few or self._held:  # whoever is held wakes in their own order, when they go on
+                few = max(0, few - 1)
+                self._take_wake(catalog, now_ms, wall_ms)
+            else:
+                # What is compiled stops before a wake that is for Python; where it could take none, others may follow.
+                if not self._shortcut.fire(before_ms, now_ms, wall_ms, until, sink, self.tally):
+                    few = MOST_AT_ONCE
+                    continue
+                few = 1
             if perf_counter() >= until:
                 return timers.next_ms >= before_ms
         return True
+
+    def _take_wake(self, catalog: Catalog, now_ms: int | None, wall_ms: int) -> None:
+        """Wake whoever is next, if they are due."""
+        due_ms, profile_id = self._timers.take()
+        if self._held and profile_id.encode() in self._held:
+            return
+        record = self.state.get(profile_id)
+        real_ms = 0 if record is None else codec.due_of(record)
+        if record is None or real_ms != due_ms:
+            if real_ms > due_ms:
+                self._timers.put_back(profile_id, real_ms)
+            return
+        if now_ms is not None:
+            # What the log passes is on time, however long ago that was.
+            self.tally.lateness_ms.append(max(0, wall_ms - due_ms))
+        # Its wake has been taken, so whatever it is due at next needs a new one.
+        self._wake(catalog, profile_id, record, 0, due_ms if now_ms is None else now_ms, wall_ms)
 
     def _settle(self, catalog: Catalog, now_ms: int, wall_ms: int) -> None:
         """Let some of those go on whom new definitions move."""
@@ -418,8 +425,7 @@ class Partition(Unit):
         """Leave nothing of a customer but a tombstone, here and with delivery; their noes hold on, everywhere."""
         self._objections.identity = catalog.project.identity
         forgetting = turn.on_forgetting(catalog, record, now_ms)
-        for journey in forgetting.journeys:
-            self._entries[journey] -= 1
+        self._occupancy.leave(forgetting.journeys)
         self.state.drop(profile_id)
         self.outgoing.changes[profile_id] = None
         self._cases.forget(profile_id)
@@ -473,7 +479,7 @@ class Partition(Unit):
             self._ledger.note(catalog, turned.decisions)
         if turned.decisions:
             sink.write_all(sink.decisions, profile_id.encode(), turned.decisions)
-            self._decided += turned.decisions
+            self._occupancy.note(turned.decisions)
         if turned.actions:
             self._ask(profile_id, turned.actions)
             self._cases.hand_over(turned.actions)
@@ -483,13 +489,7 @@ class Partition(Unit):
 
     def _count_decisions(self) -> None:
         """Count what was decided since the last time, and who came into a journey or left it by that."""
-        decided, self._decided = self._decided, []
-        counts = Counter(map(_counted, decided))
-        self._shortcut.count_into(self.tally, counts)
-        self.tally.decisions.update(counts)
-        for (journey, verdict, _), count in counts.items():
-            if verdict in MOVES:
-                self._entries[journey] += MOVES[verdict] * count
+        self.tally.decisions.update(self._occupancy.count(self._shortcut.counted(self.tally)))
 
     def _bury_record(self, record: KafkaRecord, error: EventError, wall_ms: int) -> None:
         self.tally.events[OTHER_TYPES, "dead"] += 1

@@ -412,8 +412,7 @@ class ResolvedPartition(Partition):
         if life is not None:
             self.state.drop(loser)
             self.outgoing.changes[loser] = None
-            for entry in codec.decode(life).entries:
-                self._entries[entry.journey] -= 1
+            self._occupancy.leave([entry.journey for entry in codec.decode(life).entries])
         brought = [(CASE, encode(Brought(move.link, loser, file))) for file in self._cases.leave(loser)]
         for kind, message in [*brought, (LIFE, encode(Life(move.link, loser, life or b"")))]:
             self.outgoing.forwards[partition_of(key, self._count)].append(
@@ -445,7 +444,7 @@ class ResolvedPartition(Partition):
             message = "lives could not be merged, and those that were handed over are lost"
             self.bury(dead_letter(record, "failure", message, wall_ms, profile_id=profile_id, traceback=text))
             return
-        self._entries.update(entries)
+        self._occupancy.arrive(entries)
         self._apply(catalog, profile_id, turned, 0 if old is None else codec.due_of(old), wall_ms, record)
         for file in files:
             customer_id = wait.customer_id or turn.customer_of(self.state.get(profile_id))

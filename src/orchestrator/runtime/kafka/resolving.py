@@ -23,7 +23,6 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.envelopes import read
 from orchestrator.model.event import Event
 from orchestrator.model.identity import CUSTOMER_ID, Identifier, Identity
-from orchestrator.model.ids import profile_id_of
 from orchestrator.model.rights import ERASE
 from orchestrator.runtime import turn
 from orchestrator.runtime.identity import by_itself
@@ -48,6 +47,7 @@ from orchestrator.runtime.kafka.resolved import (
     tick_ms,
 )
 from orchestrator.runtime.kafka.settings import KafkaSettings
+from orchestrator.runtime.kafka.shortcut import MOST_AT_ONCE
 from orchestrator.runtime.kafka.topics import Topics
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES, Unit
 
@@ -62,8 +62,6 @@ MOST_ALONE = 25_000
 # Brokers refuse a record that lies an hour ahead or more, though the topic that it comes from may have taken it: one
 # from further in the future than this is passed on as of now, when it is taken anyway.
 FUTURE_MS = 30 * 60 * 1000
-# So many records are taken in Python before the compiled side is asked again, where it could take none.
-MOST_AT_ONCE = 64
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
 
@@ -189,7 +187,6 @@ class ResolvingPartition(Unit):
             outgoing.room,
             ORIGIN_HEADER,
             sinks,
-            profile_id_of,
         )
         if at == self._at:
             return

@@ -4,8 +4,7 @@ Owns who may go by it, and what follows for state, timers and buffers, as `Parti
 turn. Must never be tried for an event that says anything about who a customer is.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,11 +17,10 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.model.codec import due_of
 from orchestrator.model.event import NOT_GIVEN, Event
 from orchestrator.model.identity import CUSTOMER_ID
-from orchestrator.model.ids import profile_id_of
 from orchestrator.runtime.kafka.objections import Objections
 from orchestrator.runtime.kafka.outgoing import Line, Outgoing
 from orchestrator.runtime.kafka.records import KafkaRecord
-from orchestrator.runtime.kafka.state import PartitionState
+from orchestrator.runtime.kafka.state import Memory, MemoryState, PartitionState
 from orchestrator.runtime.kafka.unit import Tally
 from orchestrator.runtime.objections import TELLING, renewed
 from orchestrator.runtime.timers import Timers
@@ -30,22 +28,30 @@ from orchestrator.runtime.timers import Timers
 if TYPE_CHECKING:
     from orchestrator.compiled.native import Came
 
+# So many records, or wakes, are taken in Python before the compiled side is asked again, where it could take none.
+MOST_AT_ONCE = 64
+
 
 @dataclass(slots=True)
 class _Lent:
     """What a partition lends to the compiled side for a batch."""
 
+    memory: Memory | None
     get: Callable[[str], bytes | None]
     put: Callable[[str, bytes], None]
     timers: Timers
-    profile_id_of: Callable[[str, str], str]
     receipts: str | None
     origin: str | None
-    place: tuple[int, int] | None
+    home: tuple[int, int] | None
     is_objected: Callable[[bytes, str, int, str], bool] | None
     changes: dict[str, bytes | None]
     decisions: list[Line]
     actions: list[Line]
+
+
+def _room_of(sink: Outgoing, until: float) -> tuple[int, int, float]:
+    """Tell how far a batch may go: facts, bytes, seconds."""
+    return max(0, sink.most_facts - sink.facts), max(0, sink.room), until - perf_counter()
 
 
 class Clock(NamedTuple):
@@ -65,14 +71,14 @@ class Shortcut:
         timers: Timers,
         receipts: str | None,
         objections: Objections,
-        place: tuple[int, int] | None,
+        home: tuple[int, int] | None,
     ) -> None:
-        """Open it for a partition; `place` is its number, of how many, where keys are checked."""
+        """Open it for a partition; `home` is its number, of how many, where keys are checked."""
         self._state = state
         self._timers = timers
         self._receipts = receipts
         self._objections = objections
-        self._place = place
+        self._home = home
         # Behind resolve, the header of what that passes on.
         self.origin: str | None = None
         self._turns: Turns | None = None
@@ -112,31 +118,46 @@ class Shortcut:
         """
         if self._turns is None or not isinstance(records, list):
             return at, clock.now_ms
-        state, sinks = self._state, (sink.changes, sink.decisions, sink.actions)
         at, now_ms, facts, size, ignored, last = self._turns.run(
             records,
             at,
             clock.now_ms,
             (clock.wall_ms, clock.told_ms),
-            max(0, sink.most_facts - sink.facts),
-            max(0, sink.room),
-            until - perf_counter(),
-            _Lent(
-                state.get,
-                state.put,
-                self._timers,
-                profile_id_of,
-                self._receipts,
-                self.origin,
-                self._place,
-                self._is_objected if self._objections.known else None,
-                *sinks,
-            ),
+            _room_of(sink, until),
+            self._lent(sink),
         )
         sink.facts += facts
         sink.bytes += size
         tally.end_run(last, ignored)
         return at, now_ms
+
+    def fire(
+        self, before_ms: int, now_ms: int | None, wall_ms: int, until: float, sink: Outgoing, tally: Tally
+    ) -> bool:
+        """Wake those who are due before an instant, as far as that is compiled; False where nobody was woken."""
+        if self._turns is None:
+            return False
+        facts, size, late = self._turns.fire(before_ms, now_ms, wall_ms, _room_of(sink, until), self._lent(sink))
+        sink.facts += facts
+        sink.bytes += size
+        tally.lateness_ms += late
+        return facts > 0
+
+    def _lent(self, sink: Outgoing) -> _Lent:
+        state = self._state
+        return _Lent(
+            state.records if isinstance(state, MemoryState) else None,
+            state.get,
+            state.put,
+            self._timers,
+            self._receipts,
+            self.origin,
+            self._home,
+            self._is_objected if self._objections.known else None,
+            sink.changes,
+            sink.decisions,
+            sink.actions,
+        )
 
     def on_event(self, event: Event, profile_id: str, old: bytes | None, now_ms: int, sink: Outgoing) -> str | None:
         """Take an event, and say what it came to; None, with nothing done, where it is for the engine in Python."""
@@ -192,10 +213,11 @@ class Shortcut:
         sink.bytes += size
         return outcome
 
-    def count_into(self, tally: Tally, decided: Counter[tuple[str, str, str]]) -> None:
-        """Add what came by here since the last time: decisions to those `decided`, all else to the tally."""
-        if self._turns is not None:
-            decisions, actions, events = self._turns.take_counts()
-            decided.update(dict(decisions))
-            tally.actions.update(actions)
-            tally.events.update(events)
+    def counted(self, tally: Tally) -> Mapping[tuple[str, str, str], int]:
+        """Give the decisions that came by here since the last time, and add all else to the tally."""
+        if self._turns is None:
+            return {}
+        decisions, actions, events = self._turns.take_counts()
+        tally.actions.update(actions)
+        tally.events.update(events)
+        return dict(decisions)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -81,47 +81,76 @@ class PartitionState(Protocol):
         """Let go of files; the state is not used afterwards."""
 
 
-class MemoryState:
-    """Records in a dict: everything is restored from the changelog's beginning."""
+class PlainMemory:
+    """Records in a dict."""
 
     def __init__(self) -> None:
         self._records: dict[str, bytes] = {}
         self.get = self._records.get
         self.put = self._records.__setitem__
 
-    def drop(self, profile_id: str) -> None:
-        """Forget a profile."""
-        self._records.pop(profile_id, None)
+    def drop(self, name: str) -> None:
+        """Forget a record."""
+        self._records.pop(name, None)
 
-    def commit(self, changes: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
-        """Do nothing: there is no second copy to keep in step."""
-
-    def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
-        """Apply what the changelog holds."""
+    def load(self, changes: Iterable[Change]) -> None:
+        """Apply changes."""
         records = self._records
-        for profile_id, record in changes:
+        for name, record in changes:
             if record is None:
-                records.pop(profile_id, None)
+                records.pop(name, None)
             else:
-                records[profile_id] = record
-
-    def checkpoint(self) -> Checkpoint | None:
-        """Return None: memory does not outlive the process."""
-        return None
+                records[name] = record
 
     def wipe(self) -> None:
-        """Start over with nothing."""
+        """Forget all records."""
         self._records.clear()
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
         return iter(self._records.items())
 
     def walk(self) -> Iterator[str]:
-        """Run over all profiles there are now, whatever changes on the way."""
+        """Run over all names there are now, whatever changes on the way."""
         return iter(list(self._records))
 
     def __len__(self) -> int:
         return len(self._records)
+
+
+if TYPE_CHECKING:
+    Memory = PlainMemory
+else:
+    try:
+        # The same, compiled: with less beside the records, and compiled turns look into it by themselves.
+        from orchestrator.compiled.native import Memory
+    except ImportError:  # no compiler where this was installed
+        Memory = PlainMemory
+
+
+class MemoryState:
+    """Records in memory: everything is restored from the changelog's beginning."""
+
+    def __init__(self) -> None:
+        self.records = Memory()
+        self.get, self.put, self.drop = self.records.get, self.records.put, self.records.drop
+        self.wipe, self.walk = self.records.wipe, self.records.walk
+
+    def commit(self, changes: Mapping[str, bytes | None], checkpoint: Checkpoint) -> None:
+        """Do nothing: there is no second copy to keep in step."""
+
+    def load(self, changes: Iterable[Change], checkpoint: Checkpoint) -> None:
+        """Apply what the changelog holds."""
+        self.records.load(changes)
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return None: memory does not outlive the process."""
+        return None
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
 
     def close(self) -> None:
         """Do nothing: the last reference frees the memory."""
