@@ -9,6 +9,7 @@ mod envelope;
 mod events;
 mod expression;
 mod fetched;
+mod forward;
 mod ids;
 mod instants;
 mod json;
@@ -30,6 +31,7 @@ mod timers;
 mod turn;
 mod value;
 mod varints;
+mod waiting;
 mod wakes;
 mod written;
 
@@ -363,5 +365,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<passing::Passing>()?;
     module.add_class::<record_batch::RecordBatch>()?;
     module.add_class::<timers::Timers>()?;
+    module.add_class::<waiting::Waiting>()?;
+    module.add_function(wrap_pyfunction!(waiting::plain_count, module)?)?;
     module.add_class::<Turns>()
 }

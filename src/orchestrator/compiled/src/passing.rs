@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString};
+use pyo3::types::PyList;
 
 use crate::envelope::Envelope;
+use crate::forward::Forward;
 use crate::ids;
 use crate::kafka_record::Record;
 use crate::keys;
@@ -43,7 +44,7 @@ impl Passing {
         wall_ms: i64,
         latest_ms: i64,
         room: usize,
-        header: &Bound<'py, PyString>,
+        header: &str,
         sinks: Vec<Bound<'py, PyList>>,
     ) -> PyResult<(usize, i64, usize, usize, Option<String>)> {
         let (mut passed_ms, mut size, mut ignored, mut last_kind) = (0, 0, 0, None::<String>);
@@ -72,8 +73,7 @@ impl Passing {
             let number = keys::partition_of(key.as_bytes(), sinks.len());
             let at_ms = if at_ms > latest_ms { wall_ms } else { at_ms };
             let origin = format!("{}/{}/{}", record.topic.bind(py).to_str()?, record.partition, record.offset);
-            let headers = PyList::new(py, [(header, PyBytes::new(py, origin.as_bytes()))])?;
-            sinks[number].append((PyBytes::new(py, key.as_bytes()), PyBytes::new(py, value), at_ms, headers))?;
+            sinks[number].append(Forward::of(key.as_bytes(), value, at_ms, header, origin.as_bytes()))?;
             size += value.len();
         }
         Ok((at, passed_ms, size, ignored, last_kind))

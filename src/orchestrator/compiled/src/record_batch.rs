@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyIterator, PyList, PyString, PyTuple};
 
+use crate::forward::Forward;
 use crate::varints::{size_of, size_of_part, write, write_part};
 
 /// Base offset 8, length 4, leader's epoch 4, magic 1, checksum 4, attributes 2, last offset delta 4, base timestamp 8,
@@ -93,6 +94,13 @@ impl RecordBatch {
     fn add_forwards<'py>(&mut self, forwards: &Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py, PyAny>>> {
         for forward in forwards.clone() {
             let forward = forward?;
+            if let Ok(own) = forward.cast_exact::<Forward>() {
+                let own = own.get();
+                if !self.push(forward.py(), Some(own.key()), Some(own.value()), own.at_ms, own.headers()) {
+                    return Ok(Some(forward));
+                }
+                continue;
+            }
             let record = forward.cast::<PyTuple>()?;
             let (key, value) = (record.get_borrowed_item(0)?, record.get_borrowed_item(1)?);
             let (at_ms, headers) = (record.get_borrowed_item(2)?.extract()?, record.get_borrowed_item(3)?);

@@ -26,8 +26,9 @@ A partition's work
                                         the turns' job; the turns; whom definitions move; records, in memory or RocksDB;
                                         how many are in each journey
     shortcut, letters                   the turns that are compiled; what is told of those that came to nothing
-    resolved, resolved_partition, alignment
-                                        the topic between, and a partition behind it: records wait for all sources
+    resolved, resolved_partition, alignment, waiting
+                                        the topic between, and a partition behind it: records wait for all sources,
+                                        and in which order
     linking, linking_partition          the linker's job; the linker: who is whose
     cases, objections                   what lies beside the customers: their cases, noes of who was erased
 Delivery

@@ -10,23 +10,19 @@ Owns the records that wait, that knowledge, and how many may wait: beyond that t
 never wait here, keep the promise that nothing fires before an order that is already in a log. Must never look into one.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Self
 
 from orchestrator.runtime.kafka.header import Header
 from orchestrator.runtime.kafka.records import KafkaRecord
+from orchestrator.runtime.kafka.waiting import Mark, Waiting
 
 # So many records wait at most, some 40 MB, of large ones so many bytes; beyond that a source lags too far behind the
 # others to be waited for.
 MOST_WAITING = 50_000
 MOST_WAITING_BYTES = 64 << 20
-
-# So many are looked at together.
-MOST_AHEAD = 1_000
-
-Mark = tuple[int, int]  # a record's timestamp, and its offset
+# More than can wait.
+_ANY = 1 << 62
 
 
 class Alignment:
@@ -45,18 +41,9 @@ class Alignment:
         self.mark = mark
         self._left_read, self._left_mark = read, mark
         self._left_late, self._left_held = frozenset(late), frozenset(held)
-        # Those whose turn has not come, in the order of their times, from `_next` on; and those that came since.
-        self._order: list[Mark] = []
-        self._next = 0
-        self._came: list[Mark] = []
-        # Of those in order, some that were looked at together, with the place of the first of them.
-        self._ahead: list[KafkaRecord] = []
-        self._ahead_from = 0
-        # All that was read and is not done, in the log's order: what is held as well.
-        self._waiting: dict[int, KafkaRecord] = {}
+        # All that was read and is not done: what is held as well.
+        self._waiting = Waiting()
         self._held: set[int] = set()
-        # What the values of all that wait take, those that are held among them.
-        self.bytes = 0
 
     @classmethod
     def of(cls, header: Header, topic: str) -> Self:
@@ -71,7 +58,12 @@ class Alignment:
         header.late, header.held = self.late, self.held
 
     def __len__(self) -> int:
-        return len(self._order) - self._next + len(self._came)
+        return len(self._waiting)
+
+    @property
+    def bytes(self) -> int:
+        """What the values of all that wait take, those that are held among them."""
+        return self._waiting.bytes
 
     @property
     def is_crowded(self) -> bool:
@@ -94,7 +86,10 @@ class Alignment:
 
         Given up before all of what waited was here again, the rest of it is still to be read.
         """
-        return next(iter(self._waiting), self.read if self.is_whole else self._seen)
+        first = self._waiting.first
+        if first is not None:
+            return first
+        return self.read if self.is_whole else self._seen
 
     @property
     def next_ms(self) -> int | None:
@@ -105,21 +100,7 @@ class Alignment:
     @property
     def next_key(self) -> Mark | None:
         """The earliest waiting record's time and offset."""
-        if self._came:
-            self._put_in_order()
-        return self._order[self._next] if self._next < len(self._order) else None
-
-    def _put_in_order(self) -> None:
-        """Put what came in its place, all at once: it comes nearly in order, and sorting makes use of that.
-
-        *Measured*: a heap of those that wait takes twice as long.
-        """
-        came, self._came = sorted(self._came), []
-        del self._order[: self._next]
-        self._next = self._ahead_from = 0
-        self._ahead = []
-        behind = bisect_left(self._order, came[0])
-        self._order[behind:] = sorted(self._order[behind:] + came) if behind < len(self._order) else came
+        return self._waiting.next_key
 
     @property
     def is_late(self) -> bool:
@@ -134,19 +115,17 @@ class Alignment:
         Until all that an earlier incarnation left is here again, what it knew of the rest is known on.
         """
         unread = [] if self.is_whole else [offset for offset in self._left_late if offset >= self._seen]
-        waiting = [key[1] for key in self._ordered() if key <= self.mark] if self.is_late else []
+        waiting = [key[1] for key in self._waiting.ordered() if key <= self.mark] if self.is_late else []
         return sorted([*unread, *waiting, *self._held])
 
     @property
     def held(self) -> list[int]:
         """The offsets of those whose turn had come, and who wait for something else."""
         unread = [] if self.is_whole else [offset for offset in self._left_held if offset >= self._seen]
-        again = [offset for _, offset in self._ordered() if offset in self._left_held] if self._left_held else []
+        again = (
+            [offset for _, offset in self._waiting.ordered() if offset in self._left_held] if self._left_held else []
+        )
         return sorted([*unread, *again, *self._held])
-
-    def _ordered(self) -> Iterable[Mark]:
-        """Run over those whose turn has not come, the earliest first."""
-        return islice(self._order, self._next, None) if self.next_key else ()
 
     @property
     def has_left_held(self) -> bool:
@@ -169,83 +148,49 @@ class Alignment:
 
     def add_new(self, records: Sequence[KafkaRecord], wall_ms: int, *, until_crowded: bool) -> int:
         """Let new records wait, as `add` does, the first in any case; return how many do."""
-        waiting, came, size, count = self._waiting, self._came, self.bytes, len(self)
-        added = 0
-        for added, record in enumerate(records, 1):
-            offset, at_ms, value = record.offset, record.timestamp, record.value
-            waiting[offset] = record
-            came.append((at_ms if at_ms <= wall_ms else 0, offset))
-            if value:
-                size += len(value)
-            if until_crowded and (count + added >= MOST_WAITING or size >= MOST_WAITING_BYTES):
-                break
-        self.bytes = size
+        most, most_bytes = (MOST_WAITING, MOST_WAITING_BYTES) if until_crowded else (_ANY, _ANY)
+        added = self._waiting.add_all(records, wall_ms, most, most_bytes)
         if added:
             self.pass_over(records[added - 1].offset + 1)
         return added
 
     def add(self, record: KafkaRecord, wall_ms: int) -> None:
         """Let a record wait. One from the future is late at once: nobody's clock will pass it for a long time."""
-        offset, at_ms = record.offset, record.timestamp
-        self.pass_over(offset + 1)
-        self._waiting[offset] = record
-        self.bytes += len(record.value or b"")
-        self._came.append((at_ms if at_ms <= wall_ms else 0, offset))
+        self.pass_over(record.offset + 1)
+        self._waiting.add(record, record.timestamp if record.timestamp <= wall_ms else 0)
 
     def look(self) -> KafkaRecord:
         """Return the earliest waiting record."""
-        return self._waiting[self._pick(0)[1]]
-
-    def _pick(self, count: int = 1) -> Mark:
-        """Give the earliest waiting record's key, and have its turn come."""
-        if self._came:
-            self._put_in_order()
-        key = self._order[self._next]
-        self._next += count
-        return key
+        if (key := self.next_key) is None:
+            raise IndexError("nothing waits")
+        return self._waiting.look(key[1])
 
     def take(self) -> KafkaRecord:
         """Take the earliest waiting record."""
-        key = self._pick()
-        if key > self.mark:
-            self.mark = key
-        record = self._waiting.pop(key[1])
-        self.bytes -= len(record.value or b"")
-        return record
+        key = self._waiting.step()
+        self.mark = max(self.mark, key)
+        return self._waiting.drop(key[1])
 
     def ahead(self, until_ms: int) -> tuple[list[KafkaRecord], int]:
         """Give records up to a time in their order, and which of them is the next: many together, looked at once."""
-        if self._came:
-            self._put_in_order()
-        at = self._next - self._ahead_from
-        if at >= len(self._ahead):
-            self._ahead_from, at = self._next, 0
-            some = islice(self._order, self._next, self._next + MOST_AHEAD)
-            self._ahead = [self._waiting[offset] for at_ms, offset in some if at_ms <= until_ms]
-        return self._ahead, at
+        return self._waiting.ahead(until_ms)
 
     def take_ahead(self, count: int) -> None:
         """Take so many of them, which belong behind all that was taken."""
-        if not count:
-            return
-        taken = self._order[self._next : self._next + count]
-        self._next += count
-        self.mark = taken[-1]
-        for _, offset in taken:
-            self.bytes -= len(self._waiting.pop(offset).value or b"")
+        if count:
+            self.mark = self._waiting.drop_next(count)
 
     def hold(self) -> KafkaRecord:
         """Set the earliest waiting record aside: its turn has come, and it waits for something else."""
-        key = self._pick()
+        key = self._waiting.step()
         self.mark = max(self.mark, key)
         self._held.add(key[1])
-        return self._waiting[key[1]]
+        return self._waiting.look(key[1])
 
     def let_go(self, record: KafkaRecord) -> None:
         """Take note that a record that was held is taken."""
         self._held.discard(record.offset)
-        del self._waiting[record.offset]
-        self.bytes -= len(record.value or b"")
+        self._waiting.drop(record.offset)
 
     def pass_over(self, offset: int) -> None:
         """Take note that everything before an offset was read."""
@@ -271,10 +216,5 @@ class Alignment:
         # What is left is asked for before anything of it is changed.
         self._left_late, self._left_held = frozenset(self.late), frozenset(self.held)
         self._left_read, self._left_mark, self._seen = self.read, self.mark, self.position
-        self._order.clear()
-        self._next = self._ahead_from = 0
-        self._ahead = []
-        self._came.clear()
-        self._waiting.clear()
-        self.bytes = 0
+        self._waiting = Waiting()
         self._held.clear()

@@ -100,6 +100,7 @@ def _take(tp: TopicPartition, result: FetchResult, max_records: int | None = Non
     result._update_position()
     if fetched.is_done:
         result._partition_records = None
+        del result.getall  # which knows the result: nothing is left for the garbage collector
     return records
 
 

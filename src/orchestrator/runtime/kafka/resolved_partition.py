@@ -10,7 +10,7 @@ Owns that choice. Must never fire a timer that a source's clock has not passed.
 import traceback
 from collections import deque
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from itertools import count, islice
+from itertools import count
 from time import perf_counter
 
 from orchestrator.engine.linking import RefusedLink
@@ -59,6 +59,7 @@ from orchestrator.runtime.kafka.resolved import (
 from orchestrator.runtime.kafka.shortcut import Clock
 from orchestrator.runtime.kafka.state import PartitionState, beside, content_of
 from orchestrator.runtime.kafka.unit import NEVER, OTHER_TYPES
+from orchestrator.runtime.kafka.waiting import plain_count
 from orchestrator.runtime.turn import Meeting
 
 
@@ -180,14 +181,8 @@ class ResolvedPartition(Partition):
 
     def _plain_from(self, at: int) -> list[KafkaRecord]:
         """Give the plain events of our topic that follow each other, without a word to each of them."""
-        plain, topic = list[KafkaRecord](), self._topic
-        for record in islice(self._records, at, None):
-            headers = record.headers
-            # As `is_plain` has it.
-            if record.topic != topic or len(headers) != 1 or headers[0][0] != ORIGIN_HEADER:
-                break
-            plain.append(record)
-        return plain
+        records = self._records if isinstance(self._records, list) else list(self._records)
+        return records[at : at + plain_count(records, at, self._topic, ORIGIN_HEADER)]
 
     def _take_in(self, record: KafkaRecord, wall_ms: int) -> None:
         """Take in what is no plain event, or was processed before."""
