@@ -11,9 +11,9 @@ A process
                                         waiting for brokers, what it answers and counts, what operators set
     catalogs, publishing                the definitions in force; what is compared with them
 Reading and writing
-    membership, assigning, ownership, fetching, fetched, ends
+    membership, assigning, ownership, fetching, fetched, drift, ends
                                         the group and the loop; who works on what; what this worker owns; what was
-                                        fetched, and its records; inputs' ends
+                                        fetched, and its records; who waits for slower ones; inputs' ends
     incarnation, writer, restore, commit
                                         a partition from its producer's epoch to its first error, in the only safe order
     batches                             what a producer sends at once, compiled where there is a compiler

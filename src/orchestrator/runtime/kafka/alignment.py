@@ -21,6 +21,8 @@ from orchestrator.runtime.kafka.waiting import Mark, Waiting
 # others to be waited for.
 MOST_WAITING = 50_000
 MOST_WAITING_BYTES = 64 << 20
+# Where the records of every partition come together, so many times as many.
+ALL_TOGETHER = 4
 # More than can wait.
 _ANY = 1 << 62
 
@@ -35,7 +37,11 @@ class Alignment:
         position: int | None = None,
         late: Iterable[int] = (),
         held: Iterable[int] = (),
+        *,
+        holds_all: bool = False,
     ) -> None:
+        """Begin; `holds_all` where the records of every partition come together, and so many more of them wait."""
+        self._most = (ALL_TOGETHER if holds_all else 1) * MOST_WAITING
         self.read = read
         self._seen = read if position is None else position
         self.mark = mark
@@ -46,10 +52,10 @@ class Alignment:
         self._held: set[int] = set()
 
     @classmethod
-    def of(cls, header: Header, topic: str) -> Self:
+    def of(cls, header: Header, topic: str, *, holds_all: bool = False) -> Self:
         """Make what a commit left of this input."""
         mark = header.mark_ms, header.mark_offset
-        return cls(header.read, mark, header.offsets.get(topic), header.late, header.held)
+        return cls(header.read, mark, header.offsets.get(topic), header.late, header.held, holds_all=holds_all)
 
     def note_in(self, header: Header) -> None:
         """Put down what is known of the records between `position` and `read`."""
@@ -68,7 +74,7 @@ class Alignment:
     @property
     def is_crowded(self) -> bool:
         """Tell whether no more may wait."""
-        return len(self) >= MOST_WAITING or self.bytes >= MOST_WAITING_BYTES
+        return len(self) >= self._most or self.bytes >= MOST_WAITING_BYTES
 
     def may_go(self, until_ms: int) -> bool:
         """Tell whether the earliest waiting record may be taken, if those up to this time may."""
@@ -148,7 +154,7 @@ class Alignment:
 
     def add_new(self, records: Sequence[KafkaRecord], wall_ms: int, *, until_crowded: bool) -> int:
         """Let new records wait, as `add` does, the first in any case; return how many do."""
-        most, most_bytes = (MOST_WAITING, MOST_WAITING_BYTES) if until_crowded else (_ANY, _ANY)
+        most, most_bytes = (self._most, MOST_WAITING_BYTES) if until_crowded else (_ANY, _ANY)
         added = self._waiting.add_all(records, wall_ms, most, most_bytes)
         if added:
             self.pass_over(records[added - 1].offset + 1)
@@ -207,7 +213,10 @@ class Alignment:
 
     def going_on_from(self, offset: int) -> "Alignment":
         """Give what is left where the log does not reach to `position`; of a log made anew nothing was processed."""
-        left = Alignment(position=offset) if offset < self.position else self
+        left = self
+        if offset < self.position:
+            left = Alignment(position=offset)
+            left._most = self._most
         left.pass_over(offset)
         return left
 

@@ -97,7 +97,7 @@ class LinkingPartition(Unit):
         self._turns = turns
         self._topic = topic
         self._log = header.log
-        self._aligned = Alignment.of(header, topic)
+        self._aligned = Alignment.of(header, topic, holds_all=True)
         self._linked_ms = min(clock.now_ms, header.mark_ms) if header.read else clock.now_ms
         self._told_ms = self._told_at_ms = 0
         self._members: dict[str, dict[str, str]] = {}

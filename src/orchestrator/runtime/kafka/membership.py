@@ -24,6 +24,7 @@ from orchestrator.model.catalog import Catalog
 from orchestrator.runtime import faults
 from orchestrator.runtime.complaints import Complaint
 from orchestrator.runtime.kafka.assigning import CopartitionedAssignor
+from orchestrator.runtime.kafka.drift import Drift
 from orchestrator.runtime.kafka.ends import Asking
 from orchestrator.runtime.kafka.fetching import Consumer, fetch_one_by_one, take_in
 from orchestrator.runtime.kafka.incarnation import Incarnation, Job
@@ -86,6 +87,7 @@ class Membership:
         self._lacks_since: float | None = None
         self._of_release, self._of_hidden, self._of_namesake = Complaint(log), Complaint(log), Complaint(log)
         self._fenced_at = -math.inf
+        self._drift = Drift(job.settings.transaction_facts)
         # The release whose names those are.
         self._misnamed, self._named_by = Misnamed(()), 0
         self.beat_at = time.monotonic()
@@ -225,10 +227,12 @@ class Membership:
     async def _fetch(self, consumer: AIOKafkaConsumer, ownership: Ownership) -> None:
         """Fetch for the partitions that have room, and give each what is its own."""
         most = self._job.settings.transaction_facts
+        units = [incarnation.unit for incarnation in ownership.at_work.values() if incarnation.has_more]
+        waiting = self._drift.too_far_ahead(units, time.monotonic())
         open_inputs = [
             TopicPartition(topic, number)
             for number, incarnation in ownership.at_work.items()
-            if not incarnation.unit.outgoing.is_full
+            if not incarnation.unit.outgoing.is_full and number not in waiting
             for topic in self._job.inputs_of(number)
             if incarnation.unit.inputs.waiting(topic) < most
         ]

@@ -15,6 +15,7 @@ visitor who looks at page after page names the same cookie each time, and nothin
 Owns the hop. Must never change an event, nor decide whose it is: `turn.profile_of` and `identity.by_itself` do.
 """
 
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.compiled.turns import Passing, passing_of
@@ -62,6 +63,8 @@ MOST_ALONE = 25_000
 # Brokers refuse a record that lies an hour ahead or more, though the topic that it comes from may have taken it: one
 # from further in the future than this is passed on as of now, when it is taken anyway.
 FUTURE_MS = 30 * 60 * 1000
+# So many transactions at most are known to be ahead of another partition.
+MOST_PASSED = 100
 # How long the clock may stand before the end of the events is asked for.
 STALE_MS = 250
 
@@ -91,6 +94,8 @@ class ResolvingPartition(Unit):
         # Customers of whom something went to the linker, and identifiers that went there with no other.
         self._linked = Lately[str](FOLLOWING_MS + tick_ms - TICK_MS)
         self._alone = Lately[tuple[str, str]](ALONE_MS, MOST_ALONE)
+        # Of the transactions of late, the clock and the number of records.
+        self._passed = deque[tuple[int, int]](maxlen=MOST_PASSED)
         # What is compiled of this, by the definitions in force.
         self._catalog: Catalog | None = None
         self._passing: Passing | None = None
@@ -267,7 +272,14 @@ class ResolvingPartition(Unit):
         """Hand the buffers over, with the clock behind what they hold."""
         if self._lags:
             self._tell(self._told_at_ms)
+        self._passed.append((self.clock.now_ms, self.outgoing.facts))
         return super().take_outgoing()
+
+    def lead_over(self, instant_ms: int) -> int:
+        """Count the records that were passed on lately, in transactions that reach beyond an instant."""
+        while self._passed and self._passed[0][0] <= instant_ms:
+            self._passed.popleft()
+        return sum(count for _, count in self._passed)
 
 
 class ResolveJob:

@@ -103,6 +103,10 @@ class Unit(ABC):
         """Return the instant up to which the work is done; 0 before there is a clock."""
         return self.clock.now_ms
 
+    def lead_over(self, instant_ms: int) -> int:
+        """Count the records that were passed on lately whose time is later; none where nobody waits for others."""
+        return 0
+
     @property
     def backlog(self) -> int:
         """Count the records that were fetched and not processed."""

@@ -152,3 +152,19 @@ def test_given_up_again_before_all_is_here_what_waited_is_still_to_be_read(recor
     for offset in range(3, 9):
         aligned.add(record(offset, 60 + offset, "x"), WALL)
     assert (aligned.position, aligned.is_whole) == (3, True)
+
+
+def test_where_all_partitions_come_together_more_may_wait(record, monkeypatch):
+    monkeypatch.setattr(alignment, "MOST_WAITING", 2)
+    monkeypatch.setattr(alignment, "ALL_TOGETHER", 3)
+    aligned = Alignment(holds_all=True)
+    for offset in range(6):
+        assert not aligned.is_crowded
+        aligned.add(record(offset, 10, "x"), WALL)
+    assert aligned.is_crowded
+    aligned.take()
+    again = aligned.going_on_from(0)  # the log was made anew
+    for offset in range(6):
+        assert not again.is_crowded
+        again.add(record(offset, 10, "x"), WALL)
+    assert again.is_crowded

@@ -74,7 +74,7 @@ async def test_a_record_whose_headers_are_no_text_is_an_empty_one_and_nothing_be
         unit = SimpleNamespace(number=number, inputs=Inputs(["events"]), outgoing=SimpleNamespace(is_full=False))
         unit.is_due = lambda wall_ms: True
         unit.revision = 0
-        at_work[number] = SimpleNamespace(unit=unit, fetched={"events": 0})
+        at_work[number] = SimpleNamespace(unit=unit, fetched={"events": 0}, has_more=False)
     member._job.topics = ("events",)
     consumer, ownership = Consumer(logs), SimpleNamespace(at_work=at_work)
     for _ in range(9):
@@ -83,6 +83,23 @@ async def test_a_record_whose_headers_are_no_text_is_an_empty_one_and_nothing_be
         taken = at_work[number].unit.inputs.take(100, {"events"}, 1)
         assert [each.offset for each in taken] == list(range(10))
         assert {each.offset for each in taken if each.value == b""} == unreadable
+
+
+async def test_a_partition_that_is_far_ahead_of_a_slower_one_reads_on_when_that_has_come_closer(member, record):
+    logs, at_work = {}, {}
+    for number, leads in ((0, 0), (1, 4_999), (2, 5_001), (3, 5_001)):
+        logs[TopicPartition("events", number)] = [record(0, 1, "x", partition=number)]
+        unit = SimpleNamespace(number=number, inputs=Inputs(["events"]), outgoing=SimpleNamespace(is_full=False))
+        unit.is_due, unit.revision, unit.clock = lambda wall_ms: True, 0, PartitionClock(7 + leads)
+        unit.lead_over = lambda at_ms, clock=unit.clock: clock.now_ms - at_ms
+        at_work[number] = SimpleNamespace(unit=unit, fetched={"events": 0}, has_more=number != 3)
+    member._job.topics = ("events",)
+    consumer, ownership = Consumer(logs), SimpleNamespace(at_work=at_work)
+    await member._fetch(consumer, ownership)
+    assert [len(each.unit.inputs) for each in at_work.values()] == [1, 1, 0, 1]
+    at_work[0].unit.clock.now_ms += 1
+    await member._fetch(consumer, ownership)
+    assert len(at_work[2].unit.inputs) == 1
 
 
 @pytest.mark.parametrize(("reassigning", "alive"), [(True, True), (False, False)])
@@ -145,7 +162,7 @@ async def test_what_failed_in_the_middle_of_a_turn_is_dropped_and_not_committed(
     dropped, begun = asyncio.Event(), []
 
     class Half:
-        unit, committing, fetched, first_ends, promise = partition, None, {}, {}, None
+        unit, committing, fetched, first_ends, promise, has_more = partition, None, {}, {}, None, False
 
         async def drop(self):
             dropped.set()
