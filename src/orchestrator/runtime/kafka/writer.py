@@ -117,11 +117,14 @@ class Writer:
         return RecordBatch(self._batch_bytes, self.transactional_id is not None)
 
     def _begun_by(self, forward: Forward) -> RecordBatch:
-        """Begin a batch with a record. Alone any has room, so a very large one is not stamped."""
+        """Begin a batch with a record, behind a stamp where it is of long ago and both have room; alone any has."""
         batch, now_ms = self._begun(), wall_clock_ms()
         key, value, timestamp_ms, headers = forward
-        if timestamp_ms < now_ms - LONG_AGO_MS and len(value) < BATCH_BYTES // 2:
+        if timestamp_ms < now_ms - LONG_AGO_MS:
             batch.add(CLOCK_KEY, STAMP, now_ms, [])
+            if batch.add(key, value, timestamp_ms, headers):
+                return batch
+            batch = self._begun()
         batch.add(key, value, timestamp_ms, headers)
         return batch
 

@@ -97,3 +97,14 @@ async def test_a_very_large_record_of_long_ago_goes_alone(opened):
     writer, large = opened(), (b"ana", b"x" * 600_000, LONG_AGO, [])
     await writer.forward("resolved", 3, [large, large])
     assert _read(writer) == [[large], [large]]
+
+
+@pytest.mark.parametrize("part", ["key", "header"])
+async def test_a_record_of_long_ago_is_sent_however_little_of_it_is_its_value(opened, part):
+    writer, much = opened(), b"x" * 2 * BATCH_BYTES
+    headers = [("origin", much if part == "header" else b"events/0/7")]
+    large = (much if part == "key" else b"ana", b"{}", LONG_AGO, headers)
+    small = (b"bo", b"{}", LONG_AGO, [])
+    sent = await writer.forward("resolved", 3, [large, small, large])
+    assert _read(writer) == [[large], [(CLOCK_KEY, STAMP, NOW_MS, []), small], [large]]
+    assert [count for _, count in sent] == [1, 2, 1]
