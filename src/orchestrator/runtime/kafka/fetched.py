@@ -6,7 +6,6 @@ Owns those records, and how a fetch is read. Must never take a record that aioka
 """
 
 from collections import OrderedDict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -60,10 +59,6 @@ class _Kept(MemoryRecords):  # type: ignore[misc]  # aiokafka ships no types
         self.data = data
 
 
-if Record is not PlainRecord:
-    fetcher.MemoryRecords = _Kept
-
-
 class Fetches(OrderedDict[TopicPartition, Any]):
     """What aiokafka has fetched, by partition: when it is read, records of ours come of it."""
 
@@ -84,23 +79,29 @@ def _take_over(tp: TopicPartition, result: FetchResult, read: PartitionRecords) 
     if fetched is None:
         return False
     result._partition_records = fetched
-    result.getall = partial(_take, tp, result)
+    # It refers to what it is of. The garbage collector comes rarely, and would find the bytes of fetch after fetch.
+    read._records_iterator = None
     return True
 
 
-def _take(tp: TopicPartition, result: FetchResult, max_records: int | None = None) -> list[Record]:
-    """Give the next records, as `FetchResult.getall` does."""
-    if not result.check_assignment(tp) or not result.has_more():
+_take_by_aiokafka = FetchResult.getall
+
+
+def _take(result: FetchResult, max_records: int | None = None) -> list[Any]:
+    """Give the next records: this stands for `FetchResult.getall`."""
+    fetched, tp = result._partition_records, result._topic_partition
+    if not isinstance(fetched, native.Fetched):
+        left: list[Any] = _take_by_aiokafka(result, max_records)
+        return left
+    if not result.check_assignment(tp):
         return []
-    fetched = result._partition_records
     try:
-        records: list[Record] = fetched.take(_ALL if max_records is None else max_records)
+        records = fetched.take(_ALL if max_records is None else max_records)
     except native.CorruptError as error:
         raise CorruptRecordException(f"{tp.topic}/{tp.partition}: {error}") from error
     result._update_position()
     if fetched.is_done:
         result._partition_records = None
-        del result.getall  # which knows the result: nothing is left for the garbage collector
     return records
 
 
@@ -124,3 +125,7 @@ def _record(tp: TopicPartition, record: Any) -> Record:
         record.value,
         tuple(headers) if headers else (),
     )
+
+
+if Record is not PlainRecord:
+    fetcher.MemoryRecords, FetchResult.getall = _Kept, _take
