@@ -1,13 +1,16 @@
 """Drift: whoever is far ahead of the slowest partition waits, but for nobody who stands still."""
 
+from itertools import groupby
 from types import SimpleNamespace
 
 import pytest
 
 from orchestrator.runtime.kafka.clock import PartitionClock
-from orchestrator.runtime.kafka.drift import STANDING_S, Drift
+from orchestrator.runtime.kafka.drift import LONGEST_S, STANDING_S, Drift
 from orchestrator.runtime.kafka.merging import Inputs
 from orchestrator.runtime.kafka.resolving import ResolvingPartition
+
+LONGEST_TICKS = int(LONGEST_S * 10)
 
 
 class Partition(SimpleNamespace):
@@ -29,6 +32,25 @@ def test_who_is_too_far_ahead_waits_for_the_slowest():
 @pytest.mark.parametrize("at", [(), (7,)])
 def test_nobody_waits_where_there_is_nobody_to_wait_for(at):
     assert not Drift(0).too_far_ahead(partitions(*at), 0.0)
+
+
+def test_nobody_waits_for_long_where_one_partition_is_filled_with_what_is_old():
+    drift, (old, live) = Drift(10), partitions(0, 20)
+    waited = []
+    for tick in range(140):
+        old.clock.now_ms += 1
+        waited.append(bool(drift.too_far_ahead([old, live], tick / 10)))
+        if not waited[-1]:
+            live.clock.now_ms += 1_001
+    # Each time it goes on until it is twice as far ahead.
+    assert [(each, len(list(ticks))) for each, ticks in groupby(waited)][:4] == [
+        (True, LONGEST_TICKS), (False, 20), (True, LONGEST_TICKS), (False, 40),
+    ]  # fmt: skip
+    old.clock.now_ms += 1
+    live.clock.now_ms = old.clock.now_ms
+    assert not drift.too_far_ahead([old, live], 20.0)
+    live.clock.now_ms += 11_000
+    assert drift.too_far_ahead([old, live], 20.1) == {1}
 
 
 def test_who_stands_still_is_waited_for_no_longer():
