@@ -11,32 +11,18 @@ use pyo3::exceptions::{PyException, PyUnicodeDecodeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::batch_format::{
+    ATTRIBUTES, BEHIND_LENGTH, CHECKSUM, CODEC, CONTROL, COUNT, FIRST_TIMESTAMP, FORMAT, HEAD, LAST_OFFSET, LENGTH,
+    LOG_APPEND_TIME, MAGIC, MOST_TIMESTAMP, PRODUCER, TRANSACTIONAL,
+};
 use crate::kafka_record::{Part, Record};
 use crate::varints::Varints;
 
 create_exception!(native, CorruptError, PyException, "What was fetched is not as it was sent.");
 
-/// Where the parts of a batch's head stand, and how long that is.
-const LENGTH: usize = 8;
-const MAGIC: usize = 16;
-const CHECKSUM: usize = 17;
-const ATTRIBUTES: usize = 21;
-const LAST_OFFSET: usize = 23;
-const FIRST_TIMESTAMP: usize = 27;
-const MOST_TIMESTAMP: usize = 35;
-const PRODUCER: usize = 43;
-const COUNT: usize = 57;
-const HEAD: usize = 61;
-/// The length counts what is behind itself.
-const BEHIND_LENGTH: usize = 12;
-
 /// Room that is made at once for what is taken.
 const MOST_ROOM: usize = 1024;
 
-const CODEC: u16 = 0x07;
-const LOG_APPEND_TIME: u16 = 0x08;
-const TRANSACTIONAL: u16 = 0x10;
-const CONTROL: u16 = 0x20;
 /// The type of a marker that ends a transaction, in its key behind a version.
 const ABORTED: &[u8] = &[0, 0];
 
@@ -97,7 +83,7 @@ impl Fetched {
         let bytes = data.bind(py).as_bytes();
         let mut at = 0;
         while let Some(end) = end_of(bytes, at) {
-            if end - at < HEAD || bytes[at + MAGIC] != 2 {
+            if end - at < HEAD || bytes[at + MAGIC] != FORMAT {
                 return None;
             }
             at = end;

@@ -1,10 +1,13 @@
-//! The plans of the engine, compiled: the commonest turns of a stream, from bytes to bytes.
+//! The plans of the engine, compiled: the commonest turns of a stream, from bytes to bytes; and what carries records to
+//! them and away, for `runtime`.
 //!
 //! Owns the door to Python: one `Turns` for each partition. A call gives what a turn came to, or None where the turn is
-//! the Python engine's; then nothing has been changed. Nothing here keeps a customer's state, reads a clock or draws.
+//! the Python engine's; then nothing has been changed. A turn knows the state that it is given and no other, reads no
+//! clock and does not draw.
 
 mod bail;
 mod batch;
+mod batch_format;
 mod envelope;
 mod events;
 mod expression;

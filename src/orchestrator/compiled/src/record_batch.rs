@@ -9,19 +9,10 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyIterator, PyList, PyString, PyTuple};
 
+use crate::batch_format::{ATTRIBUTES, BEHIND_LENGTH, CHECKSUM, FORMAT, HEAD, TRANSACTIONAL};
 use crate::forward::Forward;
 use crate::varints::{size_of, size_of_part, write, write_part};
 
-/// Base offset 8, length 4, leader's epoch 4, magic 1, checksum 4, attributes 2, last offset delta 4, base timestamp 8,
-/// latest timestamp 8, producer id 8, its epoch 2, base sequence 4, count 4.
-const HEAD: usize = 61;
-/// What the length counts stands behind it.
-const COUNTED_FROM: usize = 12;
-const CHECKSUM_AT: usize = 17;
-/// What the checksum is of begins with the attributes.
-const CHECKED_FROM: usize = 21;
-const MAGIC: u8 = 2;
-const TRANSACTIONAL: i16 = 0x10;
 const NO_EPOCH: i32 = -1;
 /// How many headers a record has, where it has none.
 const NO_HEADERS: &[u8] = &[0];
@@ -147,8 +138,8 @@ impl RecordBatch {
             let bytes = unsafe { closed.bind(py).as_bytes_mut() };
             let head = self.head(bytes.len());
             bytes[..HEAD].copy_from_slice(&head);
-            let checksum = crc32c::crc32c(&bytes[CHECKED_FROM..]);
-            bytes[CHECKSUM_AT..CHECKED_FROM].copy_from_slice(&checksum.to_be_bytes());
+            let checksum = crc32c::crc32c(&bytes[ATTRIBUTES..]);
+            bytes[CHECKSUM..ATTRIBUTES].copy_from_slice(&checksum.to_be_bytes());
             self.is_built = true;
         }
         closed
@@ -203,9 +194,9 @@ impl RecordBatch {
         let (id, epoch, base_sequence) = self.producer;
         let mut head = Vec::with_capacity(HEAD);
         head.extend_from_slice(&0_i64.to_be_bytes());
-        head.extend_from_slice(&((length - COUNTED_FROM) as i32).to_be_bytes());
+        head.extend_from_slice(&((length - BEHIND_LENGTH) as i32).to_be_bytes());
         head.extend_from_slice(&NO_EPOCH.to_be_bytes());
-        head.push(MAGIC);
+        head.push(FORMAT);
         head.extend_from_slice(&0_u32.to_be_bytes());
         head.extend_from_slice(&if self.is_transactional { TRANSACTIONAL } else { 0 }.to_be_bytes());
         head.extend_from_slice(&(self.count - 1).max(0).to_be_bytes());
